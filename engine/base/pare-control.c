@@ -1,0 +1,117 @@
+#include "engine/base/pare-control.h"
+#include "engine/base/pare-error.h"
+
+#include <sched.h>
+
+struct _PareControl {
+  gatomicrefcount refs;
+  volatile int cancelled;
+  PareProgressFunc func;
+  gpointer data;
+};
+
+PareControl *
+pare_control_new (PareProgressFunc func, gpointer data)
+{
+  PareControl *self = g_new0 (PareControl, 1);
+  g_atomic_ref_count_init (&self->refs);
+  self->func = func;
+  self->data = data;
+  return self;
+}
+
+PareControl *
+pare_control_ref (PareControl *self)
+{
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
+void
+pare_control_unref (PareControl *self)
+{
+  if (g_atomic_ref_count_dec (&self->refs))
+    g_free (self);
+}
+
+void
+pare_control_cancel (PareControl *self)
+{
+  g_atomic_int_set (&self->cancelled, 1);
+}
+
+gboolean
+pare_control_cancelled (PareControl *self)
+{
+  return self != NULL && g_atomic_int_get (&self->cancelled) != 0;
+}
+
+gboolean
+pare_control_check (PareControl *self, GError **error)
+{
+  if (!pare_control_cancelled (self))
+    return FALSE;
+  g_set_error_literal (error, PARE_ERROR, PARE_ERROR_CANCELLED, "cancelled");
+  return TRUE;
+}
+
+void
+pare_control_report (PareControl *self, const char *what, guint64 done, guint64 total)
+{
+  if (self != NULL && self->func != NULL)
+    self->func (what, done, total, self->data);
+}
+
+const volatile int *
+pare_control_flag (PareControl *self)
+{
+  return self != NULL ? &self->cancelled : NULL;
+}
+
+int
+pare_default_threads (void)
+{
+  cpu_set_t set;
+  if (sched_getaffinity (0, sizeof set, &set) == 0)
+    return MAX (1, CPU_COUNT (&set));
+  return MAX (1, (int) g_get_num_processors ());
+}
+
+typedef struct {
+  guint n, next;
+  int stop, worker;
+  PareParallelFunc func;
+  gpointer data;
+} Crew;
+
+static gpointer
+crew_run (gpointer data)
+{
+  Crew *crew = data;
+  int worker = g_atomic_int_add (&crew->worker, 1);
+  while (!g_atomic_int_get (&crew->stop))
+    {
+      guint i = g_atomic_int_add (&crew->next, 1);
+      if (i >= crew->n)
+        break;
+      if (!crew->func (i, worker, crew->data))
+        g_atomic_int_set (&crew->stop, 1);
+    }
+  return NULL;
+}
+
+gboolean
+pare_parallel_for (guint n, int threads, PareParallelFunc func, gpointer data)
+{
+  Crew crew = { .n = n, .func = func, .data = data };
+  int extra = CLAMP (threads, 1, (int) MAX (n, 1)) - 1;
+  GThread **others = g_new0 (GThread *, MAX (extra, 1));
+  for (int i = 0; i < extra; i++)
+    others[i] = g_thread_try_new ("pare-worker", crew_run, &crew, NULL);
+  crew_run (&crew);
+  for (int i = 0; i < extra; i++)
+    if (others[i] != NULL)
+      g_thread_join (others[i]);
+  g_free (others);
+  return crew.stop == 0;
+}

@@ -1,0 +1,55 @@
+#pragma once
+#include "engine/dataset/pare-dataset.h"
+#include "engine/lower/pare-program.h"
+
+/* What one model did on one split, sample by sample; everything else is computed from it. Plain data, immutable once handed over. */
+typedef struct {
+  gatomicrefcount refs;
+  char *metric;                 /* "top1", "auc", "agreement" */
+  double value, low, high;      /* fraction; 95 % interval (Wilson for fractions, DeLong or bootstrap for AUC) */
+  guint done, all;              /* samples counted (next-token: positions); all of the split or limit */
+  double top5;                  /* NAN where it does not apply */
+  double perplexity;            /* NAN likewise */
+  double kl;                    /* mean KL of the outputs from the baseline's; NAN without baseline */
+  gboolean has_difference;      /* against the baseline, same samples */
+  double difference, difference_low, difference_high;  /* 95 %; anytime-valid while done < all, paired normal / exact McNemar at the end */
+  guint lost, gained;           /* samples whose answer became wrong / right; agreement: changed, 0 */
+  guint n;                      /* entries of the arrays, in split order */
+  gint32 *prediction;           /* class after class_offset; -1: not done */
+  gint32 *label;
+  float *confidence;            /* softmax probability of the prediction */
+  guint8 *correct;
+  float *score;                 /* anomaly: reconstruction error; next-token: mean negative log likelihood */
+  float *outputs; guint n_outputs; /* [n, n_outputs] first output, kept for baselines when n * n_outputs is small (< 64 MiB), else NULL */
+  guint *units;                 /* next-token: positions of each sample, else NULL */
+} PareEvaluation;
+PareEvaluation *pare_evaluation_ref (PareEvaluation *self);
+void pare_evaluation_unref (PareEvaluation *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareEvaluation, pare_evaluation_unref)
+
+typedef struct {
+  PareSplit split;
+  guint limit;                       /* 0: all */
+  int threads;                       /* samples in parallel; 0: default */
+  PareBackend backend;
+  const PareEvaluation *baseline;    /* paired comparison; needed for unlabelled data (NULL then means: this is the baseline, agreement 1) */
+  /* Called from a worker at most every 50 ms, first after 20 samples (or 100 ms), with a snapshot that the callee must ref to keep. */
+  void (*snapshot) (PareEvaluation *partial, gpointer data);
+  gpointer data;
+} PareEvaluateOptions;
+
+/* Runs every sample (parallel over samples, one kernel thread each) and measures. The result does not depend on `threads`. */
+PareEvaluation *pare_evaluate (const PareGraph *graph, PareDataset *dataset, const PareEvaluateOptions *options, PareControl *control, GError **error);
+
+/* Feeds sample i to a runner: fits shapes and dtypes, zero state for further inputs. Returns the number of runs (windows) done; visit is called after each. */
+typedef gboolean (*PareVisitFunc) (PareRunner *runner, guint window, gpointer data);
+gboolean pare_evaluate_feed (PareProgram *program, PareRunner *runner, PareDataset *dataset, const PareSample *sample, PareVisitFunc visit, gpointer data, PareControl *control, GError **error);
+/* Compiles for the shapes that the dataset's samples have. */
+PareProgram *pare_evaluate_compile (const PareGraph *graph, PareDataset *dataset, PareSplit split, const PareCompileOptions *options, GError **error);
+
+/* Statistics, each with its source in the .c file. */
+void pare_stat_wilson (double hits, double n, double *low, double *high);
+void pare_stat_paired (guint n, guint lost, guint gained, double *difference, double *low, double *high);
+void pare_stat_paired_anytime (guint n, guint lost, guint gained, double alpha, double *difference, double *low, double *high);
+double pare_stat_mcnemar (guint lost, guint gained);
+double pare_stat_auc (const float *score, const gint32 *label, guint n, double *low, double *high);

@@ -1,0 +1,53 @@
+/* A graph made runnable, and what runs it. */
+#pragma once
+#include "engine/base/pare-control.h"
+#include "engine/graph/pare-graph.h"
+
+typedef enum { PARE_BACKEND_AUTO, PARE_BACKEND_PORTABLE, PARE_BACKEND_ONEDNN } PareBackend;
+gboolean pare_backend_parse (const char *text, PareBackend *backend);
+
+typedef struct _PareProgram PareProgram; /* immutable, shared between threads, reference counted */
+typedef struct _PareRunner PareRunner;   /* one thread's arena and scratch */
+
+typedef struct {
+  PareBackend backend;
+  const PareNamedShape *shapes; guint n_shapes;   /* concrete input shapes; symbolic extents are 1 where nothing is said */
+  const char *const *taps; guint n_taps;          /* names of values (of the given graph) that must be readable after a run */
+  gboolean no_fusion;                             /* every node its own step (per-layer error, tests) */
+  guint64 memory_budget;                          /* bytes; 0: three quarters of what is free */
+} PareCompileOptions;
+
+/* Canonicalizes, fuses, plans memory. Errors name the first node that cannot run and why. options may be NULL. */
+PareProgram *pare_program_compile (const PareGraph *graph, const PareCompileOptions *options, GError **error);
+PareProgram *pare_program_ref (PareProgram *self);
+void pare_program_unref (PareProgram *self);
+const PareGraph *pare_program_get_graph (const PareProgram *self);   /* the canonical graph */
+guint pare_program_get_n_inputs (const PareProgram *self);
+guint pare_program_get_n_outputs (const PareProgram *self);
+/* Borrowed name; shape and dtype of the i-th input/output as the model declares it to callers. */
+const char *pare_program_get_input (const PareProgram *self, guint i, PareDtype *dtype, PareShape *shape);
+const char *pare_program_get_output (const PareProgram *self, guint i, PareDtype *dtype, PareShape *shape);
+void pare_program_get_memory (const PareProgram *self, guint64 *arena, guint64 *sum, guint64 *constants);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareProgram, pare_program_unref)
+
+/* threads: for the kernels of one inference; 1 where samples run in parallel. */
+PareRunner *pare_runner_new (PareProgram *program, int threads, GError **error);
+void pare_runner_free (PareRunner *self);
+/* inputs in the program's order; dtypes and shapes must fit (a clear error otherwise). */
+gboolean pare_runner_run (PareRunner *self, const PareView *inputs, guint n_inputs, PareControl *control, GError **error);
+/* Valid until the next run. Plain row-major. */
+PareView pare_runner_get_output (PareRunner *self, guint i);
+gboolean pare_runner_get_tap (PareRunner *self, const char *value, PareView *view);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareRunner, pare_runner_free)
+
+/* Per-layer times. When profiling, each run adds to the arrays. */
+typedef struct { PareNodeId layer; /* source node, PARE_NONE: reorders and the like */ char *op; double ms; /* of the last run */ } PareLayerTime;
+void pare_runner_set_profiling (PareRunner *self, gboolean on);
+/* (transfer full) array of *n, summed over each source node's steps; free with g_free after freeing op strings, or pare_layer_times_free. */
+PareLayerTime *pare_runner_dup_times (PareRunner *self, guint *n);
+void pare_layer_times_free (PareLayerTime *times, guint n);
+
+/* PareEvalFunc over the portable kernels. */
+gboolean pare_lower_eval_node (const PareGraph *graph, const PareNode *node, PareTensor **inputs, PareTensor **outputs, GError **error);
+/* NULL where every node of the canonical graph can run; else (transfer full) "node 'x' (Op): reason" of the first that cannot. */
+char *pare_lower_why_not (const PareGraph *canonical);
