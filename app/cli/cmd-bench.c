@@ -1,0 +1,91 @@
+#include "app/cli/pare-cli.h"
+
+#include <string.h>
+
+static gint64
+layer_macs (const PareLayerInfo *infos, guint n, PareNodeId node)
+{
+  for (guint i = 0; i < n; i++)
+    if (infos[i].node == node)
+      return infos[i].macs;
+  return 0;
+}
+
+static int
+run (PareCliOptions *o)
+{
+  GError *error = NULL;
+  g_autoptr (PareGraph) graph = pare_cli_load_model (o, &error);
+  if (graph == NULL)
+    return pare_cli_fail (error);
+  /* --batch sets the first symbolic extent of the first axis where no shape is given. */
+  if (o->batch > 1 && o->shapes->len == 0)
+    for (guint i = 0; i < graph->n_inputs; i++)
+      {
+        const PareValue *v = &graph->values[graph->inputs[i]];
+        PareNamedShape shape = { g_strdup (v->name), v->shape };
+        for (int d = 0; d < shape.shape.rank; d++)
+          if (shape.shape.dims[d] < 0)
+            shape.shape.dims[d] = d == 0 ? o->batch : 1;
+        g_array_append_val (o->shapes, shape);
+      }
+  PareCompileOptions compile = { .backend = o->backend, .shapes = (const PareNamedShape *) o->shapes->data, .n_shapes = o->shapes->len };
+  g_autoptr (PareProgram) program = pare_program_compile (graph, &compile, &error);
+  if (program == NULL)
+    return pare_cli_fail (error);
+  PareLatency latency = { 0 };
+  if (!pare_cost_latency (program, o->threads, o->repeat > 0 ? o->repeat : 50, o->per_layer, &latency, o->control, &error))
+    return pare_cli_fail (error);
+  pare_cli_end_progress ();
+  guint n_infos;
+  g_autofree PareLayerInfo *infos = pare_graph_layer_infos (graph, pare_program_get_graph (program), &n_infos);
+  guint64 arena, sum, constants;
+  pare_program_get_memory (program, &arena, &sum, &constants);
+  if (o->json)
+    {
+      g_autoptr (JsonBuilder) b = json_builder_new ();
+      json_builder_begin_object (b);
+      pare_cli_json_double (b, "median_ms", latency.median_ms);
+      pare_cli_json_double (b, "p10_ms", latency.p10_ms);
+      pare_cli_json_double (b, "p90_ms", latency.p90_ms);
+      pare_cli_json_int (b, "repeats", latency.repeats);
+      pare_cli_json_int (b, "threads", o->threads);
+      pare_cli_json_int (b, "peak_rss_bytes", (gint64) latency.peak_rss_bytes);
+      pare_cli_json_int (b, "arena_bytes", (gint64) arena);
+      pare_cli_json_int (b, "tensors_bytes", (gint64) sum);
+      json_builder_set_member_name (b, "layers");
+      json_builder_begin_array (b);
+      for (guint i = 0; i < latency.n_layers; i++)
+        {
+          const PareLayerTime *t = &latency.layers[i];
+          gint64 macs = layer_macs (infos, n_infos, t->layer);
+          json_builder_begin_object (b);
+          pare_cli_json_string (b, "name", t->layer < graph->n_nodes ? graph->nodes[t->layer].layer : "");
+          pare_cli_json_string (b, "op", t->op);
+          pare_cli_json_double (b, "median_ms", t->ms);
+          pare_cli_json_double (b, "gflops", t->ms > 0 ? 2.0 * macs / t->ms / 1e6 : 0);
+          json_builder_end_object (b);
+        }
+      json_builder_end_array (b);
+      json_builder_end_object (b);
+      pare_cli_json_print (b);
+    }
+  else
+    {
+      g_print ("median %.3f ms (p10 %.3f, p90 %.3f; %u runs, %d threads)\n", latency.median_ms, latency.p10_ms, latency.p90_ms, latency.repeats, o->threads);
+      g_print ("activations %.1f KiB planned of %.1f KiB in all, constants %.1f KiB, peak memory %.1f MiB\n", arena / 1024.0, sum / 1024.0,
+               constants / 1024.0, latency.peak_rss_bytes / 1048576.0);
+      for (guint i = 0; i < latency.n_layers; i++)
+        {
+          const PareLayerTime *t = &latency.layers[i];
+          gint64 macs = layer_macs (infos, n_infos, t->layer);
+          g_print ("%9.4f ms %8.1f GFLOP/s  %-16s %s\n", t->ms, t->ms > 0 ? 2.0 * macs / t->ms / 1e6 : 0, t->op,
+                   t->layer < graph->n_nodes ? graph->nodes[t->layer].layer : "");
+        }
+    }
+  pare_latency_clear (&latency);
+  return PARE_EXIT_DONE;
+}
+
+const PareCliCommand pare_cli_bench = { "bench", "MODEL [--shape NAME=...] [--batch N] [--repeat N] [--per-layer] [--backend ...] [--json]",
+                                        "measures latency", "shape batch repeat per-layer backend", TRUE, run };

@@ -1,0 +1,96 @@
+#include "app/cli/pare-cli.h"
+#include "engine/base/pare-error.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+static gboolean
+load_inputs (PareCliOptions *o, const PareGraph *graph, GHashTable *tensors, GArray *shapes, GError **error)
+{
+  for (guint i = 0; i < o->inputs->len; i++)
+    {
+      const char *text = g_ptr_array_index (o->inputs, i), *equal = strrchr (text, '=');
+      g_autofree char *name = g_strndup (text, (gsize) (equal - text));
+      gboolean known = FALSE;
+      for (guint k = 0; k < graph->n_inputs; k++)
+        known |= strcmp (graph->values[graph->inputs[k]].name, name) == 0;
+      if (!known)
+        {
+          g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: no input '%s'", o->model, name);
+          return FALSE;
+        }
+      PareTensor *t = pare_npy_load (equal + 1, error);
+      if (t == NULL)
+        return FALSE;
+      g_hash_table_replace (tensors, g_strdup (name), t);
+      PareNamedShape shape = { g_hash_table_lookup (tensors, name) ? g_intern_string (name) : NULL, t->shape };
+      g_array_append_val (shapes, shape);
+    }
+  for (guint k = 0; k < graph->n_inputs; k++)
+    if (!g_hash_table_contains (tensors, graph->values[graph->inputs[k]].name))
+      {
+        g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: input '%s' is missing: --input %s=FILE.npy", o->model, graph->values[graph->inputs[k]].name,
+                     graph->values[graph->inputs[k]].name);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+static gboolean
+save_outputs (PareCliOptions *o, PareProgram *program, PareRunner *runner, GError **error)
+{
+  if (g_mkdir_with_parents (o->output_dir, 0777) != 0)
+    {
+      g_set_error (error, PARE_ERROR, PARE_ERROR_FILE, "%s: the folder cannot be made", o->output_dir);
+      return FALSE;
+    }
+  for (guint i = 0; i < pare_program_get_n_outputs (program); i++)
+    {
+      const char *name = pare_program_get_output (program, i, NULL, NULL);
+      PareView view = pare_runner_get_output (runner, i);
+      g_autoptr (PareTensor) t = pare_tensor_new (view.dtype, &view.shape, error);
+      if (t == NULL)
+        return FALSE;
+      memcpy (t->data, view.data, t->bytes);
+      g_autofree char *file = g_strdelimit (g_strconcat (name, ".npy", NULL), "/:", '_');
+      g_autofree char *path = g_build_filename (o->output_dir, file, NULL);
+      if (!pare_npy_save (path, t, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static int
+run (PareCliOptions *o)
+{
+  if (o->output_dir == NULL)
+    return pare_cli_usage ("run needs --output-dir DIR");
+  GError *error = NULL;
+  g_autoptr (PareGraph) graph = pare_cli_load_model (o, &error);
+  if (graph == NULL)
+    return pare_cli_fail (error);
+  g_autoptr (GHashTable) tensors = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) pare_tensor_unref);
+  if (!load_inputs (o, graph, tensors, o->shapes, &error))
+    {
+      g_array_set_size (o->shapes, 0);
+      return pare_cli_fail (error);
+    }
+  PareCompileOptions compile = { .backend = o->backend, .shapes = (const PareNamedShape *) o->shapes->data, .n_shapes = o->shapes->len };
+  g_autoptr (PareProgram) program = pare_program_compile (graph, &compile, &error);
+  g_array_set_size (o->shapes, 0); /* its names are interned here */
+  if (program == NULL)
+    return pare_cli_fail (error);
+  g_autoptr (PareRunner) runner = pare_runner_new (program, o->threads, &error);
+  if (runner == NULL)
+    return pare_cli_fail (error);
+  guint n = pare_program_get_n_inputs (program);
+  g_autofree PareView *views = g_new0 (PareView, MAX (n, 1));
+  for (guint i = 0; i < n; i++)
+    views[i] = pare_tensor_view (g_hash_table_lookup (tensors, pare_program_get_input (program, i, NULL, NULL)));
+  if (!pare_runner_run (runner, views, n, o->control, &error) || !save_outputs (o, program, runner, &error))
+    return pare_cli_fail (error);
+  return PARE_EXIT_DONE;
+}
+
+const PareCliCommand pare_cli_run = { "run", "MODEL --input NAME=FILE.npy ... --output-dir DIR [--backend auto|portable|onednn]",
+                                      "runs the model once and writes each output as DIR/NAME.npy", "input output-dir backend", FALSE, run };
