@@ -1,0 +1,11 @@
+#pragma once
+#include "app/pare-selection.h"
+#include "engine/project/pare-session.h"
+#include <gtk/gtk.h>
+
+/* One way to change what is selected: a change of the set fields goes to every selected layer, or to the defaults where none is. */
+void pare_layer_edit (PareSession *session, PareSelection *selection, const PareLayerRecipe *change, const char *what /* "4 bits" */, guint group);
+void pare_layer_edit_reset (PareSession *session, PareSelection *selection);
+
+/* Plain keys on the selected layers while the widget has the focus: 2..8, Shift+2..8, 0, X, Delete (design README "Keyboard"). */
+void pare_layer_keys_attach (GtkWidget *widget, PareSession *session, PareSelection *selection);
