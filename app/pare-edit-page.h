@@ -13,3 +13,4 @@ void pare_edit_page_set_narrow (PareEditPage *self, gboolean narrow);
  * show-table, show-inspector, show-dock, next-region, previous-region. */
 void pare_edit_page_command (PareEditPage *self, const char *command);
 void pare_edit_page_show_dock (PareEditPage *self, const char *tab);
+void pare_edit_page_focus_knob (PareEditPage *self, const char *knob); /* prune, rank */

@@ -82,7 +82,7 @@ on_key (GtkEventControllerKey *controller, guint keyval, guint keycode, GdkModif
       what = g_strdup (change.exclude ? _ ("excluded") : _ ("included"));
     }
   else if (keyval == GDK_KEY_p || keyval == GDK_KEY_r)
-    return gtk_widget_activate_action (gtk_event_controller_get_widget (GTK_EVENT_CONTROLLER (controller)), keyval == GDK_KEY_p ? "inspector.prune" : "inspector.rank", NULL);
+    return gtk_widget_activate_action (gtk_event_controller_get_widget (GTK_EVENT_CONTROLLER (controller)), "win.focus-knob", "s", keyval == GDK_KEY_p ? "prune" : "rank");
   else if (keyval == GDK_KEY_Delete)
     {
       pare_layer_edit_reset (keys->session, keys->selection);

@@ -207,6 +207,12 @@ on_open_path (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+on_focus_knob (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  pare_edit_page_focus_knob (((PareWindow *) data)->edit, g_variant_get_string (parameter, NULL));
+}
+
+static void
 on_dock (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   PareWindow *self = data;
@@ -238,6 +244,7 @@ pare_window_add_actions (PareWindow *self)
   static const GActionEntry entries[] = {
     { "open-path", on_open_path, "s" },
     { "dock", on_dock, "s" },
+    { "focus-knob", on_focus_knob, "s" },
     { "page", NULL, "s", "'edit'", on_page },
   };
   g_action_map_add_action_entries (G_ACTION_MAP (self), entries, G_N_ELEMENTS (entries), self);

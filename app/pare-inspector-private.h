@@ -1,0 +1,36 @@
+/* Shared by pare-inspector.c (what it shows) and pare-inspector-build.c (its widgets and what they do). */
+#pragma once
+#include "app/pare-inspector.h"
+#include "app/pare-layer-study.h"
+#include "widgets/pare-bits-knob.h"
+#include "widgets/pare-cells.h"
+#include "widgets/pare-colormap.h"
+#include "widgets/pare-curve-knob.h"
+#include "widgets/pare-format.h"
+#include "widgets/pare-histogram.h"
+#include "widgets/pare-spectrum-knob.h"
+
+#define PARE_N_CENTROIDS 6
+extern const int pare_inspector_centroids[PARE_N_CENTROIDS]; /* 0: off, 8, 16, ... */
+
+struct _PareInspector {
+  GtkWidget parent_instance;
+  PareSession *session;
+  PareSelection *selection;
+  GtkWidget *box, *swatch, *knobs, *per_layer, *histograms, *activations_box, *details;
+  GtkLabel *title, *detail, *note, *coupled;
+  GtkLabel *size_value, *size_note, *time_value, *time_note, *error_value, *error_note;
+  GtkLabel *layer_error, *rank_note, *activations_note;
+  PareBitsKnob *weight_bits, *activation_bits;
+  GtkDropDown *granularity, *range, *calibrator, *prune_kind, *factorize, *share;
+  PareCurveKnob *prune_ratio;
+  PareSpectrumKnob *rank;
+  PareHistogramView *weights, *activations;
+  PareLayerStudy *study;       /* of the one selected layer, or NULL */
+  GCancellable *study_cancel;
+  gboolean updating;           /* widgets are being set, not touched */
+  guint drag;                  /* group of the drag under way; the next one gets another */
+};
+
+void pare_inspector_build (PareInspector *self);
+void pare_inspector_show_details (PareInspector *self); /* attributes and tensors */
