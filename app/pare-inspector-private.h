@@ -7,7 +7,7 @@
 #include "widgets/pare-colormap.h"
 #include "widgets/pare-curve-knob.h"
 #include "widgets/pare-format.h"
-#include "widgets/pare-histogram.h"
+#include "widgets/pare-histogram-view.h"
 #include "widgets/pare-spectrum-knob.h"
 
 #define PARE_N_CENTROIDS 6

@@ -158,7 +158,8 @@ show_knobs (PareInspector *self)
   gtk_widget_set_visible (GTK_WIDGET (self->prune_ratio), ratio);
   gtk_widget_set_visible (pare_curve_knob_get_spin (self->prune_ratio), ratio);
   gtk_drop_down_set_selected (self->factorize, r.factorize == PARE_FACTORIZE_SVD || r.factorize == PARE_FACTORIZE_SPATIAL ? 1 : 0);
-  pare_spectrum_knob_set_value (self->rank, r.rank);
+  if (self->study != NULL)
+    pare_spectrum_knob_set_rank (self->rank, r.factorize == PARE_FACTORIZE_SVD || r.factorize == PARE_FACTORIZE_SPATIAL ? (guint) MAX (r.rank, 0) : 0, self->study->max_rank + 1);
   guint share = 0;
   for (guint i = 1; i < G_N_ELEMENTS (pare_inspector_centroids); i++)
     if (r.centroids == pare_inspector_centroids[i])
@@ -182,7 +183,7 @@ show_study (PareInspector *self)
     {
       pare_bits_knob_set_errors (self->weight_bits, NULL);
       pare_curve_knob_set_curve (self->prune_ratio, NULL, NULL, 0, NAN);
-      pare_spectrum_knob_set_spectrum (self->rank, NULL, 0, 0);
+      pare_spectrum_knob_set_values (self->rank, NULL, 0);
       gtk_widget_set_visible (self->histograms, FALSE);
       gtk_widget_set_visible (GTK_WIDGET (self->coupled), FALSE);
       gtk_label_set_text (self->layer_error, "");
@@ -203,7 +204,8 @@ show_study (PareInspector *self)
         free_until = at[i];
     }
   pare_curve_knob_set_curve (self->prune_ratio, at, curve, PARE_STUDY_PRUNE, free_until);
-  pare_spectrum_knob_set_spectrum (self->rank, s->spectrum, s->n_spectrum, s->max_rank);
+  pare_spectrum_knob_set_values (self->rank, s->spectrum, s->n_spectrum);
+  pare_spectrum_knob_set_rank (self->rank, r.factorize == PARE_FACTORIZE_SVD || r.factorize == PARE_FACTORIZE_SPATIAL ? (guint) MAX (r.rank, 0) : 0, s->max_rank + 1);
   gtk_widget_set_sensitive (GTK_WIDGET (self->factorize), s->spectrum != NULL && s->max_rank >= 1);
   gtk_widget_set_visible (GTK_WIDGET (self->rank), s->spectrum != NULL && s->max_rank >= 1);
   g_autofree char *rank_note = s->spectrum == NULL || s->max_rank < 1 ? g_strdup (_ ("nothing to gain here")) : g_strdup_printf (_ ("saves below rank %u"), s->max_rank + 1);
@@ -214,8 +216,9 @@ show_study (PareInspector *self)
   g_autofree char *snr = s->has_error && isfinite (s->error.snr_db) ? g_strdup_printf (_ ("SNR %.1f dB"), s->error.snr_db) : g_strdup ("");
   g_autofree char *zeros = s->has_error && s->error.zeros > 0 ? g_strdup_printf (_ ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " at zero"), s->error.zeros, s->error.count) : g_strdup ("");
   gboolean changed = r.weight_bits != PARE_BITS_UNSET || r.prune != PARE_PRUNE_UNSET || r.centroids > 0 || r.factorize != PARE_FACTORIZE_UNSET;
-  pare_histogram_set_weights (self->weights, PARE_STUDY_BINS, s->low, s->high, s->before, changed && s->has_error ? s->after : NULL);
-  pare_histogram_set_notes (self->weights, zeros, snr);
+  pare_histogram_view_set_before (self->weights, s->before, PARE_STUDY_BINS, s->low, s->high);
+  pare_histogram_view_set_after (self->weights, changed && s->has_error ? s->after : NULL, changed && s->has_error ? PARE_STUDY_BINS : 0, s->low, s->high);
+  pare_histogram_view_set_texts (self->weights, snr, zeros);
   gtk_widget_set_visible (self->histograms, TRUE);
   gboolean couple = s->coupled != NULL && r.prune == PARE_PRUNE_CHANNELS;
   gtk_label_set_text (self->coupled, s->coupled != NULL ? s->coupled : "");
@@ -240,18 +243,14 @@ show_activations (PareInspector *self)
   if (h == NULL || h->count == 0)
     return;
   PareLayerRecipe r = resolved_of (self, layer);
-  double bins[PARE_STUDY_BINS] = { 0 }, low = 0, high = 0;
-  for (guint i = 0; i < PARE_HISTOGRAM_BINS; i++)
-    {
-      double at = (h->bin_low + (i + .5) * h->bin_width - h->min) / MAX (h->max - h->min, 1e-30) * PARE_STUDY_BINS;
-      if (h->bins[i] > 0)
-        bins[CLAMP ((int) at, 0, PARE_STUDY_BINS - 1)] += (double) h->bins[i];
-    }
+  double low = 0, high = 0;
   int bits = bits_or_float (r.activation_bits);
   gboolean quantized = bits <= 16;
   if (quantized)
     pare_histogram_range (h, r.calibrator == PARE_CALIBRATOR_UNSET ? PARE_CALIBRATOR_MSE : r.calibrator, r.percentile, bits, &low, &high);
-  pare_histogram_set_activations (self->activations, PARE_STUDY_BINS, h->min, h->max, bins, quantized ? low : NAN, quantized ? high : NAN);
+  pare_histogram_view_set_statistics (self->activations, h);
+  g_autofree char *clip = g_strdup_printf (_ ("clip %.3g"), high);
+  pare_histogram_view_set_clip (self->activations, quantized && high < h->max ? high : NAN, clip);
   g_autofree char *text = quantized ? g_strdup_printf (_ ("%d bits, %.3g to %.3g"), bits, low, high) : g_strdup_printf (_ ("float, %.3g to %.3g"), h->min, h->max);
   gtk_label_set_text (self->activations_note, text);
 }
