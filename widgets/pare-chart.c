@@ -397,7 +397,8 @@ pare_chart_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   if (p->data != NULL)
     gtk_snapshot_append_node (snapshot, p->data);
   PareChartClass *class = PARE_CHART_GET_CLASS (self);
-  if (class->draw_hover != NULL && (p->hovered || gtk_widget_has_focus (widget)))
+  /* Without the pointer (x < 0) too: a brush, or a ring set from the history list. */
+  if (class->draw_hover != NULL)
     {
       PareLook look;
       pare_look_for_widget (&look, widget);

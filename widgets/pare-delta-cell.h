@@ -1,0 +1,12 @@
+/* PareDeltaCell: a difference as a bar to the left or right of zero, with sign and number beside it; blue better, brown worse. */
+#pragma once
+#include "widgets/pare-draw.h"
+
+G_BEGIN_DECLS
+#define PARE_TYPE_DELTA_CELL (pare_delta_cell_get_type ())
+G_DECLARE_FINAL_TYPE (PareDeltaCell, pare_delta_cell, PARE, DELTA_CELL, GtkWidget)
+
+GtkWidget *pare_delta_cell_new (void);
+/* most: the largest absolute value of the column, so that rows compare. unit: for assistive tools. */
+void pare_delta_cell_set (PareDeltaCell *self, double value, double most, int decimals, gboolean more_is_better, const char *unit);
+G_END_DECLS

@@ -1,0 +1,250 @@
+#include "widgets/pare-latency-chart.h"
+#include "widgets/pare-format.h"
+#include "widgets/pare-verdict.h"
+
+#include <math.h>
+
+enum
+{
+  NOW,
+  BEFORE,
+  ORIGINAL,
+  N_BARS
+};
+
+struct _PareLatencyChart
+{
+  PareChart parent;
+  PareLatencyBar bars[N_BARS];
+  double budget;
+  char *message;
+};
+G_DEFINE_FINAL_TYPE (PareLatencyChart, pare_latency_chart, PARE_TYPE_CHART)
+
+static gboolean
+there (const PareLatencyBar *bar)
+{
+  return bar->mark != PARE_MARK_NONE && isfinite (bar->median) && bar->median >= 0;
+}
+
+static char *
+bar_label (PareLatencyChart *self, int which, gboolean compact)
+{
+  const PareLatencyBar *bar = &self->bars[which];
+  const char *who = which == ORIGINAL ? "original" : which == NOW ? "now" : NULL;
+  if (bar->mark == PARE_MARK_STALE)
+    {
+      const char *edits = bar->edits_ago == 1 ? "edit" : "edits";
+      if (who != NULL && which == ORIGINAL)
+        return g_strdup ("original, stale");
+      if (bar->edits_ago <= 0)
+        return g_strdup ("measured earlier, stale");
+      return compact ? g_strdup_printf ("stale, %d %s ago", bar->edits_ago, edits)
+                     : g_strdup_printf ("measured %d %s ago, stale", bar->edits_ago, edits);
+    }
+  const char *how = bar->mark == PARE_MARK_PREDICTED ? "predicted" : bar->mark == PARE_MARK_PROVISIONAL ? "measuring" : "measured";
+  return who != NULL ? g_strdup_printf ("%s, %s", who, how) : g_strdup (how);
+}
+
+static PareVerdict
+verdict (PareLatencyChart *self)
+{
+  const PareLatencyBar *now = &self->bars[NOW];
+  return there (now) && now->mark != PARE_MARK_STALE ? pare_verdict (now->p10, now->median, now->p90, self->budget, TRUE)
+                                                     : PARE_VERDICT_NONE;
+}
+
+static double
+full_scale (PareLatencyChart *self)
+{
+  double most = isfinite (self->budget) ? self->budget : 0;
+  for (int i = 0; i < N_BARS; i++)
+    if (there (&self->bars[i]))
+      most = fmax (most, isfinite (self->bars[i].p90) ? fmax (self->bars[i].median, self->bars[i].p90) : self->bars[i].median);
+  return most > 0 ? most * 1.045 : 1;
+}
+
+static void
+draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h)
+{
+  PareLatencyChart *self = PARE_LATENCY_CHART (chart);
+  gboolean compact = pare_chart_get_compact (chart);
+  const PareLatencyBar *now = there (&self->bars[NOW]) ? &self->bars[NOW] : &self->bars[BEFORE], *original = &self->bars[ORIGINAL];
+  double value = there (now) ? now->median : NAN, s = look->scale;
+  gboolean missed = verdict (self) == PARE_VERDICT_MISSED, stale = now->mark == PARE_MARK_STALE;
+  g_autofree char *text = pare_format_ms (value),
+                  *change = there (original) && there (now) ? pare_format_change (value, original->median) : NULL;
+  gboolean faster = there (original) && value < original->median;
+  const GdkRGBA *colour = missed ? &look->worse : stale ? &look->second : faster ? &look->better : NULL;
+  double top = pare_chart_draw_headline (chart, cr, look, w, text, there (now) ? "ms" : NULL, change, colour, missed);
+  double k = w / full_scale (self), step = (compact ? 24 : 34) * s, bar_h = (compact ? 8 : 11) * s, y = top;
+  double budget = isfinite (self->budget) ? round (self->budget * k) : NAN;
+  guint n = 0;
+  for (int i = 0; i < N_BARS; i++)
+    {
+      const PareLatencyBar *bar = &self->bars[i];
+      if (!there (bar))
+        continue;
+      gboolean old = bar->mark == PARE_MARK_STALE;
+      g_autofree char *label = bar_label (self, i, compact), *ms = pare_format_ms_unit (bar->median);
+      const GdkRGBA *ink = old ? &look->second : &look->fg;
+      double mw = pare_draw_text (cr, look, ink, PARE_TICK_PX, PARE_TEXT_RIGHT | (old ? 0 : PARE_TEXT_BOLD), w, y + 9 * s, 0, ms);
+      pare_draw_text (cr, look, ink, PARE_TICK_PX, 0, 0, y + 9 * s, fmax (w - mw - 4, 10), label);
+      double by = y + (compact ? 12 : 13) * s;
+      pare_draw_bar (cr, look, bar->mark, 0, by, bar->median * k, bar_h);
+      if (isfinite (budget))
+        pare_draw_line (cr, &look->worse, 2, budget, by - 2 * s, budget, by + bar_h + 2 * s);
+      if (!old && isfinite (bar->p10) && isfinite (bar->p90))
+        pare_draw_whisker_h (cr, &look->fg, bar->p10 * k, bar->p90 * k, by + bar_h / 2);
+      y += step;
+      n++;
+    }
+  if (n == 0)
+    pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, 0, 0, top + 14 * s, w,
+                    self->message != NULL ? self->message : "Not measured yet");
+  if (compact || n == 0)
+    return;
+  if (isfinite (self->budget) && y + 30 * s <= h + 4)
+    {
+      PareVerdict v = verdict (self);
+      g_autofree char *ms = pare_format_ms_unit (self->budget);
+      g_autofree char *line
+          = v != PARE_VERDICT_NONE ? g_strdup_printf ("budget %s: %s", ms, pare_verdict_words (v)) : g_strdup_printf ("budget %s", ms);
+      pare_draw_line (cr, &look->worse, 2, 1.5, h - 34 * s, 1.5, h - 23 * s);
+      pare_draw_text (cr, look, missed ? &look->worse : &look->fg, PARE_TICK_PX, 0, 7, h - 25 * s, w - 7, line);
+    }
+  if (y + 16 * s <= h + 4)
+    pare_draw_text (cr, look, &look->second, PARE_TICK_PX, 0, 0, h - 8 * s, w, self->message);
+}
+
+static char *
+describe (PareChart *chart)
+{
+  PareLatencyChart *self = PARE_LATENCY_CHART (chart);
+  GString *s = g_string_new ("Latency");
+  guint n = 0;
+  for (int i = 0; i < N_BARS; i++)
+    if (there (&self->bars[i]))
+      {
+        g_autofree char *label = bar_label (self, i, FALSE), *ms = pare_format_ms_unit (self->bars[i].median);
+        g_string_append_printf (s, "%s %s: %s", n++ > 0 ? ";" : ":", label, ms);
+      }
+  if (n == 0)
+    g_string_append (s, ": not measured yet");
+  if (isfinite (self->budget) && n > 0)
+    {
+      g_autofree char *ms = pare_format_ms_unit (self->budget);
+      g_string_append_printf (s, "; budget %s %s", ms, pare_verdict_words (verdict (self)));
+      if (s->str[s->len - 1] == ' ')
+        g_string_truncate (s, s->len - 1);
+    }
+  g_string_append_c (s, '.');
+  return g_string_free (s, FALSE);
+}
+
+static char *
+plain (double v)
+{
+  char buffer[G_ASCII_DTOSTR_BUF_SIZE];
+  return isfinite (v) ? g_strdup (g_ascii_formatd (buffer, sizeof buffer, "%.6g", v)) : g_strdup ("");
+}
+
+static void
+table (PareChart *chart, GPtrArray *rows)
+{
+  PareLatencyChart *self = PARE_LATENCY_CHART (chart);
+  pare_chart_row (rows, g_strdup ("what"), g_strdup ("median, ms"), g_strdup ("p10"), g_strdup ("p90"), NULL);
+  for (int i = 0; i < N_BARS; i++)
+    if (there (&self->bars[i]))
+      pare_chart_row (rows, bar_label (self, i, FALSE), plain (self->bars[i].median), plain (self->bars[i].p10), plain (self->bars[i].p90),
+                      NULL);
+}
+
+static void
+draw_hover (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h, double x, double y)
+{
+  PareLatencyChart *self = PARE_LATENCY_CHART (chart);
+  gboolean compact = pare_chart_get_compact (chart);
+  double s = look->scale, row = (y - (compact ? 20 : 40) * s) / ((compact ? 24 : 34) * s);
+  int k = 0;
+  for (int i = 0; i < N_BARS; i++)
+    {
+      const PareLatencyBar *bar = &self->bars[i];
+      if (!there (bar) || k++ != (int)floor (row))
+        continue;
+      g_autofree char *label = bar_label (self, i, FALSE), *ms = pare_format_ms_unit (bar->median);
+      g_autofree char *low = pare_format_ms (bar->p10), *high = pare_format_ms_unit (bar->p90),
+                      *spread = g_strdup_printf ("8 of 10 runs %s to %s", low, high);
+      const char *const lines[] = { label, ms, isfinite (bar->p10) && isfinite (bar->p90) ? spread : NULL, NULL };
+      pare_chart_draw_card (cr, look, w, h, x, y, lines);
+      return;
+    }
+}
+
+static void
+measure_size (PareChart *chart, int *min_w, int *nat_w, int *min_h, int *nat_h)
+{
+  gboolean compact = pare_chart_get_compact (chart);
+  *min_w = 150;
+  *nat_w = 170;
+  *min_h = compact ? 92 : 142;
+  *nat_h = compact ? 94 : 182;
+}
+
+static void
+pare_latency_chart_finalize (GObject *object)
+{
+  g_free (PARE_LATENCY_CHART (object)->message);
+  G_OBJECT_CLASS (pare_latency_chart_parent_class)->finalize (object);
+}
+
+static void
+pare_latency_chart_class_init (PareLatencyChartClass *class)
+{
+  G_OBJECT_CLASS (class)->finalize = pare_latency_chart_finalize;
+  PareChartClass *chart_class = PARE_CHART_CLASS (class);
+  chart_class->draw = draw;
+  chart_class->draw_hover = draw_hover;
+  chart_class->describe = describe;
+  chart_class->table = table;
+  chart_class->measure_size = measure_size;
+}
+
+static void
+pare_latency_chart_init (PareLatencyChart *self)
+{
+  self->budget = NAN;
+  pare_chart_set_title (PARE_CHART (self), "Latency");
+}
+
+GtkWidget *
+pare_latency_chart_new (void)
+{
+  return g_object_new (PARE_TYPE_LATENCY_CHART, NULL);
+}
+
+void
+pare_latency_chart_set_bars (PareLatencyChart *self, const PareLatencyBar *now, const PareLatencyBar *before,
+                             const PareLatencyBar *original)
+{
+  const PareLatencyBar none = { .mark = PARE_MARK_NONE, .median = NAN };
+  self->bars[NOW] = now != NULL ? *now : none;
+  self->bars[BEFORE] = before != NULL ? *before : none;
+  self->bars[ORIGINAL] = original != NULL ? *original : none;
+  pare_chart_changed (PARE_CHART (self));
+}
+
+void
+pare_latency_chart_set_budget (PareLatencyChart *self, double ms)
+{
+  self->budget = isfinite (ms) && ms > 0 ? ms : NAN;
+  pare_chart_changed (PARE_CHART (self));
+}
+
+void
+pare_latency_chart_set_message (PareLatencyChart *self, const char *message)
+{
+  g_free (self->message);
+  self->message = g_strdup (message);
+  pare_chart_changed (PARE_CHART (self));
+}

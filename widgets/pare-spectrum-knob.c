@@ -1,0 +1,358 @@
+#include "widgets/pare-spectrum-knob.h"
+#include "widgets/pare-format.h"
+
+#include <math.h>
+
+#define HEIGHT 34
+
+struct _PareSpectrumKnob
+{
+  GtkWidget parent;
+  char *name, *reason;
+  double *singular;
+  guint n, rank, gain_below, step, from;
+  gboolean dragging, moved, hovered;
+};
+
+enum
+{
+  CHANGED,
+  N_SIGNALS
+};
+static guint signals[N_SIGNALS];
+
+G_DEFINE_FINAL_TYPE (PareSpectrumKnob, pare_spectrum_knob, GTK_TYPE_WIDGET)
+
+static double
+value_of (PareSpectrumKnob *self, guint i)
+{
+  return isfinite (self->singular[i]) && self->singular[i] > 0 ? self->singular[i] : 0;
+}
+
+double
+pare_spectrum_knob_energy (PareSpectrumKnob *self, guint rank)
+{
+  double all = 0, kept = 0, most = 0;
+  for (guint i = 0; i < self->n; i++)
+    most = fmax (most, value_of (self, i));
+  for (guint i = 0; i < self->n && most > 0; i++)
+    {
+      double v = value_of (self, i) / most; /* scaled: squares of huge values overflow */
+      all += v * v;
+      kept += i < rank ? v * v : 0;
+    }
+  return all > 0 ? kept / all : NAN;
+}
+
+static void
+update (PareSpectrumKnob *self)
+{
+  g_autofree char *energy = pare_format_percent (pare_spectrum_knob_energy (self, self->rank), 1);
+  g_autofree char *words = self->reason != NULL ? g_strdup_printf ("cannot be changed: %s", self->reason)
+                           : self->rank == 0    ? g_strdup ("off")
+                                                : g_strdup_printf ("rank %u of %u, keeps %s of the energy", self->rank, self->n, energy);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, self->name, GTK_ACCESSIBLE_PROPERTY_VALUE_MIN, 0.0,
+                                  GTK_ACCESSIBLE_PROPERTY_VALUE_MAX, (double)self->n, GTK_ACCESSIBLE_PROPERTY_VALUE_NOW, (double)self->rank,
+                                  GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT, words, GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, words, -1);
+  if (self->reason == NULL)
+    gtk_widget_set_tooltip_text (GTK_WIDGET (self), self->n > 0 ? words : NULL);
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+static void
+move_to (PareSpectrumKnob *self, gint64 rank, gboolean final)
+{
+  if (self->n == 0)
+    return;
+  guint to = (guint)CLAMP (rank, 1, (gint64)self->n);
+  if (to == self->rank && !final)
+    return;
+  self->rank = to;
+  self->moved = TRUE;
+  update (self);
+  g_signal_emit (self, signals[CHANGED], 0, (int)to, final);
+}
+
+static void
+pare_spectrum_knob_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
+{
+  PareSpectrumKnob *self = PARE_SPECTRUM_KNOB (widget);
+  double w = gtk_widget_get_width (widget), h = gtk_widget_get_height (widget);
+  if (w <= 0 || h <= 0)
+    return;
+  PareLook look;
+  pare_look_for_widget (&look, widget);
+  cairo_t *cr = gtk_snapshot_append_cairo (snapshot, &GRAPHENE_RECT_INIT (0, 0, w, h));
+  if (self->reason != NULL && self->n == 0)
+    pare_draw_text (cr, &look, &look.second, PARE_CAPTION_PX, 0, 0, h / 2 + 4, w, self->reason);
+  else if (self->n == 0)
+    {
+      pare_draw_dash (cr, 2, 2);
+      pare_draw_line (cr, &look.hatch, 1.5, 0, h - 6, w, h - 6);
+      pare_draw_dash (cr, 0, 0);
+    }
+  double most = 0;
+  for (guint i = 0; i < self->n; i++)
+    most = fmax (most, value_of (self, i));
+  /* More values than pixels: a bar is the largest of those that fall on it; they descend, so that is the first. */
+  guint bars = (guint)CLAMP (floor (w / 2), 1, MAX (self->n, 1));
+  for (guint b = 0; b < bars && self->n > 0; b++)
+    {
+      guint i = (guint)((guint64)b * self->n / bars);
+      double bar = w / bars, bh = most > 0 ? value_of (self, i) / most * (h - 2) : 0;
+      gboolean kept = self->rank > 0 && i < self->rank;
+      cairo_rectangle (cr, b * bar, h - bh, fmax (bar - 1, 1), bh);
+      pare_draw_source (cr, kept ? &look.mark : &look.hatch, kept ? 0.85 : self->rank > 0 ? 0.35 : 0.55);
+      cairo_fill (cr);
+    }
+  if (self->n > 0 && self->gain_below > 0 && self->gain_below < self->n)
+    {
+      double x = round (w * self->gain_below / self->n) + 0.5;
+      pare_draw_dash (cr, 2, 2);
+      pare_draw_line (cr, &look.second, 1, x, 0, x, h);
+      pare_draw_dash (cr, 0, 0);
+    }
+  if (self->rank > 0 && self->n > 0)
+    {
+      double x = CLAMP (w * self->rank / self->n, 1, w - 1);
+      pare_draw_line (cr, &look.mark, 1.5, x, 0, x, h);
+      cairo_new_path (cr);
+      cairo_arc (cr, CLAMP (x, 6.5, w - 6.5), h / 2, self->hovered || self->dragging ? 6.5 : 5.5, 0, 2 * G_PI);
+      pare_draw_source (cr, &look.knob, 1);
+      cairo_fill_preserve (cr);
+      pare_draw_source (cr, &look.mark, 1);
+      cairo_set_line_width (cr, 2);
+      cairo_stroke (cr);
+    }
+  cairo_destroy (cr);
+}
+
+static void
+pare_spectrum_knob_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural, int *minimum_baseline,
+                            int *natural_baseline)
+{
+  PareLook look;
+  pare_look_for_widget (&look, widget);
+  *minimum = orientation == GTK_ORIENTATION_HORIZONTAL ? 120 : (int)ceil (HEIGHT * look.scale);
+  *natural = orientation == GTK_ORIENTATION_HORIZONTAL ? 300 : *minimum;
+}
+
+static gint64
+rank_at (PareSpectrumKnob *self, double x, gpointer controller)
+{
+  int w = gtk_widget_get_width (GTK_WIDGET (self));
+  double k = w > 0 ? CLAMP (x / w, 0, 1) * self->n : 0;
+  GdkModifierType state = gtk_event_controller_get_current_event_state (controller);
+  guint step = state & GDK_CONTROL_MASK ? 1 : self->step;
+  return (gint64)fmax (round (k / step) * step, step);
+}
+
+static void
+on_drag_begin (GtkGestureDrag *gesture, double x, double y, PareSpectrumKnob *self)
+{
+  gtk_widget_grab_focus (GTK_WIDGET (self));
+  gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_CLAIMED);
+  self->dragging = TRUE;
+  self->moved = FALSE;
+  self->from = self->rank;
+  move_to (self, rank_at (self, x, gesture), FALSE);
+}
+
+static void
+on_drag_update (GtkGestureDrag *gesture, double dx, double dy, PareSpectrumKnob *self)
+{
+  double x, y;
+  if (self->dragging && gtk_gesture_drag_get_start_point (gesture, &x, &y))
+    move_to (self, rank_at (self, x + dx, gesture), FALSE);
+}
+
+static void
+on_drag_end (GtkGestureDrag *gesture, double dx, double dy, PareSpectrumKnob *self)
+{
+  if (!self->dragging)
+    return;
+  on_drag_update (gesture, dx, dy, self);
+  self->dragging = FALSE;
+  if (self->moved)
+    move_to (self, self->rank, TRUE);
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+static void
+on_drag_cancel (GtkGesture *gesture, GdkEventSequence *sequence, PareSpectrumKnob *self)
+{
+  if (self->dragging && self->moved && self->from > 0)
+    move_to (self, self->from, TRUE);
+  self->dragging = FALSE;
+}
+
+static void
+step_by (PareSpectrumKnob *self, int by)
+{
+  if (self->n == 0)
+    return;
+  gint64 step = self->step, now = self->rank > 0 ? self->rank : self->n, to = now + by * step;
+  /* From between two legal ranks: to the neighbour. */
+  if (now % step != 0)
+    to = (now / step + (by > 0 ? 1 : 0)) * step + (by > 0 ? by - 1 : by + 1) * step;
+  to = CLAMP (to, MIN (step, (gint64)self->n), (gint64)self->n);
+  if (to != self->rank)
+    move_to (self, to, TRUE);
+}
+
+static gboolean
+on_key (GtkEventControllerKey *controller, guint key, guint code, GdkModifierType state, PareSpectrumKnob *self)
+{
+  if (state & (GDK_CONTROL_MASK | GDK_SUPER_MASK))
+    return GDK_EVENT_PROPAGATE;
+  int k = state & GDK_SHIFT_MASK ? 10 : 1;
+  switch (key)
+    {
+    case GDK_KEY_Left:
+    case GDK_KEY_Down:
+      step_by (self, -k);
+      return GDK_EVENT_STOP;
+    case GDK_KEY_Right:
+    case GDK_KEY_Up:
+      step_by (self, k);
+      return GDK_EVENT_STOP;
+    case GDK_KEY_Page_Down:
+      step_by (self, -10);
+      return GDK_EVENT_STOP;
+    case GDK_KEY_Page_Up:
+      step_by (self, 10);
+      return GDK_EVENT_STOP;
+    case GDK_KEY_Home:
+      step_by (self, -(int)MIN (self->n, 100000u));
+      return GDK_EVENT_STOP;
+    case GDK_KEY_End:
+      step_by (self, (int)MIN (self->n, 100000u));
+      return GDK_EVENT_STOP;
+    default:
+      return GDK_EVENT_PROPAGATE;
+    }
+}
+
+static gboolean
+on_scroll (GtkEventControllerScroll *controller, double dx, double dy, PareSpectrumKnob *self)
+{
+  if (!gtk_widget_has_focus (GTK_WIDGET (self)) || dy == 0)
+    return GDK_EVENT_PROPAGATE;
+  step_by (self, dy < 0 ? 1 : -1);
+  return GDK_EVENT_STOP;
+}
+
+static void
+on_enter (GtkEventControllerMotion *controller, double x, double y, PareSpectrumKnob *self)
+{
+  self->hovered = TRUE;
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+static void
+on_leave (GtkEventControllerMotion *controller, PareSpectrumKnob *self)
+{
+  self->hovered = FALSE;
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+static void
+pare_spectrum_knob_finalize (GObject *object)
+{
+  PareSpectrumKnob *self = PARE_SPECTRUM_KNOB (object);
+  g_free (self->name);
+  g_free (self->reason);
+  g_free (self->singular);
+  G_OBJECT_CLASS (pare_spectrum_knob_parent_class)->finalize (object);
+}
+
+static void
+pare_spectrum_knob_class_init (PareSpectrumKnobClass *class)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (class);
+  G_OBJECT_CLASS (class)->finalize = pare_spectrum_knob_finalize;
+  widget_class->snapshot = pare_spectrum_knob_snapshot;
+  widget_class->measure = pare_spectrum_knob_measure;
+  gtk_widget_class_set_css_name (widget_class, "pare-spectrum-knob");
+  gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_SLIDER);
+  signals[CHANGED] = g_signal_new ("changed", G_TYPE_FROM_CLASS (class), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_INT,
+                                   G_TYPE_BOOLEAN);
+}
+
+static void
+pare_spectrum_knob_init (PareSpectrumKnob *self)
+{
+  GtkWidget *widget = GTK_WIDGET (self);
+  pare_style_load ();
+  self->step = 1;
+  gtk_widget_set_focusable (widget, TRUE);
+  gtk_widget_add_css_class (widget, "pare-focus");
+  pare_look_watch (widget, gtk_widget_queue_resize);
+  GtkGesture *drag = gtk_gesture_drag_new ();
+  g_signal_connect (drag, "drag-begin", G_CALLBACK (on_drag_begin), self);
+  g_signal_connect (drag, "drag-update", G_CALLBACK (on_drag_update), self);
+  g_signal_connect (drag, "drag-end", G_CALLBACK (on_drag_end), self);
+  g_signal_connect (drag, "cancel", G_CALLBACK (on_drag_cancel), self);
+  gtk_widget_add_controller (widget, GTK_EVENT_CONTROLLER (drag));
+  GtkEventController *key = gtk_event_controller_key_new (), *motion = gtk_event_controller_motion_new ();
+  GtkEventController *scroll
+      = gtk_event_controller_scroll_new (GTK_EVENT_CONTROLLER_SCROLL_VERTICAL | GTK_EVENT_CONTROLLER_SCROLL_DISCRETE);
+  g_signal_connect (key, "key-pressed", G_CALLBACK (on_key), self);
+  g_signal_connect (scroll, "scroll", G_CALLBACK (on_scroll), self);
+  g_signal_connect (motion, "enter", G_CALLBACK (on_enter), self);
+  g_signal_connect (motion, "leave", G_CALLBACK (on_leave), self);
+  gtk_widget_add_controller (widget, key);
+  gtk_widget_add_controller (widget, scroll);
+  gtk_widget_add_controller (widget, motion);
+}
+
+GtkWidget *
+pare_spectrum_knob_new (const char *name)
+{
+  PareSpectrumKnob *self = g_object_new (PARE_TYPE_SPECTRUM_KNOB, NULL);
+  self->name = g_strdup (name != NULL ? name : "Rank");
+  update (self);
+  return GTK_WIDGET (self);
+}
+
+void
+pare_spectrum_knob_set_values (PareSpectrumKnob *self, const double *singular, guint n)
+{
+  g_free (self->singular);
+  self->singular = n > 0 ? g_memdup2 (singular, n * sizeof *singular) : NULL;
+  self->n = n;
+  self->rank = MIN (self->rank, n);
+  update (self);
+}
+
+void
+pare_spectrum_knob_set_rank (PareSpectrumKnob *self, guint rank, guint gain_below)
+{
+  if (self->dragging)
+    return;
+  self->rank = MIN (rank, self->n);
+  self->gain_below = gain_below;
+  update (self);
+}
+
+guint
+pare_spectrum_knob_get_rank (PareSpectrumKnob *self)
+{
+  return self->rank;
+}
+
+void
+pare_spectrum_knob_set_step (PareSpectrumKnob *self, guint step)
+{
+  self->step = MAX (step, 1);
+}
+
+void
+pare_spectrum_knob_set_reason (PareSpectrumKnob *self, const char *reason)
+{
+  g_free (self->reason);
+  self->reason = g_strdup (reason);
+  gtk_widget_set_sensitive (GTK_WIDGET (self), reason == NULL);
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self), reason);
+  update (self);
+}

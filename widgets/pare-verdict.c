@@ -1,0 +1,69 @@
+#include "widgets/pare-verdict.h"
+#include "widgets/pare-format.h"
+
+#include <math.h>
+
+PareVerdict
+pare_verdict (double low, double value, double high, double limit, gboolean small_is_good)
+{
+  if (!isfinite (value) || !isfinite (limit))
+    return PARE_VERDICT_NONE;
+  if (!isfinite (low) || !isfinite (high))
+    low = high = value;
+  if (!small_is_good)
+    {
+      double t = -low;
+      low = -high;
+      high = t;
+      value = -value;
+      limit = -limit;
+    }
+  if (high <= limit)
+    return PARE_VERDICT_MET;
+  if (low > limit)
+    return PARE_VERDICT_MISSED;
+  return value <= limit ? PARE_VERDICT_LIKELY_MET : PARE_VERDICT_LIKELY_MISSED;
+}
+
+const char *
+pare_verdict_words (PareVerdict verdict)
+{
+  static const char *const words[] = { "", "met", "likely met", "likely missed", "missed" };
+  return words[verdict];
+}
+
+guint
+pare_samples_to_go (guint done, guint all, double half, double distance)
+{
+  distance = fabs (distance);
+  if (!(half > distance))
+    return 0;
+  double need = distance > 0 ? done * (half / distance) * (half / distance) : INFINITY;
+  return need > all ? G_MAXUINT : (guint)ceil (need - done);
+}
+
+char *
+pare_accuracy_sentence (double difference, double low, double high, double tolerance, guint done, guint all)
+{
+  if (!isfinite (difference) || !isfinite (low) || !isfinite (high))
+    return g_strdup (done < 20 && all > 0 ? "Counting: an interval from 20 samples on" : "");
+  if (!isfinite (tolerance))
+    return g_strdup (low > 0 ? "Better than the original" : high < 0 ? "Worse than the original" : "No difference shown");
+  PareVerdict verdict = pare_verdict (low, difference, high, -tolerance, FALSE);
+  gboolean running = done < all;
+  if (verdict == PARE_VERDICT_MET)
+    return g_strdup (running ? "Within tolerance, still counting" : "Within tolerance");
+  if (verdict == PARE_VERDICT_MISSED)
+    return g_strdup (running ? "Beyond tolerance, still counting" : "Beyond tolerance");
+  const char *leaning = verdict == PARE_VERDICT_LIKELY_MET ? "likely within" : "likely beyond";
+  if (!running)
+    return g_strdup_printf ("Undecided: %s tolerance", leaning);
+  double half = verdict == PARE_VERDICT_LIKELY_MET ? difference - low : high - difference;
+  guint left = pare_samples_to_go (done, all, half, difference + tolerance);
+  if (left == G_MAXUINT)
+    return g_strdup_printf ("Undecided, %s: all may not settle it", leaning);
+  /* A forecast: two digits are all it is worth. */
+  guint unit = left >= 1000 ? 100 : left >= 100 ? 50 : 10;
+  g_autofree char *count = pare_format_count ((left + unit - 1) / unit * unit);
+  return g_strdup_printf ("Undecided: about %s samples to go", count);
+}
