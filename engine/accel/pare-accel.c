@@ -1,48 +1,267 @@
-#include "engine/accel/pare-accel.h"
+#include "engine/accel/pare-accel-private.h"
 
-/* Nothing is accelerated: callers run the portable interpreter. */
+#include <stdio.h>
+#include <stdlib.h>
+
+/* oneDNN and this file must talk to the same OpenMP, whatever compiler builds us. */
+void omp_set_num_threads (int n);
+int omp_get_max_threads (void);
+
+int
+pare_accel_set_threads (int threads)
+{
+  int before = omp_get_max_threads ();
+  if (before != threads)
+    omp_set_num_threads (threads);
+  return before;
+}
+
+/* Who reads each value, and who is the last; an alias reads what it is an alias of. */
+static void
+find_last_uses (PareAccel *self)
+{
+  const PareRtPlan *plan = self->plan;
+  for (uint32_t i = 0; i < plan->n_steps; i++)
+    for (uint32_t k = 0; k < plan->steps[i].n_in; k++)
+      if (plan->steps[i].in[k] != PARE_RT_NONE)
+        {
+          self->values[plan->steps[i].in[k]].last_use = i;
+          self->values[plan->steps[i].in[k]].n_uses++;
+        }
+  for (uint32_t i = 0; i < plan->n_values; i++)
+    {
+      if (plan->values[i].keep)
+        self->values[i].last_use = UINT32_MAX;
+      if (plan->values[i].kind == PARE_RT_ALIAS)
+        self->values[plan->values[i].alias_of].n_uses++;
+    }
+  for (uint32_t i = 0; i < plan->n_outputs; i++)
+    self->values[plan->outputs[i]].last_use = UINT32_MAX;
+  for (uint32_t i = 0; i < plan->n_values; i++)
+    for (uint32_t v = i; plan->values[v].kind == PARE_RT_ALIAS; v = plan->values[v].alias_of)
+      {
+        uint32_t of = plan->values[v].alias_of;
+        if (self->values[of].last_use < self->values[v].last_use)
+          self->values[of].last_use = self->values[v].last_use;
+      }
+}
+
+uint32_t
+pare_accel_only_reader (const PareAccel *self, uint32_t value)
+{
+  const PareAccelValue *v = &self->values[value];
+  if (v->n_uses != 1 || v->last_use >= self->plan->n_steps)
+    return PARE_RT_NONE;
+  const PareRtStep *s = &self->plan->steps[v->last_use]; /* of an alias's reader only the alias knows */
+  for (uint32_t i = 0; i < s->n_in; i++)
+    if (s->in[i] == value)
+      return v->last_use;
+  return PARE_RT_NONE;
+}
+
+static bool
+step_portable (PareAccel *self, uint32_t step)
+{
+  const PareRtStep *s = &self->plan->steps[step];
+  PareAccelView in[PARE_RT_MAX_IN], out[PARE_RT_MAX_OUT];
+  for (uint32_t i = 0; i < s->n_in; i++)
+    if (s->in[i] == PARE_RT_NONE)
+      in[i] = (PareAccelView) { .dtype = PARE_DTYPE_NONE, .buffer = PARE_RT_NONE };
+    else
+      {
+        const PareRtValue *v = &self->plan->values[s->in[i]];
+        in[i] = (PareAccelView) { .dtype = v->dtype, .shape = v->shape, .buffer = pare_accel_plain (self, step, s->in[i]) };
+      }
+  for (uint32_t i = 0; i < s->n_out; i++)
+    if (s->out[i] == PARE_RT_NONE)
+      out[i] = (PareAccelView) { .dtype = PARE_DTYPE_NONE, .buffer = PARE_RT_NONE };
+    else
+      {
+        const PareRtValue *v = &self->plan->values[s->out[i]];
+        out[i] = (PareAccelView) { .dtype = v->dtype, .shape = v->shape, .buffer = pare_accel_new_form (self, s->out[i], pare_accel_plain_md (self, s->out[i])) };
+      }
+  return !self->failed && pare_accel_add_kernel (self, step, s->op, self->plan->params + s->params, in, s->n_in, out, s->n_out, pare_rt_kernel_scratch (self->plan, s));
+}
+
+/* False: nothing was added. */
+static bool
+step_fast (PareAccel *self, uint32_t step)
+{
+  switch (self->plan->steps[step].op)
+    {
+    case PARE_RT_CONV:
+    case PARE_RT_CONV_TRANSPOSE: return pare_accel_step_conv (self, step);
+    case PARE_RT_GEMM: return pare_accel_step_gemm (self, step);
+    case PARE_RT_MATMUL: return pare_accel_step_matmul (self, step);
+    case PARE_RT_MAX_POOL:
+    case PARE_RT_AVG_POOL:
+    case PARE_RT_GLOBAL_AVG_POOL:
+    case PARE_RT_GLOBAL_MAX_POOL: return pare_accel_step_pool (self, step);
+    case PARE_RT_UNARY:
+    case PARE_RT_CLIP: return pare_accel_step_unary (self, step);
+    case PARE_RT_BINARY: return pare_accel_step_binary (self, step);
+    case PARE_RT_FAKE_QUANT: return pare_accel_step_fake_quant (self, step);
+    case PARE_RT_BATCH_NORM: return pare_accel_step_batch_norm (self, step);
+    case PARE_RT_SOFTMAX: return pare_accel_step_softmax (self, step);
+    case PARE_RT_CONCAT: return pare_accel_step_concat (self, step);
+    default: return false;
+    }
+}
+
+/* Is it worth the trouble: products, or pools. */
+static bool
+gains (const PareRtPlan *plan)
+{
+  for (uint32_t i = 0; i < plan->n_steps; i++)
+    switch (plan->steps[i].op)
+      {
+      case PARE_RT_CONV: case PARE_RT_CONV_TRANSPOSE: case PARE_RT_GEMM: case PARE_RT_MATMUL: return true;
+      default: break;
+      }
+  return false;
+}
+
+/* Values that are read after the run lie in plain order; what is the caller's memory is copied, for it may be gone by then. */
+static void
+keep_readable (PareAccel *self, uint32_t step, uint32_t value)
+{
+  uint32_t buffer = pare_accel_plain (self, step, value);
+  if (buffer == PARE_RT_NONE || self->buffers[buffer].input == PARE_RT_NONE)
+    return;
+  while (self->plan->values[value].kind == PARE_RT_ALIAS)
+    value = self->plan->values[value].alias_of;
+  uint32_t copy = pare_accel_new_form (self, value, pare_accel_plain_md (self, value));
+  if (copy != PARE_RT_NONE)
+    pare_accel_add_loop (self, &(PareAccelNode) { .kind = PARE_NODE_COPY, .step = step, .count = self->plan->values[value].bytes }, buffer, copy);
+}
+
+/* Nodes that use each buffer, and a place for it. */
+static bool
+pack (PareAccel *self)
+{
+  for (uint32_t i = 0; i < self->n_buffers; i++)
+    {
+      self->buffers[i].first = UINT32_MAX;
+      self->buffers[i].last = 0;
+    }
+  for (uint32_t i = 0; i < self->n_nodes; i++)
+    for (uint32_t k = 0; k < self->nodes[i].n_args; k++)
+      {
+        uint32_t at = self->nodes[i].first_arg + k;
+        uint32_t buffer = self->nodes[i].kind == PARE_NODE_PRIMITIVE ? self->args[at].buffer : self->views[at].buffer;
+        if (buffer == PARE_RT_NONE)
+          continue;
+        PareAccelBuffer *b = &self->buffers[pare_accel_buffer_root (self, buffer)];
+        b->first = i < b->first ? i : b->first;
+        b->last = i > b->last ? i : b->last;
+      }
+  uint32_t n = 0, *first = calloc (self->n_buffers + 1, sizeof *first), *last = calloc (self->n_buffers + 1, sizeof *last), *ids = calloc (self->n_buffers + 1, sizeof *ids);
+  uint64_t *bytes = calloc (self->n_buffers + 1, sizeof *bytes), *offsets = calloc (self->n_buffers + 1, sizeof *offsets);
+  bool fine = first && last && ids && bytes && offsets;
+  for (uint32_t i = 0; fine && i < self->n_buffers; i++)
+    {
+      PareAccelBuffer *b = &self->buffers[i];
+      if (b->parent != PARE_RT_NONE || b->fixed || b->input != PARE_RT_NONE || b->first == UINT32_MAX)
+        continue;
+      ids[n] = i;
+      bytes[n] = b->bytes;
+      first[n] = b->first;
+      last[n++] = b->last_use == UINT32_MAX ? self->n_nodes : b->last;
+    }
+  if (fine)
+    {
+      self->arena_bytes = pare_rt_pack_arena (n, bytes, first, last, offsets);
+      fine = self->arena_bytes != UINT64_MAX;
+      for (uint32_t i = 0; i < n; i++)
+        self->buffers[ids[i]].offset = offsets[i];
+    }
+  free (first);
+  free (last);
+  free (ids);
+  free (bytes);
+  free (offsets);
+  return fine;
+}
+
+static bool
+build (PareAccel *self)
+{
+  const PareRtPlan *plan = self->plan;
+  find_last_uses (self);
+  for (uint32_t i = 0; i < plan->n_steps && !self->failed; i++)
+    {
+      if (self->absorbed[i] || step_fast (self, i))
+        self->n_fast++;
+      else if (self->failed || !step_portable (self, i))
+        return false;
+      for (uint32_t k = 0; k < plan->steps[i].n_out; k++)
+        if (plan->steps[i].out[k] != PARE_RT_NONE && self->values[plan->steps[i].out[k]].last_use == UINT32_MAX)
+          keep_readable (self, i, plan->steps[i].out[k]);
+    }
+  for (uint32_t i = 0; i < plan->n_outputs && !self->failed; i++)
+    keep_readable (self, plan->n_steps - 1, plan->outputs[i]);
+  return !self->failed && self->n_fast && pack (self);
+}
+
 PareAccel *
 pare_accel_new (const PareRtPlan *plan, int threads)
 {
-  return NULL;
+  if (!gains (plan))
+    return NULL;
+  PareAccel *self = calloc (1, sizeof *self);
+  if (!self)
+    return NULL;
+  self->plan = plan;
+  self->threads = threads < 1 ? 1 : threads;
+  self->mds = pare_md_pool_new ();
+  self->values = calloc (plan->n_values + 1, sizeof *self->values);
+  self->absorbed = calloc (plan->n_steps + 1, sizeof *self->absorbed);
+  int before = pare_accel_set_threads (self->threads); /* the code that oneDNN generates splits the work among this many */
+  bool fine = self->mds && self->values && self->absorbed && dnnl_engine_create (&self->engine, dnnl_cpu, 0) == dnnl_success && build (self);
+  pare_accel_set_threads (before);
+  if (!fine)
+    {
+      pare_accel_free (self);
+      return NULL;
+    }
+  return self;
 }
 
 void
 pare_accel_free (PareAccel *self)
 {
-}
-
-PareAccelRunner *
-pare_accel_runner_new (PareAccel *self)
-{
-  return NULL;
-}
-
-void
-pare_accel_runner_free (PareAccelRunner *self)
-{
-}
-
-PareRtStatus
-pare_accel_runner_run (PareAccelRunner *self, const PareView *inputs, uint64_t *step_ns, const volatile int *cancel, uint32_t *failed_step)
-{
-  return PARE_RT_INVALID;
-}
-
-PareView
-pare_accel_runner_view (PareAccelRunner *self, uint32_t value)
-{
-  return (PareView) { 0 };
+  if (!self)
+    return;
+  for (uint32_t i = 0; i < self->n_nodes; i++)
+    if (self->nodes[i].primitive)
+      dnnl_primitive_destroy (self->nodes[i].primitive);
+  for (uint32_t i = 0; i < self->n_packed; i++)
+    free (self->packed[i]);
+  if (self->engine)
+    dnnl_engine_destroy (self->engine);
+  pare_md_pool_free (self->mds);
+  free (self->values);
+  free (self->absorbed);
+  free (self->buffers);
+  free (self->nodes);
+  free (self->args);
+  free (self->views);
+  free (self->packed);
+  free (self);
 }
 
 double
 pare_accel_get_coverage (const PareAccel *self)
 {
-  return 0;
+  return self && self->plan->n_steps ? (double) self->n_fast / self->plan->n_steps : 0;
 }
 
 const char *
 pare_accel_version (void)
 {
-  return "none";
+  static char text[32];
+  const dnnl_version_t *version = dnnl_version ();
+  if (!text[0])
+    snprintf (text, sizeof text, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
+  return text;
 }

@@ -1,0 +1,197 @@
+#include "engine/accel/pare-accel-private.h"
+
+/* The step's operands as oneDNN wants them. */
+typedef struct {
+  const PareConvParams *p;
+  bool transposed;
+  uint32_t x, w, b, residual, y;
+  const PareMd *src, *weights, *weights_as, *bias, *dst; /* src, weights, dst: any */
+  uint32_t affine[2]; /* factor and offset of each channel that are applied last */
+  int64_t stride[3], dilation[3], pad_begin[3], pad_end[3];
+} Conv;
+
+static bool
+describe (PareAccel *self, uint32_t step, Conv *c)
+{
+  const PareRtStep *s = &self->plan->steps[step];
+  const PareConvParams *p = (const PareConvParams *) (self->plan->params + s->params);
+  *c = (Conv) { .p = p, .transposed = s->op == PARE_RT_CONV_TRANSPOSE, .x = s->in[0], .w = s->in[1], .b = s->n_in > 2 ? s->in[2] : PARE_RT_NONE,
+                .residual = s->n_in > 3 ? s->in[3] : PARE_RT_NONE, .y = s->out[0] };
+  if (!pare_accel_is_float (self, c->x) || !pare_accel_is_float (self, c->w) || !pare_accel_is_float (self, c->y))
+    return false;
+  const PareShape *x = &self->plan->values[c->x].shape, *w = &self->plan->values[c->w].shape, *y = &self->plan->values[c->y].shape;
+  if (p->spatial < 1 || p->spatial > 3 || x->rank != p->spatial + 2 || y->rank != x->rank || w->rank != x->rank || p->group < 1)
+    return false;
+  for (int i = 0; i < p->spatial; i++)
+    {
+      int64_t extent = (int64_t) (p->kernel[i] - 1) * p->dilation[i] + 1;
+      int64_t from = c->transposed ? y->dims[i + 2] : x->dims[i + 2], to = c->transposed ? x->dims[i + 2] : y->dims[i + 2];
+      c->stride[i] = p->stride[i];
+      c->dilation[i] = p->dilation[i];
+      c->pad_begin[i] = p->pad_begin[i];
+      /* What is really used of the padding; a remainder that no window reaches is not. */
+      c->pad_end[i] = (to - 1) * p->stride[i] + extent - from - p->pad_begin[i];
+      c->pad_end[i] = c->pad_end[i] < 0 && !c->transposed ? 0 : c->pad_end[i];
+      if (p->pad_begin[i] < 0)
+        return false;
+    }
+  int64_t g = p->group, m = y->dims[1], ic = x->dims[1], dims[6], strides[6], area = 1, n = 0;
+  if (m % g || ic % g)
+    return false;
+  for (int i = 0; i < p->spatial; i++)
+    area *= p->kernel[i];
+  if (g > 1)
+    {
+      dims[n] = g;
+      strides[n++] = m / g * (ic / g) * area;
+    }
+  dims[n] = m / g;
+  strides[n++] = c->transposed ? area : ic / g * area;
+  dims[n] = ic / g;
+  strides[n++] = c->transposed ? m / g * area : area;
+  for (int i = 0; i < p->spatial; i++)
+    {
+      dims[n] = p->kernel[i];
+      area /= p->kernel[i];
+      strides[n++] = area;
+    }
+  c->src = pare_md_new_any (self->mds, x->rank, x->dims);
+  c->dst = pare_md_new_any (self->mds, y->rank, y->dims);
+  c->weights = pare_md_new_any (self->mds, (int) n, dims);
+  c->weights_as = pare_md_new (self->mds, (int) n, dims, strides);
+  c->bias = c->b == PARE_RT_NONE ? NULL : pare_md_new (self->mds, 1, &m, NULL);
+  return c->src && c->dst && c->weights && c->weights_as && (c->bias || c->b == PARE_RT_NONE);
+}
+
+static dnnl_primitive_desc_t
+create (PareAccel *self, const Conv *c, const PareMd *dst, const ParePostOps *post)
+{
+  return pare_pd_conv (self->engine, c->transposed, c->src, c->weights, c->bias, dst, c->stride, c->dilation, c->pad_begin, c->pad_end, post);
+}
+
+/* Adds the primitive, with its operands brought into the layouts that it chose. `residual`: the operand of the first post-op, where that is a binary one. */
+static bool
+emit (PareAccel *self, uint32_t step, const Conv *c, dnnl_primitive_desc_t pd, const ParePostOps *post, uint32_t residual, const PareMd *dst_md, uint32_t dst)
+{
+  const PareMd *src_md = pare_pd_md (self->mds, pd, PARE_PD_SRC), *weights_md = pare_pd_md (self->mds, pd, PARE_PD_WEIGHTS);
+  PareArgSpec args[4 + PARE_MAX_POST];
+  uint32_t n = 0;
+  if (!src_md || !weights_md)
+    {
+      self->failed = true;
+      return false;
+    }
+  args[n++] = (PareArgSpec) { DNNL_ARG_SRC, src_md, pare_accel_form (self, step, c->x, src_md) };
+  args[n++] = (PareArgSpec) { DNNL_ARG_WEIGHTS, weights_md, pare_accel_weights (self, step, c->w, c->weights_as, weights_md, 1.0f) };
+  if (c->bias)
+    args[n++] = (PareArgSpec) { DNNL_ARG_BIAS, c->bias, pare_accel_bias (self, step, c->b, 1.0f) };
+  args[n++] = (PareArgSpec) { DNNL_ARG_DST, dst_md, dst };
+  for (int i = 0, next = 0; i < post->n; i++)
+    if (post->ops[i].kind == PARE_POST_BINARY)
+      args[n++] = (PareArgSpec) { DNNL_ARG_ATTR_MULTIPLE_POST_OP (i) | DNNL_ARG_SRC_1, post->ops[i].md, i == 0 && residual != PARE_RT_NONE ? residual : c->affine[next++] };
+  return pare_accel_add_primitive (self, step, pd, args, n);
+}
+
+/* post has a place for the residual at its head. */
+static bool
+with_residual (PareAccel *self, uint32_t step, const Conv *c, ParePostOps *post)
+{
+  post->ops[0] = (ParePostOp) { .kind = PARE_POST_SUM };
+  dnnl_primitive_desc_t pd = create (self, c, c->dst, post);
+  const PareMd *dst_md = pd ? pare_pd_md (self->mds, pd, PARE_PD_DST) : NULL;
+  if (!dst_md)
+    return false;
+  if (pare_accel_native (self, c->residual) == dst_md)
+    {
+      uint32_t there = pare_accel_form (self, step, c->residual, dst_md);
+      uint32_t x = pare_accel_form (self, step, c->x, pare_pd_md (self->mds, pd, PARE_PD_SRC));
+      if (there == PARE_RT_NONE || x == PARE_RT_NONE)
+        {
+          dnnl_primitive_desc_destroy (pd);
+          self->failed = true;
+          return false;
+        }
+      if (pare_accel_may_overwrite (self, step, there) && pare_accel_buffer_root (self, there) != pare_accel_buffer_root (self, x))
+        {
+          pare_accel_set_form (self, c->y, dst_md, there);
+          return emit (self, step, c, pd, post, PARE_RT_NONE, dst_md, there);
+        }
+      ParePostOps binary = *post;
+      binary.ops[0] = (ParePostOp) { .kind = PARE_POST_BINARY, .alg = dnnl_binary_add, .md = dst_md };
+      dnnl_primitive_desc_t apart = create (self, c, dst_md, &binary);
+      if (apart)
+        {
+          dnnl_primitive_desc_destroy (pd);
+          return emit (self, step, c, apart, &binary, there, dst_md, pare_accel_new_form (self, c->y, dst_md));
+        }
+    }
+  uint32_t copy = pare_accel_form_copy (self, step, c->residual, dst_md);
+  pare_accel_set_form (self, c->y, dst_md, copy);
+  return emit (self, step, c, pd, post, PARE_RT_NONE, dst_md, copy);
+}
+
+/* All in one primitive. */
+static bool
+fused (PareAccel *self, uint32_t step, const Conv *c, ParePostOps *post)
+{
+  if (c->residual != PARE_RT_NONE)
+    return with_residual (self, step, c, post);
+  dnnl_primitive_desc_t pd = create (self, c, c->dst, post);
+  if (!pd)
+    return false;
+  const PareMd *dst_md = pare_pd_md (self->mds, pd, PARE_PD_DST);
+  return emit (self, step, c, pd, post, PARE_RT_NONE, dst_md, pare_accel_new_form (self, c->y, dst_md));
+}
+
+/* The activation on its own, over the same memory. */
+static bool
+apart (PareAccel *self, uint32_t step, const Conv *c, const ParePostOp *op)
+{
+  const ParePostOps none = { 0 };
+  dnnl_primitive_desc_t pd = create (self, c, c->dst, NULL), eltwise = NULL;
+  const PareMd *dst_md = pd ? pare_pd_md (self->mds, pd, PARE_PD_DST) : NULL;
+  if (!dst_md)
+    return false;
+  int64_t count = (int64_t) (pare_md_bytes (dst_md) / sizeof (float));
+  const PareMd *flat = pare_md_new (self->mds, 1, &count, NULL);
+  if (!flat || !(eltwise = pare_pd_eltwise (self->engine, op->alg, flat, op->alpha, op->beta)))
+    {
+      dnnl_primitive_desc_destroy (pd);
+      return false;
+    }
+  uint32_t dst = pare_accel_new_form (self, c->y, dst_md);
+  bool fine = emit (self, step, c, pd, &none, PARE_RT_NONE, dst_md, dst);
+  return pare_accel_add_primitive (self, step, eltwise, (PareArgSpec[]) { { DNNL_ARG_SRC, flat, dst }, { DNNL_ARG_DST, flat, dst } }, 2) && fine;
+}
+
+bool
+pare_accel_step_conv (PareAccel *self, uint32_t step)
+{
+  Conv c;
+  ParePostOps post = { 0 }, longer;
+  if (!describe (self, step, &c))
+    return false;
+  post.n = c.residual != PARE_RT_NONE;
+  if (!pare_accel_activation (c.p->activation, c.p->lo, c.p->hi, c.p->alpha, &post))
+    return false;
+  uint32_t norm = pare_accel_only_reader (self, c.y), y = c.y;
+  const PareMd *vector;
+  if (norm != PARE_RT_NONE && self->plan->steps[norm].in[0] == y && pare_accel_affine (self, norm, &vector, c.affine))
+    {
+      longer = post;
+      longer.ops[longer.n++] = (ParePostOp) { .kind = PARE_POST_BINARY, .alg = dnnl_binary_mul, .md = vector };
+      longer.ops[longer.n++] = (ParePostOp) { .kind = PARE_POST_BINARY, .alg = dnnl_binary_add, .md = vector };
+      c.y = self->plan->steps[norm].out[0];
+      if (fused (self, step, &c, &longer))
+        {
+          self->absorbed[norm] = true;
+          return true;
+        }
+      c.y = y;
+      if (self->failed)
+        return false;
+    }
+  if (fused (self, step, &c, &post))
+    return true;
+  return !self->failed && c.residual == PARE_RT_NONE && post.n == 1 && apart (self, step, &c, &post.ops[0]);
+}

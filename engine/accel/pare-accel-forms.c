@@ -1,0 +1,396 @@
+#include "engine/accel/pare-accel-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Makes room for `more` entries; false when there is no memory. */
+static bool
+grow (PareAccel *self, void **array, uint32_t n, uint32_t more, uint32_t *room, size_t size)
+{
+  if (n + more <= *room)
+    return true;
+  uint32_t wanted = (n + more) * 2 + 16;
+  void *bigger = realloc (*array, wanted * size);
+  if (!bigger)
+    {
+      self->failed = true;
+      return false;
+    }
+  *array = bigger;
+  *room = wanted;
+  return true;
+}
+
+uint32_t
+pare_accel_buffer_new (PareAccel *self, uint64_t bytes)
+{
+  if (!grow (self, (void **) &self->buffers, self->n_buffers, 1, &self->room_buffers, sizeof *self->buffers))
+    return PARE_RT_NONE;
+  self->buffers[self->n_buffers] = (PareAccelBuffer) { .bytes = bytes, .input = PARE_RT_NONE, .parent = PARE_RT_NONE };
+  return self->n_buffers++;
+}
+
+uint32_t
+pare_accel_buffer_root (const PareAccel *self, uint32_t buffer)
+{
+  while (self->buffers[buffer].parent != PARE_RT_NONE)
+    buffer = self->buffers[buffer].parent;
+  return buffer;
+}
+
+void *
+pare_accel_pack (PareAccel *self, uint64_t bytes)
+{
+  void *data = NULL;
+  if (!grow (self, (void **) &self->packed, self->n_packed, 1, &self->room_packed, sizeof *self->packed))
+    return NULL;
+  if (bytes > SIZE_MAX - 64 || posix_memalign (&data, 64, bytes ? bytes : 1))
+    {
+      self->failed = true;
+      return NULL;
+    }
+  self->packed[self->n_packed++] = data;
+  return data;
+}
+
+const void *
+pare_accel_constant (const PareAccel *self, uint32_t value)
+{
+  while (self->plan->values[value].kind == PARE_RT_ALIAS)
+    value = self->plan->values[value].alias_of;
+  return self->plan->values[value].kind == PARE_RT_CONSTANT ? self->plan->constants + self->plan->values[value].offset : NULL;
+}
+
+bool
+pare_accel_is_float (const PareAccel *self, uint32_t value)
+{
+  return value != PARE_RT_NONE && self->plan->values[value].dtype == PARE_DTYPE_FLOAT32;
+}
+
+const PareMd *
+pare_accel_plain_md (PareAccel *self, uint32_t value)
+{
+  const PareShape *shape = &self->plan->values[value].shape;
+  const int64_t one = 1;
+  if (!pare_accel_is_float (self, value))
+    return NULL;
+  return shape->rank ? pare_md_new (self->mds, shape->rank, shape->dims, NULL) : pare_md_new (self->mds, 1, &one, NULL);
+}
+
+void
+pare_accel_set_form (PareAccel *self, uint32_t value, const PareMd *md, uint32_t buffer)
+{
+  PareAccelValue *v = &self->values[value];
+  if (buffer == PARE_RT_NONE || v->n_forms == PARE_ACCEL_MAX_FORMS)
+    return;
+  v->forms[v->n_forms++] = (PareForm) { md, buffer };
+  PareAccelBuffer *root = &self->buffers[pare_accel_buffer_root (self, buffer)];
+  if (v->last_use > root->last_use)
+    root->last_use = v->last_use;
+}
+
+uint32_t
+pare_accel_new_form (PareAccel *self, uint32_t value, const PareMd *md)
+{
+  uint32_t buffer = pare_accel_buffer_new (self, md ? pare_md_bytes (md) : self->plan->values[value].bytes);
+  pare_accel_set_form (self, value, md, buffer);
+  return buffer;
+}
+
+bool
+pare_accel_may_overwrite (const PareAccel *self, uint32_t step, uint32_t buffer)
+{
+  const PareAccelBuffer *root = &self->buffers[pare_accel_buffer_root (self, buffer)];
+  return !root->fixed && root->input == PARE_RT_NONE && root->last_use <= step;
+}
+
+bool
+pare_accel_add_primitive (PareAccel *self, uint32_t step, dnnl_primitive_desc_t pd, const PareArgSpec *args, uint32_t n_args)
+{
+  const PareMd *scratchpad = pare_pd_md (self->mds, pd, PARE_PD_SCRATCHPAD);
+  dnnl_primitive_t primitive = pare_pd_take_primitive (pd);
+  if (!primitive || !grow (self, (void **) &self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
+      || !grow (self, (void **) &self->args, self->n_args, n_args + 1, &self->room_args, sizeof *self->args))
+    {
+      if (primitive)
+        dnnl_primitive_destroy (primitive);
+      self->failed = true;
+      return false;
+    }
+  PareAccelNode *node = &self->nodes[self->n_nodes++];
+  *node = (PareAccelNode) { .kind = PARE_NODE_PRIMITIVE, .step = step, .first_arg = self->n_args, .primitive = primitive };
+  for (uint32_t i = 0; i < n_args; i++)
+    {
+      if (args[i].buffer == PARE_RT_NONE || !args[i].md)
+        self->failed = true;
+      self->args[self->n_args++] = (PareAccelArg) { args[i].arg, args[i].md, args[i].buffer };
+    }
+  if (scratchpad && pare_md_bytes (scratchpad))
+    {
+      self->args[self->n_args++] = (PareAccelArg) { DNNL_ARG_SCRATCHPAD, scratchpad, PARE_RT_NONE };
+      if (pare_md_bytes (scratchpad) > self->scratch_bytes)
+        self->scratch_bytes = pare_md_bytes (scratchpad);
+    }
+  node->n_args = self->n_args - node->first_arg;
+  return !self->failed;
+}
+
+bool
+pare_accel_add_reorder (PareAccel *self, uint32_t step, const PareMd *from, uint32_t src, const PareMd *to, uint32_t dst)
+{
+  dnnl_primitive_desc_t pd = from && to ? pare_pd_reorder (self->engine, from, to) : NULL;
+  if (!pd)
+    {
+      self->failed = true;
+      return false;
+    }
+  return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]) { { DNNL_ARG_FROM, from, src }, { DNNL_ARG_TO, to, dst } }, 2);
+}
+
+bool
+pare_accel_add_kernel (PareAccel *self, uint32_t step, PareRtOp op, const void *params, const PareAccelView *in, uint32_t n_in, const PareAccelView *out, uint32_t n_out,
+                       uint64_t scratch)
+{
+  PareRtKernel kernel = pare_rt_kernel (op);
+  if (!kernel || !grow (self, (void **) &self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
+      || !grow (self, (void **) &self->views, self->n_views, n_in + n_out, &self->room_views, sizeof *self->views))
+    {
+      self->failed = true;
+      return false;
+    }
+  self->nodes[self->n_nodes++] = (PareAccelNode) { .kind = PARE_NODE_KERNEL, .step = step, .first_arg = self->n_views, .n_args = n_in + n_out, .n_in = n_in,
+                                                   .kernel = kernel, .params = params };
+  for (uint32_t i = 0; i < n_in; i++)
+    self->views[self->n_views++] = in[i];
+  for (uint32_t i = 0; i < n_out; i++)
+    self->views[self->n_views++] = out[i];
+  if (scratch > self->scratch_bytes)
+    self->scratch_bytes = scratch;
+  return true;
+}
+
+bool
+pare_accel_add_loop (PareAccel *self, const PareAccelNode *node, uint32_t src, uint32_t dst)
+{
+  if (!grow (self, (void **) &self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
+      || !grow (self, (void **) &self->views, self->n_views, 2, &self->room_views, sizeof *self->views))
+    return false;
+  self->nodes[self->n_nodes] = *node;
+  self->nodes[self->n_nodes].first_arg = self->n_views;
+  self->nodes[self->n_nodes].n_args = 2;
+  self->nodes[self->n_nodes++].n_in = 1;
+  self->views[self->n_views++] = (PareAccelView) { .buffer = src };
+  self->views[self->n_views++] = (PareAccelView) { .buffer = dst };
+  return true;
+}
+
+/* Constants and inputs get their first form when somebody asks. */
+static void
+ensure (PareAccel *self, uint32_t value)
+{
+  const PareRtValue *v = &self->plan->values[value];
+  if (self->values[value].n_forms || v->kind == PARE_RT_ALIAS || v->kind == PARE_RT_ARENA)
+    return;
+  uint32_t buffer = pare_accel_new_form (self, value, pare_accel_plain_md (self, value));
+  if (buffer == PARE_RT_NONE)
+    return;
+  self->buffers[buffer].bytes = v->bytes;
+  if (v->kind == PARE_RT_CONSTANT)
+    self->buffers[buffer].fixed = self->plan->constants + v->offset;
+  else
+    for (uint32_t i = 0; i < self->plan->n_inputs; i++)
+      if (self->plan->inputs[i] == value)
+        self->buffers[buffer].input = i;
+}
+
+uint32_t
+pare_accel_plain (PareAccel *self, uint32_t step, uint32_t value)
+{
+  while (self->plan->values[value].kind == PARE_RT_ALIAS)
+    value = self->plan->values[value].alias_of;
+  ensure (self, value);
+  PareAccelValue *v = &self->values[value];
+  if (!v->n_forms)
+    {
+      self->failed = true;
+      return PARE_RT_NONE;
+    }
+  for (uint32_t i = 0; i < v->n_forms; i++)
+    if (!v->forms[i].md || pare_md_is_row_major (v->forms[i].md))
+      return v->forms[i].buffer;
+  const PareMd *plain = pare_accel_plain_md (self, value);
+  if (!plain)
+    {
+      self->failed = true;
+      return PARE_RT_NONE;
+    }
+  PareForm from = v->forms[0];
+  uint32_t buffer = pare_accel_new_form (self, value, plain);
+  pare_accel_add_reorder (self, step, from.md, from.buffer, plain, buffer);
+  return buffer;
+}
+
+const PareMd *
+pare_accel_native (PareAccel *self, uint32_t value)
+{
+  ensure (self, value);
+  if (self->values[value].n_forms && self->values[value].forms[0].md)
+    return self->values[value].forms[0].md;
+  return pare_accel_plain_md (self, value);
+}
+
+uint32_t
+pare_accel_form (PareAccel *self, uint32_t step, uint32_t value, const PareMd *md)
+{
+  ensure (self, value);
+  PareAccelValue *v = &self->values[value];
+  for (uint32_t i = 0; i < v->n_forms; i++)
+    if (v->forms[i].md == md)
+      return v->forms[i].buffer;
+  if (pare_md_is_row_major (md))
+    return pare_accel_plain (self, step, value);
+  const void *constant = pare_accel_constant (self, value);
+  if (constant)
+    {
+      uint32_t buffer = pare_accel_weights (self, step, value, pare_accel_plain_md (self, value), md, 1.0f);
+      pare_accel_set_form (self, value, md, buffer);
+      return buffer;
+    }
+  PareForm from = v->n_forms ? v->forms[0] : (PareForm) { pare_accel_plain_md (self, value), pare_accel_plain (self, step, value) };
+  uint32_t buffer = pare_accel_buffer_new (self, pare_md_bytes (md));
+  if (buffer == PARE_RT_NONE || from.buffer == PARE_RT_NONE)
+    return PARE_RT_NONE;
+  pare_accel_set_form (self, value, md, buffer);
+  pare_accel_add_reorder (self, step, from.md, from.buffer, md, buffer);
+  return buffer;
+}
+
+uint32_t
+pare_accel_form_copy (PareAccel *self, uint32_t step, uint32_t value, const PareMd *md)
+{
+  ensure (self, value);
+  PareAccelValue *v = &self->values[value];
+  PareForm from = v->n_forms ? v->forms[0] : (PareForm) { pare_accel_plain_md (self, value), pare_accel_plain (self, step, value) };
+  uint32_t buffer = pare_accel_buffer_new (self, pare_md_bytes (md));
+  if (buffer == PARE_RT_NONE || from.buffer == PARE_RT_NONE)
+    return PARE_RT_NONE;
+  pare_accel_add_reorder (self, step, from.md, from.buffer, md, buffer);
+  return buffer;
+}
+
+/* Runs a reorder now. */
+static bool
+reorder_now (PareAccel *self, const PareMd *from, const void *src, const PareMd *to, void *dst)
+{
+  dnnl_primitive_desc_t pd = pare_pd_reorder (self->engine, from, to);
+  if (!pd)
+    return false;
+  const PareMd *scratchpad = pare_pd_md (self->mds, pd, PARE_PD_SCRATCHPAD);
+  dnnl_primitive_t primitive = pare_pd_take_primitive (pd);
+  dnnl_stream_t stream = NULL;
+  void *scratch = scratchpad && pare_md_bytes (scratchpad) ? malloc (pare_md_bytes (scratchpad)) : NULL;
+  dnnl_memory_t memory[3] = { pare_dnnl_memory (self->engine, from, (void *) src), pare_dnnl_memory (self->engine, to, dst),
+                              scratch ? pare_dnnl_memory (self->engine, scratchpad, scratch) : NULL };
+  bool fine = primitive && memory[0] && memory[1] && dnnl_stream_create (&stream, self->engine, dnnl_stream_default_flags) == dnnl_success;
+  if (fine)
+    {
+      const dnnl_exec_arg_t args[3] = { { DNNL_ARG_FROM, memory[0] }, { DNNL_ARG_TO, memory[1] }, { DNNL_ARG_SCRATCHPAD, memory[2] } };
+      fine = dnnl_primitive_execute (primitive, stream, memory[2] ? 3 : 2, args) == dnnl_success && dnnl_stream_wait (stream) == dnnl_success;
+    }
+  for (int i = 0; i < 3; i++)
+    if (memory[i])
+      dnnl_memory_destroy (memory[i]);
+  if (stream)
+    dnnl_stream_destroy (stream);
+  if (primitive)
+    dnnl_primitive_destroy (primitive);
+  free (scratch);
+  return fine;
+}
+
+uint32_t
+pare_accel_weights (PareAccel *self, uint32_t step, uint32_t value, const PareMd *as, const PareMd *md, float factor)
+{
+  const float *constant = pare_accel_constant (self, value);
+  uint32_t plain = pare_accel_plain (self, step, value);
+  if (plain == PARE_RT_NONE || !as || !md)
+    {
+      self->failed = true;
+      return PARE_RT_NONE;
+    }
+  if (as == md && factor == 1.0f)
+    return plain;
+  uint32_t buffer = pare_accel_buffer_new (self, pare_md_bytes (md));
+  if (buffer == PARE_RT_NONE)
+    return PARE_RT_NONE;
+  if (!constant)
+    {
+      pare_accel_add_reorder (self, step, as, plain, md, buffer);
+      return buffer;
+    }
+  float *packed = pare_accel_pack (self, pare_md_bytes (md));
+  if (!packed || !reorder_now (self, as, constant, md, packed))
+    {
+      self->failed = true;
+      return PARE_RT_NONE;
+    }
+  if (factor != 1.0f)
+    for (uint64_t i = 0; i < pare_md_bytes (md) / sizeof (float); i++)
+      packed[i] *= factor;
+  self->buffers[buffer].fixed = packed;
+  return buffer;
+}
+
+uint32_t
+pare_accel_bias (PareAccel *self, uint32_t step, uint32_t value, float factor)
+{
+  const float *constant = pare_accel_constant (self, value);
+  if (factor == 1.0f || !constant)
+    return pare_accel_plain (self, step, value);
+  uint64_t bytes = self->plan->values[value].bytes;
+  uint32_t buffer = pare_accel_buffer_new (self, bytes);
+  float *packed = pare_accel_pack (self, bytes);
+  if (buffer == PARE_RT_NONE || !packed)
+    return PARE_RT_NONE;
+  for (uint64_t i = 0; i < bytes / sizeof (float); i++)
+    packed[i] = constant[i] * factor;
+  self->buffers[buffer].fixed = packed;
+  return buffer;
+}
+
+bool
+pare_accel_activation (PareActivation activation, float lo, float hi, float alpha, ParePostOps *post)
+{
+  const float most = 3.4028234663852886e38f; /* infinite bounds are none */
+  ParePostOp op = { .kind = PARE_POST_ELTWISE };
+  switch (activation)
+    {
+    case PARE_ACT_NONE: return true;
+    case PARE_ACT_CLIP:
+      op.alg = lo == 0 && hi >= most ? dnnl_eltwise_relu : dnnl_eltwise_clip;
+      if (op.alg == dnnl_eltwise_clip)
+        {
+          op.alpha = lo < -most ? -most : lo;
+          op.beta = hi > most ? most : hi;
+        }
+      if (!(op.alpha <= op.beta))
+        return false;
+      break;
+    case PARE_ACT_LEAKY:
+      op.alg = dnnl_eltwise_relu;
+      op.alpha = alpha;
+      break;
+    case PARE_ACT_SIGMOID: op.alg = dnnl_eltwise_logistic; break;
+    case PARE_ACT_TANH: op.alg = dnnl_eltwise_tanh; break;
+    case PARE_ACT_HARDSWISH: op.alg = dnnl_eltwise_hardswish; break;
+    case PARE_ACT_SWISH:
+      op.alg = dnnl_eltwise_swish;
+      op.alpha = 1;
+      break;
+    default: return false;
+    }
+  if (post->n == PARE_MAX_POST)
+    return false;
+  post->ops[post->n++] = op;
+  return true;
+}

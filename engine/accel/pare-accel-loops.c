@@ -1,0 +1,45 @@
+#include "engine/accel/pare-accel-private.h"
+
+#include <math.h>
+
+/* Vector code for newer CPUs beside the baseline, chosen at load; sanitizers run before that choice is possible. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define CLONES __attribute__ ((target_clones ("default", "arch=haswell", "arch=skylake-avx512")))
+#else
+#define CLONES
+#endif
+
+/* Below this many elements a second thread costs more than it saves. */
+#define PARALLEL_FROM 65536
+
+/* Written as the portable kernel writes it: the same operations in the same order give the same bits. */
+CLONES static void
+fake_quant (const float *x, float *y, uint64_t n, float scale, float zero, float lo, float hi)
+{
+  for (uint64_t i = 0; i < n; i++)
+    {
+      float q = rintf (x[i] / scale) + zero;
+      q = q < lo ? lo : q;
+      q = q > hi ? hi : q;
+      y[i] = (q - zero) * scale;
+    }
+}
+
+void
+pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, float zero, float lo, float hi, int threads)
+{
+  if (threads <= 1 || n < PARALLEL_FROM)
+    {
+      fake_quant (x, y, n, scale, zero, lo, hi);
+      return;
+    }
+  uint64_t chunk = (n / (uint64_t) threads + 63) / 64 * 64;
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(threads) schedule(static)
+#endif
+  for (int t = 0; t < threads; t++)
+    {
+      uint64_t begin = chunk * (uint64_t) t < n ? chunk * (uint64_t) t : n, end = t == threads - 1 || begin + chunk > n ? n : begin + chunk;
+      fake_quant (x + begin, y + begin, end - begin, scale, zero, lo, hi);
+    }
+}

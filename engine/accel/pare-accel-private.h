@@ -1,0 +1,140 @@
+/* How a plan becomes a list of nodes over buffers, shared by the files of this room.
+ * A value may be in memory in several layouts at once ("forms"); a buffer is a piece of memory that one or several values share over time;
+ * a node is one call: a primitive, a portable kernel, or a loop of our own. */
+#pragma once
+#include "engine/accel/pare-accel.h"
+#include "engine/accel/pare-dnnl.h"
+
+#define PARE_ACCEL_MAX_FORMS 4
+#define PARE_ACCEL_MAX_ARGS (PARE_RT_MAX_IN + 4)
+
+typedef struct {
+  const PareMd *md; /* NULL: plain memory of a type that oneDNN does not see */
+  uint32_t buffer;
+} PareForm;
+
+typedef struct {
+  PareForm forms[PARE_ACCEL_MAX_FORMS]; /* the first is the one that was computed; none for aliases */
+  uint32_t n_forms;
+  uint32_t last_use; /* step; UINT32_MAX: read after the run */
+  uint32_t n_uses;   /* operands of steps, aliases, and what is read after the run */
+} PareAccelValue;
+
+typedef struct {
+  uint64_t bytes, offset; /* offset in the parent, later in the arena */
+  void *fixed;            /* constants and packed weights */
+  uint32_t input;         /* index of the plan's input, or PARE_RT_NONE */
+  uint32_t parent;        /* buffer that this one is a part of, or PARE_RT_NONE */
+  uint32_t last_use;      /* the latest of the values that were ever put here */
+  uint32_t first, last;   /* nodes */
+} PareAccelBuffer;
+
+typedef enum { PARE_NODE_PRIMITIVE, PARE_NODE_KERNEL, PARE_NODE_FAKE_QUANT, PARE_NODE_COPY } PareNodeKind;
+
+typedef struct {
+  int arg; /* DNNL_ARG_* */
+  const PareMd *md;
+  uint32_t buffer; /* PARE_RT_NONE: the scratchpad */
+} PareAccelArg;
+
+typedef struct {
+  PareNodeKind kind;
+  uint32_t step;
+  uint32_t first_arg, n_args; /* primitives: into args; others: inputs, then outputs, into views */
+  dnnl_primitive_t primitive;
+  PareRtKernel kernel;
+  const void *params;
+  uint32_t n_in;
+  uint64_t count; /* elements of a loop; bytes of a copy */
+  float scale;
+  float lo, hi, zero;
+} PareAccelNode;
+
+/* A view whose data is known only in a runner. */
+typedef struct {
+  PareDtype dtype;
+  PareShape shape;
+  uint32_t buffer; /* PARE_RT_NONE: omitted */
+} PareAccelView;
+
+struct PareAccel {
+  const PareRtPlan *plan;
+  int threads;
+  dnnl_engine_t engine;
+  PareMdPool *mds;
+  PareAccelValue *values;
+  bool *absorbed; /* steps that an earlier node computes */
+  PareAccelBuffer *buffers;
+  PareAccelNode *nodes;
+  PareAccelArg *args;
+  PareAccelView *views;
+  void **packed; /* memory of packed weights */
+  uint32_t n_buffers, n_nodes, n_args, n_views, n_packed;
+  uint32_t room_buffers, room_nodes, room_args, room_views, room_packed;
+  uint32_t n_fast;          /* steps that do not run on a portable kernel */
+  uint64_t arena_bytes, scratch_bytes;
+  bool failed;              /* no memory, or a primitive that could not be made where it had to be */
+};
+
+/* Buffers and forms (pare-accel-forms.c). Buffers are ids; PARE_RT_NONE after a failure. */
+uint32_t pare_accel_buffer_new (PareAccel *self, uint64_t bytes);
+uint32_t pare_accel_buffer_root (const PareAccel *self, uint32_t buffer);
+/* Owned by self, 64-byte aligned. */
+void *pare_accel_pack (PareAccel *self, uint64_t bytes);
+/* A constant's data; NULL for what is computed. Follows aliases. */
+const void *pare_accel_constant (const PareAccel *self, uint32_t value);
+bool pare_accel_is_float (const PareAccel *self, uint32_t value);
+/* Row-major descriptor of a float32 value (rank 0 counts as one element); NULL where oneDNN has no word for it. */
+const PareMd *pare_accel_plain_md (PareAccel *self, uint32_t value);
+/* The value in plain row-major order, reordered in `step` if it is not yet. */
+uint32_t pare_accel_plain (PareAccel *self, uint32_t step, uint32_t value);
+/* The value in a given layout. */
+uint32_t pare_accel_form (PareAccel *self, uint32_t step, uint32_t value, const PareMd *md);
+/* A copy that may be overwritten. */
+uint32_t pare_accel_form_copy (PareAccel *self, uint32_t step, uint32_t value, const PareMd *md);
+/* The layout in which the value is there already: the one it was computed in, or plain. */
+const PareMd *pare_accel_native (PareAccel *self, uint32_t value);
+/* An operand (weights) that is read as `as` and wanted as `md`: packed now if it is a constant, else reordered in each run. */
+uint32_t pare_accel_weights (PareAccel *self, uint32_t step, uint32_t value, const PareMd *as, const PareMd *md, float factor);
+/* Bias vector of n elements, times factor. */
+uint32_t pare_accel_bias (PareAccel *self, uint32_t step, uint32_t value, float factor);
+/* True where nothing after `step` reads what is in the buffer, so that the step may write over it. */
+bool pare_accel_may_overwrite (const PareAccel *self, uint32_t step, uint32_t buffer);
+/* The value is computed into this buffer. */
+void pare_accel_set_form (PareAccel *self, uint32_t value, const PareMd *md, uint32_t buffer);
+uint32_t pare_accel_new_form (PareAccel *self, uint32_t value, const PareMd *md);
+
+/* Nodes. */
+typedef struct { int arg; const PareMd *md; uint32_t buffer; } PareArgSpec;
+/* Takes pd. False (and failed) if the primitive cannot be made. */
+bool pare_accel_add_primitive (PareAccel *self, uint32_t step, dnnl_primitive_desc_t pd, const PareArgSpec *args, uint32_t n_args);
+bool pare_accel_add_kernel (PareAccel *self, uint32_t step, PareRtOp op, const void *params, const PareAccelView *in, uint32_t n_in, const PareAccelView *out, uint32_t n_out,
+                            uint64_t scratch);
+bool pare_accel_add_loop (PareAccel *self, const PareAccelNode *node, uint32_t src, uint32_t dst);
+bool pare_accel_add_reorder (PareAccel *self, uint32_t step, const PareMd *from, uint32_t src, const PareMd *to, uint32_t dst);
+
+/* Appends an activation as oneDNN names it. False: it has no such thing. NONE is fine and appends nothing. */
+bool pare_accel_activation (PareActivation activation, float lo, float hi, float alpha, ParePostOps *post);
+
+/* The only step that reads the value, and nothing else does; PARE_RT_NONE otherwise. */
+uint32_t pare_accel_only_reader (const PareAccel *self, uint32_t value);
+/* A batch normalization with constant parameters as a factor and an offset per channel (buffers), and how both lie: [1, C, 1...]. */
+bool pare_accel_affine (PareAccel *self, uint32_t step, const PareMd **md, uint32_t buffers[2]);
+
+/* One step each; false: nothing was added, use the portable kernel. */
+bool pare_accel_step_conv (PareAccel *self, uint32_t step);
+bool pare_accel_step_gemm (PareAccel *self, uint32_t step);
+bool pare_accel_step_matmul (PareAccel *self, uint32_t step);
+bool pare_accel_step_pool (PareAccel *self, uint32_t step);
+bool pare_accel_step_unary (PareAccel *self, uint32_t step);
+bool pare_accel_step_binary (PareAccel *self, uint32_t step);
+bool pare_accel_step_fake_quant (PareAccel *self, uint32_t step);
+bool pare_accel_step_batch_norm (PareAccel *self, uint32_t step);
+bool pare_accel_step_softmax (PareAccel *self, uint32_t step);
+bool pare_accel_step_concat (PareAccel *self, uint32_t step);
+
+/* y = (clamp (rint (x / scale) + zero, lo, hi) - zero) * scale for n elements; x and y may be the same. */
+void pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, float zero, float lo, float hi, int threads);
+
+/* Threads of oneDNN's OpenMP for this thread; returns what was set before. */
+int pare_accel_set_threads (int threads);

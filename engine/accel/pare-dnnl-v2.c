@@ -1,0 +1,418 @@
+#include "engine/accel/pare-dnnl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#if DNNL_VERSION_MAJOR != 2
+#error "this file speaks oneDNN 2; another major version needs its own twin of it"
+#endif
+
+struct PareMd {
+  dnnl_memory_desc_t md;
+  PareMd *next;
+};
+
+#define POOL_BUCKETS 256
+struct PareMdPool {
+  PareMd *buckets[POOL_BUCKETS];
+};
+
+PareMdPool *
+pare_md_pool_new (void)
+{
+  return calloc (1, sizeof (PareMdPool));
+}
+
+void
+pare_md_pool_free (PareMdPool *pool)
+{
+  if (!pool)
+    return;
+  for (int i = 0; i < POOL_BUCKETS; i++)
+    for (PareMd *md = pool->buckets[i], *next; md; md = next)
+      {
+        next = md->next;
+        free (md);
+      }
+  free (pool);
+}
+
+static const PareMd *
+intern (PareMdPool *pool, const dnnl_memory_desc_t *desc)
+{
+  uint64_t hash = 14695981039346656037u;
+  for (int i = 0; i < desc->ndims; i++)
+    {
+      hash = (hash ^ (uint64_t) desc->dims[i]) * 1099511628211u;
+      if (desc->format_kind == dnnl_blocked)
+        hash = (hash ^ (uint64_t) desc->format_desc.blocking.strides[i]) * 1099511628211u;
+    }
+  PareMd **bucket = &pool->buckets[(hash ^ hash >> 32) % POOL_BUCKETS];
+  for (PareMd *md = *bucket; md; md = md->next)
+    if (dnnl_memory_desc_equal (&md->md, desc))
+      return md;
+  PareMd *md = malloc (sizeof *md);
+  if (!md)
+    return NULL;
+  md->md = *desc;
+  md->next = *bucket;
+  *bucket = md;
+  return md;
+}
+
+const PareMd *
+pare_md_new (PareMdPool *pool, int rank, const int64_t *dims, const int64_t *strides)
+{
+  dnnl_memory_desc_t desc;
+  dnnl_dims_t row_major;
+  if (rank < 1 || rank > DNNL_MAX_NDIMS)
+    return NULL;
+  for (int i = rank - 1; i >= 0; i--)
+    {
+      if (dims[i] <= 0)
+        return NULL;
+      row_major[i] = i == rank - 1 ? 1 : row_major[i + 1] * dims[i + 1];
+    }
+  if (dnnl_memory_desc_init_by_strides (&desc, rank, dims, dnnl_f32, strides ? strides : row_major) != dnnl_success)
+    return NULL;
+  return intern (pool, &desc);
+}
+
+const PareMd *
+pare_md_new_any (PareMdPool *pool, int rank, const int64_t *dims)
+{
+  dnnl_memory_desc_t desc;
+  if (rank < 1 || rank > DNNL_MAX_NDIMS || dnnl_memory_desc_init_by_tag (&desc, rank, dims, dnnl_f32, dnnl_format_tag_any) != dnnl_success)
+    return NULL;
+  return intern (pool, &desc);
+}
+
+const PareMd *
+pare_md_new_channels_last (PareMdPool *pool, int rank, const int64_t *dims)
+{
+  int64_t strides[DNNL_MAX_NDIMS], step = 1;
+  if (rank < 3 || rank > DNNL_MAX_NDIMS)
+    return NULL;
+  strides[1] = 1;
+  step = dims[1];
+  for (int i = rank - 1; i >= 2; i--)
+    {
+      strides[i] = step;
+      step *= dims[i];
+    }
+  strides[0] = step;
+  return pare_md_new (pool, rank, dims, strides);
+}
+
+const PareMd *
+pare_md_new_like (PareMdPool *pool, const PareMd *layout, const int64_t *dims)
+{
+  const dnnl_memory_desc_t *from = &layout->md;
+  if (from->format_kind != dnnl_blocked || from->offset0 || from->extra.flags)
+    return NULL;
+  dnnl_memory_desc_t desc = *from;
+  int64_t block[DNNL_MAX_NDIMS], inner = 1;
+  int order[DNNL_MAX_NDIMS];
+  for (int i = 0; i < desc.ndims; i++)
+    {
+      block[i] = 1;
+      order[i] = i;
+    }
+  for (int i = 0; i < from->format_desc.blocking.inner_nblks; i++)
+    {
+      block[from->format_desc.blocking.inner_idxs[i]] *= from->format_desc.blocking.inner_blks[i];
+      inner *= from->format_desc.blocking.inner_blks[i];
+    }
+  /* Outer axes keep their order in memory; ties (extents of one) stay in the order of the axes. */
+  for (int i = 1; i < desc.ndims; i++)
+    for (int j = i; j > 0 && from->format_desc.blocking.strides[order[j - 1]] < from->format_desc.blocking.strides[order[j]]; j--)
+      {
+        int swap = order[j];
+        order[j] = order[j - 1];
+        order[j - 1] = swap;
+      }
+  int64_t step = inner;
+  for (int i = desc.ndims - 1; i >= 0; i--)
+    {
+      int axis = order[i];
+      if (dims[axis] <= 0)
+        return NULL;
+      desc.dims[axis] = dims[axis];
+      desc.padded_dims[axis] = (dims[axis] + block[axis] - 1) / block[axis] * block[axis];
+      desc.padded_offsets[axis] = 0;
+      desc.format_desc.blocking.strides[axis] = step;
+      step *= desc.padded_dims[axis] / block[axis];
+    }
+  return intern (pool, &desc);
+}
+
+uint64_t
+pare_md_bytes (const PareMd *md)
+{
+  return dnnl_memory_desc_get_size (&md->md);
+}
+
+int
+pare_md_rank (const PareMd *md)
+{
+  return md->md.ndims;
+}
+
+const int64_t *
+pare_md_dims (const PareMd *md)
+{
+  return md->md.dims;
+}
+
+bool
+pare_md_is_row_major (const PareMd *md)
+{
+  const dnnl_memory_desc_t *d = &md->md;
+  if (d->format_kind != dnnl_blocked || d->offset0 || d->extra.flags || d->format_desc.blocking.inner_nblks > 1)
+    return false;
+  const dnnl_blocking_desc_t *b = &d->format_desc.blocking;
+  int64_t step = 1;
+  for (int i = d->ndims - 1; i >= 0; i--)
+    {
+      if (d->padded_dims[i] != d->dims[i])
+        return false;
+      int64_t outer = d->dims[i];
+      if (b->inner_nblks == 1 && b->inner_idxs[0] == i)
+        {
+          if (b->inner_blks[0] > 1 && step != 1) /* something lies inside the block */
+            return false;
+          step *= b->inner_blks[0];
+          outer /= b->inner_blks[0];
+        }
+      if (outer > 1 && b->strides[i] != step)
+        return false;
+      step *= outer;
+    }
+  return true;
+}
+
+bool
+pare_md_is_dense (const PareMd *md)
+{
+  const dnnl_memory_desc_t *d = &md->md;
+  uint64_t count = 1;
+  if (d->format_kind != dnnl_blocked || d->offset0 || d->extra.flags)
+    return false;
+  for (int i = 0; i < d->ndims; i++)
+    count *= (uint64_t) d->dims[i];
+  return count * sizeof (float) == pare_md_bytes (md);
+}
+
+bool
+pare_md_is_outermost (const PareMd *md, int axis)
+{
+  const dnnl_memory_desc_t *d = &md->md;
+  if (!pare_md_is_dense (md))
+    return false;
+  for (int i = 0; i < d->ndims; i++)
+    if (i != axis && d->dims[i] > 1 && d->format_desc.blocking.strides[i] > d->format_desc.blocking.strides[axis])
+      return false;
+  return true;
+}
+
+int64_t
+pare_md_channel_block (const PareMd *md)
+{
+  int64_t block = 1;
+  for (int i = 0; i < md->md.format_desc.blocking.inner_nblks; i++)
+    if (md->md.format_desc.blocking.inner_idxs[i] == 1)
+      block *= md->md.format_desc.blocking.inner_blks[i];
+  return block;
+}
+
+static dnnl_primitive_desc_t
+make (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const ParePostOps *post)
+{
+  dnnl_primitive_attr_t attr = NULL;
+  dnnl_post_ops_t ops = NULL;
+  dnnl_primitive_desc_t pd = NULL;
+  bool fine = dnnl_primitive_attr_create (&attr) == dnnl_success && dnnl_primitive_attr_set_scratchpad_mode (attr, dnnl_scratchpad_mode_user) == dnnl_success;
+  if (fine && post && post->n)
+    {
+      fine = dnnl_post_ops_create (&ops) == dnnl_success;
+      for (int i = 0; fine && i < post->n; i++)
+        {
+          const ParePostOp *op = &post->ops[i];
+          fine = (op->kind == PARE_POST_SUM      ? dnnl_post_ops_append_sum (ops, 1.0f)
+                  : op->kind == PARE_POST_BINARY ? dnnl_post_ops_append_binary (ops, op->alg, &op->md->md)
+                                                 : dnnl_post_ops_append_eltwise (ops, 1.0f, op->alg, op->alpha, op->beta))
+                 == dnnl_success;
+        }
+      if (fine)
+        fine = dnnl_primitive_attr_set_post_ops (attr, ops) == dnnl_success;
+    }
+  if (fine && dnnl_primitive_desc_create (&pd, desc, attr, engine, NULL) != dnnl_success)
+    pd = NULL;
+  if (ops)
+    dnnl_post_ops_destroy (ops);
+  if (attr)
+    dnnl_primitive_attr_destroy (attr);
+  if (pd && !strncmp (pare_pd_name (pd), "ref", 3)) /* correct, but slower than the portable kernels */
+    {
+      dnnl_primitive_desc_destroy (pd);
+      pd = NULL;
+    }
+  return pd;
+}
+
+dnnl_primitive_desc_t
+pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst,
+              const int64_t *stride, const int64_t *dilation, const int64_t *pad_begin, const int64_t *pad_end, const ParePostOps *post)
+{
+  dnnl_convolution_desc_t desc; /* deconvolutions have the same type */
+  dnnl_dims_t between = { 0 };  /* oneDNN counts the gaps */
+  for (int i = 0; i < src->md.ndims - 2; i++)
+    between[i] = dilation[i] - 1;
+  dnnl_status_t status
+      = transposed ? dnnl_dilated_deconvolution_forward_desc_init (&desc, dnnl_forward_inference, dnnl_deconvolution_direct, &src->md, &weights->md,
+                                                                   bias ? &bias->md : NULL, &dst->md, stride, between, pad_begin, pad_end)
+                   : dnnl_dilated_convolution_forward_desc_init (&desc, dnnl_forward_inference, dnnl_convolution_direct, &src->md, &weights->md,
+                                                                 bias ? &bias->md : NULL, &dst->md, stride, between, pad_begin, pad_end);
+  return status == dnnl_success ? make (engine, &desc, post) : NULL;
+}
+
+dnnl_primitive_desc_t
+pare_pd_inner_product (dnnl_engine_t engine, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst, const ParePostOps *post)
+{
+  dnnl_inner_product_desc_t desc;
+  if (dnnl_inner_product_forward_desc_init (&desc, dnnl_forward_inference, &src->md, &weights->md, bias ? &bias->md : NULL, &dst->md) != dnnl_success)
+    return NULL;
+  return make (engine, &desc, post);
+}
+
+dnnl_primitive_desc_t
+pare_pd_matmul (dnnl_engine_t engine, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst, const ParePostOps *post)
+{
+  dnnl_matmul_desc_t desc;
+  if (dnnl_matmul_desc_init (&desc, &src->md, &weights->md, bias ? &bias->md : NULL, &dst->md) != dnnl_success)
+    return NULL;
+  return make (engine, &desc, post);
+}
+
+dnnl_primitive_desc_t
+pare_pd_pool (dnnl_engine_t engine, dnnl_alg_kind_t alg, const PareMd *src, const PareMd *dst, const int64_t *stride, const int64_t *kernel, const int64_t *dilation,
+              const int64_t *pad_begin, const int64_t *pad_end)
+{
+  dnnl_pooling_v2_desc_t desc;
+  dnnl_pooling_desc_t undilated;
+  dnnl_dims_t between = { 0 };
+  bool dilated = false;
+  for (int i = 0; i < src->md.ndims - 2; i++)
+    {
+      between[i] = dilation[i] - 1;
+      dilated |= between[i] != 0;
+    }
+  if (dilated)
+    return dnnl_pooling_v2_forward_desc_init (&desc, dnnl_forward_inference, alg, &src->md, &dst->md, stride, kernel, between, pad_begin, pad_end) == dnnl_success
+               ? make (engine, &desc, NULL)
+               : NULL;
+  return dnnl_pooling_forward_desc_init (&undilated, dnnl_forward_inference, alg, &src->md, &dst->md, stride, kernel, pad_begin, pad_end) == dnnl_success
+             ? make (engine, &undilated, NULL)
+             : NULL;
+}
+
+dnnl_primitive_desc_t
+pare_pd_eltwise (dnnl_engine_t engine, dnnl_alg_kind_t alg, const PareMd *data, float alpha, float beta)
+{
+  dnnl_eltwise_desc_t desc;
+  if (dnnl_eltwise_forward_desc_init (&desc, dnnl_forward_inference, alg, &data->md, alpha, beta) != dnnl_success)
+    return NULL;
+  return make (engine, &desc, NULL);
+}
+
+dnnl_primitive_desc_t
+pare_pd_binary (dnnl_engine_t engine, dnnl_alg_kind_t alg, const PareMd *a, const PareMd *b, const PareMd *dst, const ParePostOps *post)
+{
+  dnnl_binary_desc_t desc;
+  if (dnnl_binary_desc_init (&desc, alg, &a->md, &b->md, &dst->md) != dnnl_success)
+    return NULL;
+  return make (engine, &desc, post);
+}
+
+dnnl_primitive_desc_t
+pare_pd_softmax (dnnl_engine_t engine, bool log, const PareMd *data, int axis)
+{
+  dnnl_softmax_v2_desc_t desc;
+  if (dnnl_softmax_v2_forward_desc_init (&desc, dnnl_forward_inference, log ? dnnl_softmax_log : dnnl_softmax_accurate, &data->md, &data->md, axis) != dnnl_success)
+    return NULL;
+  return make (engine, &desc, NULL);
+}
+
+dnnl_primitive_desc_t
+pare_pd_concat (dnnl_engine_t engine, const PareMd *dst, int axis, int n, const PareMd *const *src)
+{
+  dnnl_primitive_attr_t attr = NULL;
+  dnnl_primitive_desc_t pd = NULL;
+  dnnl_memory_desc_t *descs = calloc ((size_t) n, sizeof *descs);
+  if (!descs)
+    return NULL;
+  for (int i = 0; i < n; i++)
+    descs[i] = src[i]->md;
+  if (dnnl_primitive_attr_create (&attr) == dnnl_success)
+    {
+      dnnl_primitive_attr_set_scratchpad_mode (attr, dnnl_scratchpad_mode_user);
+      if (dnnl_concat_primitive_desc_create (&pd, &dst->md, n, axis, descs, attr, engine) != dnnl_success)
+        pd = NULL;
+      dnnl_primitive_attr_destroy (attr);
+    }
+  free (descs);
+  return pd;
+}
+
+dnnl_primitive_desc_t
+pare_pd_reorder (dnnl_engine_t engine, const PareMd *src, const PareMd *dst)
+{
+  dnnl_primitive_attr_t attr = NULL;
+  dnnl_primitive_desc_t pd = NULL;
+  if (dnnl_primitive_attr_create (&attr) != dnnl_success)
+    return NULL;
+  dnnl_primitive_attr_set_scratchpad_mode (attr, dnnl_scratchpad_mode_user);
+  if (dnnl_reorder_primitive_desc_create (&pd, &src->md, engine, &dst->md, engine, attr) != dnnl_success)
+    pd = NULL;
+  dnnl_primitive_attr_destroy (attr);
+  return pd;
+}
+
+const PareMd *
+pare_pd_md (PareMdPool *pool, dnnl_primitive_desc_t pd, ParePdOperand operand)
+{
+  static const dnnl_query_t what[] = {
+    [PARE_PD_SRC] = dnnl_query_src_md,
+    [PARE_PD_WEIGHTS] = dnnl_query_weights_md,
+    [PARE_PD_DST] = dnnl_query_dst_md,
+    [PARE_PD_SCRATCHPAD] = dnnl_query_scratchpad_md,
+  };
+  const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md (pd, what[operand], 0);
+  return md ? intern (pool, md) : NULL;
+}
+
+const char *
+pare_pd_name (dnnl_primitive_desc_t pd)
+{
+  const char *name = NULL;
+  return dnnl_primitive_desc_query (pd, dnnl_query_impl_info_str, 0, &name) == dnnl_success && name ? name : "";
+}
+
+dnnl_primitive_t
+pare_pd_take_primitive (dnnl_primitive_desc_t pd)
+{
+  dnnl_primitive_t primitive = NULL;
+  if (dnnl_primitive_create (&primitive, pd) != dnnl_success)
+    primitive = NULL;
+  dnnl_primitive_desc_destroy (pd);
+  return primitive;
+}
+
+dnnl_memory_t
+pare_dnnl_memory (dnnl_engine_t engine, const PareMd *md, void *data)
+{
+  dnnl_memory_t memory = NULL;
+  if (dnnl_memory_create (&memory, &md->md, engine, data) != dnnl_success)
+    return NULL;
+  return memory;
+}
