@@ -56,6 +56,8 @@ typedef struct {
   PareTensor *constant;    /* initializer or folded constant: dense, dequantized values (or NULL) */
   PareQuant *quant;        /* the grid these values lie on (or NULL) */
   PareEncoding encoding;
+  PareDtype storage;       /* NONE: as dtype. FLOAT16 or BFLOAT16: every element of this float32 constant is exact in it, so export stores it as that
+                            * (followed by a Cast) and costs count 16 bits. Set by compress for 16-bit weights. */
   int sparse_n, sparse_m;  /* n:m pattern kept by a constant (0: none) */
   PareNodeId producer;     /* PARE_NONE: input, constant or omitted */
   PareValueId origin;
@@ -94,6 +96,9 @@ struct _PareGraph {
   PareValue *values; guint n_values;
   PareValueId *inputs; guint n_inputs;   /* real inputs: initializers that IR < 4 repeats as inputs are left out */
   PareValueId *outputs; guint n_outputs;
+  GBytes *functions;       /* model-local functions as they stand in the file (serialized ModelProto fields), or NULL */
+  GHashTable *names;       /* private: value name -> id + 1, made by the first edit; never by a look-up, since shared graphs are read by many threads */
+  PareShape *source_shapes; PareDtype *source_dtypes; guint n_source; /* private: of a canonical graph, by value id of the graph it was made from */
 };
 
 PareGraph *pare_graph_new (const char *name);

@@ -1,0 +1,77 @@
+/* What the files of this room share. */
+#pragma once
+#include "engine/base/pare-error.h"
+#include "engine/graph/pare-graph.h"
+
+/* The opset whose semantics inference, lowering and kernels know. */
+#define PARE_CANONICAL_OPSET 21
+
+/* --- core --- */
+void pare_attr_clear (PareAttr *attr);
+void pare_attr_copy_to (const PareAttr *from, PareAttr *to);
+void pare_node_clear (PareNode *node);
+void pare_value_clear (PareValue *value);
+/* "node 'x' (Conv)", for messages. */
+char *pare_node_describe (const PareNode *node);
+/* Appends with the array's growth rule (capacity: the next power of two). */
+PareNode *pare_graph_push_node (PareGraph *self);
+PareValue *pare_graph_push_value (PareGraph *self);
+void pare_graph_push_input (PareGraph *self, PareValueId id);
+void pare_graph_push_output (PareGraph *self, PareValueId id);
+PareAttr *pare_node_push_attr (PareNode *node, const char *name, PareAttrKind kind);
+/* The names a body reads from the graphs around it. */
+void pare_graph_collect_captured (const PareGraph *body, GHashTable *names);
+gboolean pare_node_has_graph (const PareNode *node);
+/* Reorders nodes, ids change for nodes only; FALSE: cycle. */
+gboolean pare_graph_sort (PareGraph *self, GError **error);
+/* Node ids in topological order without touching the graph; NULL: cycle. Removed nodes are left out. */
+GArray *pare_graph_order (const PareGraph *self, GError **error);
+
+/* --- values --- */
+/* The constant behind a node's input, NULL where there is none. */
+PareTensor *pare_node_input_constant (const PareGraph *graph, const PareNode *node, guint i);
+PareValue *pare_node_input (const PareGraph *graph, const PareNode *node, guint i);   /* NULL: omitted */
+PareValue *pare_node_output (const PareGraph *graph, const PareNode *node, guint i);
+/* Integers of a constant input; NULL where unknown. (transfer full) */
+gint64 *pare_node_input_ints (const PareGraph *graph, const PareNode *node, guint i, guint *n);
+
+/* --- inference --- */
+/* Fills shapes and dtypes of the node's outputs from its inputs. FALSE: the graph contradicts itself. */
+gboolean pare_infer_node (PareGraph *graph, PareNodeId id, GError **error);
+typedef struct {
+  PareGraph *graph;
+  PareNode *node;
+  GError **error;
+} PareInfer;
+gboolean pare_infer_fail (PareInfer *c, const char *format, ...) G_GNUC_PRINTF (2, 3);
+/* Shape of input i (rank -1 where unknown) and its dtype. */
+const PareShape *pare_infer_shape (PareInfer *c, guint i);
+PareDtype pare_infer_dtype (PareInfer *c, guint i);
+void pare_infer_set (PareInfer *c, guint output, PareDtype dtype, const PareShape *shape);
+gboolean pare_infer_broadcast (PareInfer *c, const PareShape *a, const PareShape *b, PareShape *out);
+/* Negative axes counted from the end; FALSE and an error where out of range. */
+gboolean pare_infer_axis (PareInfer *c, gint64 axis, int rank, int *out);
+typedef gboolean (*PareInferFunc) (PareInfer *c);
+typedef struct { const char *domain, *op; PareInferFunc func; } PareInferRule;
+extern const PareInferRule pare_infer_rules_nn[], pare_infer_rules_move[], pare_infer_rules_quant[];
+
+/* --- small arithmetic --- */
+/* Computes a node whose inputs are small constants (shape arithmetic). FALSE: not one of those. */
+gboolean pare_arith_node (const PareGraph *graph, const PareNode *node, PareTensor **outputs);
+
+/* --- opsets --- */
+typedef struct {
+  PareGraph *graph;
+  PareNodeId node;
+  int from, target;
+  GArray *before, *after; /* PareNodeId: helpers that stand before and after the node */
+} PareUpgrade;
+/* Rewrites one node from opset `from` to `target`; input shapes are known as far as they can be. */
+gboolean pare_upgrade_node (PareUpgrade *u, GError **error);
+/* Rewrites the whole graph (bodies too) to `target`, inferring on the way. Nothing is folded. */
+gboolean pare_graph_upgrade (PareGraph *self, int target, GError **error);
+
+/* --- canonicalize's parts, on an unshared graph --- */
+gboolean pare_canonical_half (PareGraph *self, GError **error);
+gboolean pare_canonical_lift (PareGraph *self, GError **error);
+gboolean pare_fold_batch_norm_in_place (PareGraph *self, GHashTable *only, GError **error);

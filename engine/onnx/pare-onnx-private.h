@@ -1,0 +1,28 @@
+#pragma once
+#include "engine/onnx/pare-onnx.h"
+#include "engine/base/pare-error.h"
+#include "onnx.pb-c.h"
+
+/* What the wire holds before protobuf-c sees it. `skeleton` is the message without what would be copied for nothing: each raw_data is
+ * replaced by where it stands in the file (16 bytes: offset, length), documentation and unknown fields are left out, functions are kept
+ * aside. */
+typedef struct
+{
+  GByteArray *skeleton;
+  GByteArray *functions;
+} PareOnnxScan;
+#define PARE_ONNX_MAX_DEPTH 64
+gboolean pare_onnx_scan (GBytes *bytes, const char *what, PareOnnxScan *scan, GError **error);
+void pare_onnx_scan_clear (PareOnnxScan *scan);
+
+typedef struct
+{
+  GBytes *bytes;        /* of the file */
+  const char *what;     /* for messages */
+  char *folder;         /* of the file, resolved; NULL: no external data */
+  GHashTable *external; /* location -> GBytes */
+} PareOnnxSource;
+/* (transfer full) The mapped external file at `location`, inside the model's folder. */
+GBytes *pare_onnx_external_map (PareOnnxSource *source, const char *location, const char *tensor, GError **error);
+/* (transfer full) */
+PareTensor *pare_onnx_read_tensor (PareOnnxSource *source, const Onnx__TensorProto *proto, const char *name, GError **error);
