@@ -12,19 +12,23 @@ typedef enum {
   PARE_RT_GATHER, PARE_RT_GATHER_ELEMENTS, PARE_RT_GATHER_ND, PARE_RT_SCATTER_ND, PARE_RT_EXPAND, PARE_RT_TILE, PARE_RT_RESIZE, PARE_RT_DEPTH_TO_SPACE, PARE_RT_SPACE_TO_DEPTH,
   PARE_RT_LSTM, PARE_RT_GRU, PARE_RT_RNN,
   PARE_RT_QUANTIZE_LINEAR, PARE_RT_DEQUANTIZE_LINEAR, PARE_RT_RANGE, PARE_RT_TOPK, PARE_RT_ONE_HOT, PARE_RT_EINSUM,
+  PARE_RT_SCATTER_ELEMENTS, PARE_RT_TRILU, PARE_RT_GROUP_NORM, PARE_RT_LP_NORM,
   PARE_RT_N_OPS
 } PareRtOp;
 
 typedef enum {
   PARE_UN_ABS, PARE_UN_NEG, PARE_UN_EXP, PARE_UN_LOG, PARE_UN_SQRT, PARE_UN_RECIPROCAL, PARE_UN_SIGMOID, PARE_UN_TANH, PARE_UN_ERF, PARE_UN_RELU,
   PARE_UN_LEAKY_RELU, PARE_UN_ELU, PARE_UN_SELU, PARE_UN_SOFTPLUS, PARE_UN_SOFTSIGN, PARE_UN_HARD_SIGMOID, PARE_UN_HARD_SWISH, PARE_UN_GELU, PARE_UN_GELU_TANH, PARE_UN_MISH,
-  PARE_UN_FLOOR, PARE_UN_CEIL, PARE_UN_ROUND, PARE_UN_SIGN, PARE_UN_NOT, PARE_UN_SIN, PARE_UN_COS, PARE_UN_THRESHOLDED_RELU, PARE_UN_IS_NAN
+  PARE_UN_FLOOR, PARE_UN_CEIL, PARE_UN_ROUND, PARE_UN_SIGN, PARE_UN_NOT, PARE_UN_SIN, PARE_UN_COS, PARE_UN_THRESHOLDED_RELU, PARE_UN_IS_NAN,
+  PARE_UN_TAN, PARE_UN_ASIN, PARE_UN_ACOS, PARE_UN_ATAN, PARE_UN_SINH, PARE_UN_COSH, PARE_UN_ASINH, PARE_UN_ACOSH, PARE_UN_ATANH,
+  PARE_UN_IS_INF /* alpha: find -inf, beta: find +inf */, PARE_UN_CELU, PARE_UN_SHRINK /* alpha: lambd, beta: bias */, PARE_UN_BIT_NOT
 } PareUnaryKind;
 typedef struct { PareUnaryKind kind; float alpha, beta; } PareUnaryParams;
 
 typedef enum {
   PARE_BIN_ADD, PARE_BIN_SUB, PARE_BIN_MUL, PARE_BIN_DIV, PARE_BIN_POW, PARE_BIN_MIN, PARE_BIN_MAX, PARE_BIN_MOD, PARE_BIN_FMOD, PARE_BIN_PRELU,
-  PARE_BIN_EQUAL, PARE_BIN_LESS, PARE_BIN_LESS_EQUAL, PARE_BIN_GREATER, PARE_BIN_GREATER_EQUAL, PARE_BIN_AND, PARE_BIN_OR, PARE_BIN_XOR
+  PARE_BIN_EQUAL, PARE_BIN_LESS, PARE_BIN_LESS_EQUAL, PARE_BIN_GREATER, PARE_BIN_GREATER_EQUAL, PARE_BIN_AND, PARE_BIN_OR, PARE_BIN_XOR,
+  PARE_BIN_BIT_AND, PARE_BIN_BIT_OR, PARE_BIN_BIT_XOR, PARE_BIN_SHIFT_LEFT, PARE_BIN_SHIFT_RIGHT
 } PareBinaryKind;
 /* Numpy broadcasting; the activation is applied to float results. */
 typedef struct { PareBinaryKind kind; int32_t activation; float lo, hi; } PareBinaryParams;
@@ -33,3 +37,59 @@ typedef struct { PareBinaryKind kind; int32_t activation; float lo, hi; } PareBi
 typedef struct { int32_t spatial, kernel[3], stride[3], dilation[3], pad_begin[3], pad_end[3], count_include_pad; } ParePoolParams;
 typedef struct { float lo, hi; } PareClipParams;          /* +-inf where absent */
 typedef struct { int32_t axis, log; } PareSoftmaxParams;  /* opset 13 semantics (older ones are reshaped on upgrade) */
+
+/* Operands of the others, in ONNX's order unless said otherwise. Extents that are inputs in ONNX (shapes, axes, sizes, starts, pads)
+ * are constants of the plan: they show in the shapes of the outputs and in these structs. Rank is at most PARE_MAX_RANK. */
+typedef struct { float epsilon; } PareBatchNormParams;                    /* in = x, scale, bias, mean, var */
+typedef struct { int32_t axis; float epsilon; } PareLayerNormParams;      /* in = x, scale, (bias); out = y, (mean), (1/std) */
+typedef struct { float epsilon; } PareInstanceNormParams;                 /* in = x, scale, bias */
+typedef struct { float epsilon; int32_t groups; } PareGroupNormParams;    /* in = x, scale [C], bias [C] */
+typedef struct { int32_t axis, p; } PareLpNormParams;
+typedef struct { int32_t size; float alpha, beta, bias; } PareLrnParams;
+
+typedef enum {
+  PARE_REDUCE_SUM, PARE_REDUCE_MEAN, PARE_REDUCE_MAX, PARE_REDUCE_MIN, PARE_REDUCE_PROD, PARE_REDUCE_L1, PARE_REDUCE_L2, PARE_REDUCE_LOG_SUM,
+  PARE_REDUCE_LOG_SUM_EXP, PARE_REDUCE_SUM_SQUARE
+} PareReduceKind;
+/* Only in[0]; bit i of axes: axis i is reduced. The output's shape may keep the axes or not: only its count matters. */
+typedef struct { PareReduceKind kind; uint32_t axes; } PareReduceParams;
+typedef struct { int32_t axis, min /* else max */, last; } PareArgExtremeParams; /* out int64 */
+typedef struct { int32_t axis, exclusive, reverse; } PareCumSumParams;           /* in = x */
+
+typedef struct { int32_t perm[PARE_MAX_RANK]; } PareTransposeParams;
+typedef struct { int32_t axis; } PareAxisParams; /* Concat, Split, Gather, GatherElements, OneHot (in = indices, values) */
+typedef struct { int64_t start[PARE_MAX_RANK], step[PARE_MAX_RANK]; } PareSliceParams; /* in = x; resolved: start in range, step != 0 */
+typedef enum { PARE_PAD_CONSTANT, PARE_PAD_REFLECT, PARE_PAD_EDGE, PARE_PAD_WRAP } ParePadMode;
+typedef struct { ParePadMode mode; int64_t begin[PARE_MAX_RANK]; } ParePadParams; /* in = x, (value: one element); negative begin crops */
+typedef struct { int32_t batch_dims; } PareGatherNdParams;
+typedef enum { PARE_SCATTER_NONE, PARE_SCATTER_ADD, PARE_SCATTER_MUL, PARE_SCATTER_MIN, PARE_SCATTER_MAX } PareScatterReduction;
+typedef struct { int32_t axis; PareScatterReduction reduction; } PareScatterParams; /* ScatterElements, ScatterND (axis unused); in = x, indices, updates */
+typedef struct { int32_t block, crd; } PareDepthSpaceParams;
+typedef struct { int32_t upper; int64_t k; } PareTriluParams; /* in = x */
+
+typedef enum { PARE_RESIZE_NEAREST, PARE_RESIZE_LINEAR, PARE_RESIZE_CUBIC } PareResizeMode;
+typedef enum {
+  PARE_COORD_HALF_PIXEL, PARE_COORD_ASYMMETRIC, PARE_COORD_ALIGN_CORNERS, PARE_COORD_PYTORCH_HALF_PIXEL, PARE_COORD_TF_CROP, PARE_COORD_HALF_PIXEL_SYMMETRIC
+} PareCoordMode;
+typedef enum { PARE_NEAREST_ROUND_PREFER_FLOOR, PARE_NEAREST_ROUND_PREFER_CEIL, PARE_NEAREST_FLOOR, PARE_NEAREST_CEIL } PareNearestMode;
+/* in = x. scale[i]: output per input extent as the model says (not their quotient); roi: starts then ends, for tf_crop_and_resize. */
+typedef struct {
+  PareResizeMode mode; PareCoordMode coord; PareNearestMode nearest;
+  int32_t exclude_outside; float cubic_a, extrapolation;
+  float scale[PARE_MAX_RANK], roi_start[PARE_MAX_RANK], roi_end[PARE_MAX_RANK];
+} PareResizeParams;
+
+typedef enum { PARE_RNN_FORWARD, PARE_RNN_REVERSE, PARE_RNN_BIDIRECTIONAL } PareRnnDirection;
+/* in = x [T,B,I], w [D,G*H,I], r [D,G*H,H], (b [D,2*G*H]), (sequence_lens: omitted), (h0 [D,B,H]), LSTM: (c0), (peepholes [D,3*H]);
+ * out = (y [T,D,B,H]), (y_h [D,B,H]), LSTM: (y_c). Gates as ONNX orders them. Activations: PARE_UN_* kinds per direction. */
+typedef struct {
+  PareRnnDirection direction; int32_t hidden, linear_before_reset;
+  int32_t activation[6]; float alpha[6], beta[6]; float clip; /* 0: none */
+} PareRnnParams;
+
+/* in = x, scale, (zero); axis -1: per tensor; block > 0: scales per block of that many along axis. Dtypes as the views say. */
+typedef struct { int32_t axis, block; } PareQuantizeParams;
+typedef struct { int32_t axis, largest; } PareTopKParams;  /* in = x; out = values, indices (int64); k from the output's shape; sorted */
+/* in = up to 4 operands; labels: one small number per axis, out_rank of the output's. n_labels <= 16. */
+typedef struct { int32_t n_labels, rank[4], label[4][PARE_MAX_RANK], out_rank, out_label[PARE_MAX_RANK]; } PareEinsumParams;
+/* Range: in = start, delta; n from the output's shape. Where: cond, x, y. Expand, Tile: in = x. PReLU: x, slope. */

@@ -78,7 +78,7 @@ typedef struct {
 /* A portable kernel. Views are complete and checked; kernels may not allocate: `scratch` has what `scratch_bytes` asked for. */
 typedef PareRtStatus (*PareRtKernel) (const void *params, const PareView *in, uint32_t n_in, PareView *out, uint32_t n_out, void *scratch);
 
-/* The portable kernel of an op, and the scratch bytes it needs for these operands. */
+/* The portable kernel of an op, and the scratch bytes it needs for these operands, with as many workers as the calling thread has (1 outside a runner). */
 PareRtKernel pare_rt_kernel (PareRtOp op);
 uint64_t pare_rt_kernel_scratch (const PareRtPlan *plan, const PareRtStep *step);
 const char *pare_rt_op_name (PareRtOp op);
@@ -89,6 +89,8 @@ uint64_t pare_rt_pack_arena (uint32_t n, const uint64_t *bytes, const uint32_t *
 
 /* Checks every index, offset and size of a plan. 0 if fine, else a static text that says what is wrong. */
 const char *pare_rt_plan_check (const PareRtPlan *plan);
+/* Of one step's operands and parameters. */
+const char *pare_rt_step_check (const PareRtPlan *plan, uint32_t step);
 
 /* One executing thread's state over a plan: arena and scratch. The plan must outlive it. */
 typedef struct PareRtRunner PareRtRunner;
@@ -97,4 +99,6 @@ void pare_rt_runner_free (PareRtRunner *runner);
 /* inputs: n_inputs views of the plan's dtypes and shapes. Outputs stay valid until the next run.
  * step_ns (n_steps, may be NULL): time of each step is added. cancel (may be NULL): checked before each step. */
 PareRtStatus pare_rt_runner_run (PareRtRunner *runner, const PareView *inputs, uint64_t *step_ns, const volatile int *cancel, uint32_t *failed_step);
+/* Threads for the kernels of this runner (1 unless said). Results do not depend on it. FALSE: threads could not be started, one is used. */
+bool pare_rt_runner_set_threads (PareRtRunner *runner, int threads);
 PareView pare_rt_runner_view (PareRtRunner *runner, uint32_t value);

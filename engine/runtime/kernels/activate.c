@@ -1,0 +1,35 @@
+/* Activations over a run of floats: the epilogue of Conv, Gemm and binary operators. */
+#include "engine/runtime/kernels/kernel.h"
+
+PARE_RT_CLONES void
+pare_rt_activate (float *y, int64_t n, int activation, float lo, float hi, float alpha)
+{
+  switch (activation)
+    {
+    case PARE_ACT_CLIP:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = clip_f32 (y[i], lo, hi);
+      break;
+    case PARE_ACT_LEAKY:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = y[i] < 0 ? y[i] * alpha : y[i];
+      break;
+    case PARE_ACT_SIGMOID:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = sigmoid_f32 (y[i]);
+      break;
+    case PARE_ACT_TANH:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = tanh_f32 (y[i]);
+      break;
+    case PARE_ACT_HARDSWISH:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = hard_swish_f32 (y[i]);
+      break;
+    case PARE_ACT_SWISH:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = y[i] * sigmoid_f32 (y[i]);
+      break;
+    default: break;
+    }
+}

@@ -1,0 +1,211 @@
+/* What every kernel file sees. A kernel first checks its views and parameters, then - unless this is a dry run - computes.
+ * pare_rt_plan_check() makes a dry run of every step, so a plan that passed cannot make a kernel read or write out of bounds. */
+#pragma once
+#include "engine/runtime/pare-rt.h"
+#include <math.h>
+#include <string.h>
+
+extern char pare_rt_dry_token;
+#define PARE_RT_DRY ((void *) &pare_rt_dry_token)
+#define REQUIRE(cond) do { if (!(cond)) return PARE_RT_INVALID; } while (0)
+#define SUPPORT(cond) do { if (!(cond)) return PARE_RT_UNSUPPORTED; } while (0)
+#define CHECKED do { if (scratch == PARE_RT_DRY) return PARE_RT_OK; } while (0)
+
+#define KERNEL(name) \
+  PareRtStatus name (const void *params, const PareView *in, uint32_t n_in, PareView *out, uint32_t n_out, void *scratch)
+/* Scratch bytes for operands; views have no data. */
+#define SCRATCH(name) uint64_t name (const void *params, const PareView *in, uint32_t n_in, const PareView *out, uint32_t n_out)
+
+/* Vector code for newer CPUs beside the baseline, chosen once at load (needs ifunc: glibc). Sanitizers run before ifuncs are ready. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PARE_RT_CLONES
+#elif defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define PARE_RT_CLONES __attribute__ ((target_clones ("default", "arch=haswell", "arch=skylake-avx512")))
+#else
+#define PARE_RT_CLONES
+#endif
+
+static inline int64_t
+count_of (const PareView *v)
+{
+  return pare_shape_count (&v->shape);
+}
+
+static inline int64_t
+product (const PareShape *s, int from, int to)
+{
+  int64_t n = 1;
+  for (int i = from; i < to; i++)
+    n *= s->dims[i];
+  return n;
+}
+
+static inline bool
+same_shape (const PareView *a, const PareView *b)
+{
+  if (a->shape.rank != b->shape.rank)
+    return false;
+  for (int i = 0; i < a->shape.rank; i++)
+    if (a->shape.dims[i] != b->shape.dims[i])
+      return false;
+  return true;
+}
+
+/* Optional operands: dtype NONE where omitted. */
+static inline bool
+given (const PareView *in, uint32_t n_in, uint32_t i)
+{
+  return i < n_in && in[i].dtype != PARE_DTYPE_NONE;
+}
+
+static inline bool
+is_f32 (const PareView *v)
+{
+  return v->dtype == PARE_DTYPE_FLOAT32;
+}
+
+/* Bytes of an element; 0 for 4-bit types and strings, which data movement refuses. */
+static inline int64_t
+element_size (const PareView *v)
+{
+  int bits = pare_dtype_bits (v->dtype);
+  return bits >= 8 ? bits / 8 : 0;
+}
+
+/* Index i of an int32 or int64 tensor. */
+static inline int64_t
+index_at (const PareView *v, int64_t i)
+{
+  return v->dtype == PARE_DTYPE_INT32 ? ((const int32_t *) v->data)[i] : ((const int64_t *) v->data)[i];
+}
+
+static inline bool
+is_index (const PareView *v)
+{
+  return v->dtype == PARE_DTYPE_INT32 || v->dtype == PARE_DTYPE_INT64;
+}
+
+/* e^x within 2 ulp, without branches, so that loops over it vectorise; the same bits on every machine where contraction is off. */
+static inline float
+exp_f32 (float x)
+{
+  union { float f; int32_t i; } t, a, b;
+  x = x < -104.0f ? -104.0f : x;
+  x = x > 89.0f ? 89.0f : x;
+  t.f = x * 1.44269504088896341f + 12582912.0f;
+  int32_t n = t.i - 0x4B400000;
+  float k = t.f - 12582912.0f;
+  float r = x - k * 0.693359375f;
+  r = r - k * -2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  /* 2^n in two factors, so that both are normal numbers; n is meaningless for NaN, where p is NaN already. */
+  n = n < -160 ? -160 : n > 160 ? 160 : n;
+  int32_t h = n >> 1;
+  a.i = (int32_t) ((uint32_t) (h + 127) << 23);
+  b.i = (int32_t) ((uint32_t) (n - h + 127) << 23);
+  return p * a.f * b.f;
+}
+
+static inline float
+sigmoid_f32 (float x)
+{
+  return 1.0f / (1.0f + exp_f32 (-x));
+}
+
+static inline float
+tanh_f32 (float x)
+{
+  float z = x * x, ax = fabsf (x);
+  float p = -5.70498872745e-3f;
+  p = p * z + 2.06390887954e-2f;
+  p = p * z - 5.37397155531e-2f;
+  p = p * z + 1.33314422036e-1f;
+  p = p * z - 3.33332819422e-1f;
+  float small = p * z * x + x;
+  float big = 1.0f - 2.0f / (exp_f32 (2.0f * ax) + 1.0f);
+  big = x < 0 ? -big : big;
+  return ax < 0.625f ? small : big;
+}
+
+static inline float
+hard_swish_f32 (float x)
+{
+  float t = x * (1.0f / 6.0f) + 0.5f;
+  t = t < 0 ? 0 : t;
+  t = t > 1 ? 1 : t;
+  return x * t;
+}
+
+/* min then max by comparison that lets NaN through */
+static inline float
+clip_f32 (float x, float lo, float hi)
+{
+  x = x < lo ? lo : x;
+  return x > hi ? hi : x;
+}
+
+/* y[i] = act(y[i]); conv-common.c */
+void pare_rt_activate (float *y, int64_t n, int activation, float lo, float hi, float alpha);
+/* One value through a PareUnaryKind; unary.c */
+float pare_rt_unary_f32 (int kind, float x, float alpha, float beta);
+double pare_rt_unary_f64 (int kind, double x, float alpha, float beta);
+
+/* Calls func (task, arg) for each task 0..n-1 on the pool of the running runner (here and now where there is none).
+ * worker: 0..pare_rt_workers()-1. pare-rt-pool.c */
+typedef void (*PareRtTask) (int64_t task, int worker, void *arg);
+void pare_rt_parallel (int64_t n, PareRtTask func, void *arg);
+int pare_rt_workers (void);
+
+/* Most scratch-using kernels ask for this many copies, one a worker. */
+#define PARE_RT_MAX_WORKERS 64
+
+/* --- the matrix kernel, gemm-core.c ---
+ * A panel of B is packed as [k][NR]; rows of A are read where they lie (a[r * lda + p]). */
+#define PARE_RT_KC 384
+#define PARE_RT_NC 256
+#define PARE_RT_MR 6
+typedef struct {
+  int nr; /* columns of a panel: 8, 16 or 32; divides PARE_RT_NC */
+  /* c[rows][cols] (= or +=) a[rows][k] * panel; rows <= PARE_RT_MR, cols <= nr */
+  void (*micro) (int64_t k, const float *a, int64_t lda, const float *panel, float *c, int64_t ldc, int rows, int cols, bool add);
+} PareRtGemmIsa;
+const PareRtGemmIsa *pare_rt_gemm_isa (void);
+#define PARE_RT_GEMM_SCRATCH ((uint64_t) PARE_RT_KC * PARE_RT_NC * sizeof (float))
+/* c[m][n] = a b; b(p, j) = b[p * rsb + j * csb]. scratch: PARE_RT_GEMM_SCRATCH per worker, 64-byte aligned. */
+void pare_rt_sgemm (int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t rsb, int64_t csb, float *c, int64_t ldc, void *scratch);
+
+/* --- the kernels --- */
+#define PARE_RT_KERNELS(X) \
+  X (CONV, conv, "Conv", 1) X (CONV_TRANSPOSE, conv_transpose, "ConvTranspose", 1) X (GEMM, gemm, "Gemm", 1) X (MATMUL, matmul, "MatMul", 1) \
+  X (FAKE_QUANT, fake_quant, "FakeQuant", 0) X (MAX_POOL, max_pool, "MaxPool", 0) X (AVG_POOL, avg_pool, "AveragePool", 0) \
+  X (GLOBAL_AVG_POOL, global_avg_pool, "GlobalAveragePool", 0) X (GLOBAL_MAX_POOL, global_max_pool, "GlobalMaxPool", 0) \
+  X (UNARY, unary, "Unary", 0) X (BINARY, binary, "Binary", 0) X (CLIP, clip, "Clip", 0) X (WHERE, where, "Where", 0) X (CAST, cast, "Cast", 0) \
+  X (SOFTMAX, softmax, "Softmax", 0) X (BATCH_NORM, batch_norm, "BatchNormalization", 0) X (LAYER_NORM, layer_norm, "LayerNormalization", 0) \
+  X (INSTANCE_NORM, instance_norm, "InstanceNormalization", 0) X (LRN, lrn, "LRN", 0) X (REDUCE, reduce, "Reduce", 0) \
+  X (ARG_EXTREME, arg_extreme, "ArgMax", 0) X (CUMSUM, cumsum, "CumSum", 0) X (COPY, copy, "Copy", 0) X (TRANSPOSE, transpose, "Transpose", 0) \
+  X (CONCAT, concat, "Concat", 0) X (SLICE, slice, "Slice", 0) X (SPLIT, split, "Split", 0) X (PAD, pad, "Pad", 0) X (GATHER, gather, "Gather", 0) \
+  X (GATHER_ELEMENTS, gather_elements, "GatherElements", 0) X (GATHER_ND, gather_nd, "GatherND", 0) X (SCATTER_ND, scatter_nd, "ScatterND", 0) \
+  X (EXPAND, expand, "Expand", 0) X (TILE, tile, "Tile", 0) X (RESIZE, resize, "Resize", 0) X (DEPTH_TO_SPACE, depth_to_space, "DepthToSpace", 0) \
+  X (SPACE_TO_DEPTH, space_to_depth, "SpaceToDepth", 0) X (LSTM, lstm, "LSTM", 1) X (GRU, gru, "GRU", 1) X (RNN, rnn, "RNN", 1) \
+  X (QUANTIZE_LINEAR, quantize_linear, "QuantizeLinear", 0) X (DEQUANTIZE_LINEAR, dequantize_linear, "DequantizeLinear", 0) \
+  X (RANGE, range, "Range", 0) X (TOPK, topk, "TopK", 1) X (ONE_HOT, one_hot, "OneHot", 0) X (EINSUM, einsum, "Einsum", 0) \
+  X (SCATTER_ELEMENTS, scatter_elements, "ScatterElements", 0) X (TRILU, trilu, "Trilu", 0) X (GROUP_NORM, group_norm, "GroupNormalization", 0) \
+  X (LP_NORM, lp_norm, "LpNormalization", 0)
+
+#define PARE_RT_DECLARE(id, name, text, has_scratch) KERNEL (pare_rt_k_##name);
+PARE_RT_KERNELS (PARE_RT_DECLARE)
+#undef PARE_RT_DECLARE
+SCRATCH (pare_rt_s_conv);
+SCRATCH (pare_rt_s_conv_transpose);
+SCRATCH (pare_rt_s_gemm);
+SCRATCH (pare_rt_s_matmul);
+SCRATCH (pare_rt_s_lstm);
+SCRATCH (pare_rt_s_gru);
+SCRATCH (pare_rt_s_rnn);
+SCRATCH (pare_rt_s_topk);

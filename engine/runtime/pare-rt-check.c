@@ -1,0 +1,89 @@
+/* A plan that passes here cannot make the interpreter or a kernel read or write out of bounds, whatever file it came from. */
+#include "engine/runtime/kernels/kernel.h"
+
+static const char *
+check_value (const PareRtPlan *plan, uint32_t i)
+{
+  const PareRtValue *v = &plan->values[i];
+  int64_t bytes;
+  if (v->shape.rank < 0 || v->shape.rank > PARE_MAX_RANK)
+    return "a value has no rank";
+  bytes = pare_dtype_bits (v->dtype) > 0 ? pare_shape_bytes (&v->shape, v->dtype) : -1;
+  if (bytes < 0 || (uint64_t) bytes > v->bytes)
+    return "a value is larger than its memory";
+  switch (v->kind)
+    {
+    case PARE_RT_CONSTANT:
+      return v->offset % 64 != 0 || v->offset > plan->constants_bytes || v->bytes > plan->constants_bytes - v->offset ? "a constant lies outside" : NULL;
+    case PARE_RT_ARENA:
+      return v->offset % 64 != 0 || v->offset > plan->arena_bytes || v->bytes > plan->arena_bytes - v->offset ? "a value lies outside the arena" : NULL;
+    case PARE_RT_ALIAS:
+      if (v->alias_of >= plan->n_values)
+        return "an alias names no value";
+      return plan->values[v->alias_of].kind == PARE_RT_ALIAS ? "an alias of an alias" : plan->values[v->alias_of].bytes < (uint64_t) bytes ? "an alias is larger than its value" : NULL;
+    case PARE_RT_INPUT:
+      return NULL;
+    }
+  return "a value of unknown kind";
+}
+
+static const char *
+check_step (const PareRtPlan *plan, const PareRtStep *s)
+{
+  PareView in[PARE_RT_MAX_IN], out[PARE_RT_MAX_OUT];
+  PareRtKernel kernel = pare_rt_kernel (s->op);
+  if (!kernel || s->n_in > PARE_RT_MAX_IN || s->n_out > PARE_RT_MAX_OUT || s->n_out == 0)
+    return "a step is malformed";
+  if (s->params % 16 != 0 || s->params > plan->params_bytes || s->params_bytes > plan->params_bytes - s->params)
+    return "a step's parameters lie outside";
+  for (uint32_t i = 0; i < s->n_in + s->n_out; i++)
+    {
+      bool input = i < s->n_in;
+      uint32_t v = input ? s->in[i] : s->out[i - s->n_in];
+      PareView *view = input ? &in[i] : &out[i - s->n_in];
+      *view = (PareView){ .dtype = PARE_DTYPE_NONE };
+      if (v == PARE_RT_NONE)
+        continue;
+      if (v >= plan->n_values)
+        return "a step names no value";
+      if (!input && plan->values[v].kind != PARE_RT_ARENA)
+        return "a step writes what is not its own";
+      *view = (PareView){ plan->values[v].dtype, plan->values[v].shape, NULL };
+    }
+  switch (kernel (s->params_bytes ? plan->params + s->params : NULL, in, s->n_in, out, s->n_out, PARE_RT_DRY))
+    {
+    case PARE_RT_OK: return NULL;
+    case PARE_RT_UNSUPPORTED: return "a step's types are not supported by its kernel";
+    default: return "a step's operands do not fit its kernel";
+    }
+}
+
+const char *
+pare_rt_step_check (const PareRtPlan *plan, uint32_t step)
+{
+  return check_step (plan, &plan->steps[step]);
+}
+
+const char *
+pare_rt_plan_check (const PareRtPlan *plan)
+{
+  for (uint32_t i = 0; i < plan->n_values; i++)
+    {
+      const char *wrong = check_value (plan, i);
+      if (wrong)
+        return wrong;
+    }
+  for (uint32_t i = 0; i < plan->n_inputs; i++)
+    if (plan->inputs[i] >= plan->n_values || plan->values[plan->inputs[i]].kind != PARE_RT_INPUT)
+      return "an input is not one";
+  for (uint32_t i = 0; i < plan->n_outputs; i++)
+    if (plan->outputs[i] >= plan->n_values)
+      return "an output names no value";
+  for (uint32_t i = 0; i < plan->n_steps; i++)
+    {
+      const char *wrong = check_step (plan, &plan->steps[i]);
+      if (wrong)
+        return wrong;
+    }
+  return NULL;
+}
