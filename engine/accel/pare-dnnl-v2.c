@@ -191,6 +191,13 @@ pare_md_is_row_major (const PareMd *md)
   return true;
 }
 
+const int64_t *
+pare_md_strides (const PareMd *md)
+{
+  const dnnl_memory_desc_t *d = &md->md;
+  return d->format_kind == dnnl_blocked && !d->offset0 && !d->extra.flags && !d->format_desc.blocking.inner_nblks ? d->format_desc.blocking.strides : NULL;
+}
+
 bool
 pare_md_is_dense (const PareMd *md)
 {
@@ -225,8 +232,30 @@ pare_md_channel_block (const PareMd *md)
   return block;
 }
 
+/* The next implementation after those whose names begin with `avoid`, of the kind that is generated for the case; NULL if there is none. */
 static dnnl_primitive_desc_t
-make (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const ParePostOps *post)
+make_other (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const_dnnl_primitive_attr_t attr, const char *avoid)
+{
+  dnnl_primitive_desc_iterator_t iterator = NULL;
+  dnnl_primitive_desc_t found = NULL;
+  if (dnnl_primitive_desc_iterator_create (&iterator, desc, attr, engine, NULL) != dnnl_success)
+    return NULL;
+  do
+    {
+      dnnl_primitive_desc_t pd = dnnl_primitive_desc_iterator_fetch (iterator);
+      if (pd && strncmp (pare_pd_name (pd), avoid, strlen (avoid)) && !strncmp (pare_pd_name (pd), "jit", 3))
+        found = pd;
+      else if (pd)
+        dnnl_primitive_desc_destroy (pd);
+    }
+  while (!found && dnnl_primitive_desc_iterator_next (iterator) == dnnl_success);
+  dnnl_primitive_desc_iterator_destroy (iterator);
+  return found;
+}
+
+/* avoid: beginning of the name of implementations that are slower here than the next; NULL: take the first. */
+static dnnl_primitive_desc_t
+make_avoiding (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const ParePostOps *post, const char *avoid)
 {
   dnnl_primitive_attr_t attr = NULL;
   dnnl_post_ops_t ops = NULL;
@@ -248,6 +277,17 @@ make (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const ParePostOps *post)
     }
   if (fine && dnnl_primitive_desc_create (&pd, desc, attr, engine, NULL) != dnnl_success)
     pd = NULL;
+  if (!pd && avoid)
+    avoid = NULL;
+  if (avoid)
+    {
+      dnnl_primitive_desc_t other = strncmp (pare_pd_name (pd), avoid, strlen (avoid)) ? NULL : make_other (engine, desc, attr, avoid);
+      if (other)
+        {
+          dnnl_primitive_desc_destroy (pd);
+          pd = other;
+        }
+    }
   if (ops)
     dnnl_post_ops_destroy (ops);
   if (attr)
@@ -258,6 +298,12 @@ make (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const ParePostOps *post)
       pd = NULL;
     }
   return pd;
+}
+
+static dnnl_primitive_desc_t
+make (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const ParePostOps *post)
+{
+  return make_avoiding (engine, desc, post, NULL);
 }
 
 dnnl_primitive_desc_t
@@ -273,7 +319,27 @@ pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const Pa
                                                                    bias ? &bias->md : NULL, &dst->md, stride, between, pad_begin, pad_end)
                    : dnnl_dilated_convolution_forward_desc_init (&desc, dnnl_forward_inference, dnnl_convolution_direct, &src->md, &weights->md,
                                                                  bias ? &bias->md : NULL, &dst->md, stride, between, pad_begin, pad_end);
-  return status == dnnl_success ? make (engine, &desc, post) : NULL;
+  dnnl_primitive_desc_t pd = status == dnnl_success ? make (engine, &desc, post) : NULL;
+  if (!pd || transposed)
+    return pd;
+  /* The matrix kernels come first in oneDNN's list and fix the layout (channels last); measured, in that layout, convolutions of single
+   * channels take half the time with the generator that is next in the list, and those of few channels two thirds. */
+  bool grouped = weights->md.ndims > src->md.ndims;
+  int64_t ic = src->md.dims[1], oc = dst->md.dims[1];
+  bool single = grouped && weights->md.dims[1] == 1 && weights->md.dims[2] == 1, few = !grouped && (ic <= 4 || (ic <= 16 && oc <= 16));
+  const char *avoid = single ? "brdgmm" : few ? "brgconv:" : NULL;
+  if (!avoid || strncmp (pare_pd_name (pd), avoid, strlen (avoid)))
+    return pd;
+  const dnnl_memory_desc_t *src_md = dnnl_primitive_desc_query_md (pd, dnnl_query_src_md, 0), *dst_md = dnnl_primitive_desc_query_md (pd, dnnl_query_dst_md, 0);
+  dnnl_primitive_desc_t other = NULL;
+  if (src_md && dst_md
+      && dnnl_dilated_convolution_forward_desc_init (&desc, dnnl_forward_inference, dnnl_convolution_direct, src_md, &weights->md, bias ? &bias->md : NULL, dst_md,
+                                                     stride, between, pad_begin, pad_end)
+             == dnnl_success)
+    other = make_avoiding (engine, &desc, post, avoid);
+  if (other)
+    dnnl_primitive_desc_destroy (pd);
+  return other ? other : pd;
 }
 
 dnnl_primitive_desc_t

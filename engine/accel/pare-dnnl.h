@@ -24,6 +24,8 @@ int pare_md_rank (const PareMd *md);
 const int64_t *pare_md_dims (const PareMd *md);
 /* Bytes are those of the row-major tensor, whatever the descriptor calls itself. */
 bool pare_md_is_row_major (const PareMd *md);
+/* Strides in elements; NULL for blocked layouts. */
+const int64_t *pare_md_strides (const PareMd *md);
 /* Every byte belongs to exactly one element (no padding, no gaps). */
 bool pare_md_is_dense (const PareMd *md);
 /* The tensors sliced along `axis` lie one after the other in memory: batch 1, whole blocks. */
