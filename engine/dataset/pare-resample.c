@@ -1,5 +1,5 @@
 /* Pillow's 8-bit resampling (src/libImaging/Resample.c, by its definition): a triangle filter widened by the scale, normalised in
- * double, rounded to 22 fractional bits; columns first, then rows, each pass rounded and clipped to 8 bits. */
+ * double, rounded to 22 fractional bits; two passes, each rounded and clipped to 8 bits. */
 #include "engine/dataset/pare-image.h"
 
 #include <math.h>
@@ -131,8 +131,13 @@ pare_image_resize (const PareImage *self, int width, int height, GError **error)
     return columns (self, width, error);
   if (width == self->width)
     return rows (self, height, error);
-  g_autoptr (PareImage) middle = columns (self, width, error);
-  return middle != NULL ? rows (middle, height, error) : NULL;
+  /* Rounding between the passes makes the order visible. Pillow 13 does rows first where they shrink by more than twice as many lines
+   * as the columns do (found by trying both orders on 5000 sizes; earlier versions always began with the columns). */
+  gboolean rows_first = height < self->height && 2 * (gint64)(self->width - width) < self->height - height;
+  g_autoptr (PareImage) middle = rows_first ? rows (self, height, error) : columns (self, width, error);
+  if (middle == NULL)
+    return NULL;
+  return rows_first ? columns (middle, width, error) : rows (middle, height, error);
 }
 
 PareImage *
