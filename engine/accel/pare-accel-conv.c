@@ -7,6 +7,8 @@ typedef struct {
   uint32_t x, w, b, residual, y;
   const PareMd *src, *weights, *weights_as, *bias, *dst; /* src, weights, dst: any */
   uint32_t affine[2]; /* factor and offset of each channel that are applied last */
+  const float *factor; /* of each output channel, to go into the weights; NULL: none */
+  uint32_t bias_buffer; /* instead of b */
   int64_t stride[3], dilation[3], pad_begin[3], pad_end[3];
 } Conv;
 
@@ -16,7 +18,7 @@ describe (PareAccel *self, uint32_t step, Conv *c)
   const PareRtStep *s = &self->plan->steps[step];
   const PareConvParams *p = (const PareConvParams *) (self->plan->params + s->params);
   *c = (Conv) { .p = p, .transposed = s->op == PARE_RT_CONV_TRANSPOSE, .x = s->in[0], .w = s->in[1], .b = s->n_in > 2 ? s->in[2] : PARE_RT_NONE,
-                .residual = s->n_in > 3 ? s->in[3] : PARE_RT_NONE, .y = s->out[0] };
+                .residual = s->n_in > 3 ? s->in[3] : PARE_RT_NONE, .y = s->out[0], .bias_buffer = PARE_RT_NONE };
   if (!pare_accel_is_float (self, c->x) || !pare_accel_is_float (self, c->w) || !pare_accel_is_float (self, c->y))
     return false;
   const PareShape *x = &self->plan->values[c->x].shape, *w = &self->plan->values[c->w].shape, *y = &self->plan->values[c->y].shape;
@@ -82,9 +84,11 @@ emit (PareAccel *self, uint32_t step, const Conv *c, dnnl_primitive_desc_t pd, c
       return false;
     }
   args[n++] = (PareArgSpec) { DNNL_ARG_SRC, src_md, pare_accel_form (self, step, c->x, src_md) };
-  args[n++] = (PareArgSpec) { DNNL_ARG_WEIGHTS, weights_md, pare_accel_weights (self, step, c->w, c->weights_as, weights_md, 1.0f) };
+  uint32_t weights = c->factor ? pare_accel_weights_scaled (self, c->w, c->weights_as, weights_md, c->factor, self->plan->values[c->w].shape.dims[0])
+                               : pare_accel_weights (self, step, c->w, c->weights_as, weights_md, 1.0f);
+  args[n++] = (PareArgSpec) { DNNL_ARG_WEIGHTS, weights_md, weights };
   if (c->bias)
-    args[n++] = (PareArgSpec) { DNNL_ARG_BIAS, c->bias, pare_accel_bias (self, step, c->b, 1.0f) };
+    args[n++] = (PareArgSpec) { DNNL_ARG_BIAS, c->bias, c->bias_buffer != PARE_RT_NONE ? c->bias_buffer : pare_accel_bias (self, step, c->b, 1.0f) };
   args[n++] = (PareArgSpec) { DNNL_ARG_DST, dst_md, dst };
   for (int i = 0, next = 0; i < post->n; i++)
     if (post->ops[i].kind == PARE_POST_BINARY)
@@ -164,6 +168,39 @@ apart (PareAccel *self, uint32_t step, const Conv *c, const ParePostOp *op)
   return pare_accel_add_primitive (self, step, eltwise, (PareArgSpec[]) { { DNNL_ARG_SRC, flat, dst }, { DNNL_ARG_DST, flat, dst } }, 2) && fine;
 }
 
+/* A normalization after the convolution without more work: f max (z, 0) + o = max (f z + o, o) for f >= 0, so the factor goes into the weights and
+ * the offset into the bias and, after a ReLU, into a maximum. False: leave it to two more post-ops. */
+static bool
+fold_affine (PareAccel *self, Conv *c, const PareMd *vector, ParePostOps *post)
+{
+  const PareShape *w = &self->plan->values[c->w].shape;
+  const float *factor = self->buffers[c->affine[0]].fixed, *offset = self->buffers[c->affine[1]].fixed, *bias = c->b == PARE_RT_NONE ? NULL : pare_accel_constant (self, c->b);
+  int64_t m = self->plan->values[c->y].shape.dims[1];
+  bool relu = c->p->activation == PARE_ACT_CLIP && c->p->lo == 0 && c->p->hi >= 3.4e38f;
+  if (c->transposed || c->residual != PARE_RT_NONE || w->dims[0] != m || !pare_accel_constant (self, c->w) || (c->b != PARE_RT_NONE && !bias)
+      || (!relu && c->p->activation != PARE_ACT_NONE))
+    return false;
+  for (int64_t i = 0; i < m; i++)
+    if (!(factor[i] >= 0))
+      return false;
+  uint64_t bytes = (uint64_t) m * sizeof (float);
+  uint32_t buffer = pare_accel_buffer_new (self, bytes);
+  float *folded = pare_accel_pack (self, bytes);
+  if (buffer == PARE_RT_NONE || !folded)
+    return false;
+  for (int64_t i = 0; i < m; i++)
+    folded[i] = bias ? bias[i] * factor[i] + offset[i] : offset[i];
+  self->buffers[buffer].fixed = folded;
+  c->factor = factor;
+  c->bias_buffer = buffer;
+  c->bias = pare_md_new (self->mds, 1, &m, NULL);
+  c->affine[0] = c->affine[1]; /* the first binary post-op now takes the offset */
+  post->n = 0;
+  if (relu)
+    post->ops[post->n++] = (ParePostOp) { .kind = PARE_POST_BINARY, .alg = dnnl_binary_max, .md = vector };
+  return c->bias != NULL;
+}
+
 bool
 pare_accel_step_conv (PareAccel *self, uint32_t step)
 {
@@ -174,20 +211,24 @@ pare_accel_step_conv (PareAccel *self, uint32_t step)
   post.n = c.residual != PARE_RT_NONE;
   if (!pare_accel_activation (c.p->activation, c.p->lo, c.p->hi, c.p->alpha, &post))
     return false;
-  uint32_t norm = pare_accel_only_reader (self, c.y), y = c.y;
+  uint32_t norm = pare_accel_only_reader (self, c.y);
   const PareMd *vector;
-  if (norm != PARE_RT_NONE && self->plan->steps[norm].in[0] == y && pare_accel_affine (self, norm, &vector, c.affine))
+  if (norm != PARE_RT_NONE && self->plan->steps[norm].in[0] == c.y && pare_accel_affine (self, norm, &vector, c.affine))
     {
+      Conv folded = c;
       longer = post;
-      longer.ops[longer.n++] = (ParePostOp) { .kind = PARE_POST_BINARY, .alg = dnnl_binary_mul, .md = vector };
-      longer.ops[longer.n++] = (ParePostOp) { .kind = PARE_POST_BINARY, .alg = dnnl_binary_add, .md = vector };
-      c.y = self->plan->steps[norm].out[0];
-      if (fused (self, step, &c, &longer))
+      if (!fold_affine (self, &folded, vector, &longer))
+        {
+          folded = c;
+          longer.ops[longer.n++] = (ParePostOp) { .kind = PARE_POST_BINARY, .alg = dnnl_binary_mul, .md = vector };
+          longer.ops[longer.n++] = (ParePostOp) { .kind = PARE_POST_BINARY, .alg = dnnl_binary_add, .md = vector };
+        }
+      folded.y = self->plan->steps[norm].out[0];
+      if (!self->failed && fused (self, step, &folded, &longer))
         {
           self->absorbed[norm] = true;
           return true;
         }
-      c.y = y;
       if (self->failed)
         return false;
     }

@@ -342,6 +342,28 @@ pare_accel_weights (PareAccel *self, uint32_t step, uint32_t value, const PareMd
 }
 
 uint32_t
+pare_accel_weights_scaled (PareAccel *self, uint32_t value, const PareMd *as, const PareMd *md, const float *factors, int64_t n)
+{
+  const float *constant = pare_accel_constant (self, value);
+  int64_t count = pare_shape_count (&self->plan->values[value].shape);
+  uint32_t buffer = pare_accel_buffer_new (self, pare_md_bytes (md));
+  float *packed = pare_accel_pack (self, pare_md_bytes (md)), *scaled = malloc ((size_t) count * sizeof *scaled);
+  if (buffer != PARE_RT_NONE && packed && scaled)
+    {
+      for (int64_t i = 0; i < n; i++)
+        for (int64_t k = i * (count / n); k < (i + 1) * (count / n); k++)
+          scaled[k] = constant[k] * factors[i];
+      self->buffers[buffer].fixed = packed;
+      if (!reorder_now (self, as, scaled, md, packed))
+        self->failed = true;
+    }
+  else
+    self->failed = true;
+  free (scaled);
+  return self->failed ? PARE_RT_NONE : buffer;
+}
+
+uint32_t
 pare_accel_bias (PareAccel *self, uint32_t step, uint32_t value, float factor)
 {
   const float *constant = pare_accel_constant (self, value);

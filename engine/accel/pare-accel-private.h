@@ -29,13 +29,20 @@ typedef struct {
   uint32_t first, last;   /* nodes */
 } PareAccelBuffer;
 
-typedef enum { PARE_NODE_PRIMITIVE, PARE_NODE_KERNEL, PARE_NODE_FAKE_QUANT, PARE_NODE_COPY } PareNodeKind;
+typedef enum { PARE_NODE_PRIMITIVE, PARE_NODE_KERNEL, PARE_NODE_FAKE_QUANT, PARE_NODE_COPY, PARE_NODE_BLOCK } PareNodeKind;
 
 typedef struct {
   int arg; /* DNNL_ARG_* */
   const PareMd *md;
   uint32_t buffer; /* PARE_RT_NONE: the scratchpad */
 } PareAccelArg;
+
+/* A box of elements copied between two strided layouts; axes from the outermost in memory of the destination to the innermost. */
+typedef struct {
+  int rank;
+  int64_t extent[PARE_MAX_RANK], src_stride[PARE_MAX_RANK], dst_stride[PARE_MAX_RANK], src_offset, dst_offset;
+  uint64_t clear; /* bytes of the destination that are set to zero first */
+} PareAccelBlock;
 
 typedef struct {
   PareNodeKind kind;
@@ -48,6 +55,7 @@ typedef struct {
   uint64_t count; /* elements of a loop; bytes of a copy */
   float scale;
   float lo, hi, zero;
+  const PareAccelBlock *block; /* in packed memory */
 } PareAccelNode;
 
 /* A view whose data is known only in a runner. */
@@ -96,6 +104,8 @@ uint32_t pare_accel_form_copy (PareAccel *self, uint32_t step, uint32_t value, c
 const PareMd *pare_accel_native (PareAccel *self, uint32_t value);
 /* An operand (weights) that is read as `as` and wanted as `md`: packed now if it is a constant, else reordered in each run. */
 uint32_t pare_accel_weights (PareAccel *self, uint32_t step, uint32_t value, const PareMd *as, const PareMd *md, float factor);
+/* The same for a constant whose n rows (first axis) are multiplied by factors. */
+uint32_t pare_accel_weights_scaled (PareAccel *self, uint32_t value, const PareMd *as, const PareMd *md, const float *factors, int64_t n);
 /* Bias vector of n elements, times factor. */
 uint32_t pare_accel_bias (PareAccel *self, uint32_t step, uint32_t value, float factor);
 /* True where nothing after `step` reads what is in the buffer, so that the step may write over it. */
@@ -131,10 +141,14 @@ bool pare_accel_step_binary (PareAccel *self, uint32_t step);
 bool pare_accel_step_fake_quant (PareAccel *self, uint32_t step);
 bool pare_accel_step_batch_norm (PareAccel *self, uint32_t step);
 bool pare_accel_step_softmax (PareAccel *self, uint32_t step);
+/* Slice, Pad (with zeros), Transpose. */
+bool pare_accel_step_move (PareAccel *self, uint32_t step);
 bool pare_accel_step_concat (PareAccel *self, uint32_t step);
 
 /* y = (clamp (rint (x / scale) + zero, lo, hi) - zero) * scale for n elements; x and y may be the same. */
 void pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, float zero, float lo, float hi, int threads);
+
+void pare_accel_copy_block (const PareAccelBlock *block, const float *src, float *dst);
 
 /* Threads of oneDNN's OpenMP for this thread; returns what was set before. */
 int pare_accel_set_threads (int threads);

@@ -190,6 +190,7 @@ run_node (PareAccelRunner *self, const Bound *b)
       pare_accel_fake_quant (b->views[0].data, b->views[1].data, node->count, node->scale, node->zero, node->lo, node->hi, self->accel->threads);
       return PARE_RT_OK;
     case PARE_NODE_COPY: memcpy (b->views[1].data, b->views[0].data, node->count); return PARE_RT_OK;
+    case PARE_NODE_BLOCK: pare_accel_copy_block (node->block, b->views[0].data, b->views[1].data); return PARE_RT_OK;
     default: return PARE_RT_INVALID;
     }
 }

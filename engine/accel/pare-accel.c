@@ -103,6 +103,9 @@ step_fast (PareAccel *self, uint32_t step)
     case PARE_RT_FAKE_QUANT: return pare_accel_step_fake_quant (self, step);
     case PARE_RT_BATCH_NORM: return pare_accel_step_batch_norm (self, step);
     case PARE_RT_SOFTMAX: return pare_accel_step_softmax (self, step);
+    case PARE_RT_SLICE:
+    case PARE_RT_PAD:
+    case PARE_RT_TRANSPOSE: return pare_accel_step_move (self, step);
     case PARE_RT_CONCAT: return pare_accel_step_concat (self, step);
     default: return false;
     }
