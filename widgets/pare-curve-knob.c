@@ -21,7 +21,7 @@ struct _PareCurveKnob
   double *x, *error, free_until;
   guint n_curve;
   gboolean dragging, shifting, moved, quiet, hovered;
-  double from, shift; /* value where the drag began; last shift told */
+  double start, from, shift; /* value where the drag began; last shift told */
 };
 
 enum
@@ -59,6 +59,8 @@ anchor (PareCurveKnob *self)
   return self->n_values > 0 ? sum / self->n_values : 0;
 }
 
+static gboolean on_spin_output (GtkSpinButton *spin, PareCurveKnob *self);
+
 static void
 update (PareCurveKnob *self)
 {
@@ -73,7 +75,7 @@ update (PareCurveKnob *self)
   gtk_adjustment_set_value (self->adjustment, at * 100);
   /* An equal number does not repaint its text, which may have been "mixed". */
   if (self->spin != NULL)
-    gtk_spin_button_update (GTK_SPIN_BUTTON (self->spin));
+    on_spin_output (GTK_SPIN_BUTTON (self->spin), self);
   self->quiet = FALSE;
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }
@@ -279,6 +281,7 @@ on_drag_begin (GtkGestureDrag *gesture, double x, double y, PareCurveKnob *self)
   gtk_widget_grab_focus (GTK_WIDGET (self));
   gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_CLAIMED);
   self->dragging = TRUE;
+  self->start = x;
   self->moved = FALSE;
   self->shift = 0;
   self->shifting = is_mixed (self) && (state_of (gesture) & GDK_ALT_MASK);
@@ -290,12 +293,11 @@ on_drag_begin (GtkGestureDrag *gesture, double x, double y, PareCurveKnob *self)
 static void
 on_drag_update (GtkGestureDrag *gesture, double dx, double dy, PareCurveKnob *self)
 {
-  double x, y;
-  if (!self->dragging || !gtk_gesture_drag_get_start_point (gesture, &x, &y))
+  if (!self->dragging)
     return;
   if (!self->shifting)
     {
-      move_to (self, value_at (self, x + dx, state_of (gesture)), FALSE);
+      move_to (self, value_at (self, self->start + dx, state_of (gesture)), FALSE);
       return;
     }
   int w = gtk_widget_get_width (GTK_WIDGET (self));
@@ -424,7 +426,15 @@ on_spin_input (GtkSpinButton *spin, double *value, PareCurveKnob *self)
     }
   g_strdelimit (text, ",", '.'); /* either decimal sign */
   *value = g_ascii_strtod (text, &end);
-  return end == text || !isfinite (*value) ? GTK_INPUT_ERROR : TRUE;
+  if (end == text || !isfinite (*value))
+    {
+      /* Not a number: back to what it was (GTK_INPUT_ERROR would mean the minimum). */
+      *value = gtk_adjustment_get_value (self->adjustment);
+      return TRUE;
+    }
+  /* Snapped here, before the adjustment hears of it: setting it again while it tells of the first value would go round for ever. */
+  *value = 100 * pare_snap (self->steps, self->n_steps, CLAMP (*value / 100, 0, 1));
+  return TRUE;
 }
 
 static void

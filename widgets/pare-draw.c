@@ -75,6 +75,19 @@ pare_draw_text_width (cairo_t *cr, const PareLook *look, double px, PareTextFlag
   return (double)w / PANGO_SCALE;
 }
 
+double
+pare_draw_measure_text (GtkWidget *widget, double px, PareTextFlags flags, const char *text)
+{
+  PareLook look;
+  pare_look_for_widget (&look, widget);
+  cairo_surface_t *surface = cairo_recording_surface_create (CAIRO_CONTENT_ALPHA, NULL);
+  cairo_t *cr = cairo_create (surface);
+  double w = pare_draw_text_width (cr, &look, px, flags, text);
+  cairo_destroy (cr);
+  cairo_surface_destroy (surface);
+  return w;
+}
+
 void
 pare_draw_line (cairo_t *cr, const GdkRGBA *colour, double width, double x1, double y1, double x2, double y2)
 {

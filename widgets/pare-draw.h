@@ -18,6 +18,8 @@ void pare_draw_source (cairo_t *cr, const GdkRGBA *colour, double alpha);
 double pare_draw_text (cairo_t *cr, const PareLook *look, const GdkRGBA *colour, double px, PareTextFlags flags, double x, double y,
                        double max_width, const char *text);
 double pare_draw_text_width (cairo_t *cr, const PareLook *look, double px, PareTextFlags flags, const char *text);
+/* The same without a cairo context, for measuring. */
+double pare_draw_measure_text (GtkWidget *widget, double px, PareTextFlags flags, const char *text);
 void pare_draw_line (cairo_t *cr, const GdkRGBA *colour, double width, double x1, double y1, double x2, double y2);
 /* on <= 0: solid */
 void pare_draw_dash (cairo_t *cr, double on, double off);

@@ -1,4 +1,5 @@
 #include "widgets/pare-heat-cell.h"
+#include "widgets/pare-colormap.h"
 
 #include <math.h>
 
@@ -35,8 +36,8 @@ pare_heat_cell_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
     {
       if (isfinite (self->t))
         {
-          pare_look_metric (&look, self->t, &fill);
-          pare_look_ink_on (&fill, &ink);
+          pare_colormap_metric (self->t, look.dark, &fill);
+          pare_colormap_ink (&fill, &ink);
           pare_draw_rounded (cr, 0, 0, w, h, 3);
           pare_draw_source (cr, &fill, 1);
           cairo_fill (cr);
@@ -55,6 +56,10 @@ pare_heat_cell_measure (GtkWidget *widget, GtkOrientation orientation, int for_s
   PareLook look;
   pare_look_for_widget (&look, widget);
   *minimum = *natural = (int)ceil (orientation == GTK_ORIENTATION_HORIZONTAL ? 33 * look.scale : 16 * look.scale);
+  PareHeatCell *self = PARE_HEAT_CELL (widget);
+  if (orientation == GTK_ORIENTATION_HORIZONTAL && self->text != NULL)
+    *minimum = *natural
+        = MAX (*minimum, (int)ceil (pare_draw_measure_text (widget, PARE_CAPTION_PX, self->bold ? PARE_TEXT_BOLD : 0, self->text)) + 8);
 }
 
 static void
@@ -95,6 +100,7 @@ pare_heat_cell_set (PareHeatCell *self, const char *text, double t, const char *
   self->text = g_strdup (text);
   self->t = t;
   self->bold = bold;
+  gtk_widget_queue_resize (GTK_WIDGET (self));
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   words != NULL  ? words
                                   : text != NULL ? text

@@ -1,4 +1,5 @@
 #include "widgets/pare-op-dot.h"
+#include "widgets/pare-colormap.h"
 
 #include <math.h>
 
@@ -21,7 +22,7 @@ pare_op_dot_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   pare_look_for_widget (&look, widget);
   cairo_t *cr = gtk_snapshot_append_cairo (snapshot, &GRAPHENE_RECT_INIT (0, 0, w, h));
   GdkRGBA colour;
-  pare_look_op (&look, self->op, self->depthwise, &colour);
+  pare_op_class_colour (self->depthwise ? PARE_OP_CLASS_DEPTHWISE : pare_op_class_of (self->op), look.dark, &colour);
   pare_draw_rounded (cr, 0, 0, w, h, fmax (2, fmin (3, w / 4)));
   pare_draw_source (cr, &colour, 1);
   cairo_fill (cr);

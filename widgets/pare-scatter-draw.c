@@ -25,8 +25,6 @@ pare_scatter_x_text (PareScatterChart *self, double x)
 void
 pare_scatter_frame (PareScatterChart *self, double s, double w, double h, ScatterFrame *f)
 {
-  f->x0 = (self->large ? 46 : 34) * s;
-  f->x1 = fmax (w - (self->large ? 14 : 6), f->x0 + 10);
   f->y0 = self->large ? 14 : 8;
   f->y1 = fmax (h - (self->large ? 34 : 18) * s, f->y0 + 10);
   gboolean log = self->axis == PARE_SCATTER_SIZE;
@@ -76,8 +74,14 @@ pare_scatter_frame (PareScatterChart *self, double s, double w, double h, Scatte
       y0 = self->vy0;
       y1 = self->vy1;
     }
-  pare_scale_init (&f->x, log, x0, x1, f->x0, f->x1);
   pare_scale_init (&f->y, FALSE, y0, y1, f->y1, f->y0);
+  /* Room for the labels of the accuracy axis, whose decimals depend on its range. */
+  double ticks[24];
+  guint n = pare_scale_ticks (&f->y, 30 * s, 10, ticks, G_N_ELEMENTS (ticks));
+  int decimals = n > 1 ? pare_scale_decimals (ticks[1] - ticks[0]) : 1;
+  f->x0 = (34 + (decimals > 0 ? 3 + 6.5 * decimals : 0)) * s;
+  f->x1 = fmax (w - (self->large ? 14 : 6), f->x0 + 10);
+  pare_scale_init (&f->x, log, x0, x1, f->x0, f->x1);
 }
 
 static void

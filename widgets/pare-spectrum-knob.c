@@ -9,7 +9,7 @@ struct _PareSpectrumKnob
 {
   GtkWidget parent;
   char *name, *reason;
-  double *singular;
+  double *singular, start; /* start: where the drag began, px */
   guint n, rank, gain_below, step, from;
   gboolean dragging, moved, hovered;
 };
@@ -153,6 +153,7 @@ on_drag_begin (GtkGestureDrag *gesture, double x, double y, PareSpectrumKnob *se
   gtk_widget_grab_focus (GTK_WIDGET (self));
   gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_CLAIMED);
   self->dragging = TRUE;
+  self->start = x;
   self->moved = FALSE;
   self->from = self->rank;
   move_to (self, rank_at (self, x, gesture), FALSE);
@@ -161,9 +162,8 @@ on_drag_begin (GtkGestureDrag *gesture, double x, double y, PareSpectrumKnob *se
 static void
 on_drag_update (GtkGestureDrag *gesture, double dx, double dy, PareSpectrumKnob *self)
 {
-  double x, y;
-  if (self->dragging && gtk_gesture_drag_get_start_point (gesture, &x, &y))
-    move_to (self, rank_at (self, x + dx, gesture), FALSE);
+  if (self->dragging)
+    move_to (self, rank_at (self, self->start + dx, gesture), FALSE);
 }
 
 static void

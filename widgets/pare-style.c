@@ -1,8 +1,6 @@
 #include "widgets/pare-style.h"
 
 #include <adwaita.h>
-#include <math.h>
-#include <string.h>
 
 typedef struct
 {
@@ -109,19 +107,6 @@ pare_style_load (void)
   gtk_style_context_add_provider_for_display (display, GTK_STYLE_PROVIDER (provider), GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
 }
 
-static double
-linear (double v)
-{
-  return v < 0.03928 ? v / 12.92 : pow ((v + 0.055) / 1.055, 2.4);
-}
-
-void
-pare_look_ink_on (const GdkRGBA *fill, GdkRGBA *ink)
-{
-  double luminance = 0.2126 * linear (fill->red) + 0.7152 * linear (fill->green) + 0.0722 * linear (fill->blue);
-  gdk_rgba_parse (ink, luminance > 0.179 ? "#1b1724" : "#ffffff");
-}
-
 void
 pare_look_part (const PareLook *self, guint i, GdkRGBA *colour)
 {
@@ -129,56 +114,6 @@ pare_look_part (const PareLook *self, guint i, GdkRGBA *colour)
   static const Pair parts[] = { { "#0072b2", "#0072b2" }, { "#56b4e9", "#56b4e9" }, { "#009e73", "#009e73" }, { "#e69f00", "#e69f00" },
                                 { "#8b8993", "#8b8993" }, { "#cc79a7", "#cc79a7" }, { "#7d52c4", "#b393ec" }, { "#d55e00", "#d55e00" } };
   pick (colour, self->dark, parts[i % G_N_ELEMENTS (parts)]);
-}
-
-void
-pare_look_metric (const PareLook *self, double t, GdkRGBA *colour)
-{
-  static const Pair steps[] = { { "#d6f8ed", "#3d3f51" }, { "#99dcd7", "#435b7c" }, { "#61bdc9", "#3b7ca1" }, { "#3b9cb9", "#3c9dba" },
-                                { "#38799e", "#61bdc9" }, { "#3f5878", "#98dad6" }, { "#393a4c", "#d3f5ea" } };
-  double at = (isnan (t) ? 0 : CLAMP (t, 0, 1)) * (G_N_ELEMENTS (steps) - 1);
-  int i = MIN ((int)at, (int)G_N_ELEMENTS (steps) - 2);
-  GdkRGBA a, b;
-  pick (&a, self->dark, steps[i]);
-  pick (&b, self->dark, steps[i + 1]);
-  float f = (float)(at - i);
-  *colour = (GdkRGBA){ a.red + (b.red - a.red) * f, a.green + (b.green - a.green) * f, a.blue + (b.blue - a.blue) * f, 1 };
-}
-
-void
-pare_look_op (const PareLook *self, const char *op, gboolean depthwise, GdkRGBA *colour)
-{
-  static const struct
-  {
-    Pair pair;
-    const char *ops;
-  } classes[] = {
-    { { "#0072b2", "#3f9fda" }, " Conv ConvTranspose ConvInteger QLinearConv DeformConv " },
-    { { "#e69f00", "#f0b429" }, " Gemm MatMul MatMulInteger QLinearMatMul Einsum LSTM GRU RNN " },
-    { { "#009e73", "#2fc296" }, " BatchNormalization LayerNormalization InstanceNormalization GroupNormalization LpNormalization LRN " },
-    { { "#b8ae2f", "#d9d05a" },
-      " Relu LeakyRelu PRelu Sigmoid HardSigmoid HardSwish Tanh Softmax LogSoftmax Clip Elu Selu Celu Gelu Mish Softplus Softsign Erf "
-      "ThresholdedRelu " },
-    { { "#d55e00", "#f0803c" },
-      " Add Sub Mul Div Pow Sqrt Exp Log Abs Neg Min Max Sum Mean Where Equal Greater Less Not And Or Reciprocal Floor Ceil Round " },
-    { { "#cc79a7", "#e39fc5" },
-      " MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL2 "
-      "ReduceL1 " },
-    { { "#7d52c4", "#b393ec" }, " Attention MultiHeadAttention " },
-  };
-  g_autofree char *word = g_strdup_printf (" %s ", op != NULL ? op : "");
-  if (depthwise)
-    {
-      pick (colour, self->dark, (Pair){ "#56b4e9", "#8fd0f5" });
-      return;
-    }
-  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
-    if (strstr (classes[i].ops, word) != NULL)
-      {
-        pick (colour, self->dark, classes[i].pair);
-        return;
-      }
-  pick (colour, self->dark, (Pair){ "#8b8993", "#a5a3ab" });
 }
 
 gboolean

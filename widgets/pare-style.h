@@ -44,14 +44,8 @@ void pare_look_watch (GtkWidget *widget, void (*func) (GtkWidget *widget));
 /* Installs the style sheet of these widgets (focus ring, sizes) on the default display, once. */
 void pare_style_load (void);
 
-/* Text that reads on a fill: #1b1724 or white by luminance. */
-void pare_look_ink_on (const GdkRGBA *fill, GdkRGBA *ink);
 /* The colours of parts of a whole (stages, op groups) in their order; wraps around. */
 void pare_look_part (const PareLook *self, guint i, GdkRGBA *colour);
-/* Metric map (equal steps of CIE L*, low recedes into the background), t 0..1; beyond is the end. */
-void pare_look_metric (const PareLook *self, double t, GdkRGBA *colour);
-/* The colour of an operator's class (Okabe and Ito); unknown ones get the grey of shape and data. */
-void pare_look_op (const PareLook *self, const char *op, gboolean depthwise, GdkRGBA *colour);
 /* Whether things may move. */
 gboolean pare_look_animations (GtkWidget *widget);
 G_END_DECLS

@@ -106,7 +106,7 @@ scatter (gboolean large)
                                  .low = NAN,
                                  .high = NAN,
                                  .label = "Search: smallest in 1.0 pp",
-                                 .mark = i % 3 == 1 && large ? PARE_MARK_PREDICTED : PARE_MARK_MEASURED };
+                                 .mark = i % 3 == 1 && large ? PARE_MARK_PREDICTED : PARE_MARK_NONE };
   p[n++] = (PareScatterPoint){ .id = 50,
                                .x = 126 * 1024,
                                .y = 0.9141,
@@ -133,10 +133,13 @@ scatter (gboolean large)
 static GtkWidget *
 label (const char *text, gboolean bold, gboolean second)
 {
-  GtkWidget *l = gtk_label_new (NULL);
-  g_autofree char *markup
-      = g_markup_printf_escaped ("<span size='9pt'%s%s>%s</span>", bold ? " weight='bold'" : "", second ? " alpha='75%'" : "", text);
-  gtk_label_set_markup (GTK_LABEL (l), markup);
+  GtkWidget *l = gtk_label_new (text);
+  PangoAttrList *attributes = pango_attr_list_new ();
+  pango_attr_list_insert (attributes, pango_attr_size_new (9 * PANGO_SCALE));
+  pango_attr_list_insert (attributes, pango_attr_weight_new (bold ? PANGO_WEIGHT_BOLD : PANGO_WEIGHT_NORMAL));
+  pango_attr_list_insert (attributes, pango_attr_foreground_alpha_new (second ? 49152 : 65535));
+  gtk_label_set_attributes (GTK_LABEL (l), attributes);
+  pango_attr_list_unref (attributes);
   gtk_label_set_xalign (GTK_LABEL (l), 0);
   return l;
 }
@@ -285,6 +288,7 @@ card (GtkWidget *child, int width)
 static void
 activate (GtkApplication *app)
 {
+  g_object_set (gtk_settings_get_default (), "gtk-font-name", "Cantarell 11", NULL);
   GtkWidget *window = adw_application_window_new (app), *all = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *bar = adw_header_bar_new ();
   GtkWidget *job = pare_job_button_new (), *job2 = pare_job_button_new ();
   pare_job_button_set_job (PARE_JOB_BUTTON (job), "Evaluating", 2140, 5000, TRUE);
@@ -304,6 +308,7 @@ activate (GtkApplication *app)
   gtk_box_append (GTK_BOX (top), large);
   gtk_box_append (GTK_BOX (left), top);
   gtk_box_append (GTK_BOX (left), gtk_separator_new (GTK_ORIENTATION_HORIZONTAL));
+  gtk_widget_set_vexpand (dock, FALSE);
   gtk_widget_set_size_request (dock, -1, narrow ? 182 : 192);
   gtk_box_append (GTK_BOX (dock), card (accuracy (), narrow ? 262 : 278));
   gtk_box_append (GTK_BOX (dock), gtk_separator_new (GTK_ORIENTATION_VERTICAL));
