@@ -19,8 +19,8 @@ fake_quant (const float *x, float *y, uint64_t n, float scale, float zero, float
   for (uint64_t i = 0; i < n; i++)
     {
       float q = rintf (x[i] / scale) + zero;
-      q = q < lo ? lo : q;
-      q = q > hi ? hi : q;
+      q = q > lo ? q : lo;
+      q = q < hi ? q : hi;
       y[i] = (q - zero) * scale;
     }
 }
