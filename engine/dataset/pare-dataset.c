@@ -134,6 +134,12 @@ pare_dataset_get_batch_axis (const PareDataset *self)
   return self->d->batch_axis;
 }
 
+gboolean
+pare_dataset_has_windows (const PareDataset *self)
+{
+  return self->d->p.window_length > 0 && self->d->task != PARE_TASK_NEXT_TOKEN;
+}
+
 guint
 pare_dataset_get_n_samples (const PareDataset *self, PareSplit split)
 {

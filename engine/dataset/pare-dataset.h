@@ -23,6 +23,7 @@ int pare_dataset_get_class_offset (const PareDataset *self);
 guint pare_dataset_get_n_classes (const PareDataset *self);           /* names known; 0: none */
 const char *pare_dataset_get_class_name (const PareDataset *self, gint64 label); /* (nullable) */
 int pare_dataset_get_batch_axis (const PareDataset *self);
+gboolean pare_dataset_has_windows (const PareDataset *self);           /* samples are [windows, length] */
 /* Number of samples of a split; sample ids run 0..n-1 within it, in split order. */
 guint pare_dataset_get_n_samples (const PareDataset *self, PareSplit split);
 
@@ -34,6 +35,7 @@ typedef struct {
 } PareSample;
 gboolean pare_dataset_load (PareDataset *self, PareSplit split, guint i, PareSample *sample, GError **error);
 void pare_sample_clear (PareSample *sample);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PareSample, pare_sample_clear)
 /* Preprocessed samples are kept in memory up to this many bytes (default 512 MiB), least recently used first out. */
 void pare_dataset_set_cache (PareDataset *self, guint64 bytes);
 /* The sample as a picture for people: RGB8, (transfer full) NULL where it is no image. */

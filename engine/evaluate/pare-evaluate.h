@@ -14,14 +14,14 @@ typedef struct {
   gboolean has_difference;      /* against the baseline, same samples */
   double difference, difference_low, difference_high;  /* 95 %; anytime-valid while done < all, paired normal / exact McNemar at the end */
   guint lost, gained;           /* samples whose answer became wrong / right; agreement: changed, 0 */
-  guint n;                      /* entries of the arrays, in split order */
-  gint32 *prediction;           /* class after class_offset; -1: not done */
-  gint32 *label;
+  guint n;                      /* entries of the arrays, in split order: samples; next-token: positions, sample after sample */
+  gint32 *prediction;           /* class after class_offset; -1: not done (or, at the end, a class before label 0); anomaly: 0 once done */
+  gint32 *label;                /* -1: none */
   float *confidence;            /* softmax probability of the prediction */
   guint8 *correct;
-  float *score;                 /* anomaly: reconstruction error; next-token: mean negative log likelihood */
+  float *score;                 /* anomaly: reconstruction error; else negative log likelihood of the label */
   float *outputs; guint n_outputs; /* [n, n_outputs] first output, kept for baselines when n * n_outputs is small (< 64 MiB), else NULL */
-  guint *units;                 /* next-token: positions of each sample, else NULL */
+  guint *units;                 /* next-token: positions of each sample (they sum to n; intervals take samples as units), else NULL */
 } PareEvaluation;
 PareEvaluation *pare_evaluation_ref (PareEvaluation *self);
 void pare_evaluation_unref (PareEvaluation *self);

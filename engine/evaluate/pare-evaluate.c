@@ -1,0 +1,529 @@
+/* One model on one split: samples in a seeded order on many threads, each result stored at its own index, figures computed from the whole.
+ */
+#include "engine/evaluate/pare-evaluate-private.h"
+#include "engine/base/pare-error.h"
+#include "engine/base/pare-rng.h"
+
+#include <math.h>
+#include <string.h>
+
+#define KEEP_OUTPUTS (64 * G_GUINT64_CONSTANT (1048576))
+#define SNAPSHOT_US 50000
+#define FIRST_SAMPLES 20
+#define FIRST_US 100000
+#define TOP 5
+
+typedef struct
+{
+  PareDataset *dataset;
+  PareProgram *program;
+  const PareEvaluateOptions *options;
+  PareControl *control;
+  PareTask task;
+  gboolean labelled;
+  int offset;
+  char *model;                      /* for messages */
+  guint n_samples, *order, *starts; /* entry where each sample begins */
+  PareRunner **runners;             /* by worker */
+  PareEvaluation *result;
+  guint8 *finished, *top5;
+  double *kl;
+  guint width; /* values of an entry's output */
+  GMutex lock; /* guards what follows and the arrays of result while workers run */
+  guint samples_done;
+  gint64 started, last_snapshot;
+  gboolean in_snapshot;
+  guint error_at;
+  GError *error;
+} Run;
+
+/* What one worker gathers over the runs of one sample. */
+typedef struct
+{
+  Run *run;
+  guint sample;
+  const PareSample *data;
+  double sum; /* anomaly: errors of the windows */
+  guint windows;
+  GError *error;
+} Visit;
+
+/* An entry's output as float, whatever the model's dtype. */
+static void
+to_floats (const PareView *view, gsize at, guint n, float *out)
+{
+  if (view->dtype == PARE_DTYPE_FLOAT32)
+    {
+      memcpy (out, (const float *)view->data + at, n * sizeof *out);
+      return;
+    }
+  PareTensor t = { .dtype = view->dtype, .shape = view->shape, .data = view->data };
+  for (guint i = 0; i < n; i++)
+    out[i] = (float)pare_tensor_get_double (&t, at + i);
+}
+
+/* As numpy: the first of the largest, a NAN counts as larger than all. */
+static guint
+argmax (const float *v, guint n)
+{
+  guint best = 0;
+  for (guint i = 0; i < n; i++)
+    if (isnan (v[i]))
+      return i;
+    else if (v[i] > v[best])
+      best = i;
+  return best;
+}
+
+/* log p of each class; outputs that already are probabilities are taken as they are. */
+static void
+log_softmax (const float *v, guint n, double *out)
+{
+  double sum = 0, max = -INFINITY;
+  gboolean probability = TRUE;
+  for (guint i = 0; i < n; i++)
+    {
+      sum += v[i];
+      max = MAX (max, v[i]);
+      probability = probability && v[i] >= 0 && v[i] <= 1.0001f;
+    }
+  if (probability && fabs (sum - 1) < 0.02)
+    {
+      for (guint i = 0; i < n; i++)
+        out[i] = log (MAX (v[i], 1e-10));
+      return;
+    }
+  double total = 0;
+  for (guint i = 0; i < n; i++)
+    total += exp (v[i] - max);
+  for (guint i = 0; i < n; i++)
+    out[i] = v[i] - max - log (total);
+}
+
+static double
+divergence (const float *before, const float *now, guint n, double *a, double *b)
+{
+  double kl = 0;
+  log_softmax (before, n, a);
+  log_softmax (now, n, b);
+  for (guint i = 0; i < n; i++)
+    kl += exp (a[i]) * (a[i] - b[i]);
+  return MAX (kl, 0);
+}
+
+static gboolean
+refuse_width (Run *run, guint width, GError **error)
+{
+  g_set_error (error, PARE_ERROR, PARE_ERROR_SHAPE, "%s: the first output has %u values for a sample, %u for another", run->model, width,
+               run->width);
+  return FALSE;
+}
+
+/* The first sample to finish says how wide an output is, and whether there is room to keep them all. */
+static gboolean
+settle_width (Run *run, guint width, GError **error)
+{
+  gboolean good = TRUE;
+  g_mutex_lock (&run->lock);
+  if (run->width == 0)
+    {
+      run->width = width;
+      if ((guint64)width * run->result->n * sizeof (float) < KEEP_OUTPUTS)
+        {
+          run->result->outputs = g_try_new0 (float, MAX ((gsize)width * run->result->n, 1));
+          run->result->n_outputs = run->result->outputs != NULL ? width : 0;
+        }
+    }
+  else if (run->width != width)
+    good = refuse_width (run, width, error);
+  g_mutex_unlock (&run->lock);
+  return good;
+}
+
+typedef struct
+{
+  gint32 prediction;
+  gboolean correct, top5;
+  float confidence, score;
+  double kl;
+} Entry;
+
+/* One class decision: `v` are the outputs, entry is its place in the result. */
+static void
+judge (Run *run, guint entry, const float *v, guint n, gint64 label, Entry *e, double *scratch)
+{
+  const PareEvaluation *baseline = run->options->baseline;
+  guint best = argmax (v, n);
+  log_softmax (v, n, scratch);
+  e->prediction = (gint32)best - run->offset;
+  e->confidence = isnan (v[best]) ? 0 : (float)exp (scratch[best]);
+  e->kl = NAN;
+  if (run->labelled)
+    {
+      gint64 want = label + run->offset;
+      guint before = 0; /* classes ahead of the right one */
+      e->correct = (gint64)best == want;
+      e->score = (float)-scratch[want];
+      for (guint i = 0; i < n; i++)
+        before += v[i] > v[want] || (v[i] == v[want] && i < want);
+      e->top5 = before < TOP && !isnan (v[want]);
+    }
+  else
+    e->correct = baseline == NULL || (entry < baseline->n && baseline->prediction[entry] == e->prediction);
+  if (baseline != NULL && baseline->outputs != NULL && baseline->n_outputs == n && entry < baseline->n)
+    e->kl = divergence (baseline->outputs + (gsize)entry * n, v, n, scratch, scratch + n);
+  if (run->result->outputs != NULL)
+    memcpy (run->result->outputs + (gsize)entry * n, v, n * sizeof *v);
+}
+
+static void
+store (Run *run, guint entry, gint32 label, const Entry *e)
+{
+  PareEvaluation *r = run->result;
+  r->prediction[entry] = e->prediction;
+  r->label[entry] = label;
+  r->confidence[entry] = e->confidence;
+  r->correct[entry] = e->correct != 0;
+  r->score[entry] = e->score;
+  run->top5[entry] = e->top5 != 0;
+  run->kl[entry] = e->kl;
+  run->finished[entry] = 1;
+}
+
+static gboolean
+visit_classes (PareRunner *runner, Visit *visit)
+{
+  Run *run = visit->run;
+  PareView view = pare_runner_get_output (runner, 0);
+  gint64 n = pare_shape_count (&view.shape), label = visit->data->label;
+  if (n < 1 || n > G_MAXINT32 || (run->labelled && (label + run->offset < 0 || label + run->offset >= n)))
+    {
+      g_set_error (&visit->error, PARE_ERROR, PARE_ERROR_SHAPE,
+                   "%s: the first output has %" G_GINT64_FORMAT " classes, but %s has the label %" G_GINT64_FORMAT " (class_offset %d)",
+                   run->model, n, pare_dataset_get_path (run->dataset), label, run->offset);
+      return FALSE;
+    }
+  if (!settle_width (run, (guint)n, &visit->error))
+    return FALSE;
+  g_autofree float *v = g_new (float, n);
+  g_autofree double *scratch = g_new (double, 2 * n);
+  Entry e = { 0 };
+  to_floats (&view, 0, (guint)n, v);
+  judge (run, visit->sample, v, (guint)n, label, &e, scratch);
+  g_mutex_lock (&run->lock);
+  store (run, visit->sample, (gint32)label, &e);
+  g_mutex_unlock (&run->lock);
+  return TRUE;
+}
+
+/* The last positions of the output are those that the labels are for. */
+static gboolean
+visit_tokens (PareRunner *runner, Visit *visit)
+{
+  Run *run = visit->run;
+  PareView view = pare_runner_get_output (runner, 0);
+  gint64 count = pare_shape_count (&view.shape), width = view.shape.rank > 0 ? view.shape.dims[view.shape.rank - 1] : 0;
+  guint start = run->starts[visit->sample], positions = run->starts[visit->sample + 1] - start;
+  if (width < 1 || width > G_MAXINT32 / 2 || count / width < positions)
+    {
+      g_autofree char *text = pare_shape_to_string (&view.shape);
+      g_set_error (&visit->error, PARE_ERROR, PARE_ERROR_SHAPE,
+                   "%s: the first output is %s, too few positions for the %u labels of a sample in %s", run->model, text, positions,
+                   pare_dataset_get_path (run->dataset));
+      return FALSE;
+    }
+  if (!settle_width (run, (guint)width, &visit->error))
+    return FALSE;
+  g_autofree float *v = g_new (float, width);
+  g_autofree double *scratch = g_new (double, 2 * width);
+  g_autofree Entry *entries = g_new0 (Entry, MAX (positions, 1));
+  const gint64 *labels = visit->data->labels != NULL ? visit->data->labels->data : NULL;
+  for (guint k = 0; k < positions; k++)
+    {
+      gint64 label = labels != NULL ? labels[k] : -1;
+      if (labels != NULL && (label + run->offset < 0 || label + run->offset >= width))
+        {
+          g_set_error (&visit->error, PARE_ERROR, PARE_ERROR_SHAPE,
+                       "%s: the first output has %" G_GINT64_FORMAT " classes, but %s has the label %" G_GINT64_FORMAT, run->model, width,
+                       pare_dataset_get_path (run->dataset), label);
+          return FALSE;
+        }
+      to_floats (&view, (gsize)(count / width - positions + k) * (gsize)width, (guint)width, v);
+      judge (run, start + k, v, (guint)width, label, &entries[k], scratch);
+    }
+  g_mutex_lock (&run->lock);
+  for (guint k = 0; k < positions; k++)
+    store (run, start + k, labels != NULL ? (gint32)labels[k] : -1, &entries[k]);
+  g_mutex_unlock (&run->lock);
+  return TRUE;
+}
+
+static gboolean
+visit_error (PareRunner *runner, guint window, Visit *visit)
+{
+  Run *run = visit->run;
+  PareView view = pare_runner_get_output (runner, 0);
+  const PareTensor *x = visit->data->x;
+  gboolean windows = pare_dataset_has_windows (run->dataset);
+  gint64 n = windows ? x->shape.dims[1] : pare_tensor_count (x);
+  const float *row = (const float *)x->data + (windows ? (gsize)window * n : 0);
+  if (pare_shape_count (&view.shape) != n || n < 1)
+    {
+      g_autofree char *text = pare_shape_to_string (&view.shape);
+      g_set_error (&visit->error, PARE_ERROR, PARE_ERROR_SHAPE,
+                   "%s: the first output is %s, it cannot be the reconstruction of the %" G_GINT64_FORMAT " input values of %s", run->model,
+                   text, n, pare_dataset_get_path (run->dataset));
+      return FALSE;
+    }
+  g_autofree float *v = g_new (float, n);
+  double sum = 0;
+  to_floats (&view, 0, (guint)n, v);
+  for (gint64 i = 0; i < n; i++)
+    sum += ((double)v[i] - row[i]) * ((double)v[i] - row[i]);
+  visit->sum += sum / n;
+  visit->windows++;
+  return TRUE;
+}
+
+static gboolean
+on_run (PareRunner *runner, guint window, gpointer data)
+{
+  Visit *visit = data;
+  switch (visit->run->task)
+    {
+    case PARE_TASK_ANOMALY:
+      return visit_error (runner, window, visit);
+    case PARE_TASK_NEXT_TOKEN:
+      return visit_tokens (runner, visit);
+    default:
+      return visit_classes (runner, visit);
+    }
+}
+
+static PareMeasure
+measure_of (Run *run)
+{
+  return (PareMeasure){ .task = run->task,
+                        .labelled = run->labelled,
+                        .baseline = run->options->baseline,
+                        .finished = run->finished,
+                        .kl = run->kl,
+                        .top5 = run->top5,
+                        .has_top5 = run->width > TOP,
+                        .n_samples = run->n_samples };
+}
+
+/* Called after every sample. The copy is made under the lock; the figures and the callback happen outside it, one at a time. */
+static void
+after_sample (Run *run)
+{
+  g_mutex_lock (&run->lock);
+  guint done = ++run->samples_done;
+  gint64 now = g_get_monotonic_time ();
+  gboolean first = run->last_snapshot == 0;
+  gboolean due = first ? done >= FIRST_SAMPLES || now - run->started >= FIRST_US : now - run->last_snapshot >= SNAPSHOT_US;
+  gboolean take = run->options->snapshot != NULL && due && !run->in_snapshot && done < run->n_samples;
+  PareEvaluation *partial = NULL;
+  g_autofree guint8 *finished = NULL, *top5 = NULL;
+  g_autofree double *kl = NULL;
+  PareMeasure m = measure_of (run);
+  if (take)
+    {
+      run->in_snapshot = TRUE;
+      run->last_snapshot = now;
+      partial = pare_evaluation_copy (run->result);
+      finished = g_memdup2 (run->finished, run->result->n);
+      top5 = g_memdup2 (run->top5, run->result->n);
+      kl = g_memdup2 (run->kl, run->result->n * sizeof *kl);
+    }
+  g_mutex_unlock (&run->lock);
+  pare_control_report (run->control, "evaluate", done, run->n_samples);
+  if (partial == NULL)
+    return;
+  m.finished = finished;
+  m.top5 = top5;
+  m.kl = kl;
+  pare_evaluation_measure (partial, &m);
+  run->options->snapshot (partial, run->options->data);
+  pare_evaluation_unref (partial);
+  g_mutex_lock (&run->lock);
+  run->in_snapshot = FALSE;
+  g_mutex_unlock (&run->lock);
+}
+
+static gboolean
+fail (Run *run, guint index, GError *error)
+{
+  g_mutex_lock (&run->lock);
+  if (run->error == NULL || index < run->error_at)
+    {
+      g_clear_error (&run->error);
+      run->error = error;
+      run->error_at = index;
+    }
+  else
+    g_error_free (error);
+  g_mutex_unlock (&run->lock);
+  return FALSE;
+}
+
+static gboolean
+one_sample (guint index, int worker, gpointer data)
+{
+  Run *run = data;
+  GError *error = NULL;
+  guint sample = run->order[index];
+  g_auto (PareSample) loaded = { 0 };
+  if (pare_control_check (run->control, &error))
+    return fail (run, index, error);
+  if (run->runners[worker] == NULL && (run->runners[worker] = pare_runner_new (run->program, 1, &error)) == NULL)
+    return fail (run, index, error);
+  if (!pare_dataset_load (run->dataset, run->options->split, sample, &loaded, &error))
+    return fail (run, index, error);
+  Visit visit = { .run = run, .sample = sample, .data = &loaded };
+  if (!pare_evaluate_feed (run->program, run->runners[worker], run->dataset, &loaded, on_run, &visit, run->control, &error))
+    {
+      if (error == NULL)
+        error = visit.error != NULL ? visit.error : g_error_new (PARE_ERROR, PARE_ERROR_DATA, "%s: sample %u could not be run", run->model, sample);
+      return fail (run, index, error);
+    }
+  if (run->task == PARE_TASK_ANOMALY)
+    {
+      Entry e = { .score = (float)(visit.sum / MAX (visit.windows, 1)), .kl = NAN };
+      g_mutex_lock (&run->lock);
+      store (run, sample, (gint32)loaded.label, &e);
+      g_mutex_unlock (&run->lock);
+    }
+  after_sample (run);
+  return TRUE;
+}
+
+/* Entries of each sample: one, or its positions. */
+static gboolean
+make_starts (Run *run, GError **error)
+{
+  run->starts = g_new0 (guint, run->n_samples + 1);
+  guint64 total = 0;
+  for (guint i = 0; i < run->n_samples; i++)
+    {
+      guint64 entries = 1;
+      if (run->task == PARE_TASK_NEXT_TOKEN && i == 0)
+        {
+          g_auto (PareSample) sample = { 0 };
+          if (!pare_dataset_load (run->dataset, run->options->split, i, &sample, error))
+            return FALSE;
+          entries = (guint64)pare_tensor_count (sample.labels != NULL ? sample.labels : sample.x);
+        }
+      else if (run->task == PARE_TASK_NEXT_TOKEN)
+        entries = run->starts[1]; /* rows of one array: all alike */
+      total += entries;
+      if (total > G_MAXINT32 / 8)
+        {
+          g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: too many positions to keep", pare_dataset_get_path (run->dataset));
+          return FALSE;
+        }
+      run->starts[i + 1] = (guint)total;
+    }
+  return TRUE;
+}
+
+static gboolean
+prepare (Run *run, const PareGraph *graph, GError **error)
+{
+  const PareEvaluateOptions *o = run->options;
+  const char *path = pare_dataset_get_path (run->dataset);
+  if (run->task == PARE_TASK_DETECTION)
+    {
+      g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "%s: evaluating detection models (mAP) is not supported yet", path);
+      return FALSE;
+    }
+  if (run->task == PARE_TASK_ANOMALY && !run->labelled)
+    {
+      g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: the task anomaly needs labels (0: normal)", path);
+      return FALSE;
+    }
+  run->n_samples = pare_dataset_get_n_samples (run->dataset, o->split);
+  if (o->limit > 0)
+    run->n_samples = MIN (run->n_samples, o->limit);
+  PareCompileOptions compile = { .backend = o->backend };
+  if ((run->program = pare_evaluate_compile (graph, run->dataset, o->split, &compile, error)) == NULL || !make_starts (run, error))
+    return FALSE;
+  if (pare_program_get_n_outputs (run->program) == 0)
+    {
+      g_set_error (error, PARE_ERROR, PARE_ERROR_SHAPE, "%s: the model has no output", run->model);
+      return FALSE;
+    }
+  guint n = run->starts[run->n_samples];
+  run->result = pare_evaluation_new (n);
+  run->result->all = n;
+  if (run->task == PARE_TASK_NEXT_TOKEN)
+    {
+      run->result->units = g_new (guint, MAX (run->n_samples, 1));
+      for (guint i = 0; i < run->n_samples; i++)
+        run->result->units[i] = run->starts[i + 1] - run->starts[i];
+    }
+  run->finished = g_new0 (guint8, MAX (n, 1));
+  run->top5 = g_new0 (guint8, MAX (n, 1));
+  run->kl = g_new0 (double, MAX (n, 1));
+  /* A seeded shuffle (Fisher-Yates): whatever the order of the files, the first samples stand for all. */
+  PareRng rng = { .state = 1 };
+  run->order = g_new (guint, MAX (run->n_samples, 1));
+  for (guint i = 0; i < run->n_samples; i++)
+    run->order[i] = i;
+  for (guint i = run->n_samples; i > 1; i--)
+    {
+      guint k = (guint)pare_rng_below (&rng, i), keep = run->order[i - 1];
+      run->order[i - 1] = run->order[k];
+      run->order[k] = keep;
+    }
+  return TRUE;
+}
+
+static void
+run_clear (Run *run, int threads)
+{
+  for (int i = 0; i < threads; i++)
+    if (run->runners[i] != NULL)
+      pare_runner_free (run->runners[i]);
+  g_free (run->runners);
+  if (run->program != NULL)
+    pare_program_unref (run->program);
+  g_free (run->model);
+  g_free (run->order);
+  g_free (run->starts);
+  g_free (run->finished);
+  g_free (run->top5);
+  g_free (run->kl);
+  pare_evaluation_unref (run->result);
+  g_clear_error (&run->error);
+  g_mutex_clear (&run->lock);
+}
+
+PareEvaluation *
+pare_evaluate (const PareGraph *graph, PareDataset *dataset, const PareEvaluateOptions *options, PareControl *control, GError **error)
+{
+  static const PareEvaluateOptions defaults = { .split = PARE_SPLIT_REPORT };
+  Run run = { .dataset = dataset, .options = options != NULL ? options : &defaults, .control = control };
+  int threads = run.options->threads > 0 ? MIN (run.options->threads, 1024) : pare_default_threads ();
+  run.task = pare_dataset_get_task (dataset);
+  run.labelled = pare_dataset_has_labels (dataset);
+  run.offset = pare_dataset_get_class_offset (dataset);
+  run.model = g_strdup (graph->path != NULL ? graph->path : graph->name != NULL ? graph->name : "model");
+  run.runners = g_new0 (PareRunner *, threads);
+  g_mutex_init (&run.lock);
+  PareEvaluation *result = NULL;
+  if (prepare (&run, graph, error))
+    {
+      run.started = g_get_monotonic_time ();
+      if (pare_parallel_for (run.n_samples, threads, one_sample, &run))
+        {
+          PareMeasure m = measure_of (&run);
+          pare_evaluation_measure (run.result, &m);
+          result = g_steal_pointer (&run.result);
+        }
+      else
+        g_propagate_error (error, g_steal_pointer (&run.error));
+    }
+  run_clear (&run, threads);
+  return result;
+}
