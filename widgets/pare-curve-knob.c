@@ -167,17 +167,22 @@ draw_axis (cairo_t *cr, const PareLook *look, double w, double base)
     }
 }
 
-static void
-draw_texts (PareCurveKnob *self, cairo_t *cr, const PareLook *look, double w, double handle)
+/* Right of the handle; left of it where there is no room; else across it from the left, where a curve that rises is low. Draws only if
+ * `paint`; returns whether the texts lie across the handle. */
+static gboolean
+draw_texts (PareCurveKnob *self, cairo_t *cr, const PareLook *look, double w, double handle, gboolean paint)
 {
   double s = look->scale, a = self->first != NULL ? pare_draw_text_width (cr, look, PARE_TICK_PX, 0, self->first) : 0;
   double b = self->second != NULL ? pare_draw_text_width (cr, look, PARE_TICK_PX, 0, self->second) : 0, width = fmax (a, b);
-  /* Right of the handle; left of it where there is no room; else in the corner that is freer. */
   gboolean right = handle + 11 + width <= w, left = !right && handle - 11 - width >= 0;
-  double x = right ? handle + 11 : left ? handle - 11 : handle < w / 2 ? w : 0;
-  PareTextFlags flags = right ? 0 : left ? PARE_TEXT_RIGHT : handle < w / 2 ? PARE_TEXT_RIGHT : 0;
-  pare_draw_text (cr, look, &look->fg, PARE_TICK_PX, flags, x, 13 * s, w, self->first);
-  pare_draw_text (cr, look, &look->second, PARE_TICK_PX, flags, x, 26 * s, w, self->second);
+  double x = right ? handle + 11 : left ? handle - 11 : 3;
+  PareTextFlags flags = left ? PARE_TEXT_RIGHT : 0;
+  if (paint)
+    {
+      pare_draw_text (cr, look, &look->fg, PARE_TICK_PX, flags, x, 13 * s, w, self->first);
+      pare_draw_text (cr, look, &look->second, PARE_TICK_PX, flags, x, 26 * s, w, self->second);
+    }
+  return !right && !left && width > 0;
 }
 
 static void
@@ -236,7 +241,8 @@ pare_curve_knob_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   else if (self->n_values > 0)
     {
       double e = curve_at (self, at), y = isfinite (e) ? base - fmax (e, 0) / top * 0.88 * base : base - 6;
-      pare_draw_line (cr, &look.mark, 1.5, CLAMP (handle, 1, w - 1), 0, CLAMP (handle, 1, w - 1), base);
+      double from = draw_texts (self, cr, &look, w, handle, FALSE) ? 29 * s : 0;
+      pare_draw_line (cr, &look.mark, 1.5, CLAMP (handle, 1, w - 1), from, CLAMP (handle, 1, w - 1), base);
       cairo_new_path (cr);
       cairo_arc (cr, CLAMP (handle, 6.5, w - 6.5), CLAMP (y, 6.5, base), self->hovered || self->dragging ? 6.5 : 5.5, 0, 2 * G_PI);
       pare_draw_source (cr, &look.knob, 1);
@@ -245,7 +251,7 @@ pare_curve_knob_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
       cairo_set_line_width (cr, 2);
       cairo_stroke (cr);
     }
-  draw_texts (self, cr, &look, w, handle);
+  draw_texts (self, cr, &look, w, handle, TRUE);
   cairo_destroy (cr);
 }
 
