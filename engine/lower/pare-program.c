@@ -1,0 +1,407 @@
+#include "engine/lower/pare-program.h"
+#include "engine/accel/pare-accel.h"
+#include "engine/base/pare-error.h"
+#include "engine/lower/pare-lower-private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct _PareProgram {
+  gatomicrefcount refs;
+  PareGraph *graph;       /* canonical */
+  PareRtPlan *plan;
+  guint32 *value_of;      /* canonical value -> plan value */
+  PareBackend backend;
+  GMutex lock;            /* of accels */
+  struct { int threads; PareAccel *accel; } accels[4]; /* packed weights for each number of threads that was asked for */
+  guint n_accels;
+};
+
+struct _PareRunner {
+  PareProgram *program;
+  PareRtRunner *portable;
+  PareAccelRunner *accel;
+  guint64 *step_ns;       /* of the last run, when profiling */
+  gboolean profiling;
+};
+
+gboolean
+pare_backend_parse (const char *text, PareBackend *backend)
+{
+  static const char *const names[] = { "auto", "portable", "onednn" };
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (strcmp (text, names[i]) == 0)
+      {
+        *backend = (PareBackend) i;
+        return TRUE;
+      }
+  return FALSE;
+}
+
+static guint64
+default_budget (void)
+{
+  g_autofree char *text = NULL;
+  guint64 kib = 0;
+  if (g_file_get_contents ("/proc/meminfo", &text, NULL, NULL))
+    {
+      const char *line = strstr (text, "MemAvailable:");
+      if (line != NULL)
+        kib = g_ascii_strtoull (line + strlen ("MemAvailable:"), NULL, 10);
+    }
+  return kib > 0 ? kib * 1024 / 4 * 3 : G_GUINT64_CONSTANT (4) << 30;
+}
+
+static gboolean
+check_memory (const PareGraph *graph, guint64 budget, GError **error)
+{
+  guint64 constants = 0;
+  for (guint i = 0; i < graph->n_values; i++)
+    {
+      const PareValue *v = &graph->values[i];
+      gint64 bytes = v->constant != NULL ? (gint64) v->constant->bytes : v->dtype != PARE_DTYPE_NONE ? pare_shape_bytes (&v->shape, v->dtype) : 0;
+      if (v->constant != NULL)
+        constants += (guint64) bytes;
+      if (bytes < 0 || (guint64) bytes <= budget)
+        continue;
+      g_autofree char *shape = pare_shape_to_string (&v->shape);
+      const PareNode *node = v->producer != PARE_NONE ? &graph->nodes[v->producer] : NULL;
+      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: node '%s' (%s): its output %s needs %.1f GiB, %.1f GiB are allowed", graph->path != NULL ? graph->path : "model",
+                   node != NULL ? node->layer : v->name, node != NULL ? node->op : "input", shape, bytes / 1073741824.0, budget / 1073741824.0);
+      return FALSE;
+    }
+  if (constants > budget)
+    {
+      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: constants need %.1f GiB, %.1f GiB are allowed", graph->path != NULL ? graph->path : "model", constants / 1073741824.0,
+                   budget / 1073741824.0);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+lower_all (PareBuilder *b, GError **error)
+{
+  const PareGraph *graph = b->graph;
+  for (guint i = 0; i < graph->n_nodes; i++)
+    {
+      PareNodeId head = b->fused_into[i];
+      if (graph->nodes[i].op == NULL)
+        continue;
+      if (head != PARE_NONE) /* part of a chain: emitted in the place of its last node */
+        {
+          if (b->fusions[head].last == i && !pare_lower_node (b, head, error))
+            return FALSE;
+        }
+      else if ((b->fusions[i].head == PARE_NONE || b->fusions[i].last == i) && !pare_lower_node (b, i, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+PareProgram *
+pare_program_compile (const PareGraph *graph, const PareCompileOptions *options, GError **error)
+{
+  static const PareCompileOptions defaults;
+  if (options == NULL)
+    options = &defaults;
+  g_autoptr (PareGraph) canonical = pare_graph_canonicalize (graph, options->shapes, options->n_shapes, pare_lower_eval_node, error);
+  guint64 budget = options->memory_budget > 0 ? options->memory_budget : default_budget ();
+  if (canonical == NULL || !check_memory (canonical, budget, error))
+    return NULL;
+  g_autofree gboolean *keep = g_new0 (gboolean, canonical->n_values + 1);
+  for (guint i = 0; i < canonical->n_outputs; i++)
+    keep[canonical->outputs[i]] = TRUE;
+  g_autoptr (GHashTable) taps = g_hash_table_new (g_str_hash, g_str_equal);
+  for (guint i = 0; i < options->n_taps; i++)
+    g_hash_table_add (taps, (gpointer) options->taps[i]);
+  for (guint i = 0; i < canonical->n_values && options->n_taps > 0; i++)
+    if (canonical->values[i].name != NULL && g_hash_table_contains (taps, canonical->values[i].name))
+      keep[i] = TRUE;
+  g_autoptr (PareBuilder) b = pare_builder_new (canonical, keep);
+  if (!options->no_fusion)
+    pare_lower_find_fusions (b);
+  if (!lower_all (b, error))
+    return NULL;
+  PareRtPlan *plan = pare_builder_finish (b, error);
+  if (plan == NULL)
+    return NULL;
+  if (plan->arena_bytes > budget)
+    {
+      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: activations need %.1f GiB, %.1f GiB are allowed", canonical->path != NULL ? canonical->path : "model",
+                   plan->arena_bytes / 1073741824.0, budget / 1073741824.0);
+      pare_plan_free (plan);
+      return NULL;
+    }
+  PareProgram *self = g_new0 (PareProgram, 1);
+  g_atomic_ref_count_init (&self->refs);
+  g_mutex_init (&self->lock);
+  self->graph = g_steal_pointer (&canonical);
+  self->plan = plan;
+  self->value_of = g_steal_pointer (&b->value_of);
+  self->backend = options->backend;
+  return self;
+}
+
+PareProgram *
+pare_program_ref (PareProgram *self)
+{
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
+void
+pare_program_unref (PareProgram *self)
+{
+  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+    return;
+  for (guint i = 0; i < self->n_accels; i++)
+    if (self->accels[i].accel != NULL)
+      pare_accel_free (self->accels[i].accel);
+  pare_plan_free (self->plan);
+  pare_graph_unref (self->graph);
+  g_free (self->value_of);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+const PareGraph *
+pare_program_get_graph (const PareProgram *self)
+{
+  return self->graph;
+}
+
+guint
+pare_program_get_n_inputs (const PareProgram *self)
+{
+  return self->plan->n_inputs;
+}
+
+guint
+pare_program_get_n_outputs (const PareProgram *self)
+{
+  return self->plan->n_outputs;
+}
+
+static const char *
+describe (const PareProgram *self, PareValueId id, PareDtype *dtype, PareShape *shape)
+{
+  const PareValue *v = &self->graph->values[id];
+  if (dtype != NULL)
+    *dtype = v->dtype;
+  if (shape != NULL)
+    *shape = v->shape;
+  return v->name;
+}
+
+const char *
+pare_program_get_input (const PareProgram *self, guint i, PareDtype *dtype, PareShape *shape)
+{
+  return describe (self, self->graph->inputs[i], dtype, shape);
+}
+
+const char *
+pare_program_get_output (const PareProgram *self, guint i, PareDtype *dtype, PareShape *shape)
+{
+  return describe (self, self->graph->outputs[i], dtype, shape);
+}
+
+void
+pare_program_get_memory (const PareProgram *self, guint64 *arena, guint64 *sum, guint64 *constants)
+{
+  *arena = self->plan->arena_bytes;
+  *sum = self->plan->sum_bytes;
+  *constants = self->plan->constants_bytes;
+}
+
+/* --- running --- */
+
+static PareAccel *
+get_accel (PareProgram *self, int threads)
+{
+  PareAccel *accel = NULL;
+  g_mutex_lock (&self->lock);
+  guint i = 0;
+  while (i < self->n_accels && self->accels[i].threads != threads)
+    i++;
+  if (i == self->n_accels && i < G_N_ELEMENTS (self->accels))
+    {
+      self->accels[i].threads = threads;
+      self->accels[i].accel = pare_accel_new (self->plan, threads);
+      self->n_accels++;
+    }
+  if (i < self->n_accels)
+    accel = self->accels[i].accel;
+  g_mutex_unlock (&self->lock);
+  return accel;
+}
+
+PareRunner *
+pare_runner_new (PareProgram *program, int threads, GError **error)
+{
+  PareRunner *self = g_new0 (PareRunner, 1);
+  self->program = pare_program_ref (program);
+  PareAccel *accel = program->backend == PARE_BACKEND_PORTABLE ? NULL : get_accel (program, MAX (threads, 1));
+  if (accel != NULL)
+    self->accel = pare_accel_runner_new (accel);
+  if (self->accel == NULL)
+    {
+      self->portable = pare_rt_runner_new (program->plan);
+      if (self->portable == NULL)
+        {
+          g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: no memory for %" G_GUINT64_FORMAT " bytes of activations",
+                       program->graph->path != NULL ? program->graph->path : "model", (guint64) program->plan->arena_bytes);
+          pare_runner_free (self);
+          return NULL;
+        }
+      if (threads > 1)
+        pare_rt_runner_set_threads (self->portable, threads); /* fewer threads: slower, the same figures */
+    }
+  self->step_ns = g_new0 (guint64, program->plan->n_steps + 1);
+  return self;
+}
+
+void
+pare_runner_free (PareRunner *self)
+{
+  if (self == NULL)
+    return;
+  if (self->accel != NULL)
+    pare_accel_runner_free (self->accel);
+  pare_rt_runner_free (self->portable);
+  pare_program_unref (self->program);
+  g_free (self->step_ns);
+  g_free (self);
+}
+
+gboolean
+pare_runner_run (PareRunner *self, const PareView *inputs, guint n_inputs, PareControl *control, GError **error)
+{
+  const PareRtPlan *plan = self->program->plan;
+  const PareGraph *graph = self->program->graph;
+  const char *file = graph->path != NULL ? graph->path : "model";
+  if (n_inputs != plan->n_inputs)
+    {
+      g_set_error (error, PARE_ERROR, PARE_ERROR_SHAPE, "%s: %u inputs are given, the model has %u", file, n_inputs, plan->n_inputs);
+      return FALSE;
+    }
+  for (guint i = 0; i < n_inputs; i++)
+    {
+      const PareRtValue *v = &plan->values[plan->inputs[i]];
+      if (inputs[i].dtype == v->dtype && pare_shape_equal (&inputs[i].shape, &v->shape))
+        continue;
+      g_autofree char *got = pare_shape_to_string (&inputs[i].shape), *want = pare_shape_to_string (&v->shape);
+      g_set_error (error, PARE_ERROR, PARE_ERROR_SHAPE, "%s: input '%s' is %s %s, the model takes %s %s", file, graph->values[graph->inputs[i]].name,
+                   pare_dtype_name (inputs[i].dtype), got, pare_dtype_name (v->dtype), want);
+      return FALSE;
+    }
+  guint32 failed = 0;
+  guint64 *times = self->profiling ? self->step_ns : NULL;
+  if (times != NULL)
+    memset (times, 0, plan->n_steps * sizeof *times);
+  PareRtStatus status = self->accel != NULL ? pare_accel_runner_run (self->accel, inputs, times, pare_control_flag (control), &failed)
+                                            : pare_rt_runner_run (self->portable, inputs, times, pare_control_flag (control), &failed);
+  if (status == PARE_RT_OK)
+    return TRUE;
+  if (status == PARE_RT_CANCELLED)
+    {
+      g_set_error_literal (error, PARE_ERROR, PARE_ERROR_CANCELLED, "cancelled");
+      return FALSE;
+    }
+  const char *layer = "?", *op = failed < plan->n_steps ? pare_rt_op_name (plan->steps[failed].op) : "?";
+  for (guint i = 0; i < graph->n_nodes && failed < plan->n_steps; i++)
+    if (graph->nodes[i].op != NULL && graph->nodes[i].origin == plan->steps[failed].layer)
+      {
+        layer = graph->nodes[i].layer;
+        op = graph->nodes[i].op;
+        break;
+      }
+  g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: node '%s' (%s): %s", file, layer, op, status == PARE_RT_NO_MEMORY ? "no memory" : "its operands are out of range");
+  return FALSE;
+}
+
+static PareView
+view (PareRunner *self, guint32 value)
+{
+  return self->accel != NULL ? pare_accel_runner_view (self->accel, value) : pare_rt_runner_view (self->portable, value);
+}
+
+PareView
+pare_runner_get_output (PareRunner *self, guint i)
+{
+  return view (self, self->program->plan->outputs[i]);
+}
+
+gboolean
+pare_runner_get_tap (PareRunner *self, const char *name, PareView *out)
+{
+  const PareGraph *graph = self->program->graph;
+  PareValueId id = pare_graph_find_value (graph, name);
+  guint32 value = id != PARE_NONE ? self->program->value_of[id] : PARE_RT_NONE;
+  if (value == PARE_RT_NONE || !self->program->plan->values[value].keep)
+    return FALSE;
+  *out = view (self, value);
+  return TRUE;
+}
+
+/* --- profile --- */
+
+void
+pare_runner_set_profiling (PareRunner *self, gboolean on)
+{
+  self->profiling = on;
+}
+
+PareLayerTime *
+pare_runner_dup_times (PareRunner *self, guint *n)
+{
+  const PareRtPlan *plan = self->program->plan;
+  const PareGraph *graph = self->program->graph;
+  g_autoptr (GArray) times = g_array_new (FALSE, TRUE, sizeof (PareLayerTime));
+  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL); /* layer + 1 -> index + 1 */
+  for (guint s = 0; s < plan->n_steps; s++)
+    {
+      guint32 layer = plan->steps[s].layer;
+      guint at = GPOINTER_TO_UINT (g_hash_table_lookup (seen, GUINT_TO_POINTER (layer + 1)));
+      if (at == 0)
+        {
+          const char *op = pare_rt_op_name (plan->steps[s].op);
+          for (guint i = 0; i < graph->n_nodes; i++)
+            if (graph->nodes[i].op != NULL && graph->nodes[i].origin == layer)
+              {
+                op = graph->nodes[i].op;
+                break;
+              }
+          PareLayerTime t = { layer, g_strdup (op), 0 };
+          g_array_append_val (times, t);
+          at = times->len;
+          g_hash_table_insert (seen, GUINT_TO_POINTER (layer + 1), GUINT_TO_POINTER (at));
+        }
+      g_array_index (times, PareLayerTime, at - 1).ms += self->step_ns[s] / 1e6;
+    }
+  *n = times->len;
+  return (PareLayerTime *) g_array_free (g_steal_pointer (&times), FALSE);
+}
+
+void
+pare_layer_times_free (PareLayerTime *times, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    g_free (times[i].op);
+  g_free (times);
+}
+
+char *
+pare_lower_why_not (const PareGraph *canonical)
+{
+  g_autofree gboolean *keep = g_new0 (gboolean, canonical->n_values + 1);
+  g_autoptr (GError) error = NULL;
+  for (guint i = 0; i < canonical->n_outputs; i++)
+    keep[canonical->outputs[i]] = TRUE;
+  g_autoptr (PareBuilder) b = pare_builder_new (canonical, keep);
+  if (lower_all (b, &error))
+    return NULL;
+  /* without the file's name: the caller knows which model it asked about */
+  const char *node = strstr (error->message, "node '");
+  return g_strdup (node != NULL ? node : error->message);
+}
