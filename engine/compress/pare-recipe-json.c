@@ -312,7 +312,7 @@ parse_layer (Parser *p, const char *key, JsonNode *node, const char *path, gpoin
 static gboolean
 parse_graph (Parser *p, const char *key, JsonNode *node, const char *path, gpointer data, gboolean *known)
 {
-  gboolean on;
+  gboolean on = FALSE;
   if (!g_str_equal (key, "equalize") && !g_str_equal (key, "bias_correction"))
     return *known = FALSE;
   if (!as_boolean (p, node, path, &on))

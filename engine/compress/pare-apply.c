@@ -1,0 +1,391 @@
+/* apply: a source graph and a recipe make graph'. Works at file level: the graph keeps its own opset and what the recipe does not touch.
+ * Order: fold what belongs to a layer -> channels -> factorize -> zeros -> shared weights -> weight grids -> activation grids. */
+#include "engine/compress/pare-compress-private.h"
+
+#include <math.h>
+#include <string.h>
+
+void
+pare_warn (GPtrArray *warnings, const char *layer, const char *format, ...)
+{
+  if (warnings == NULL)
+    return;
+  va_list args;
+  va_start (args, format);
+  g_autofree char *reason = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_ptr_array_add (warnings, g_strdup_printf ("layer '%s': %s", layer, reason));
+}
+
+gboolean
+pare_recipe_narrow_bits (int bits)
+{
+  return bits != PARE_BITS_UNSET && bits != PARE_BITS_FLOAT;
+}
+
+gboolean
+pare_recipe_touches (const PareLayerRecipe *r)
+{
+  return pare_recipe_narrow_bits (r->weight_bits) || pare_recipe_narrow_bits (r->activation_bits) || r->prune > PARE_PRUNE_OFF
+         || r->factorize > PARE_FACTORIZE_OFF || r->centroids > 0;
+}
+
+typedef struct
+{
+  const PareGraph *source;
+  const PareRecipe *recipe;
+  PareGraph *graph;
+  PareLayerRecipe *resolved; /* by node of the source */
+  guint8 *touched;
+  GPtrArray *warnings;
+} Apply;
+
+static const char *
+layer_name (const Apply *a, PareNodeId origin)
+{
+  return a->source->nodes[origin].layer;
+}
+
+static gboolean
+resolve_layers (Apply *a, GError **error)
+{
+  const PareGraph *source = a->source;
+  const char *sha = pare_recipe_get_model_sha256 (a->recipe);
+  if (sha != NULL && source->sha256 != NULL && g_ascii_strcasecmp (sha, source->sha256) != 0)
+    {
+      g_set_error (error, PARE_ERROR, PARE_ERROR_RECIPE, "model_sha256: the recipe is for another model (%.12s…, this one is %.12s…)", sha,
+                   source->sha256);
+      return FALSE;
+    }
+  g_autoptr (GHashTable) names = g_hash_table_new (g_str_hash, g_str_equal);
+  for (guint i = 0; i < source->n_nodes; i++)
+    if (source->nodes[i].layer != NULL)
+      g_hash_table_insert (names, source->nodes[i].layer, GUINT_TO_POINTER (i + 1));
+  g_auto (GStrv) layers = pare_recipe_list_layers (a->recipe);
+  for (char **name = layers; *name != NULL; name++)
+    {
+      guint id = GPOINTER_TO_UINT (g_hash_table_lookup (names, *name));
+      PareLayerRecipe resolved;
+      if (id == 0)
+        {
+          g_set_error (error, PARE_ERROR, PARE_ERROR_RECIPE, "layers.%s: %s has no such layer", *name,
+                       source->path ? source->path : "the model");
+          return FALSE;
+        }
+      pare_recipe_resolve (a->recipe, *name, &resolved);
+      if (pare_recipe_touches (&resolved) && !pare_layer_is_compressible (source, id - 1, NULL))
+        pare_warn (a->warnings, *name, "%s has no float weights of its own; left as it was", source->nodes[id - 1].op);
+    }
+  a->resolved = g_new0 (PareLayerRecipe, source->n_nodes + 1);
+  a->touched = g_new0 (guint8, source->n_nodes + 1);
+  for (guint i = 0; i < source->n_nodes; i++)
+    {
+      PareLayerRecipe *r = &a->resolved[i];
+      pare_layer_recipe_init (r);
+      if (!pare_layer_is_compressible (source, i, NULL))
+        continue;
+      pare_recipe_resolve (a->recipe, layer_name (a, i), r);
+      PareWeightPlace place;
+      g_autoptr (PareTensor) raw = NULL;
+      if (pare_recipe_touches (r) && pare_weights_place (source, i, &place))
+        raw = pare_weights_materialize (source, source->nodes[i].inputs[place.input]);
+      if (raw != NULL && raw->dtype != PARE_DTYPE_FLOAT32
+          && (pare_recipe_narrow_bits (r->weight_bits) || pare_recipe_narrow_bits (r->activation_bits)))
+        {
+          pare_warn (a->warnings, layer_name (a, i), "its weights are %s; only float32 layers can be quantized",
+                     pare_dtype_name (raw->dtype));
+          r->weight_bits = r->activation_bits = PARE_BITS_FLOAT;
+        }
+      a->touched[i] = pare_recipe_touches (r);
+    }
+  return TRUE;
+}
+
+/* --- what belongs to a layer is folded into it --- */
+
+/* Conv without bias + Add of one value per channel: the bias in another dress. */
+static void
+fold_bias (PareGraph *g, PareNodeId id, const PareConsumers *consumers)
+{
+  PareNode *node = &g->nodes[id];
+  if (!pare_node_is (node, "Conv") || (node->n_inputs > 2 && node->inputs[2] != PARE_NONE) || node->n_inputs < 2)
+    return;
+  PareValueId out = node->outputs[0];
+  if (consumers->starts[out + 1] - consumers->starts[out] != 1 || pare_graph_is_output (g, out))
+    return;
+  PareNodeId next = consumers->nodes[consumers->starts[out]];
+  const PareNode *add = &g->nodes[next];
+  if (!pare_node_is (add, "Add") || add->n_inputs != 2 || add->inputs[0] == add->inputs[1])
+    return;
+  PareValueId other = add->inputs[add->inputs[0] == out];
+  const PareTensor *weights = g->values[node->inputs[1]].constant;
+  g_autoptr (PareTensor) c = pare_weights_materialize (g, other);
+  if (c == NULL || weights == NULL || c->dtype != weights->dtype || weights->shape.rank < 3)
+    return;
+  int spatial = weights->shape.rank - 2, rank = c->shape.rank;
+  gint64 channels = weights->shape.dims[0];
+  if (pare_tensor_count (c) != channels || rank <= spatial || rank > spatial + 2 || c->shape.dims[rank - spatial - 1] != channels)
+    return;
+  PareShape shape = pare_shape_make (1, channels);
+  g_autoptr (PareTensor) bias = pare_tensor_reshape (c, &shape, NULL);
+  if (bias == NULL)
+    return;
+  g_autofree char *name = g_strconcat (g->values[other].name, "_bias", NULL);
+  PareValueId sum = add->outputs[0],
+              inputs[3] = { node->inputs[0], node->inputs[1], pare_graph_add_constant (g, name, bias, g->values[other].origin) };
+  pare_graph_remove_node (g, next);
+  node = &g->nodes[id];
+  pare_node_set_inputs (node, inputs, 3);
+  node->outputs[0] = sum;
+  g->values[out].producer = PARE_NONE;
+  g->values[sum].producer = id;
+}
+
+static gboolean
+fold_and_materialize (Apply *a, GError **error)
+{
+  g_autoptr (GHashTable) names = g_hash_table_new (g_str_hash, g_str_equal);
+  for (guint i = 0; i < a->source->n_nodes; i++)
+    if (a->touched[i])
+      g_hash_table_add (names, a->source->nodes[i].layer);
+  if (g_hash_table_size (names) > 0)
+    {
+      PareGraph *folded = pare_graph_fold_batch_norm (a->graph, names, error);
+      if (folded == NULL)
+        return FALSE;
+      pare_graph_unref (a->graph);
+      a->graph = folded;
+    }
+  PareGraph *g = a->graph;
+  for (guint i = 0; i < g->n_nodes; i++)
+    {
+      PareNode *node = &g->nodes[i];
+      PareWeightPlace place;
+      if (node->op == NULL || node->origin >= a->source->n_nodes || !a->touched[node->origin] || !pare_weights_place (g, i, &place))
+        continue;
+      PareValueId value = node->inputs[place.input];
+      g_autoptr (PareTensor) t = g->values[value].constant == NULL ? pare_weights_materialize (g, value) : NULL;
+      if (t != NULL)
+        {
+          PareValueId id = pare_graph_add_constant (g, g->values[value].name, t, g->values[value].origin);
+          g->nodes[i].inputs[place.input] = id;
+        }
+    }
+  g_autoptr (PareConsumers) consumers = pare_graph_consumers (g);
+  for (guint i = 0; i < g->n_nodes; i++)
+    if (g->nodes[i].op != NULL && g->nodes[i].origin < a->source->n_nodes && a->touched[g->nodes[i].origin])
+      fold_bias (g, i, consumers);
+  return TRUE;
+}
+
+/* --- one layer's weights --- */
+
+static void
+warn_n_m (const Apply *a, PareNodeId origin, const PareLayerRecipe *r, gint64 inputs)
+{
+  pare_warn (a->warnings, layer_name (a, origin), "%d:%d needs at least %d input channels, it has %" G_GINT64_FORMAT "; left as it was",
+             r->prune_n, r->prune_m, r->prune_m, inputs);
+}
+
+/* Zeros, shared values and the grid of one constant input. */
+static gboolean
+change_weights (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place, const PareLayerRecipe *r, gboolean first,
+                GError **error)
+{
+  PareGraph *g = a->graph;
+  PareNodeId origin = g->nodes[id].origin;
+  PareValueId old = g->nodes[id].inputs[input];
+  g_autoptr (PareTensor) raw = pare_weights_materialize (g, old);
+  if (raw == NULL)
+    return TRUE;
+  g_autoptr (PareTensor) w = raw->dtype == PARE_DTYPE_FLOAT32 ? pare_tensor_copy (raw) : pare_tensor_cast (raw, PARE_DTYPE_FLOAT32, error);
+  if (w == NULL || !pare_weights_check_finite (w, layer_name (a, origin), error))
+    return FALSE;
+  gsize n = (gsize)pare_tensor_count (w);
+  float *data = w->data;
+  gboolean changed = FALSE, pruned = FALSE;
+  int sparse_n = 0, sparse_m = 0;
+  if (r->prune == PARE_PRUNE_UNSTRUCTURED && r->prune_ratio > 0)
+    {
+      pare_prune_unstructured (data, n, r->prune_ratio);
+      changed = pruned = TRUE;
+    }
+  else if (r->prune == PARE_PRUNE_N_M)
+    {
+      gint64 inputs = w->shape.dims[place->in_axis];
+      if (inputs < r->prune_m)
+        {
+          if (first)
+            warn_n_m (a, origin, r, inputs);
+        }
+      else
+        {
+          pare_prune_n_m (data, &w->shape, place->in_axis, r->prune_n, r->prune_m);
+          sparse_n = r->prune_n;
+          sparse_m = r->prune_m;
+          changed = pruned = TRUE;
+        }
+    }
+  if (r->centroids > 0)
+    {
+      pare_cluster_apply (data, n, r->centroids, pruned);
+      changed = TRUE;
+    }
+  PareQuant *quant = NULL;
+  PareDtype storage = PARE_DTYPE_NONE;
+  if (r->weight_bits >= 2 && r->weight_bits <= 8)
+    {
+      /* Shared values stay shared only under one scale. */
+      gboolean tensor = r->granularity == PARE_GRANULARITY_TENSOR || r->centroids > 0;
+      quant = pare_grid_apply (data, &w->shape, tensor ? -1 : place->out_axis, r->weight_bits, r->range);
+      changed = TRUE;
+    }
+  else if (r->weight_bits == 16)
+    {
+      storage = pare_grid_round_16 (data, n);
+      changed = TRUE;
+    }
+  if (!changed)
+    return TRUE;
+  g_autoptr (PareTensor) stored = raw->dtype == PARE_DTYPE_FLOAT32 ? pare_tensor_ref (w) : pare_tensor_cast (w, raw->dtype, error);
+  if (stored == NULL)
+    {
+      pare_quant_free (quant);
+      return FALSE;
+    }
+  PareValueId value = pare_graph_add_constant (g, g->values[old].name, stored, g->values[old].origin);
+  PareValue *v = &g->values[value];
+  v->quant = quant;
+  v->storage = storage;
+  v->encoding = r->centroids > 0 ? PARE_ENCODING_CODEBOOK : PARE_ENCODING_DENSE;
+  v->sparse_n = sparse_n;
+  v->sparse_m = sparse_m;
+  g->nodes[id].inputs[input] = value;
+  return TRUE;
+}
+
+static gboolean
+change_layers (Apply *a, PareControl *control, GError **error)
+{
+  guint n = a->graph->n_nodes;
+  for (guint i = 0; i < n; i++)
+    {
+      const PareNode *node = &a->graph->nodes[i];
+      PareWeightPlace place;
+      if (node->op == NULL || node->origin >= a->source->n_nodes || !a->touched[node->origin] || node->role == PARE_ROLE_QUANT
+          || !pare_weights_place (a->graph, i, &place))
+        continue;
+      if (pare_control_check (control, error))
+        return FALSE;
+      const PareLayerRecipe *r = &a->resolved[node->origin];
+      if (!change_weights (a, i, place.input, &place, r, TRUE, error))
+        return FALSE;
+      node = &a->graph->nodes[i];
+      gboolean recurrent = pare_node_is (node, "LSTM") || pare_node_is (node, "GRU") || pare_node_is (node, "RNN");
+      if (recurrent && !change_weights (a, i, 2, &place, r, FALSE, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+factorize_layers (Apply *a, PareControl *control, GError **error)
+{
+  guint n = a->graph->n_nodes;
+  for (guint i = 0; i < n; i++)
+    {
+      const PareNode *node = &a->graph->nodes[i];
+      if (node->op == NULL || node->origin >= a->source->n_nodes || !a->touched[node->origin])
+        continue;
+      const PareLayerRecipe *r = &a->resolved[node->origin];
+      PareWeightPlace place;
+      if (r->factorize <= PARE_FACTORIZE_OFF || !pare_weights_place (a->graph, i, &place))
+        continue;
+      if (pare_control_check (control, error))
+        return FALSE;
+      PareNodeId origin = node->origin;
+      g_autoptr (PareTensor) w = pare_weights_dup (a->graph, i, &place);
+      if (w == NULL || !pare_weights_check_finite (w, layer_name (a, origin), error))
+        return FALSE;
+      g_autofree char *why = pare_factorize_why_not (a->graph, i, r->factorize, r->rank);
+      if (r->rank <= 0)
+        pare_warn (a->warnings, layer_name (a, origin), "factorize names no rank; left as it was");
+      else if (why != NULL)
+        pare_warn (a->warnings, layer_name (a, origin), "%s; left as it was", why);
+      else if (!pare_factorize_node (a->graph, i, r->factorize, r->rank, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+prune_channels (Apply *a, GError **error)
+{
+  gboolean wanted = FALSE;
+  for (guint i = 0; i < a->source->n_nodes; i++)
+    wanted |= a->touched[i] && a->resolved[i].prune == PARE_PRUNE_CHANNELS && a->resolved[i].prune_ratio > 0;
+  if (!wanted)
+    return TRUE;
+  g_autoptr (PareChannels) channels = pare_channels_new (a->graph);
+  return pare_channels_narrow (channels, a->graph, a->resolved, a->source->n_nodes, a->warnings, error);
+}
+
+/* Members of a group follow those that ask, so their BatchNorm is folded as well. */
+static void
+touch_group_members (Apply *a)
+{
+  g_autoptr (PareChannels) channels = NULL;
+  g_autoptr (GHashTable) members = g_hash_table_new (NULL, NULL), followers = g_hash_table_new (NULL, NULL);
+  for (guint i = 0; i < a->source->n_nodes; i++)
+    if (a->touched[i] && a->resolved[i].prune == PARE_PRUNE_CHANNELS && a->resolved[i].prune_ratio > 0)
+      {
+        if (channels == NULL)
+          channels = pare_channels_new (a->source);
+        pare_channels_members (channels, i, members, followers);
+      }
+  GHashTableIter iter;
+  gpointer key;
+  g_hash_table_iter_init (&iter, members);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    a->touched[GPOINTER_TO_UINT (key)] = 1;
+}
+
+static void
+apply_clear (Apply *a)
+{
+  g_clear_pointer (&a->graph, pare_graph_unref);
+  g_free (a->resolved);
+  g_free (a->touched);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Apply, apply_clear)
+
+PareGraph *
+pare_apply (const PareGraph *source, const PareRecipe *recipe, const PareStatistics *statistics, GPtrArray *warnings, PareControl *control,
+            GError **error)
+{
+  g_auto (Apply) a = { source, recipe, .warnings = warnings };
+  if (pare_control_check (control, error) || !resolve_layers (&a, error))
+    return NULL;
+  a.graph = pare_graph_copy (source);
+  for (guint i = 0; i < a.graph->n_nodes; i++)
+    a.graph->nodes[i].origin = i;
+  for (guint i = 0; i < a.graph->n_values; i++)
+    a.graph->values[i].origin = i;
+  gboolean any = FALSE, activations = FALSE;
+  for (guint i = 0; i < source->n_nodes; i++)
+    {
+      any |= a.touched[i];
+      activations |= a.touched[i] && pare_recipe_narrow_bits (a.resolved[i].activation_bits);
+    }
+  if (!any)
+    return g_steal_pointer (&a.graph);
+  touch_group_members (&a);
+  /* Between the steps the graph is sorted and rid of what nobody reads, since each of them looks at who reads what. */
+  if (!fold_and_materialize (&a, error) || !pare_graph_compact (a.graph, error) || !prune_channels (&a, error)
+      || !factorize_layers (&a, control, error) || !change_layers (&a, control, error) || !pare_graph_compact (a.graph, error))
+    return NULL;
+  if (activations
+      && (!pare_activations_apply (a.graph, source, a.resolved, statistics, warnings, error) || !pare_graph_compact (a.graph, error)))
+    return NULL;
+  return g_steal_pointer (&a.graph);
+}

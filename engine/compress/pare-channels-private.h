@@ -1,0 +1,47 @@
+/* The channel analysis, shared by the files that build and use it. */
+#pragma once
+#include "engine/compress/pare-compress-private.h"
+
+/* The channels of one value: a unit for each position along its channel axis. */
+typedef struct
+{
+  guint32 *unit; /* NULL: not known, nothing may be removed through it */
+  guint n;
+  int axis;      /* -1: not known */
+  gboolean flat; /* flattened: every unit stands for a run of equal length that its reader tells */
+} PareChannelMap;
+
+typedef enum
+{
+  PARE_CUT_TENSOR, /* a constant input: the axis is indexed by the map's units, each `repeat` times */
+  PARE_CUT_SHAPE,  /* a Reshape's target: entry `axis` */
+  PARE_CUT_PADS,   /* a Pad on the channel axis */
+  PARE_CUT_SIZES,  /* sizes of a Resize */
+  PARE_CUT_GROUP   /* the group attribute of a depthwise convolution */
+} PareCutKind;
+
+typedef struct
+{
+  PareCutKind kind;
+  PareNodeId node;
+  guint input;
+  int axis;
+  guint repeat;
+  guint before, middle; /* PADS: units set in front, and those that were there */
+  guint32 *unit;        /* own copy */
+  guint n;
+} PareCut;
+
+struct _PareChannels
+{
+  const PareGraph *graph;
+  PareChannelMap *map; /* by value */
+  guint32 *parent;     /* union-find over units */
+  char **veto;         /* by unit: why it must stay, or NULL (each owned; looked at by root) */
+  guint n_units, allocated;
+  GArray *cuts;         /* PareCut */
+  PareChannelMap *made; /* by node: the units its weights produce, or none */
+  gboolean *reads;      /* by node: its weights' inputs are indexed by units */
+};
+
+guint32 pare_channels_root (PareChannels *self, guint32 unit);

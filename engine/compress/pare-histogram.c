@@ -1,0 +1,257 @@
+/* Streamed histograms. Bins are a power of two wide and stand on multiples of their width, so that growing is adding neighbours: exact, and
+ * the same whatever the order in which data arrived. The width is the smallest that covers what was seen with the bins there are. */
+#include "engine/compress/pare-statistics.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BINS PARE_HISTOGRAM_BINS
+#define NARROWEST 0x1p-40
+
+void
+pare_histogram_init (PareHistogram *self)
+{
+  memset (self, 0, sizeof *self);
+  self->min = INFINITY;
+  self->max = -INFINITY;
+}
+
+/* Bins counted from zero: bin i of width w covers [i w, (i + 1) w). */
+static double
+bin_index (double x, double width)
+{
+  return floor (x / width);
+}
+
+/* Makes room for low..high in bins at least so wide; low is not above anything seen. */
+static void
+cover (PareHistogram *self, double low, double high, double at_least)
+{
+  double width = MAX (MAX (self->bin_width, NARROWEST), at_least);
+  while (bin_index (high, width) - bin_index (low, width) >= BINS)
+    width *= 2;
+  double first = bin_index (low, width);
+  if (self->bin_width > 0 && (width != self->bin_width || first * width != self->bin_low))
+    {
+      guint64 moved[BINS] = { 0 };
+      double old_first = self->bin_low / self->bin_width, ratio = width / self->bin_width;
+      for (int i = 0; i < BINS; i++)
+        if (self->bins[i] != 0)
+          moved[(int)(floor ((old_first + i) / ratio) - first)] += self->bins[i];
+      memcpy (self->bins, moved, sizeof moved);
+    }
+  self->bin_width = width;
+  self->bin_low = first * width;
+}
+
+void
+pare_histogram_add (PareHistogram *self, const float *x, gsize n)
+{
+  double sum = 0, squares = 0;
+  float low = INFINITY, high = -INFINITY;
+  gsize finite = 0;
+  for (gsize i = 0; i < n; i++)
+    if (isfinite (x[i]))
+      {
+        low = MIN (low, x[i]);
+        high = MAX (high, x[i]);
+        sum += x[i];
+        squares += (double)x[i] * x[i];
+        finite++;
+      }
+  if (finite == 0)
+    return;
+  self->min = MIN (self->min, low);
+  self->max = MAX (self->max, high);
+  self->sum += sum;
+  self->sum_squares += squares;
+  self->count += finite;
+  cover (self, self->min, self->max, 0);
+  double inverse = 1 / self->bin_width, first = self->bin_low * inverse;
+  for (gsize i = 0; i < n; i++)
+    if (isfinite (x[i]))
+      self->bins[(int)(floor (x[i] * inverse) - first)]++;
+}
+
+void
+pare_histogram_merge (PareHistogram *self, const PareHistogram *other)
+{
+  if (other->count == 0)
+    return;
+  PareHistogram moved = *other;
+  double width = MAX (self->bin_width, other->bin_width);
+  self->min = MIN (self->min, other->min);
+  self->max = MAX (self->max, other->max);
+  cover (self, self->min, self->max, width);
+  cover (&moved, self->min, self->max, width);
+  for (int i = 0; i < BINS; i++)
+    self->bins[i] += moved.bins[i];
+  self->sum += other->sum;
+  self->sum_squares += other->sum_squares;
+  self->count += other->count;
+}
+
+/* --- ranges --- */
+
+/* Value below which `share` of the mass lies; within a bin the mass is taken as even. */
+static double
+quantile (const PareHistogram *h, double share)
+{
+  double want = share * (double)h->count, sum = 0;
+  for (int i = 0; i < BINS; i++)
+    {
+      if (h->bins[i] > 0 && sum + (double)h->bins[i] >= want)
+        return CLAMP (h->bin_low + h->bin_width * (i + (want - sum) / (double)h->bins[i]), h->min, h->max);
+      sum += (double)h->bins[i];
+    }
+  return h->max;
+}
+
+/* Squared error of the grid low..high over the bins' middles. */
+static double
+grid_error (const PareHistogram *h, double low, double high, int levels)
+{
+  double scale = (high - low) / (levels - 1), error = 0;
+  if (!(scale > 0))
+    return INFINITY;
+  double zero = rint (-low / scale), inverse = 1 / scale;
+  for (int i = 0; i < BINS; i++)
+    if (h->bins[i] != 0)
+      {
+        double x = h->bin_low + (i + 0.5) * h->bin_width, code = rint (x * inverse) + zero;
+        double e = x - (CLAMP (code, 0, levels - 1) - zero) * scale;
+        error += (double)h->bins[i] * e * e;
+      }
+  return error;
+}
+
+/* Shrinks both ends together, then each alone around the best. */
+static void
+mse_range (const PareHistogram *h, int levels, double *low, double *high)
+{
+  double full_low = *low, full_high = *high, best = INFINITY, best_low = *low, best_high = *high;
+  for (int s = 100; s >= 10; s -= 2)
+    {
+      double e = grid_error (h, full_low * s / 100, full_high * s / 100, levels);
+      if (e < best)
+        best = e, best_low = full_low * s / 100, best_high = full_high * s / 100;
+    }
+  for (int round = 0; round < 2; round++)
+    for (int side = full_low < 0 && full_high > 0 ? 0 : 1; side < 2; side++)
+      {
+        double centre_low = best_low, centre_high = best_high;
+        for (int s = -16; s <= 16; s++)
+          {
+            double l = centre_low, t = centre_high;
+            if (full_high <= 0 || (side == 0 && full_low < 0))
+              l = MAX (centre_low * (1 + s / 100.0 / (round + 1)), full_low);
+            else
+              t = MIN (centre_high * (1 + s / 100.0 / (round + 1)), full_high);
+            double e = grid_error (h, l, t, levels);
+            if (e < best)
+              best = e, best_low = l, best_high = t;
+          }
+      }
+  *low = best_low;
+  *high = best_high;
+}
+
+/* Kullback-Leibler divergence between the clipped distribution and its quantized form, as TensorRT takes it: mass outside goes to the
+ * outermost bins, then `levels` equal slices of the range share their mass evenly among the bins that had any. */
+static double
+divergence (const PareHistogram *h, int first, int last, int levels, double *p)
+{
+  int n = last - first;
+  double total = 0, outside = 0, kl = 0, q_total = 0;
+  for (int i = 0; i < n; i++)
+    {
+      p[i] = (double)h->bins[first + i];
+      q_total += p[i];
+    }
+  for (int i = 0; i < first; i++)
+    outside += (double)h->bins[i];
+  p[0] += outside;
+  outside = 0;
+  for (int i = last; i < BINS; i++)
+    outside += (double)h->bins[i];
+  p[n - 1] += outside;
+  for (int i = 0; i < n; i++)
+    total += p[i];
+  if (q_total <= 0)
+    return INFINITY;
+  for (int s = 0; s < levels; s++)
+    {
+      int from = (int)((gint64)n * s / levels), to = (int)((gint64)n * (s + 1) / levels);
+      double mass = 0;
+      int filled = 0;
+      for (int i = from; i < to; i++)
+        {
+          mass += (double)h->bins[first + i];
+          filled += h->bins[first + i] != 0;
+        }
+      for (int i = from; i < to; i++)
+        if (p[i] > 0)
+          {
+            double q = filled > 0 && h->bins[first + i] != 0 ? mass / filled / q_total : 1e-9;
+            kl += p[i] / total * log (p[i] / total / q);
+          }
+    }
+  return kl;
+}
+
+static void
+entropy_range (const PareHistogram *h, int levels, double *low, double *high)
+{
+  double p[BINS], best = INFINITY, full_low = *low, full_high = *high;
+  for (int s = 128; s >= 4; s--)
+    {
+      double l = full_low * s / 128, t = full_high * s / 128;
+      int first = (int)CLAMP (floor ((l - h->bin_low) / h->bin_width), 0, BINS - 1);
+      int last = (int)CLAMP (ceil ((t - h->bin_low) / h->bin_width), first + 1, BINS);
+      if (last - first < levels)
+        break;
+      double kl = divergence (h, first, last, levels, p);
+      if (kl < best)
+        best = kl, *low = l, *high = t;
+    }
+}
+
+void
+pare_histogram_range (const PareHistogram *self, PareCalibrator calibrator, double percentile, int bits, double *low, double *high)
+{
+  *low = *high = 0;
+  if (self->count == 0)
+    return;
+  int levels = 1 << CLAMP (bits, 2, 16);
+  *low = MIN (self->min, 0);
+  *high = MAX (self->max, 0);
+  if (*low == *high)
+    return;
+  switch (calibrator == PARE_CALIBRATOR_UNSET ? PARE_CALIBRATOR_MSE : calibrator)
+    {
+    case PARE_CALIBRATOR_PERCENTILE:
+      {
+        double outside = 1 - (percentile > 0 ? percentile : 99.99) / 100;
+        gboolean both = self->min < 0 && self->max > 0;
+        double l = quantile (self, both ? outside / 2 : outside), t = quantile (self, both ? 1 - outside / 2 : 1 - outside);
+        *low = self->min < 0 ? MIN (l, 0) : 0;
+        *high = self->max > 0 ? MAX (t, 0) : 0;
+        if (*low == *high) /* nearly everything is zero: what is not, counts */
+          {
+            *low = MIN (self->min, 0);
+            *high = MAX (self->max, 0);
+          }
+        break;
+      }
+    case PARE_CALIBRATOR_MSE:
+      if (bits <= 8) /* 16 bits are finer than the bins: nothing is to be gained by clipping */
+        mse_range (self, levels, low, high);
+      break;
+    case PARE_CALIBRATOR_ENTROPY:
+      if (bits <= 8)
+        entropy_range (self, levels, low, high);
+      break;
+    default:
+      break;
+    }
+}
