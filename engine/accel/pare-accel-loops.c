@@ -2,9 +2,10 @@
 
 #include <math.h>
 
-/* Vector code for newer CPUs beside the baseline, chosen at load; sanitizers run before that choice is possible. */
+/* Vector code for newer CPUs beside the baseline, chosen at load by what the CPU can do (naming a model would leave out all others);
+ * sanitizers run before that choice is possible. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define CLONES __attribute__ ((target_clones ("default", "arch=haswell", "arch=skylake-avx512")))
+#define CLONES __attribute__ ((target_clones ("default", "avx2", "avx512f")))
 #else
 #define CLONES
 #endif

@@ -20,7 +20,7 @@ extern char pare_rt_dry_token;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define PARE_RT_CLONES
 #elif defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#define PARE_RT_CLONES __attribute__ ((target_clones ("default", "arch=haswell", "arch=skylake-avx512")))
+#define PARE_RT_CLONES __attribute__ ((target_clones ("default", "avx2", "avx512f")))
 #else
 #define PARE_RT_CLONES
 #endif
