@@ -1,0 +1,479 @@
+/* The whole view: canvas, frames, edges, nodes, marks. Only what is in sight is looked at; edges go into one node the size of the view. */
+#include "widgets/pare-draw.h"
+#include "widgets/pare-graph-view-private.h"
+
+#include <math.h>
+
+typedef struct
+{
+  double x0, y0, x1, y1;
+} Sight; /* graph coordinates */
+
+static gboolean
+sees (const Sight *s, const PareLayoutRect *r)
+{
+  return r->x <= s->x1 && r->x + r->width >= s->x0 && r->y <= s->y1 && r->y + r->height >= s->y0;
+}
+
+static graphene_rect_t
+to_view (PareGraphView *self, const PareLayoutRect *r)
+{
+  double x, y;
+  pare_viewport_to_view (&self->viewport, r->x, r->y, &x, &y);
+  return GRAPHENE_RECT_INIT ((float)x, (float)y, (float)(r->width * self->viewport.scale), (float)(r->height * self->viewport.scale));
+}
+
+static void
+outline (GtkSnapshot *snapshot, graphene_rect_t rect, double out, double radius, double width, const GdkRGBA *colour)
+{
+  GskRoundedRect r;
+  graphene_rect_inset (&rect, (float)-(out + width / 2), (float)-(out + width / 2));
+  gsk_rounded_rect_init_from_rect (&r, &rect, (float)radius);
+  float w = (float)width;
+  gtk_snapshot_append_border (snapshot, &r, (float[4]){ w, w, w, w }, (GdkRGBA[4]){ *colour, *colour, *colour, *colour });
+}
+
+static void
+text_at (PareGraphView *self, GtkSnapshot *snapshot, const char *text, double px, gboolean bold, const GdkRGBA *colour, double x, double y,
+         double align, double max)
+{
+  g_autoptr (PangoLayout) layout = pare_graph_view_text (self, text, px, bold);
+  if (max > 0)
+    {
+      pango_layout_set_width (layout, (int)(max * PANGO_SCALE));
+      pango_layout_set_ellipsize (layout, PANGO_ELLIPSIZE_END);
+      pango_layout_set_single_paragraph_mode (layout, TRUE);
+    }
+  PangoRectangle logical;
+  pango_layout_get_extents (layout, NULL, &logical);
+  gtk_snapshot_save (snapshot);
+  gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT ((float)(x - (logical.x + align * logical.width) / PANGO_SCALE),
+                                                          (float)(y - (double)pango_layout_get_baseline (layout) / PANGO_SCALE)));
+  gtk_snapshot_append_layout (snapshot, layout, colour);
+  gtk_snapshot_restore (snapshot);
+}
+
+static void
+draw_canvas (PareGraphView *self, GtkSnapshot *snapshot, float w, float h)
+{
+  GdkRGBA canvas = pare_graph_view_canvas_colour (self), grid;
+  gtk_snapshot_append_color (snapshot, &canvas, &GRAPHENE_RECT_INIT (0, 0, w, h));
+  if (self->viewport.detail < PARE_DETAIL_NAME || self->look.high_contrast)
+    return;
+  gdk_rgba_parse (&grid, self->look.dark ? "#252526" : "#e9e9e7");
+  double x = fmod (-self->viewport.x * self->viewport.scale, 24), y = fmod (-self->viewport.y * self->viewport.scale, 24);
+  graphene_rect_t tile = GRAPHENE_RECT_INIT ((float)floor (x), (float)floor (y), 24, 24);
+  gtk_snapshot_push_repeat (snapshot, &GRAPHENE_RECT_INIT (0, 0, w, h), &tile);
+  gtk_snapshot_append_color (snapshot, &grid, &GRAPHENE_RECT_INIT (tile.origin.x, tile.origin.y, 2, 2));
+  gtk_snapshot_pop (snapshot);
+}
+
+static void
+draw_frame (PareGraphView *self, GtkSnapshot *snapshot, const PareSceneFrame *f)
+{
+  double scale = self->viewport.scale;
+  graphene_rect_t r = to_view (self, &f->rect);
+  GskRoundedRect rounded;
+  GdkRGBA fill = pare_graph_view_frame_colour (self);
+  gsk_rounded_rect_init_from_rect (&rounded, &r, (float)MIN (10 * scale + 2, 10));
+  gtk_snapshot_push_rounded_clip (snapshot, &rounded);
+  gtk_snapshot_append_color (snapshot, &fill, &r);
+  gtk_snapshot_pop (snapshot);
+  const GdkRGBA *line = &self->look.line;
+  gtk_snapshot_append_border (snapshot, &rounded, (float[4]){ 1, 1, 1, 1 }, (GdkRGBA[4]){ *line, *line, *line, *line });
+}
+
+/* Title bars come after the edges: a line that enters a frame must not run through its name. */
+static void
+draw_header (PareGraphView *self, GtkSnapshot *snapshot, const PareSceneFrame *f)
+{
+  const PareShownGroup *g = &self->model->groups[f->group];
+  double scale = self->viewport.scale;
+  graphene_rect_t r = to_view (self, &f->rect);
+  double header = PARE_FRAME_HEADER * scale, x = r.origin.x, y = r.origin.y, width = r.size.width;
+  if (header < 12 || width < 60)
+    return;
+  double k = MIN (scale, 1.0), px = PARE_TICK_PX * MAX (scale, 1.0);
+  if (k < 1)
+    px = MAX (px * k, header >= 13 ? PARE_TICK_PX * MIN (1, header / 15) : 9);
+  if (px < 8)
+    return;
+  cairo_t *cr = gtk_snapshot_append_cairo (snapshot, &GRAPHENE_RECT_INIT ((float)x, (float)y, 26, (float)header));
+  gdk_cairo_set_source_rgba (cr, &self->look.second);
+  cairo_set_line_width (cr, 1.7);
+  cairo_move_to (cr, x + 10, y + header / 2 - 1);
+  cairo_rel_line_to (cr, 4, 4);
+  cairo_rel_line_to (cr, 4, -4);
+  cairo_stroke (cr);
+  cairo_destroy (cr);
+  double base = y + header / 2 + px * 0.36 + 1;
+  text_at (self, snapshot, g->title, px, TRUE, &self->look.fg, x + 24, base, 0, width / 2 - 34);
+  g_autofree char *value = NULL;
+  if (self->group_value != NULL && !isnan (self->group_value[f->group]) && self->format != NULL)
+    value = self->format (self->group_value[f->group], self->format_data);
+  g_autofree char *sum = g_strdup_printf ("%s%s%s", g->summary, value != NULL ? " · " : "", value != NULL ? value : "");
+  if (width > 200)
+    text_at (self, snapshot, sum, px, FALSE, &self->look.second, x + width - 10, base, 1, width / 2 - 14);
+}
+
+/* --- edges --- */
+
+static void
+trace (PareGraphView *self, cairo_t *cr, const PareLayoutRoute *r, double end_gap)
+{
+  const double *p = self->scene->layout->points + 2 * r->first;
+  double scale = self->viewport.scale, radius = 10 * scale;
+  double px = 0, py = 0;
+  for (guint i = 0; i < r->n; i++)
+    {
+      double x, y;
+      pare_viewport_to_view (&self->viewport, p[2 * i], p[2 * i + 1], &x, &y);
+      if (i == 0)
+        cairo_move_to (cr, x, y);
+      else if (i + 1 == r->n)
+        {
+          double length = hypot (x - px, y - py);
+          if (length > end_gap)
+            cairo_line_to (cr, x - (x - px) / length * end_gap, y - (y - py) / length * end_gap);
+        }
+      else
+        {
+          double nx, ny;
+          pare_viewport_to_view (&self->viewport, p[2 * i + 2], p[2 * i + 3], &nx, &ny);
+          double a = hypot (x - px, y - py), b = hypot (nx - x, ny - y), k = MIN (radius, MIN (a, b) / 2);
+          if (a < 0.01 || b < 0.01 || k < 1)
+            cairo_line_to (cr, x, y);
+          else
+            {
+              double ax = x + (px - x) / a * k, ay = y + (py - y) / a * k, bx = x + (nx - x) / b * k, by = y + (ny - y) / b * k;
+              cairo_line_to (cr, ax, ay);
+              cairo_curve_to (cr, ax + (x - ax) * 0.55, ay + (y - ay) * 0.55, bx + (x - bx) * 0.55, by + (y - by) * 0.55, bx, by);
+            }
+        }
+      px = x, py = y;
+    }
+  cairo_stroke (cr);
+}
+
+static void
+head (PareGraphView *self, cairo_t *cr, const PareLayoutRoute *r, double size)
+{
+  const double *p = self->scene->layout->points + 2 * (r->first + r->n - 1);
+  double x, y;
+  pare_viewport_to_view (&self->viewport, p[0], p[1], &x, &y);
+  double dx = p[0] - p[-2], dy = p[1] - p[-1], length = hypot (dx, dy);
+  if (length < 1e-6)
+    return;
+  dx /= length, dy /= length;
+  cairo_move_to (cr, x - dx * size * 1.5 - dy * size, y - dy * size * 1.5 + dx * size);
+  cairo_line_to (cr, x - dx, y - dy);
+  cairo_line_to (cr, x - dx * size * 1.5 + dy * size, y - dy * size * 1.5 - dx * size);
+  cairo_stroke (cr);
+}
+
+static void
+draw_edges (PareGraphView *self, GtkSnapshot *snapshot, const Sight *sight, float w, float h)
+{
+  PareGraphScene *scene = self->scene;
+  guint first, last, drawn = 0;
+  PareDetail detail = self->viewport.detail;
+  pare_graph_scene_bands (scene, sight->y0, sight->y1, &first, &last);
+  cairo_t *cr = gtk_snapshot_append_cairo (snapshot, &GRAPHENE_RECT_INIT (0, 0, w, h));
+  cairo_rectangle (cr, 0, 0, w, h);
+  cairo_clip (cr);
+  gdk_cairo_set_source_rgba (cr, &self->look.hatch);
+  double width = CLAMP (1.5 * self->viewport.scale, 0.7, 2.5), size = CLAMP (4 * self->viewport.scale, 2, 6);
+  cairo_set_line_width (cr, detail <= PARE_DETAIL_TILE ? 0.7 : width);
+  cairo_set_line_join (cr, CAIRO_LINE_JOIN_ROUND);
+  for (guint b = first; b <= last && drawn < 6000; b++)
+    for (guint k = scene->band_edges_start[b]; k < scene->band_edges_start[b + 1] && drawn < 6000; k++)
+      {
+        guint e = scene->band_edges[k];
+        const PareSceneEdge *edge = &scene->edges[e];
+        guint from_band, to_band;
+        pare_graph_scene_bands (scene, edge->bounds.y, edge->bounds.y + edge->bounds.height, &from_band, &to_band);
+        if ((from_band < b && b != first) || !sees (sight, &edge->bounds))
+          continue; /* drawn with an earlier band, or out of sight */
+        if (detail <= PARE_DETAIL_TILE && scene->items[edge->from].frame == scene->items[edge->to].frame
+            && scene->items[edge->from].frame >= 0)
+          continue; /* far away only what joins groups is told apart */
+        const PareLayoutRoute *r = &scene->layout->edges[e];
+        if (r->n < 2)
+          continue;
+        trace (self, cr, r, detail >= PARE_DETAIL_NAME ? 2 : 0);
+        if (detail >= PARE_DETAIL_NAME)
+          head (self, cr, r, size);
+        drawn++;
+      }
+  if (detail >= PARE_DETAIL_NAME)
+    {
+      /* dots are in order of their source, not of place: few enough to look at all where bands are few */
+      for (guint i = 0; i < scene->n_dots; i++)
+        {
+          double gx = scene->dots[2 * i], gy = scene->dots[2 * i + 1], x, y;
+          if (gx < sight->x0 || gx > sight->x1 || gy < sight->y0 || gy > sight->y1)
+            continue;
+          pare_viewport_to_view (&self->viewport, gx, gy, &x, &y);
+          cairo_arc (cr, x, y, 2.5 * CLAMP (self->viewport.scale, 0.5, 1.5), 0, 2 * G_PI);
+          cairo_fill (cr);
+        }
+    }
+  cairo_destroy (cr);
+}
+
+/* Beside the line that leaves a node: the shape of what it carries; where the recipe changed it, the old one struck through. */
+static void
+draw_label (PareGraphView *self, GtkSnapshot *snapshot, guint item)
+{
+  PareGraphScene *scene = self->scene;
+  guint k = scene->out_start[item];
+  if (k == scene->out_start[item + 1])
+    return;
+  const PareSceneEdge *edge = &scene->edges[scene->out[k]];
+  const PareLayoutRoute *r = &scene->layout->edges[scene->out[k]];
+  const PareShown *s = &self->model->shown[edge->shown];
+  const PareDecor *d = self->decor_of != NULL ? self->decor_of[edge->shown] : NULL;
+  const char *now = d != NULL && d->new_shape != NULL ? d->new_shape : s->shape;
+  if (now == NULL || r->n < 2)
+    return;
+  const double *p = scene->layout->points + 2 * r->first;
+  if (fabs (p[0] - p[2]) > 0.5 || p[3] - p[1] < 14)
+    return;
+  double x, y, scale = self->viewport.scale, px = PARE_TICK_PX * scale;
+  gboolean changed = d != NULL && d->old_shape != NULL && d->new_shape != NULL;
+  pare_viewport_to_view (&self->viewport, p[0] + 8, p[1] + MIN ((p[3] - p[1]) / 2, 12) + 4, &x, &y);
+  text_at (self, snapshot, now, px, changed, changed ? &self->look.fg : &self->look.second, x, y, 0, 0);
+  if (changed)
+    {
+      g_autoptr (PangoLayout) before = pare_graph_view_text (self, now, px, TRUE),
+                              layout = pare_graph_view_text (self, d->old_shape, px, FALSE);
+      int w, h;
+      pango_layout_get_pixel_size (before, &w, &h);
+      PangoAttrList *attrs = pango_attr_list_new ();
+      pango_attr_list_insert (attrs, pango_attr_strikethrough_new (TRUE));
+      pango_layout_set_attributes (layout, attrs);
+      pango_attr_list_unref (attrs);
+      gtk_snapshot_save (snapshot);
+      gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT ((float)(x + w + 5 * scale),
+                                                              (float)(y - (double)pango_layout_get_baseline (layout) / PANGO_SCALE)));
+      gtk_snapshot_append_layout (snapshot, layout, &self->look.second);
+      gtk_snapshot_restore (snapshot);
+    }
+}
+
+/* --- far away --- */
+
+static void
+draw_tile (PareGraphView *self, GtkSnapshot *snapshot, guint item)
+{
+  const PareSceneItem *it = &self->scene->items[item];
+  graphene_rect_t r = to_view (self, &it->rect);
+  GdkRGBA fill;
+  gboolean has_value;
+  pare_graph_view_item_fill (self, item, &fill, &has_value);
+  if (r.size.height < 1)
+    r.size.height = 1;
+  if (!has_value)
+    {
+      fill = self->look.hatch;
+      fill.alpha = it->is_group || self->model->shown[it->index].kind == PARE_SHOWN_CARD ? 0.45f : 0.25f;
+    }
+  gtk_snapshot_append_color (snapshot, &fill, &r);
+}
+
+/* Under 8 %: one tile for a group, unless it is so large that its parts can be told apart. TRUE: its inside is not drawn. */
+static gboolean
+draw_group_tile (PareGraphView *self, GtkSnapshot *snapshot, const PareSceneFrame *f)
+{
+  const PareShownGroup *g = &self->model->groups[f->group];
+  graphene_rect_t r = to_view (self, &f->rect);
+  if (r.size.height > 160 && g->children->len > 0)
+    return FALSE;
+  GdkRGBA fill, ink;
+  gboolean has_value;
+  GskRoundedRect rounded;
+  pare_graph_view_group_colour (self, (guint)f->group, &fill, &has_value);
+  if (!has_value)
+    fill = self->look.line;
+  gsk_rounded_rect_init_from_rect (&rounded, &r, 2);
+  gtk_snapshot_append_color (snapshot, &fill, &r);
+  gtk_snapshot_append_border (snapshot, &rounded, (float[4]){ 1, 1, 1, 1 },
+                              (GdkRGBA[4]){ self->look.hatch, self->look.hatch, self->look.hatch, self->look.hatch });
+  ink = self->look.fg;
+  if (has_value)
+    pare_colormap_ink (&fill, &ink);
+  if (r.size.height >= 14 && r.size.width >= 40)
+    text_at (self, snapshot, g->title, PARE_TICK_PX, TRUE, &ink, r.origin.x + 4, r.origin.y + 12, 0, r.size.width - 8);
+  return TRUE;
+}
+
+/* --- marks --- */
+
+static void
+draw_coupled (PareGraphView *self, GtkSnapshot *snapshot, float w, float h)
+{
+  g_autoptr (GArray) items = g_array_new (FALSE, FALSE, sizeof (gint32));
+  for (guint i = 0; i < self->coupled->len; i++)
+    {
+      gint32 item = self->scene->item_of_shown[g_array_index (self->coupled, guint32, i)];
+      gboolean known = FALSE;
+      for (guint k = 0; k < items->len; k++)
+        known |= g_array_index (items, gint32, k) == item;
+      if (!known)
+        g_array_append_val (items, item);
+    }
+  if (items->len < 2)
+    return;
+  cairo_t *cr = gtk_snapshot_append_cairo (snapshot, &GRAPHENE_RECT_INIT (0, 0, w, h));
+  double label_x = 0, label_y = 0, scale = MIN (self->viewport.scale, 1);
+  gboolean label = FALSE;
+  gdk_cairo_set_source_rgba (cr, &self->look.mark);
+  cairo_set_line_width (cr, 2);
+  cairo_set_dash (cr, (double[]){ 4, 3 }, 2, 0);
+  for (guint i = 0; i + 1 < items->len; i++)
+    {
+      graphene_rect_t a = to_view (self, &self->scene->items[g_array_index (items, gint32, i)].rect);
+      graphene_rect_t b = to_view (self, &self->scene->items[g_array_index (items, gint32, i + 1)].rect);
+      double x0 = a.origin.x + a.size.width + 4, y0 = a.origin.y + a.size.height / 2;
+      double x1 = b.origin.x + b.size.width + 4, y1 = b.origin.y + b.size.height / 2;
+      double reach = MAX (x0, x1) + CLAMP (fabs (y1 - y0) * 0.35, 24, 90) * MAX (scale, 0.3);
+      if (MAX (y0, y1) < -40 || MIN (y0, y1) > h + 40)
+        continue;
+      cairo_move_to (cr, x0, y0);
+      cairo_curve_to (cr, reach, y0, reach, y1, x1, y1);
+      cairo_stroke (cr);
+      double my = (y0 + y1) / 2;
+      if (!label && my > 10 && my < h - 10)
+        {
+          label = TRUE;
+          label_x = (MAX (x0, x1) + 3 * reach) / 4;
+          label_y = my;
+        }
+    }
+  cairo_destroy (cr);
+  if (label)
+    {
+      GskRoundedRect r;
+      graphene_rect_t rect = GRAPHENE_RECT_INIT ((float)label_x - 30, (float)label_y - 10, 60, 20);
+      gsk_rounded_rect_init_from_rect (&r, &rect, 5);
+      gtk_snapshot_push_rounded_clip (snapshot, &r);
+      gtk_snapshot_append_color (snapshot, &self->look.view, &rect);
+      gtk_snapshot_append_color (snapshot, &self->look.selected, &rect);
+      gtk_snapshot_pop (snapshot);
+      gtk_snapshot_append_border (snapshot, &r, (float[4]){ 1, 1, 1, 1 },
+                                  (GdkRGBA[4]){ self->look.mark, self->look.mark, self->look.mark, self->look.mark });
+      text_at (self, snapshot, "coupled", PARE_TICK_PX, FALSE, &self->look.link, label_x, label_y + 4, 0.5, 0);
+    }
+}
+
+static void
+draw_marks (PareGraphView *self, GtkSnapshot *snapshot, const Sight *sight)
+{
+  PareGraphScene *scene = self->scene;
+  guint first, last;
+  double radius = 10 * MIN (self->viewport.scale, 1);
+  pare_graph_scene_bands (scene, sight->y0, sight->y1, &first, &last);
+  for (guint b = first; b <= last; b++)
+    for (guint k = scene->band_items_start[b]; k < scene->band_items_start[b + 1]; k++)
+      {
+        guint i = scene->band_items[k];
+        PareGraphRef ref = pare_graph_view_ref_of (self, (gint32)i);
+        if (!sees (sight, &scene->items[i].rect))
+          continue;
+        if (self->is_hit != NULL && !ref.is_group && self->is_hit[ref.index])
+          {
+            GdkRGBA tint = self->look.tint;
+            tint.alpha = 0.35f;
+            outline (snapshot, to_view (self, &scene->items[i].rect), 0, radius, 5, &tint);
+          }
+        if (pare_graph_view_ref_selected (self, ref))
+          outline (snapshot, to_view (self, &scene->items[i].rect), self->viewport.detail == PARE_DETAIL_CARD ? 2.75 : 1.5, radius, 2.5,
+                   &self->look.mark);
+      }
+  PareLayoutRect rect;
+  if (self->hover.valid && pare_graph_view_rect_of (self, self->hover, &rect))
+    outline (snapshot, to_view (self, &rect), 0.5, MAX (radius - 3, 2), 1, &self->look.mark);
+  if (self->cursor.valid && gtk_widget_has_visible_focus (self->reader) && pare_graph_view_rect_of (self, self->cursor, &rect))
+    {
+      GdkRGBA ring = self->look.mark;
+      ring.alpha = 0.6f;
+      outline (snapshot, to_view (self, &rect), 7, radius + 4, 2, &ring);
+    }
+}
+
+void
+pare_graph_view_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
+{
+  PareGraphView *self = PARE_GRAPH_VIEW (widget);
+  float w = (float)gtk_widget_get_width (widget), h = (float)gtk_widget_get_height (widget);
+  if (w <= 0 || h <= 0)
+    return;
+  gtk_snapshot_push_clip (snapshot, &GRAPHENE_RECT_INIT (0, 0, w, h));
+  draw_canvas (self, snapshot, w, h);
+  PareGraphScene *scene = self->scene;
+  if (scene != NULL && scene->n_items > 0)
+    {
+      Sight sight;
+      double margin = 16 / self->viewport.scale;
+      PareDetail detail = self->viewport.detail;
+      pare_viewport_to_graph (&self->viewport, 0, 0, &sight.x0, &sight.y0);
+      pare_viewport_to_graph (&self->viewport, w, h, &sight.x1, &sight.y1);
+      sight.x0 -= margin, sight.y0 -= margin, sight.x1 += margin, sight.y1 += margin;
+      g_autofree gboolean *covered = detail == PARE_DETAIL_GROUP ? g_new0 (gboolean, self->model->n_groups + 1) : NULL;
+      for (guint i = 0; i < scene->n_frames; i++)
+        {
+          gint32 parent = self->model->groups[scene->frames[i].group].parent;
+          if (covered != NULL && parent >= 0 && covered[parent])
+            covered[scene->frames[i].group] = TRUE;
+          else if (sees (&sight, &scene->frames[i].rect))
+            draw_frame (self, snapshot, &scene->frames[i]);
+        }
+      draw_edges (self, snapshot, &sight, w, h);
+      if (covered != NULL)
+        for (guint i = 0; i < scene->n_frames; i++)
+          if (!covered[scene->frames[i].group] && sees (&sight, &scene->frames[i].rect)
+              && draw_group_tile (self, snapshot, &scene->frames[i]))
+            for (guint k = i; k < scene->n_frames; k++)
+              if (pare_graph_model_inside (self->model, scene->frames[k].group, scene->frames[i].group))
+                covered[scene->frames[k].group] = TRUE;
+      if (detail >= PARE_DETAIL_NAME)
+        for (guint i = 0; i < scene->n_frames; i++)
+          if (sees (&sight, &scene->frames[i].rect))
+            draw_header (self, snapshot, &scene->frames[i]);
+      guint first, last;
+      pare_graph_scene_bands (scene, sight.y0, sight.y1, &first, &last);
+      for (guint b = first; b <= last; b++)
+        for (guint k = scene->band_items_start[b]; k < scene->band_items_start[b + 1]; k++)
+          {
+            guint i = scene->band_items[k];
+            const PareSceneItem *it = &scene->items[i];
+            guint from_band, to_band;
+            pare_graph_scene_bands (scene, it->rect.y, it->rect.y + it->rect.height, &from_band, &to_band);
+            if ((from_band < b && b != first) || !sees (&sight, &it->rect) || (covered != NULL && it->frame >= 0 && covered[it->frame]))
+              continue;
+            if (detail <= PARE_DETAIL_TILE)
+              {
+                draw_tile (self, snapshot, i);
+                continue;
+              }
+            if (detail == PARE_DETAIL_CARD)
+              draw_label (self, snapshot, i);
+            GskRenderNode *node = pare_graph_view_item_node (self, i);
+            double x, y;
+            if (node == NULL)
+              continue;
+            pare_viewport_to_view (&self->viewport, it->rect.x, it->rect.y, &x, &y);
+            gtk_snapshot_save (snapshot);
+            gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT ((float)rint (x), (float)rint (y)));
+            if (detail == PARE_DETAIL_CARD)
+              gtk_snapshot_scale (snapshot, (float)self->viewport.scale, (float)self->viewport.scale);
+            gtk_snapshot_append_node (snapshot, node);
+            gtk_snapshot_restore (snapshot);
+          }
+      draw_marks (self, snapshot, &sight);
+      if (self->coupled->len > 1)
+        draw_coupled (self, snapshot, w, h);
+    }
+  gtk_snapshot_pop (snapshot);
+  gtk_widget_snapshot_child (widget, self->reader, snapshot);
+}
