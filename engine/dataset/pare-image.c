@@ -103,7 +103,6 @@ decode_jpeg (const guint8 *bytes, gsize size, GError **error)
   JpegErrors errors = { .ended = FALSE };
   PareImage *volatile image = NULL;
   guint8 *volatile row = NULL;
-  volatile int ended_at = -1;
   info.err = jpeg_std_error (&errors.base);
   errors.base.error_exit = jpeg_failed;
   errors.base.emit_message = jpeg_message;
@@ -128,8 +127,6 @@ decode_jpeg (const guint8 *bytes, gsize size, GError **error)
       return NULL;
     }
   jpeg_start_decompress (&info);
-  if (errors.ended)
-    ended_at = 0;
   if (cmyk)
     row = g_malloc ((gsize)info.output_width * 4);
   while (info.output_scanline < info.output_height)
@@ -139,16 +136,11 @@ decode_jpeg (const guint8 *bytes, gsize size, GError **error)
       jpeg_read_scanlines (&info, &target, 1);
       if (cmyk)
         cmyk_row ((const guint8 *)row, to, image->width);
-      if (errors.ended && ended_at < 0)
-        ended_at = (int)info.output_scanline;
     }
-  /* A missing end marker alone is harmless: only rows that had no data count. */
-  int slack = info.max_v_samp_factor * 8 * 2;
-  int height = (int)info.output_height;
   jpeg_abort_decompress (&info);
   jpeg_destroy_decompress (&info);
   g_free (row);
-  if (ended_at >= 0 && ended_at < height - slack)
+  if (errors.ended)
     {
       pare_image_free (image);
       g_set_error_literal (error, PARE_ERROR, PARE_ERROR_DATA, "damaged JPEG: the data ends early");
