@@ -108,12 +108,23 @@ draw_header (PareGraphView *self, GtkSnapshot *snapshot, const PareSceneFrame *f
   cairo_destroy (cr);
   double base = y + header / 2 + px * 0.36 + 1;
   text_at (self, snapshot, g->title, px, TRUE, &self->look.fg, x + 24, base, 0, width / 2 - 34);
-  g_autofree char *value = NULL;
+  g_autofree char *value = NULL, *both = NULL;
   if (self->group_value != NULL && !isnan (self->group_value[f->group]) && self->format != NULL)
     value = self->format (self->group_value[f->group], self->format_data);
-  g_autofree char *sum = g_strdup_printf ("%s%s%s", g->summary, value != NULL ? " · " : "", value != NULL ? value : "");
-  if (width > 200)
-    text_at (self, snapshot, sum, px, FALSE, &self->look.second, x + width - 10, base, 1, width / 2 - 14);
+  if (value != NULL)
+    both = g_strdup_printf ("%s · %s", g->summary, value);
+  const char *choices[3] = { both, value, g->summary }; /* the longest that leaves the line into the frame free */
+  for (int i = 0; i < 3; i++)
+    if (choices[i] != NULL)
+      {
+        g_autoptr (PangoLayout) layout = pare_graph_view_text (self, choices[i], px, FALSE);
+        int w, h;
+        pango_layout_get_pixel_size (layout, &w, &h);
+        if (w > width / 2 - 20)
+          continue;
+        text_at (self, snapshot, choices[i], px, FALSE, &self->look.second, x + width - 10, base, 1, 0);
+        break;
+      }
 }
 
 /* --- edges --- */
@@ -241,7 +252,15 @@ draw_label (PareGraphView *self, GtkSnapshot *snapshot, guint item)
     return;
   double x, y, scale = self->viewport.scale, px = PARE_TICK_PX * scale;
   gboolean changed = d != NULL && d->old_shape != NULL && d->new_shape != NULL;
-  pare_viewport_to_view (&self->viewport, p[0] + 8, p[1] + MIN ((p[3] - p[1]) / 2, 12) + 4, &x, &y);
+  /* outside of the frames that the line leaves, if there is room */
+  double top = p[1];
+  for (gint32 g = scene->items[item].frame; g >= 0; g = self->model->groups[g].parent)
+    {
+      const PareLayoutRect *f = &scene->frames[scene->frame_of_group[g]].rect;
+      if (f->y + f->height < p[3] - 22)
+        top = MAX (top, f->y + f->height);
+    }
+  pare_viewport_to_view (&self->viewport, p[0] + 8, top + MIN ((p[3] - top) / 2, 12) + 4, &x, &y);
   text_at (self, snapshot, now, px, changed, changed ? &self->look.fg : &self->look.second, x, y, 0, 0);
   if (changed)
     {
