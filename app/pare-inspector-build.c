@@ -215,6 +215,7 @@ build_head (PareInspector *self)
 {
   GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *names = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *reset = gtk_button_new_from_icon_name ("edit-undo-symbolic");
   self->swatch = pare_op_dot_new ();
+  gtk_widget_set_size_request (self->swatch, 12, 36);
   self->title = label ("", "pare-bold");
   self->detail = label ("", "pare-tiny pare-second");
   gtk_label_set_ellipsize (self->title, PANGO_ELLIPSIZE_MIDDLE);

@@ -3,11 +3,10 @@
 #include "app/pare-inspector.h"
 #include "app/pare-layer-study.h"
 #include "widgets/pare-bits-knob.h"
-#include "widgets/pare-cells.h"
-#include "widgets/pare-colormap.h"
 #include "widgets/pare-curve-knob.h"
 #include "widgets/pare-format.h"
 #include "widgets/pare-histogram-view.h"
+#include "widgets/pare-op-dot.h"
 #include "widgets/pare-spectrum-knob.h"
 
 #define PARE_N_CENTROIDS 6

@@ -1,4 +1,5 @@
 #include "app/pare-inspector-private.h"
+#include "app/pare-layer-item.h"
 
 #include <glib/gi18n.h>
 #include <math.h>
@@ -84,7 +85,8 @@ show_head (PareInspector *self)
   const char *layer = first_layer (self);
   const PareGraph *graph = pare_session_get_graph (self->session);
   g_autofree char *title = NULL, *detail = NULL;
-  PareOpClass op = pare_op_class_of ("");
+  const char *op = "";
+  gboolean depthwise = FALSE;
   if (n == 0)
     {
       title = g_strdup (_ ("Whole model"));
@@ -104,7 +106,8 @@ show_head (PareInspector *self)
         if (strcmp (graph->nodes[infos[i].node].layer, layer) == 0)
           {
             g_autofree char *shape = pare_shape_to_string (&infos[i].output_shape), *params = pare_format_count (infos[i].params), *macs = pare_format_number (infos[i].macs / 1e6, 2);
-            op = pare_op_class_of (graph->nodes[infos[i].node].op);
+            op = graph->nodes[infos[i].node].op;
+            depthwise = pare_layer_item_is_depthwise (graph, &graph->nodes[infos[i].node]);
             detail = g_strdup_printf (_ ("%s · out %s · %s parameters · %s MMACs"), graph->nodes[infos[i].node].op, shape, params, macs);
           }
     }
@@ -112,7 +115,7 @@ show_head (PareInspector *self)
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->title), title);
   gtk_label_set_text (self->detail, detail != NULL ? detail : "");
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->detail), detail);
-  pare_op_dot_set_class (PARE_OP_DOT (self->swatch), (int) op);
+  pare_op_dot_set (PARE_OP_DOT (self->swatch), op, depthwise);
   gtk_widget_set_visible (self->swatch, n == 1);
 }
 

@@ -39,6 +39,7 @@ pare_layer_edit_reset (PareSession *session, PareSelection *selection)
   pare_session_set_defaults (session, &defaults, title, 0);
 }
 
+/* Borrowed: the page that holds the widgets and actions holds both. */
 typedef struct { PareSession *session; PareSelection *selection; } Keys;
 
 static gboolean
@@ -104,4 +105,47 @@ pare_layer_keys_attach (GtkWidget *widget, PareSession *session, PareSelection *
   gtk_event_controller_set_propagation_phase (controller, GTK_PHASE_CAPTURE);
   g_signal_connect_data (controller, "key-pressed", G_CALLBACK (on_key), keys, (GClosureNotify) g_free, 0);
   gtk_widget_add_controller (widget, controller);
+}
+
+static void
+on_action (GSimpleAction *action, GVariant *parameter, Keys *keys)
+{
+  const char *name = g_action_get_name (G_ACTION (action));
+  PareLayerRecipe change;
+  pare_layer_recipe_init (&change);
+  if (pare_selection_get_n (keys->selection) == 0)
+    return;
+  if (g_str_equal (name, "reset"))
+    {
+      pare_layer_edit_reset (keys->session, keys->selection);
+      return;
+    }
+  if (g_str_equal (name, "exclude"))
+    {
+      change.exclude = 1;
+      pare_layer_edit (keys->session, keys->selection, &change, _ ("excluded"), 0);
+      return;
+    }
+  int bits = g_variant_get_int32 (parameter);
+  gboolean weights = g_str_equal (name, "weight-bits");
+  *(weights ? &change.weight_bits : &change.activation_bits) = bits;
+  g_autofree char *what = bits == PARE_BITS_FLOAT ? g_strdup (_ ("float")) : g_strdup_printf (weights ? _ ("%d bits") : _ ("activations %d bits"), bits);
+  pare_layer_edit (keys->session, keys->selection, &change, what, 0);
+}
+
+GActionGroup *
+pare_layer_actions_new (PareSession *session, PareSelection *selection)
+{
+  static const struct { const char *name; gboolean bits; } actions[] = { { "weight-bits", TRUE }, { "activation-bits", TRUE }, { "exclude", FALSE }, { "reset", FALSE } };
+  GSimpleActionGroup *group = g_simple_action_group_new ();
+  for (guint i = 0; i < G_N_ELEMENTS (actions); i++)
+    {
+      g_autoptr (GSimpleAction) action = g_simple_action_new (actions[i].name, actions[i].bits ? G_VARIANT_TYPE_INT32 : NULL);
+      Keys *keys = g_new (Keys, 1);
+      keys->session = session;
+      keys->selection = selection;
+      g_signal_connect_data (action, "activate", G_CALLBACK (on_action), keys, (GClosureNotify) g_free, 0);
+      g_action_map_add_action (G_ACTION_MAP (group), G_ACTION (action));
+    }
+  return G_ACTION_GROUP (group);
 }

@@ -9,3 +9,6 @@ void pare_layer_edit_reset (PareSession *session, PareSelection *selection);
 
 /* Plain keys on the selected layers while the widget has the focus: 2..8, Shift+2..8, 0, X, Delete (design README "Keyboard"). */
 void pare_layer_keys_attach (GtkWidget *widget, PareSession *session, PareSelection *selection);
+
+/* The same as actions, for menus: weight-bits(i), activation-bits(i), exclude, reset. (transfer full) */
+GActionGroup *pare_layer_actions_new (PareSession *session, PareSelection *selection);

@@ -47,6 +47,15 @@ pare_layer_item_refresh (PareLayerItem *self, PareSession *session)
   g_signal_emit (self, changed_signal, 0);
 }
 
+gboolean
+pare_layer_item_is_depthwise (const PareGraph *graph, const PareNode *node)
+{
+  gint64 group = pare_node_get_int (node, "group", 1);
+  if (group < 2 || node->n_inputs < 2 || node->inputs[1] == PARE_NONE || graph->values[node->inputs[1]].constant == NULL)
+    return FALSE;
+  return pare_node_is (node, "Conv") && graph->values[node->inputs[1]].constant->shape.rank > 1 && graph->values[node->inputs[1]].constant->shape.dims[1] == 1;
+}
+
 PareLayerItem *
 pare_layer_item_new (PareSession *session, const PareLayerInfo *info, guint position)
 {
@@ -59,6 +68,7 @@ pare_layer_item_new (PareSession *session, const PareLayerInfo *info, guint posi
   self->macs = info->macs;
   self->shape = info->output_shape;
   self->compressible = pare_layer_is_compressible (graph, info->node, NULL);
+  self->depthwise = pare_layer_item_is_depthwise (graph, &graph->nodes[info->node]);
   pare_layer_item_refresh (self, session);
   return self;
 }

@@ -16,9 +16,11 @@ struct _PareLayerItem {
   double error;              /* weights' relative squared error, NAN */
   double ms;                 /* NAN */
   PareOrigin ms_origin;
-  gboolean compressible;
+  gboolean compressible, depthwise;
 };
 
 PareLayerItem *pare_layer_item_new (PareSession *session, const PareLayerInfo *info, guint position);
 /* Reads the session again. */
 void pare_layer_item_refresh (PareLayerItem *self, PareSession *session);
+/* A convolution in which every group reads one channel. */
+gboolean pare_layer_item_is_depthwise (const PareGraph *graph, const PareNode *node);

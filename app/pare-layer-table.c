@@ -1,8 +1,9 @@
 #include "app/pare-layer-table.h"
 #include "app/pare-layer-item.h"
-#include "widgets/pare-cells.h"
-#include "widgets/pare-colormap.h"
+#include "widgets/pare-bar-cell.h"
 #include "widgets/pare-format.h"
+#include "widgets/pare-heat-cell.h"
+#include "widgets/pare-op-dot.h"
 
 #include <glib/gi18n.h>
 #include <math.h>
@@ -61,7 +62,7 @@ make_name (void)
 static void
 bind_name (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
 {
-  pare_op_dot_set_class (PARE_OP_DOT (gtk_widget_get_first_child (cell)), (int) pare_op_class_of (item->op));
+  pare_op_dot_set (PARE_OP_DOT (gtk_widget_get_first_child (cell)), item->op, item->depthwise);
   gtk_label_set_text (GTK_LABEL (gtk_widget_get_last_child (cell)), item->name);
   g_autofree char *shape = pare_shape_to_string (&item->shape), *tip = g_strdup_printf ("%s\n%s · %s", item->name, item->op, shape);
   gtk_widget_set_tooltip_text (cell, tip);
@@ -70,7 +71,7 @@ bind_name (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
 static void
 bind_bar (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
 {
-  pare_bar_cell_set (PARE_BAR_CELL (cell), item->packed, item->original, self->largest);
+  pare_bar_cell_set (PARE_BAR_CELL (cell), item->original >= 0 ? item->original : NAN, item->packed >= 0 ? item->packed : NAN, self->largest);
 }
 
 static void
@@ -94,22 +95,23 @@ bind_recipe (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
 }
 
 static void
-bind_heat (GtkWidget *cell, double value, double most, char *text)
+bind_heat (GtkWidget *cell, double value, double most, char *text, const char *unit)
 {
-  pare_heat_cell_set (PARE_HEAT_CELL (cell), isnan (value) ? NAN : most > 0 ? value / most : 0, text);
+  g_autofree char *words = g_strdup_printf ("%s %s", text, unit);
+  pare_heat_cell_set (PARE_HEAT_CELL (cell), text, isnan (value) ? NAN : most > 0 ? value / most : 0, words, FALSE);
   g_free (text);
 }
 
 static void
 bind_error (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
 {
-  bind_heat (cell, item->compressible ? sqrt (item->error) : NAN, self->most_error, pare_format_number (item->compressible ? 100 * sqrt (item->error) : NAN, 1));
+  bind_heat (cell, item->compressible ? sqrt (item->error) : NAN, self->most_error, pare_format_number (item->compressible ? 100 * sqrt (item->error) : NAN, 1), _ ("percent error of the weights"));
 }
 
 static void
 bind_ms (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
 {
-  bind_heat (cell, item->ms, self->most_ms, pare_format_number (item->ms, 3));
+  bind_heat (cell, item->ms, self->most_ms, pare_format_number (item->ms, 3), _ ("milliseconds"));
 }
 
 static void

@@ -18,8 +18,6 @@ struct _PareWindow {
   AdwWindowTitle *title;
   AdwButtonContent *open_content;
   GtkWidget *undo_box, *undo, *redo, *pages, *side, *job;
-  GtkLabel *job_name, *job_count;
-  GtkProgressBar *job_bar;
   GPtrArray *wide_labels;  /* hidden when narrow */
   GQueue to_open;          /* paths */
   gboolean narrow;

@@ -1,6 +1,7 @@
 #include "app/pare-window-private.h"
+#include "app/pare-jobs-view.h"
 #include "app/pare-recent.h"
-#include "widgets/pare-format.h"
+#include "widgets/pare-job-button.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -73,20 +74,18 @@ update_job (PareWindow *self)
 {
   guint n = pare_session_get_n_jobs (self->session);
   const PareJobInfo *job = n > 0 ? pare_session_get_job (self->session, 0) : NULL;
-  gtk_widget_set_opacity (self->job, job != NULL ? 1 : 0);
-  gtk_widget_set_can_target (self->job, job != NULL);
   pare_window_enable (self, "cancel-job", job != NULL && job->cancellable);
-  if (job == NULL)
-    return;
-  g_autofree char *count = job->total > 0 ? g_strdup_printf ("%" G_GUINT64_FORMAT " / %" G_GUINT64_FORMAT, job->done, job->total) : g_strdup ("");
-  gtk_label_set_text (self->job_name, job->name);
-  gtk_label_set_text (self->job_count, count);
-  if (job->total > 0)
-    gtk_progress_bar_set_fraction (self->job_bar, (double) job->done / job->total);
+  if (job != NULL)
+    pare_job_button_set_job (PARE_JOB_BUTTON (self->job), job->name, job->done, job->total, job->cancellable);
   else
-    gtk_progress_bar_pulse (self->job_bar);
-  g_autofree char *name = g_strdup_printf ("%s %s", job->name, count);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->job_bar), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+    pare_job_button_set_job (PARE_JOB_BUTTON (self->job), NULL, 0, 0, FALSE);
+}
+
+static void
+on_stop (PareJobButton *button, PareWindow *self)
+{
+  if (pare_session_get_n_jobs (self->session) > 0)
+    pare_session_cancel_job (self->session, 0);
 }
 
 void
@@ -94,7 +93,7 @@ pare_window_show_page (PareWindow *self, const char *page)
 {
   gtk_stack_set_visible_child_name (self->stack, page);
   gboolean working = strcmp (page, "welcome") != 0;
-  GtkWidget *const shown[] = { self->pages, self->undo_box, self->job };
+  GtkWidget *const shown[] = { self->pages, self->undo_box };
   for (guint i = 0; i < G_N_ELEMENTS (shown); i++)
     gtk_widget_set_visible (shown[i], working);
   GAction *action = g_action_map_lookup_action (G_ACTION_MAP (self), "page");
@@ -285,33 +284,12 @@ page_button (PareWindow *self, const char *icon, const char *text, const char *p
 static GtkWidget *
 build_job (PareWindow *self)
 {
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 0), *column = gtk_box_new (GTK_ORIENTATION_VERTICAL, 3);
-  GtkWidget *row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
-  self->job_name = GTK_LABEL (gtk_label_new (""));
-  self->job_count = GTK_LABEL (gtk_label_new (""));
-  self->job_bar = GTK_PROGRESS_BAR (gtk_progress_bar_new ());
-  gtk_label_set_xalign (self->job_name, 0);
-  gtk_label_set_ellipsize (self->job_name, PANGO_ELLIPSIZE_END);
-  gtk_widget_set_hexpand (GTK_WIDGET (self->job_name), TRUE);
-  gtk_widget_add_css_class (GTK_WIDGET (self->job_name), "pare-caption");
-  gtk_widget_add_css_class (GTK_WIDGET (self->job_count), "pare-caption");
-  gtk_widget_add_css_class (GTK_WIDGET (self->job_count), "pare-second");
-  gtk_box_append (GTK_BOX (row), GTK_WIDGET (self->job_name));
-  gtk_box_append (GTK_BOX (row), GTK_WIDGET (self->job_count));
-  gtk_box_append (GTK_BOX (column), row);
-  gtk_box_append (GTK_BOX (column), GTK_WIDGET (self->job_bar));
-  gtk_widget_set_size_request (column, 148, -1);
-  gtk_widget_set_valign (column, GTK_ALIGN_CENTER);
-  GtkWidget *jobs = gtk_button_new ();
-  gtk_button_set_child (GTK_BUTTON (jobs), column);
-  gtk_actionable_set_action_name (GTK_ACTIONABLE (jobs), "win.dock");
-  gtk_actionable_set_action_target (GTK_ACTIONABLE (jobs), "s", "jobs");
-  gtk_widget_set_tooltip_text (jobs, _ ("All jobs"));
-  gtk_accessible_update_property (GTK_ACCESSIBLE (jobs), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Running job; shows all jobs"), -1);
-  gtk_box_append (GTK_BOX (box), jobs);
-  gtk_box_append (GTK_BOX (box), icon_button ("media-playback-stop-symbolic", "win.cancel-job", _ ("Stop this job (Ctrl+.)")));
-  gtk_widget_add_css_class (box, "linked");
-  return box;
+  GtkWidget *job = pare_job_button_new (), *popover = gtk_popover_new (), *list = pare_jobs_view_new (self->session);
+  gtk_widget_set_size_request (list, 620, 180);
+  gtk_popover_set_child (GTK_POPOVER (popover), list);
+  pare_job_button_set_popover (PARE_JOB_BUTTON (job), GTK_POPOVER (popover));
+  g_signal_connect (job, "stop", G_CALLBACK (on_stop), self);
+  return job;
 }
 
 static GMenuModel *
@@ -393,6 +371,7 @@ apply_narrow (gpointer data)
     gtk_widget_set_visible (g_ptr_array_index (self->wide_labels, i), !self->narrow);
   adw_button_content_set_label (self->open_content, self->narrow ? "" : _ ("Open"));
   gtk_widget_set_visible (self->side, self->narrow && strcmp (gtk_stack_get_visible_child_name (self->stack), "edit") == 0);
+  pare_job_button_set_narrow (PARE_JOB_BUTTON (self->job), self->narrow);
   pare_edit_page_set_narrow (self->edit, self->narrow);
   return G_SOURCE_REMOVE;
 }

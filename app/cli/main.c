@@ -109,7 +109,7 @@ parse_option (PareCliOptions *o, const PareCliCommand *command, const char *name
                           : strcmp (name, "output") == 0     ? &o->output
                           : strcmp (name, "output-dir") == 0 ? &o->output_dir
                           : strcmp (name, "format") == 0     ? &o->format
-                          : strcmp (name, "model") == 0      ? &o->model
+                          : strcmp (name, "model") == 0      ? &o->model_again
                                                              : &o->predictions;
       *slot = value;
     }

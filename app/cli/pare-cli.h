@@ -16,6 +16,7 @@ typedef struct {
   guint limit, repeat, batch;
   PareBackend backend;
   PareSplit split;
+  const char *model_again; /* replay: where the model is now */
   const char *data, *recipe, *output, *output_dir, *format, *predictions;
   GArray *shapes;         /* PareNamedShape */
   GPtrArray *inputs;      /* "NAME=FILE" */

@@ -1,0 +1,534 @@
+#include "app/pare-canvas-pane.h"
+#include "widgets/pare-colormap.h"
+#include "widgets/pare-format.h"
+#include "widgets/pare-graph-view.h"
+#include "widgets/pare-minimap.h"
+#include "widgets/pare-style.h"
+
+#include <glib/gi18n.h>
+#include <math.h>
+#include <string.h>
+
+typedef enum { COLOUR_ERROR, COLOUR_SIZE, COLOUR_MACS, COLOUR_TIME, COLOUR_BITS, N_COLOURS } Colour;
+
+static const struct {
+  const char *name, *legend, *unit;
+  PareMetricFlags flags;
+} colours[N_COLOURS] = {
+  [COLOUR_ERROR] = { N_ ("Layer error"), N_ ("Error of each layer's weights"), "%", PARE_METRIC_WORST },
+  [COLOUR_SIZE] = { N_ ("Size"), N_ ("Packed size of each layer"), "KiB", PARE_METRIC_SUM },
+  [COLOUR_MACS] = { N_ ("Multiply-adds"), N_ ("Multiply-adds of each layer"), "M", PARE_METRIC_SUM },
+  [COLOUR_TIME] = { N_ ("Time here"), N_ ("Time of each layer, measured here"), "ms", PARE_METRIC_SUM },
+  [COLOUR_BITS] = { N_ ("Weight bits"), N_ ("Bits of each layer's weights"), N_ ("bits"), PARE_METRIC_WORST },
+};
+
+struct _PareCanvasPane {
+  GtkWidget parent_instance;
+  PareSession *session;
+  PareSelection *selection;
+  GtkWidget *overlay, *stack, *legend, *legend_title, *path, *zoom, *search_bar, *search, *hits, *banner, *banner_text, *minimap;
+  GtkDropDown *colour;
+  PareGraphView *view;
+  double most;          /* right end of the legend */
+  guint idle;
+  gboolean syncing;
+};
+
+G_DEFINE_FINAL_TYPE (PareCanvasPane, pare_canvas_pane, GTK_TYPE_WIDGET)
+
+/* --- colours --- */
+
+static char *
+format_value (double value, gpointer data)
+{
+  Colour colour = (Colour) GPOINTER_TO_INT (data);
+  g_autofree char *number = pare_format_number (value, colour == COLOUR_BITS ? 0 : colour == COLOUR_TIME ? 3 : colour == COLOUR_MACS ? 2 : 1);
+  return g_strdup_printf ("%s %s", number, _ (colours[colour].unit));
+}
+
+static double
+value_of (PareCanvasPane *self, Colour colour, const PareLayerInfo *info, const char *layer)
+{
+  const PareLayerCost *cost = pare_session_get_layer_cost (self->session, layer, FALSE);
+  PareLayerRecipe r;
+  switch (colour)
+    {
+    case COLOUR_ERROR: return info->params > 0 ? 100 * sqrt (pare_session_get_layer_error (self->session, layer)) : NAN;
+    case COLOUR_SIZE: return cost != NULL && cost->packed_bytes > 0 ? cost->packed_bytes / 1024.0 : NAN;
+    case COLOUR_MACS: return cost != NULL && cost->macs > 0 ? cost->macs / 1e6 : info->macs > 0 ? info->macs / 1e6 : NAN;
+    case COLOUR_TIME: return pare_session_get_layer_time (self->session, layer, NULL);
+    default:
+      if (!pare_layer_is_compressible (pare_session_get_graph (self->session), info->node, NULL))
+        return NAN;
+      pare_recipe_resolve (pare_session_get_recipe (self->session), layer, &r);
+      return r.weight_bits == PARE_BITS_UNSET ? 32 : r.weight_bits;
+    }
+}
+
+static void
+draw_legend (GtkDrawingArea *area, cairo_t *cr, int width, int height, gpointer data)
+{
+  PareCanvasPane *self = data;
+  PareLook look;
+  pare_look_for_widget (&look, GTK_WIDGET (area));
+  for (int i = 0; i < 48; i++)
+    {
+      GdkRGBA c;
+      pare_colormap_metric (i / 47.0, look.dark, &c);
+      gdk_cairo_set_source_rgba (cr, &c);
+      cairo_rectangle (cr, i * 2.5, 0, 2.7, 10);
+      cairo_fill (cr);
+    }
+  g_autofree char *low = format_value (0, GINT_TO_POINTER (gtk_drop_down_get_selected (self->colour))), *high = format_value (self->most, GINT_TO_POINTER (gtk_drop_down_get_selected (self->colour)));
+  g_autoptr (PangoLayout) layout = gtk_widget_create_pango_layout (GTK_WIDGET (area), low);
+  gdk_cairo_set_source_rgba (cr, &look.fg);
+  cairo_move_to (cr, 0, 11);
+  pango_cairo_show_layout (cr, layout);
+  int w;
+  pango_layout_set_text (layout, high, -1);
+  pango_layout_get_pixel_size (layout, &w, NULL);
+  cairo_move_to (cr, 120 - w, 11);
+  pango_cairo_show_layout (cr, layout);
+}
+
+static void
+add_pill (GPtrArray *pills, char *text)
+{
+  g_ptr_array_add (pills, text);
+}
+
+static void
+decorate (PareCanvasPane *self, const PareGraph *graph, const PareLayerInfo *info)
+{
+  const char *layer = graph->nodes[info->node].layer;
+  const PareLayerCost *was = pare_session_get_layer_cost (self->session, layer, TRUE), *now = pare_session_get_layer_cost (self->session, layer, FALSE);
+  PareLayerRecipe r;
+  pare_recipe_resolve (pare_session_get_recipe (self->session), layer, &r);
+  g_autoptr (GPtrArray) pills = g_ptr_array_new_with_free_func (g_free);
+  if (pare_layer_is_compressible (graph, info->node, NULL))
+    {
+      gboolean w = r.weight_bits != PARE_BITS_UNSET && r.weight_bits != PARE_BITS_FLOAT, a = r.activation_bits != PARE_BITS_UNSET && r.activation_bits != PARE_BITS_FLOAT;
+      if (w && a)
+        add_pill (pills, g_strdup_printf ("%d·%d", r.weight_bits, r.activation_bits));
+      else if (w)
+        add_pill (pills, g_strdup_printf (_ ("%d bit"), r.weight_bits));
+      else if (a)
+        add_pill (pills, g_strdup_printf (_ ("act %d"), r.activation_bits));
+      if (r.prune == PARE_PRUNE_N_M)
+        add_pill (pills, g_strdup_printf ("%d:%d", r.prune_n, r.prune_m));
+      else if ((r.prune == PARE_PRUNE_UNSTRUCTURED || r.prune == PARE_PRUNE_CHANNELS) && r.prune_ratio > 0)
+        add_pill (pills, g_strdup_printf (r.prune == PARE_PRUNE_CHANNELS ? PARE_MINUS "%.0f %% ch" : PARE_MINUS "%.0f %%", 100 * r.prune_ratio));
+      if ((r.factorize == PARE_FACTORIZE_SVD || r.factorize == PARE_FACTORIZE_SPATIAL) && r.rank > 0)
+        add_pill (pills, g_strdup_printf ("r%d", r.rank));
+      if (r.centroids > 0)
+        add_pill (pills, g_strdup_printf ("c%d", r.centroids));
+    }
+  g_ptr_array_add (pills, NULL);
+  double fraction = was != NULL && was->packed_bytes > 0 && now != NULL ? (double) now->packed_bytes / was->packed_bytes : NAN;
+  g_autofree char *old_shape = was != NULL && was->output_shape.rank > 0 ? pare_shape_to_string (&was->output_shape) : NULL;
+  g_autofree char *new_shape = now != NULL && now->output_shape.rank > 0 ? pare_shape_to_string (&now->output_shape) : NULL;
+  gboolean reshaped = old_shape != NULL && new_shape != NULL && strcmp (old_shape, new_shape) != 0;
+  PareGraphFlags flags = (pills->len > 1 ? PARE_GRAPH_CHANGED : 0) | (r.exclude == 1 ? PARE_GRAPH_EXCLUDED : 0);
+  pare_graph_view_set_decorations (self->view, layer, (const char *const *) pills->pdata, fraction, reshaped ? old_shape : NULL, reshaped ? new_shape : NULL, flags);
+}
+
+static gboolean
+recolour (gpointer data)
+{
+  PareCanvasPane *self = data;
+  self->idle = 0;
+  guint n = 0;
+  const PareGraph *graph = pare_session_get_graph (self->session);
+  const PareLayerInfo *infos = pare_session_get_layer_infos (self->session, &n);
+  if (graph == NULL)
+    return G_SOURCE_REMOVE;
+  Colour colour = (Colour) gtk_drop_down_get_selected (self->colour);
+  g_autoptr (GHashTable) values = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->most = colour == COLOUR_BITS ? 32 : colour == COLOUR_ERROR ? 10 : 0;
+  pare_graph_view_clear_decorations (self->view);
+  for (guint i = 0; i < n; i++)
+    {
+      const char *layer = graph->nodes[infos[i].node].layer;
+      double v = value_of (self, colour, &infos[i], layer);
+      if (infos[i].params > 0)
+        decorate (self, graph, &infos[i]);
+      if (isnan (v))
+        continue;
+      g_hash_table_insert (values, g_strdup (layer), g_memdup2 (&v, sizeof v));
+      self->most = MAX (self->most, v);
+    }
+  if (self->most <= 0)
+    self->most = 1;
+  pare_graph_view_set_metric (self->view, _ (colours[colour].name), values, format_value, GINT_TO_POINTER (colour), NULL, 0, self->most, colours[colour].flags);
+  gtk_label_set_text (GTK_LABEL (self->legend_title), _ (colours[colour].legend));
+  gtk_widget_queue_draw (self->legend);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+queue_recolour (PareCanvasPane *self)
+{
+  if (self->idle == 0)
+    self->idle = g_idle_add (recolour, self);
+}
+
+static void
+on_colour (GtkDropDown *drop, GParamSpec *pspec, PareCanvasPane *self)
+{
+  queue_recolour (self);
+}
+
+/* --- the session and the selection --- */
+
+static void
+on_model_changed (PareSession *session, PareCanvasPane *self)
+{
+  guint n = 0;
+  const PareGraph *graph = pare_session_get_graph (session);
+  const PareLayerInfo *infos = pare_session_get_layer_infos (session, &n);
+  const char *why_not = pare_session_get_why_not (session);
+  pare_graph_view_set_graph (self->view, graph, infos, n);
+  gtk_stack_set_visible_child_name (GTK_STACK (self->stack), graph != NULL ? "graph" : "empty");
+  g_autofree char *text = why_not != NULL ? g_strdup_printf (_ ("This model opens but cannot run here: %s"), why_not) : NULL;
+  gtk_label_set_text (GTK_LABEL (self->banner_text), text != NULL ? text : "");
+  gtk_revealer_set_reveal_child (GTK_REVEALER (self->banner), text != NULL);
+  queue_recolour (self);
+}
+
+static void
+show_path (PareCanvasPane *self)
+{
+  g_auto (GStrv) path = pare_graph_view_dup_path (self->view);
+  guint n = path != NULL ? g_strv_length (path) : 0;
+  g_autofree char *text = n > 0 ? g_strjoinv (" › ", path) : NULL;
+  gtk_label_set_text (GTK_LABEL (self->path), text != NULL ? text : "");
+  gtk_widget_set_visible (gtk_widget_get_parent (self->path), n > 0);
+}
+
+static void
+on_view_selection (PareGraphView *view, PareCanvasPane *self)
+{
+  g_auto (GStrv) layers = pare_graph_view_dup_selected (view);
+  self->syncing = TRUE;
+  pare_selection_set (self->selection, (const char *const *) layers);
+  self->syncing = FALSE;
+  show_path (self);
+}
+
+static void
+on_selection (PareSelection *selection, PareCanvasPane *self)
+{
+  if (self->syncing)
+    return;
+  const char *const *layers = pare_selection_get (selection);
+  pare_graph_view_set_selected (self->view, layers);
+  if (layers[0] != NULL)
+    pare_graph_view_fly_to (self->view, layers[0]);
+  show_path (self);
+}
+
+static void
+on_scale (PareGraphView *view, GParamSpec *pspec, PareCanvasPane *self)
+{
+  g_autofree char *text = g_strdup_printf ("%.0f %%", 100 * pare_graph_view_get_scale (view));
+  gtk_label_set_text (GTK_LABEL (self->zoom), text);
+}
+
+/* --- search --- */
+
+static void
+show_hits (PareCanvasPane *self, guint at, guint all)
+{
+  g_autofree char *text = all == 0 ? g_strdup (_ ("no hit")) : g_strdup_printf (_ ("%u of %u"), at, all);
+  gtk_label_set_text (GTK_LABEL (self->hits), text);
+}
+
+static void
+on_search (GtkSearchEntry *entry, PareCanvasPane *self)
+{
+  const char *text = gtk_editable_get_text (GTK_EDITABLE (entry));
+  guint n = pare_graph_view_search (self->view, text);
+  g_object_set_data (G_OBJECT (self), "hits", GUINT_TO_POINTER (n));
+  if (*text == '\0')
+    gtk_label_set_text (GTK_LABEL (self->hits), "");
+  else
+    show_hits (self, n > 0 ? 1 : 0, n);
+}
+
+static void
+step_hit (PareCanvasPane *self, int direction)
+{
+  show_hits (self, pare_graph_view_search_next (self->view, direction), GPOINTER_TO_UINT (g_object_get_data (G_OBJECT (self), "hits")));
+}
+
+static void
+on_search_activate (GtkSearchEntry *entry, PareCanvasPane *self)
+{
+  step_hit (self, 1);
+}
+
+static void
+on_search_stop (GtkSearchEntry *entry, PareCanvasPane *self)
+{
+  pare_graph_view_search (self->view, NULL);
+  gtk_widget_set_visible (self->search_bar, FALSE);
+  gtk_widget_grab_focus (GTK_WIDGET (self->view));
+}
+
+void
+pare_canvas_pane_command (PareCanvasPane *self, const char *command)
+{
+  if (strcmp (command, "find") == 0)
+    {
+      gtk_widget_set_visible (self->search_bar, TRUE);
+      gtk_widget_grab_focus (self->search);
+    }
+  else if (strcmp (command, "find-next") == 0)
+    step_hit (self, 1);
+  else if (strcmp (command, "find-previous") == 0)
+    step_hit (self, -1);
+  else if (strcmp (command, "zoom-in") == 0)
+    pare_graph_view_zoom_in (self->view);
+  else if (strcmp (command, "zoom-out") == 0)
+    pare_graph_view_zoom_out (self->view);
+  else if (strcmp (command, "zoom-original") == 0)
+    pare_graph_view_zoom_original (self->view);
+  else if (strcmp (command, "zoom-fit") == 0)
+    pare_graph_view_fit (self->view);
+  else if (strcmp (command, "next-colour") == 0)
+    gtk_drop_down_set_selected (self->colour, (gtk_drop_down_get_selected (self->colour) + 1) % N_COLOURS);
+}
+
+void
+pare_canvas_pane_set_coupled (PareCanvasPane *self, char **layers)
+{
+  const char *const *selected = pare_selection_get (self->selection);
+  g_autoptr (GPtrArray) all = g_ptr_array_new ();
+  if (layers != NULL && selected[0] != NULL)
+    {
+      g_ptr_array_add (all, (gpointer) selected[0]);
+      for (char **l = layers; *l != NULL; l++)
+        g_ptr_array_add (all, *l);
+    }
+  g_ptr_array_add (all, NULL);
+  pare_graph_view_set_coupled (self->view, all->len > 1 ? (const char *const *) all->pdata : NULL);
+}
+
+GtkWidget *
+pare_canvas_pane_get_view (PareCanvasPane *self)
+{
+  return GTK_WIDGET (self->view);
+}
+
+/* --- context menu --- */
+
+static void
+on_context_menu (PareGraphView *view, const char *layer, double x, double y, PareCanvasPane *self)
+{
+  if (layer == NULL)
+    return;
+  if (!g_strv_contains (pare_selection_get (self->selection), layer))
+    pare_selection_set (self->selection, (const char *const[]){ layer, NULL });
+  g_autoptr (GMenu) menu = g_menu_new (), weights = g_menu_new (), activations = g_menu_new (), rest = g_menu_new ();
+  static const int widths[] = { 2, 3, 4, 5, 6, 7, 8, 16, PARE_BITS_FLOAT };
+  for (guint i = 0; i < G_N_ELEMENTS (widths); i++)
+    {
+      g_autofree char *name = widths[i] == PARE_BITS_FLOAT ? g_strdup (_ ("float")) : g_strdup_printf (_ ("%d bits"), widths[i]);
+      g_autofree char *w = g_strdup_printf ("layer.weight-bits(%d)", widths[i]), *a = g_strdup_printf ("layer.activation-bits(%d)", widths[i]);
+      g_menu_append (weights, name, w);
+      g_menu_append (activations, name, a);
+    }
+  g_menu_append_submenu (menu, _ ("Weight bits"), G_MENU_MODEL (weights));
+  g_menu_append_submenu (menu, _ ("Activation bits"), G_MENU_MODEL (activations));
+  g_menu_append (rest, _ ("Prune…"), "win.focus-knob::prune");
+  g_menu_append (rest, _ ("Rank…"), "win.focus-knob::rank");
+  g_menu_append (rest, _ ("Exclude"), "layer.exclude");
+  g_menu_append (rest, _ ("Back to the defaults"), "layer.reset");
+  g_menu_append_section (menu, NULL, G_MENU_MODEL (rest));
+  GtkWidget *popover = gtk_popover_menu_new_from_model (G_MENU_MODEL (menu));
+  gtk_widget_set_parent (popover, self->overlay);
+  gtk_popover_set_pointing_to (GTK_POPOVER (popover), &(GdkRectangle){ (int) x, (int) y, 1, 1 });
+  gtk_popover_set_has_arrow (GTK_POPOVER (popover), FALSE);
+  g_signal_connect (popover, "closed", G_CALLBACK (gtk_widget_unparent), NULL);
+  gtk_popover_popup (GTK_POPOVER (popover));
+}
+
+/* --- construction --- */
+
+static GtkWidget *
+osd (GtkWidget *child, GtkAlign h, GtkAlign v, int bottom)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 3);
+  gtk_widget_add_css_class (box, "pare-osd");
+  gtk_widget_set_halign (box, h);
+  gtk_widget_set_valign (box, v);
+  gtk_widget_set_margin_start (box, 8);
+  gtk_widget_set_margin_end (box, 8);
+  gtk_widget_set_margin_top (box, 8);
+  gtk_widget_set_margin_bottom (box, bottom);
+  if (child != NULL)
+    gtk_box_append (GTK_BOX (box), child);
+  return box;
+}
+
+static GtkWidget *
+small_button (const char *icon, const char *action, const char *name)
+{
+  GtkWidget *b = gtk_button_new_from_icon_name (icon);
+  gtk_widget_add_css_class (b, "flat");
+  gtk_widget_add_css_class (b, "pare-dense");
+  gtk_actionable_set_action_name (GTK_ACTIONABLE (b), action);
+  gtk_widget_set_tooltip_text (b, name);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (b), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+  return b;
+}
+
+static GtkWidget *
+label (const char *text, const char *css)
+{
+  GtkWidget *w = gtk_label_new (text);
+  g_auto (GStrv) list = g_strsplit (css, " ", -1);
+  for (guint i = 0; list[i] != NULL; i++)
+    gtk_widget_add_css_class (w, list[i]);
+  return w;
+}
+
+static void
+build_overlays (PareCanvasPane *self)
+{
+  GtkOverlay *overlay = GTK_OVERLAY (self->overlay);
+  self->path = label ("", "pare-caption pare-bold");
+  gtk_label_set_ellipsize (GTK_LABEL (self->path), PANGO_ELLIPSIZE_START);
+  gtk_label_set_max_width_chars (GTK_LABEL (self->path), 34);
+  gtk_widget_set_margin_start (self->path, 10);
+  gtk_widget_set_margin_end (self->path, 10);
+  GtkWidget *path = osd (self->path, GTK_ALIGN_START, GTK_ALIGN_START, 8);
+  gtk_widget_set_size_request (path, -1, 28);
+  gtk_overlay_add_overlay (overlay, path);
+
+  const char *names[N_COLOURS + 1] = { NULL };
+  for (guint i = 0; i < N_COLOURS; i++)
+    names[i] = _ (colours[i].name);
+  self->colour = GTK_DROP_DOWN (gtk_drop_down_new_from_strings (names));
+  gtk_widget_add_css_class (GTK_WIDGET (self->colour), "pare-dense");
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->colour), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Colour by"), -1);
+  g_signal_connect (self->colour, "notify::selected", G_CALLBACK (on_colour), self);
+  GtkWidget *word = label (_ ("Colour"), "pare-caption pare-second"), *colour = osd (word, GTK_ALIGN_END, GTK_ALIGN_START, 8);
+  gtk_widget_set_margin_start (word, 10);
+  gtk_box_append (GTK_BOX (colour), GTK_WIDGET (self->colour));
+  gtk_overlay_add_overlay (overlay, colour);
+
+  GtkWidget *column = gtk_box_new (GTK_ORIENTATION_VERTICAL, 4);
+  self->legend_title = label ("", "pare-tiny pare-bold");
+  gtk_label_set_xalign (GTK_LABEL (self->legend_title), 0);
+  self->legend = gtk_drawing_area_new ();
+  gtk_widget_add_css_class (self->legend, "pare-tiny");
+  gtk_drawing_area_set_content_width (GTK_DRAWING_AREA (self->legend), 124);
+  gtk_drawing_area_set_content_height (GTK_DRAWING_AREA (self->legend), 26);
+  gtk_drawing_area_set_draw_func (GTK_DRAWING_AREA (self->legend), draw_legend, self, NULL);
+  gtk_widget_set_margin_start (column, 8);
+  gtk_widget_set_margin_end (column, 8);
+  gtk_widget_set_margin_top (column, 6);
+  gtk_widget_set_margin_bottom (column, 3);
+  gtk_box_append (GTK_BOX (column), self->legend_title);
+  gtk_box_append (GTK_BOX (column), self->legend);
+  gtk_overlay_add_overlay (overlay, osd (column, GTK_ALIGN_START, GTK_ALIGN_END, 8));
+
+  GtkWidget *zoom = osd (small_button ("zoom-out-symbolic", "win.zoom-out", _ ("Zoom out")), GTK_ALIGN_END, GTK_ALIGN_END, 8);
+  self->zoom = label ("100 %", "pare-caption pare-bold");
+  gtk_label_set_width_chars (GTK_LABEL (self->zoom), 6);
+  gtk_box_append (GTK_BOX (zoom), self->zoom);
+  gtk_box_append (GTK_BOX (zoom), small_button ("zoom-in-symbolic", "win.zoom-in", _ ("Zoom in")));
+  gtk_box_append (GTK_BOX (zoom), small_button ("pare-fit-symbolic", "win.zoom-fit", _ ("Fit the graph (F)")));
+  gtk_overlay_add_overlay (overlay, zoom);
+
+  self->minimap = pare_minimap_new (self->view);
+  gtk_widget_set_halign (self->minimap, GTK_ALIGN_END);
+  gtk_widget_set_valign (self->minimap, GTK_ALIGN_END);
+  gtk_widget_set_margin_end (self->minimap, 8);
+  gtk_widget_set_margin_bottom (self->minimap, 48);
+  gtk_overlay_add_overlay (overlay, self->minimap);
+
+  self->search = gtk_search_entry_new ();
+  gtk_widget_set_size_request (self->search, 220, -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->search), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Find in the graph"), -1);
+  g_signal_connect (self->search, "search-changed", G_CALLBACK (on_search), self);
+  g_signal_connect (self->search, "activate", G_CALLBACK (on_search_activate), self);
+  g_signal_connect (self->search, "stop-search", G_CALLBACK (on_search_stop), self);
+  self->hits = label ("", "pare-caption pare-second");
+  gtk_label_set_width_chars (GTK_LABEL (self->hits), 9);
+  self->search_bar = osd (self->search, GTK_ALIGN_CENTER, GTK_ALIGN_START, 8);
+  gtk_widget_set_margin_top (self->search_bar, 44);
+  gtk_box_append (GTK_BOX (self->search_bar), self->hits);
+  gtk_box_append (GTK_BOX (self->search_bar), small_button ("go-up-symbolic", "win.find-previous", _ ("Previous hit")));
+  gtk_box_append (GTK_BOX (self->search_bar), small_button ("go-down-symbolic", "win.find-next", _ ("Next hit")));
+  gtk_widget_set_visible (self->search_bar, FALSE);
+  gtk_overlay_add_overlay (overlay, self->search_bar);
+
+  self->banner_text = label ("", "pare-caption pare-warning");
+  gtk_label_set_wrap (GTK_LABEL (self->banner_text), TRUE);
+  gtk_label_set_selectable (GTK_LABEL (self->banner_text), TRUE);
+  GtkWidget *inside = osd (self->banner_text, GTK_ALIGN_CENTER, GTK_ALIGN_START, 8);
+  gtk_widget_set_margin_top (inside, 44);
+  self->banner = gtk_revealer_new ();
+  gtk_revealer_set_child (GTK_REVEALER (self->banner), inside);
+  gtk_widget_set_valign (self->banner, GTK_ALIGN_START);
+  gtk_widget_set_can_target (self->banner, FALSE);
+  gtk_overlay_add_overlay (overlay, self->banner);
+}
+
+static void
+pare_canvas_pane_dispose (GObject *object)
+{
+  PareCanvasPane *self = PARE_CANVAS_PANE (object);
+  g_clear_handle_id (&self->idle, g_source_remove);
+  g_clear_pointer (&self->stack, gtk_widget_unparent);
+  if (self->session != NULL)
+    g_signal_handlers_disconnect_by_data (self->session, self);
+  if (self->selection != NULL)
+    g_signal_handlers_disconnect_by_data (self->selection, self);
+  g_clear_object (&self->session);
+  g_clear_object (&self->selection);
+  G_OBJECT_CLASS (pare_canvas_pane_parent_class)->dispose (object);
+}
+
+static void
+pare_canvas_pane_class_init (PareCanvasPaneClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = pare_canvas_pane_dispose;
+  gtk_widget_class_set_layout_manager_type (GTK_WIDGET_CLASS (klass), GTK_TYPE_BIN_LAYOUT);
+}
+
+static void
+pare_canvas_pane_init (PareCanvasPane *self)
+{
+}
+
+GtkWidget *
+pare_canvas_pane_new (PareSession *session, PareSelection *selection)
+{
+  PareCanvasPane *self = g_object_new (PARE_TYPE_CANVAS_PANE, NULL);
+  self->session = g_object_ref (session);
+  self->selection = g_object_ref (selection);
+  self->view = PARE_GRAPH_VIEW (pare_graph_view_new ());
+  self->overlay = gtk_overlay_new ();
+  gtk_overlay_set_child (GTK_OVERLAY (self->overlay), GTK_WIDGET (self->view));
+  build_overlays (self);
+  pare_graph_view_set_insets (self->view, 12, 44, 12, 12);
+  GtkWidget *empty = adw_status_page_new ();
+  adw_status_page_set_title (ADW_STATUS_PAGE (empty), _ ("Open a model"));
+  self->stack = gtk_stack_new ();
+  gtk_stack_add_named (GTK_STACK (self->stack), self->overlay, "graph");
+  gtk_stack_add_named (GTK_STACK (self->stack), empty, "empty");
+  gtk_widget_set_parent (self->stack, GTK_WIDGET (self));
+  g_signal_connect (self->view, "selection-changed", G_CALLBACK (on_view_selection), self);
+  g_signal_connect (self->view, "context-menu", G_CALLBACK (on_context_menu), self);
+  g_signal_connect (self->view, "notify::scale", G_CALLBACK (on_scale), self);
+  g_signal_connect (selection, "changed", G_CALLBACK (on_selection), self);
+  g_signal_connect (session, "model-changed", G_CALLBACK (on_model_changed), self);
+  static const char *const signals[] = { "recipe-changed", "size-changed", "latency-changed" };
+  for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
+    g_signal_connect_swapped (session, signals[i], G_CALLBACK (queue_recolour), self);
+  on_model_changed (session, self);
+  return GTK_WIDGET (self);
+}
