@@ -153,8 +153,8 @@ pare_node_set_inputs (PareNode *node, const PareValueId *inputs, guint n)
 }
 
 /* A body reads the values around it by name. */
-static void
-rename_captured (PareGraph *body, const char *from, const char *to)
+void
+pare_graph_rename_captured (PareGraph *body, const char *from, const char *to)
 {
   for (guint i = 0; i < body->n_values; i++)
     {
@@ -173,7 +173,7 @@ rename_captured (PareGraph *body, const char *from, const char *to)
   for (guint i = 0; i < body->n_nodes; i++)
     for (guint a = 0; a < body->nodes[i].n_attrs; a++)
       if (body->nodes[i].attrs[a].graph != NULL)
-        rename_captured (body->nodes[i].attrs[a].graph, from, to);
+        pare_graph_rename_captured (body->nodes[i].attrs[a].graph, from, to);
 }
 
 void
@@ -189,7 +189,7 @@ pare_graph_replace_uses (PareGraph *self, PareValueId from, PareValueId to, gboo
           node->inputs[k] = to;
       for (guint a = 0; a < node->n_attrs; a++)
         if (node->attrs[a].graph != NULL)
-          rename_captured (node->attrs[a].graph, self->values[from].name, self->values[to].name);
+          pare_graph_rename_captured (node->attrs[a].graph, self->values[from].name, self->values[to].name);
     }
   for (guint i = 0; outputs && i < self->n_outputs; i++)
     if (self->outputs[i] == from)

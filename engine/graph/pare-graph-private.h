@@ -21,6 +21,8 @@ void pare_graph_push_output (PareGraph *self, PareValueId id);
 PareAttr *pare_node_push_attr (PareNode *node, const char *name, PareAttrKind kind);
 /* The names a body reads from the graphs around it. */
 void pare_graph_collect_captured (const PareGraph *body, GHashTable *names);
+/* A body that reads `from` from around it reads `to`. */
+void pare_graph_rename_captured (PareGraph *body, const char *from, const char *to);
 gboolean pare_node_has_graph (const PareNode *node);
 /* Reorders nodes, ids change for nodes only; FALSE: cycle. */
 gboolean pare_graph_sort (PareGraph *self, GError **error);
@@ -47,10 +49,15 @@ gboolean pare_infer_fail (PareInfer *c, const char *format, ...) G_GNUC_PRINTF (
 /* Shape of input i (rank -1 where unknown) and its dtype. */
 const PareShape *pare_infer_shape (PareInfer *c, guint i);
 PareDtype pare_infer_dtype (PareInfer *c, guint i);
-void pare_infer_set (PareInfer *c, guint output, PareDtype dtype, const PareShape *shape);
+gboolean pare_infer_set (PareInfer *c, guint output, PareDtype dtype, const PareShape *shape);
 gboolean pare_infer_broadcast (PareInfer *c, const PareShape *a, const PareShape *b, PareShape *out);
 /* Negative axes counted from the end; FALSE and an error where out of range. */
 gboolean pare_infer_axis (PareInfer *c, gint64 axis, int rank, int *out);
+/* Extents of a window that slides: attributes of Conv and the pools. spatial: rank - 2 (at most 6). */
+typedef struct { gint64 kernel[PARE_MAX_RANK], stride[PARE_MAX_RANK], dilation[PARE_MAX_RANK], pad[2 * PARE_MAX_RANK]; char mode; /* U, L, V, N */ } PareWindow;
+gboolean pare_infer_window (PareInfer *c, const PareShape *x, const gint64 *kernel, gboolean ceil_mode, PareWindow *w, gint64 *out);
+gboolean pare_infer_conv (PareInfer *c, const PareShape *x, const PareShape *w, PareDtype dtype);
+gboolean pare_infer_matmul (PareInfer *c, const PareShape *a, const PareShape *b, PareDtype dtype);
 typedef gboolean (*PareInferFunc) (PareInfer *c);
 typedef struct { const char *domain, *op; PareInferFunc func; } PareInferRule;
 extern const PareInferRule pare_infer_rules_nn[], pare_infer_rules_move[], pare_infer_rules_quant[];
@@ -68,10 +75,22 @@ typedef struct {
 } PareUpgrade;
 /* Rewrites one node from opset `from` to `target`; input shapes are known as far as they can be. */
 gboolean pare_upgrade_node (PareUpgrade *u, GError **error);
+
+/* One walk in topological order: upgrades, infers and folds each node, bodies included. */
+typedef struct {
+  int from, target;
+  gboolean fold;            /* constants become constants; If with a known condition becomes its branch */
+  gboolean trust_declared;  /* extents that inference cannot know are taken from the file */
+  PareEvalFunc eval;
+  GHashTable *extents;      /* symbolic name -> gint64* (nullable) */
+  int depth;
+} PareWalk;
+gboolean pare_graph_walk (PareGraph *self, PareWalk *walk, GError **error);
 /* Rewrites the whole graph (bodies too) to `target`, inferring on the way. Nothing is folded. */
 gboolean pare_graph_upgrade (PareGraph *self, int target, GError **error);
 
 /* --- canonicalize's parts, on an unshared graph --- */
 gboolean pare_canonical_half (PareGraph *self, GError **error);
 gboolean pare_canonical_lift (PareGraph *self, GError **error);
+void pare_canonical_drop_identities (PareGraph *self);
 gboolean pare_fold_batch_norm_in_place (PareGraph *self, GHashTable *only, GError **error);

@@ -1,0 +1,154 @@
+/* The twin that runs. */
+#include "engine/graph/pare-graph-private.h"
+
+#include <string.h>
+
+/* Concrete input shapes; fills extents (symbolic name -> value). */
+static gboolean
+fix_inputs (PareGraph *g, const PareNamedShape *shapes, guint n_shapes, GHashTable *extents, GError **error)
+{
+  for (guint i = 0; i < n_shapes; i++)
+    {
+      PareValueId id = pare_graph_find_value (g, shapes[i].name);
+      gboolean found = FALSE;
+      for (guint k = 0; k < g->n_inputs; k++)
+        found |= g->inputs[k] == id;
+      if (id == PARE_NONE || !found)
+        {
+          g_set_error (error, PARE_ERROR, PARE_ERROR_SHAPE, "the model has no input '%s'", shapes[i].name);
+          return FALSE;
+        }
+      PareValue *v = &g->values[id];
+      const PareShape *s = &shapes[i].shape;
+      gboolean fits = s->rank >= 0 && s->rank <= PARE_MAX_RANK && (v->shape.rank < 0 || v->shape.rank == s->rank);
+      for (int d = 0; fits && d < s->rank; d++)
+        {
+          fits = s->dims[d] >= 0 && (v->shape.rank < 0 || v->shape.dims[d] <= 0 || v->shape.dims[d] == s->dims[d]);
+          if (!fits || v->dim_names[d] == NULL)
+            continue;
+          gint64 *bound = g_hash_table_lookup (extents, v->dim_names[d]);
+          fits = bound == NULL || *bound == s->dims[d];
+          if (bound == NULL)
+            g_hash_table_insert (extents, g_strdup (v->dim_names[d]), g_memdup2 (&s->dims[d], sizeof (gint64)));
+        }
+      if (!fits)
+        {
+          g_autofree char *want = pare_shape_to_string (&v->shape), *got = pare_shape_to_string (s);
+          g_set_error (error, PARE_ERROR, PARE_ERROR_SHAPE, "input '%s' is %s, a shape of %s does not fit", v->name, want, got);
+          return FALSE;
+        }
+      v->shape = *s;
+    }
+  for (guint k = 0; k < g->n_inputs; k++)
+    {
+      PareValue *v = &g->values[g->inputs[k]];
+      for (int d = 0; d < v->shape.rank; d++)
+        {
+          gboolean given = FALSE;
+          for (guint i = 0; i < n_shapes; i++)
+            given |= strcmp (shapes[i].name, v->name) == 0;
+          if (given || v->shape.dims[d] > 0)
+            continue;
+          gint64 *bound = v->dim_names[d] ? g_hash_table_lookup (extents, v->dim_names[d]) : NULL;
+          v->shape.dims[d] = bound ? *bound : 1;
+          if (bound == NULL && v->dim_names[d] != NULL)
+            g_hash_table_insert (extents, g_strdup (v->dim_names[d]), g_memdup2 (&v->shape.dims[d], sizeof (gint64)));
+        }
+      gint64 count = pare_shape_count (&v->shape);
+      if (v->shape.rank >= 0 && (count < 0 || count > G_GINT64_CONSTANT (1) << 48))
+        {
+          g_autofree char *text = pare_shape_to_string (&v->shape);
+          g_set_error (error, PARE_ERROR, PARE_ERROR_SHAPE, "input '%s' of %s is beyond any memory", v->name, text);
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+/* Identity and Dropout pass their input on. A graph output keeps its name, so there the producer is made to write it. */
+void
+pare_canonical_drop_identities (PareGraph *g)
+{
+  for (guint i = 0; i < g->n_nodes; i++)
+    {
+      PareNode *node = &g->nodes[i];
+      if (node->op == NULL || !(pare_node_is (node, "Identity") || pare_node_is (node, "Dropout")) || node->n_inputs == 0
+          || node->n_outputs == 0)
+        continue;
+      PareValueId x = node->inputs[0], y = node->outputs[0];
+      if (x == PARE_NONE || y == PARE_NONE)
+        continue;
+      if (pare_node_is (node, "Dropout"))
+        {
+          /* Training mode, or a mask that somebody reads, is not a pass-through. */
+          PareTensor *training = pare_node_input_constant (g, node, 2);
+          if (pare_node_input (g, node, 2) != NULL && (training == NULL || pare_tensor_get_int (training, 0) != 0))
+            continue;
+          if (node->n_outputs > 1 && node->outputs[1] != PARE_NONE)
+            {
+              g_autoptr (PareConsumers) c = pare_graph_consumers (g);
+              if (c->starts[node->outputs[1] + 1] > c->starts[node->outputs[1]] || pare_graph_is_output (g, node->outputs[1]))
+                continue;
+            }
+        }
+      if (!pare_graph_is_output (g, y))
+        {
+          pare_graph_remove_node (g, i);
+          pare_graph_replace_uses (g, y, x, FALSE);
+          continue; /* x keeps its grid */
+        }
+      PareNodeId producer = g->values[x].producer;
+      if (producer == PARE_NONE || pare_graph_is_output (g, x))
+        continue;
+      pare_graph_remove_node (g, i);
+      PareNode *p = &g->nodes[producer];
+      for (guint k = 0; k < p->n_outputs; k++)
+        if (p->outputs[k] == x)
+          p->outputs[k] = y;
+      g->values[y].producer = producer;
+      g->values[x].producer = PARE_NONE;
+      if (g->values[y].quant == NULL)
+        g->values[y].quant = g_steal_pointer (&g->values[x].quant);
+      pare_graph_replace_uses (g, x, y, FALSE);
+    }
+}
+
+static PareWalk
+walk_of (const PareGraph *g, PareEvalFunc eval, GHashTable *extents, gboolean trust)
+{
+  return (PareWalk){
+    .from = MAX (g->opset, 1), .target = PARE_CANONICAL_OPSET, .fold = TRUE, .trust_declared = trust, .eval = eval, .extents = extents
+  };
+}
+
+PareGraph *
+pare_graph_canonicalize (const PareGraph *source, const PareNamedShape *shapes, guint n_shapes, PareEvalFunc eval, GError **error)
+{
+  g_autoptr (PareGraph) g = pare_graph_copy (source);
+  g_autoptr (GHashTable) extents = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  if (!fix_inputs (g, shapes, n_shapes, extents, error) || !pare_canonical_half (g, error))
+    return NULL;
+  PareWalk walk = walk_of (g, eval, extents, n_shapes == 0);
+  if (!pare_graph_walk (g, &walk, error))
+    return NULL;
+  g->opset = PARE_CANONICAL_OPSET;
+  g->n_source = source->n_values;
+  g->source_shapes = g_new (PareShape, source->n_values + 1);
+  g->source_dtypes = g_new (PareDtype, source->n_values + 1);
+  for (guint i = 0; i < source->n_values; i++)
+    {
+      g->source_shapes[i] = g->values[i].shape;
+      g->source_dtypes[i] = g->values[i].dtype;
+    }
+  pare_canonical_drop_identities (g);
+  if (!pare_canonical_lift (g, error))
+    return NULL;
+  pare_canonical_drop_identities (g);
+  if (!pare_graph_sort (g, error) || !pare_fold_batch_norm_in_place (g, NULL, error) || !pare_graph_compact (g, error))
+    return NULL;
+  /* What the passes made has no shapes yet. */
+  walk = walk_of (g, eval, extents, n_shapes == 0);
+  if (!pare_graph_walk (g, &walk, error) || !pare_graph_compact (g, error))
+    return NULL;
+  return g_steal_pointer (&g);
+}

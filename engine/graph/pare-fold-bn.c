@@ -1,0 +1,140 @@
+#include "engine/graph/pare-graph-private.h"
+
+#include <math.h>
+
+/* (transfer full) Four parameters as doubles; NULL where they are not constants of as many channels. */
+static double *
+parameters (const PareGraph *g, const PareNode *bn, gint64 channels)
+{
+  double *p = g_new (double, 4 * channels);
+  for (guint i = 0; i < 4; i++)
+    {
+      PareTensor *t = pare_node_input_constant (g, bn, i + 1);
+      if (t == NULL || pare_tensor_count (t) != channels || g->values[bn->inputs[i + 1]].quant != NULL)
+        {
+          g_free (p);
+          return NULL;
+        }
+      for (gint64 k = 0; k < channels; k++)
+        p[i * channels + k] = pare_tensor_get_double (t, (gsize)k);
+    }
+  return p;
+}
+
+/* Folds one BatchNormalization into its producer; FALSE: it does not fit and stays. */
+static gboolean
+fold_one (PareGraph *g, PareNodeId bn_id, const PareConsumers *readers)
+{
+  PareNode *bn = &g->nodes[bn_id];
+  if (bn->n_inputs < 5 || bn->n_outputs < 1 || bn->inputs[0] == PARE_NONE || bn->outputs[0] == PARE_NONE
+      || pare_node_get_int (bn, "training_mode", 0) != 0)
+    return FALSE;
+  PareValueId x = bn->inputs[0], y = bn->outputs[0];
+  PareNodeId producer = g->values[x].producer;
+  if (producer == PARE_NONE || readers->starts[x + 1] - readers->starts[x] != 1 || pare_graph_is_output (g, x))
+    return FALSE;
+  PareNode *conv = &g->nodes[producer];
+  gboolean is_conv = pare_node_is (conv, "Conv"), is_transpose = pare_node_is (conv, "ConvTranspose"),
+           is_gemm = pare_node_is (conv, "Gemm");
+  if (!is_conv && !is_transpose && !is_gemm)
+    return FALSE;
+  PareTensor *w = pare_node_input_constant (g, conv, 1), *b = pare_node_input_constant (g, conv, 2);
+  if (w == NULL || w->dtype != PARE_DTYPE_FLOAT32 || g->values[conv->inputs[1]].quant != NULL || w->shape.rank < 2
+      || (pare_node_input (g, conv, 2) != NULL
+          && (b == NULL || b->dtype != PARE_DTYPE_FLOAT32 || g->values[conv->inputs[2]].quant != NULL)))
+    return FALSE;
+  gint64 group = pare_node_get_int (conv, "group", 1), tb = pare_node_get_int (conv, "transB", 0) != 0;
+  gint64 channels = is_conv ? w->shape.dims[0] : is_transpose ? w->shape.dims[1] * group : w->shape.dims[!tb];
+  double alpha = is_gemm ? pare_node_get_float (conv, "alpha", 1) : 1, beta = is_gemm ? pare_node_get_float (conv, "beta", 1) : 1;
+  if (channels < 1 || group < 1 || (is_gemm && w->shape.rank != 2) || (is_transpose && w->shape.dims[0] % group != 0) || alpha == 0)
+    return FALSE;
+  if (b != NULL && !(pare_tensor_count (b) == channels && b->shape.rank >= 1 && b->shape.dims[b->shape.rank - 1] == channels)
+      && pare_tensor_count (b) != 1)
+    return FALSE;
+  g_autofree double *p = parameters (g, bn, channels);
+  if (p == NULL)
+    return FALSE;
+  double epsilon = pare_node_get_float (bn, "epsilon", 1e-5f);
+  PareShape bias_shape = { .rank = 1, .dims = { channels } };
+  g_autoptr (PareTensor) weight = pare_tensor_copy (w), bias = pare_tensor_new (PARE_DTYPE_FLOAT32, &bias_shape, NULL);
+  if (weight == NULL || bias == NULL)
+    return FALSE;
+  g_autofree double *scale = g_new (double, channels);
+  for (gint64 k = 0; k < channels; k++)
+    {
+      double root = sqrt (p[3 * channels + k] + epsilon);
+      scale[k] = p[k] / root;
+      if (!isfinite (scale[k]))
+        return FALSE;
+      double old = b == NULL ? 0 : beta * pare_tensor_get_double (b, pare_tensor_count (b) == 1 ? 0 : (gsize)k);
+      ((float *)bias->data)[k] = (float)((old - p[2 * channels + k]) * scale[k] + p[channels + k]);
+    }
+  gint64 n = pare_tensor_count (w), inner = 1;
+  for (int i = is_transpose ? 2 : 1; i < w->shape.rank; i++)
+    inner *= w->shape.dims[i];
+  float *data = weight->data;
+  for (gint64 i = 0; i < n; i++)
+    {
+      gint64 channel;
+      if (is_conv)
+        channel = i / inner;
+      else if (is_transpose)
+        channel = i / inner % w->shape.dims[1] + i / inner / w->shape.dims[1] / (w->shape.dims[0] / group) * w->shape.dims[1];
+      else
+        channel = tb ? i / w->shape.dims[1] : i % w->shape.dims[1];
+      data[i] = (float)(data[i] * scale[channel]);
+    }
+  PareValueId bn_values[5], inputs[3] = { conv->inputs[0] };
+  for (int i = 0; i < 5; i++)
+    bn_values[i] = bn->inputs[i];
+  PareValueId old_weight = conv->inputs[1], old_bias = conv->n_inputs > 2 ? conv->inputs[2] : PARE_NONE;
+  /* Weights of one reader change in place, under their name; shared ones get a twin. */
+  gboolean own_weight = readers->starts[old_weight + 1] - readers->starts[old_weight] == 1 && !pare_graph_is_output (g, old_weight);
+  gboolean own_bias
+      = old_bias != PARE_NONE && readers->starts[old_bias + 1] - readers->starts[old_bias] == 1 && !pare_graph_is_output (g, old_bias);
+  inputs[1] = own_weight ? old_weight : pare_graph_add_constant (g, g->values[old_weight].name, weight, g->values[old_weight].origin);
+  PareValueId named = old_bias != PARE_NONE ? old_bias : bn_values[2];
+  inputs[2] = own_bias ? old_bias : pare_graph_add_constant (g, g->values[named].name, bias, g->values[named].origin);
+  pare_graph_set_constant (g, inputs[1], weight);
+  pare_graph_set_constant (g, inputs[2], bias);
+  g->values[inputs[1]].encoding = g->values[old_weight].encoding;
+  g->values[inputs[1]].sparse_n = g->values[old_weight].sparse_n;
+  g->values[inputs[1]].sparse_m = g->values[old_weight].sparse_m;
+  conv = &g->nodes[producer];
+  pare_node_set_inputs (conv, inputs, 3);
+  if (is_gemm)
+    pare_node_unset (conv, "beta");
+  pare_graph_remove_node (g, bn_id);
+  conv->outputs[0] = y;
+  g->values[y].producer = producer;
+  g->values[x].producer = PARE_NONE;
+  return TRUE;
+}
+
+gboolean
+pare_fold_batch_norm_in_place (PareGraph *g, GHashTable *only, GError **error)
+{
+  g_autoptr (PareConsumers) readers = pare_graph_consumers (g);
+  for (PareNodeId i = 0; i < g->n_nodes; i++)
+    {
+      PareNode *node = &g->nodes[i];
+      if (!pare_node_is (node, "BatchNormalization") || node->n_inputs < 1 || node->inputs[0] == PARE_NONE
+          || node->inputs[0] >= g->n_values)
+        continue;
+      PareNodeId producer = g->values[node->inputs[0]].producer;
+      if (only != NULL
+          && (producer == PARE_NONE || g->nodes[producer].layer == NULL || !g_hash_table_contains (only, g->nodes[producer].layer)))
+        continue;
+      fold_one (g, i, readers);
+    }
+  return TRUE;
+}
+
+PareGraph *
+pare_graph_fold_batch_norm (const PareGraph *graph, GHashTable *only, GError **error)
+{
+  g_autoptr (PareGraph) g = pare_graph_copy (graph);
+  if (!pare_fold_batch_norm_in_place (g, only, error) || !pare_graph_compact (g, error))
+    return NULL;
+  return g_steal_pointer (&g);
+}

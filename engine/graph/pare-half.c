@@ -1,0 +1,94 @@
+/* Half precision graphs are computed in float32: constants are widened, the graph's own inputs and outputs keep their type behind a Cast.
+ */
+#include "engine/graph/pare-graph-private.h"
+
+static gboolean
+is_half (PareDtype dtype)
+{
+  return dtype == PARE_DTYPE_FLOAT16 || dtype == PARE_DTYPE_BFLOAT16;
+}
+
+static gboolean
+widen (PareTensor **t, GError **error)
+{
+  if (*t == NULL || !is_half ((*t)->dtype))
+    return TRUE;
+  PareTensor *wide = pare_tensor_cast (*t, PARE_DTYPE_FLOAT32, error);
+  if (wide == NULL)
+    return FALSE;
+  pare_tensor_unref (*t);
+  *t = wide;
+  return TRUE;
+}
+
+static gboolean
+widen_inside (PareGraph *g, GError **error)
+{
+  for (guint i = 0; i < g->n_values; i++)
+    {
+      PareValue *v = &g->values[i];
+      if (!widen (&v->constant, error))
+        return FALSE;
+      if (is_half (v->dtype))
+        v->dtype = PARE_DTYPE_FLOAT32;
+    }
+  for (guint i = 0; i < g->n_nodes; i++)
+    {
+      PareNode *node = &g->nodes[i];
+      if (node->op == NULL)
+        continue;
+      static const char *const names[] = { "to", "dtype", "output_dtype" };
+      for (guint k = 0; k < G_N_ELEMENTS (names); k++)
+        if (is_half ((PareDtype)pare_node_get_int (node, names[k], 0)))
+          pare_node_set_int (node, names[k], PARE_DTYPE_FLOAT32);
+      for (guint a = 0; a < node->n_attrs; a++)
+        if (!widen (&node->attrs[a].tensor, error) || (node->attrs[a].graph != NULL && !widen_inside (node->attrs[a].graph, error)))
+          return FALSE;
+    }
+  return TRUE;
+}
+
+gboolean
+pare_canonical_half (PareGraph *g, GError **error)
+{
+  guint n_inputs = g->n_inputs, n_outputs = g->n_outputs;
+  g_autofree PareDtype *in = g_new (PareDtype, n_inputs + 1), *out = g_new (PareDtype, n_outputs + 1);
+  for (guint i = 0; i < n_inputs; i++)
+    in[i] = g->values[g->inputs[i]].dtype;
+  for (guint i = 0; i < n_outputs; i++)
+    out[i] = g->values[g->outputs[i]].dtype;
+  if (!widen_inside (g, error))
+    return FALSE;
+  for (guint i = 0; i < n_outputs; i++)
+    {
+      PareValueId y = g->outputs[i];
+      PareNodeId producer = g->values[y].producer;
+      if (!is_half (out[i]) || producer == PARE_NONE)
+        continue;
+      g_autofree char *hint = g_strconcat (g->values[y].name, "_f32", NULL);
+      PareValueId wide = pare_graph_add_value (g, hint, PARE_DTYPE_FLOAT32, &g->values[y].shape, g->values[y].origin);
+      PareNode *node = &g->nodes[producer];
+      for (guint k = 0; k < node->n_outputs; k++)
+        if (node->outputs[k] == y)
+          node->outputs[k] = wide;
+      g->values[wide].producer = producer;
+      pare_graph_replace_uses (g, y, wide, FALSE);
+      PareNodeId cast = pare_graph_add_node (g, "Cast", "", &wide, 1, &y, 1, g->nodes[producer].origin, g->nodes[producer].role);
+      pare_node_set_int (&g->nodes[cast], "to", out[i]);
+      g->nodes[cast].layer = g_strdup (g->nodes[producer].layer);
+      g->values[y].dtype = out[i];
+    }
+  for (guint i = 0; i < n_inputs; i++)
+    {
+      PareValueId x = g->inputs[i];
+      if (!is_half (in[i]))
+        continue;
+      g->values[x].dtype = in[i];
+      g_autofree char *hint = g_strconcat (g->values[x].name, "_f32", NULL);
+      PareValueId wide = pare_graph_add_value (g, hint, PARE_DTYPE_FLOAT32, &g->values[x].shape, PARE_NONE);
+      pare_graph_replace_uses (g, x, wide, FALSE);
+      PareNodeId cast = pare_graph_add_node (g, "Cast", "", &x, 1, &wide, 1, PARE_NONE, PARE_ROLE_FOLDED);
+      pare_node_set_int (&g->nodes[cast], "to", PARE_DTYPE_FLOAT32);
+    }
+  return pare_graph_sort (g, error);
+}

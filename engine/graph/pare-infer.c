@@ -1,0 +1,327 @@
+/* Shape and dtype inference: the dispatcher, elementwise operators and what the other files share. Only opset 21 semantics. */
+#include "engine/graph/pare-graph-private.h"
+
+#include <string.h>
+
+gboolean
+pare_infer_fail (PareInfer *c, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *reason = g_strdup_vprintf (format, args), *what = pare_node_describe (c->node);
+  va_end (args);
+  if (c->error == NULL || *c->error == NULL)
+    g_set_error (c->error, PARE_ERROR, PARE_ERROR_SHAPE, "%s: %s", what, reason);
+  return FALSE;
+}
+
+const PareShape *
+pare_infer_shape (PareInfer *c, guint i)
+{
+  static const PareShape unknown = { .rank = -1 };
+  const PareValue *v = pare_node_input (c->graph, c->node, i);
+  return v ? &v->shape : &unknown;
+}
+
+PareDtype
+pare_infer_dtype (PareInfer *c, guint i)
+{
+  const PareValue *v = pare_node_input (c->graph, c->node, i);
+  return v ? v->dtype : PARE_DTYPE_NONE;
+}
+
+gboolean
+pare_infer_set (PareInfer *c, guint output, PareDtype dtype, const PareShape *shape)
+{
+  PareValue *v = pare_node_output (c->graph, c->node, output);
+  if (v == NULL)
+    return TRUE;
+  if (dtype != PARE_DTYPE_NONE)
+    v->dtype = dtype;
+  if (shape == NULL || shape->rank < 0)
+    return TRUE;
+  if (shape->rank > PARE_MAX_RANK)
+    return pare_infer_fail (c, "its output has %d dimensions, at most %d are supported", shape->rank, PARE_MAX_RANK);
+  gint64 n = 1;
+  for (int i = 0; i < shape->rank; i++)
+    if (shape->dims[i] > 0 && (__builtin_mul_overflow (n, shape->dims[i], &n) || n > G_GINT64_CONSTANT (1) << 56))
+      {
+        g_autofree char *text = pare_shape_to_string (shape);
+        return pare_infer_fail (c, "its output of %s is beyond any memory", text);
+      }
+  v->shape = *shape;
+  return TRUE;
+}
+
+gboolean
+pare_infer_axis (PareInfer *c, gint64 axis, int rank, int *out)
+{
+  if (axis < -rank || axis >= rank)
+    return pare_infer_fail (c, "axis %" G_GINT64_FORMAT " of a tensor with %d dimensions", axis, rank);
+  *out = (int)(axis < 0 ? axis + rank : axis);
+  return TRUE;
+}
+
+gboolean
+pare_infer_broadcast (PareInfer *c, const PareShape *a, const PareShape *b, PareShape *out)
+{
+  if (a->rank < 0 || b->rank < 0)
+    {
+      out->rank = -1;
+      return TRUE;
+    }
+  int rank = MAX (a->rank, b->rank);
+  PareShape r = { .rank = rank };
+  for (int i = 0; i < rank; i++)
+    {
+      gint64 x = i < rank - a->rank ? 1 : a->dims[i - (rank - a->rank)], y = i < rank - b->rank ? 1 : b->dims[i - (rank - b->rank)];
+      if (x >= 0 && y >= 0 && x != y && x != 1 && y != 1)
+        {
+          g_autofree char *s = pare_shape_to_string (a), *t = pare_shape_to_string (b);
+          return pare_infer_fail (c, "%s and %s do not broadcast", s, t);
+        }
+      r.dims[i] = x == 1 ? y : y == 1 ? x : x < 0 ? y : x; /* an unknown extent must equal the known one, or be 1 */
+    }
+  *out = r;
+  return TRUE;
+}
+
+static gboolean
+same (PareInfer *c)
+{
+  return pare_infer_set (c, 0, pare_infer_dtype (c, 0), pare_infer_shape (c, 0));
+}
+
+static gboolean
+to_bool (PareInfer *c)
+{
+  return pare_infer_set (c, 0, PARE_DTYPE_BOOL, pare_infer_shape (c, 0));
+}
+
+static gboolean
+spread (PareInfer *c, PareDtype dtype)
+{
+  PareShape s = *pare_infer_shape (c, 0);
+  for (guint i = 1; i < c->node->n_inputs; i++)
+    if (!pare_infer_broadcast (c, &s, pare_infer_shape (c, i), &s))
+      return FALSE;
+  return pare_infer_set (c, 0, dtype, &s);
+}
+
+static gboolean
+elementwise (PareInfer *c)
+{
+  PareDtype dtype = pare_infer_dtype (c, 0);
+  for (guint i = 1; i < c->node->n_inputs && dtype == PARE_DTYPE_NONE; i++)
+    dtype = pare_infer_dtype (c, i);
+  /* Mixed types are an error in ONNX (Pow and shifts aside); the runtime has no kernel that could guess. */
+  for (guint i = 1; i < c->node->n_inputs && !pare_node_is (c->node, "Pow"); i++)
+    if (pare_infer_dtype (c, i) != PARE_DTYPE_NONE && pare_infer_dtype (c, i) != dtype)
+      return pare_infer_fail (c, "inputs of different types, %s and %s", pare_dtype_name (dtype),
+                              pare_dtype_name (pare_infer_dtype (c, i)));
+  return spread (c, dtype);
+}
+
+static gboolean
+compare (PareInfer *c)
+{
+  return spread (c, PARE_DTYPE_BOOL);
+}
+
+static gboolean
+where (PareInfer *c)
+{
+  PareDtype dtype = pare_infer_dtype (c, 1);
+  return spread (c, dtype != PARE_DTYPE_NONE ? dtype : pare_infer_dtype (c, 2));
+}
+
+static gboolean
+prelu (PareInfer *c)
+{
+  PareShape s;
+  return pare_infer_broadcast (c, pare_infer_shape (c, 0), pare_infer_shape (c, 1), &s)
+         && pare_infer_set (c, 0, pare_infer_dtype (c, 0), pare_infer_shape (c, 0));
+}
+
+static gboolean
+cast (PareInfer *c)
+{
+  gint64 to = pare_node_get_int (c->node, "to", 0);
+  if (pare_dtype_bits ((PareDtype)to) == 0 && to != PARE_DTYPE_STRING)
+    return pare_infer_fail (c, "cast to unsupported type %" G_GINT64_FORMAT, to);
+  return pare_infer_set (c, 0, (PareDtype)to, pare_infer_shape (c, 0));
+}
+
+static gboolean
+cast_like (PareInfer *c)
+{
+  return pare_infer_set (c, 0, pare_infer_dtype (c, 1), pare_infer_shape (c, 0));
+}
+
+static gboolean
+random_like (PareInfer *c)
+{
+  gint64 dtype = pare_node_get_int (c->node, "dtype", 0);
+  return pare_infer_set (c, 0, dtype ? (PareDtype)dtype : pare_infer_dtype (c, 0), pare_infer_shape (c, 0));
+}
+
+static gboolean
+random_new (PareInfer *c)
+{
+  guint n;
+  const gint64 *dims = pare_node_get_ints (c->node, "shape", &n);
+  PareShape s = { .rank = dims != NULL && n <= PARE_MAX_RANK ? (int)n : -1 };
+  for (int i = 0; i < s.rank; i++)
+    s.dims[i] = dims[i] < 0 ? -1 : dims[i];
+  return pare_infer_set (c, 0, (PareDtype)pare_node_get_int (c->node, "dtype", PARE_DTYPE_FLOAT32), &s);
+}
+
+static gboolean
+dropout (PareInfer *c)
+{
+  return same (c) && pare_infer_set (c, 1, PARE_DTYPE_BOOL, pare_infer_shape (c, 0));
+}
+
+/* The outputs of If are what both branches agree on. */
+static gboolean
+branch (PareInfer *c)
+{
+  const PareAttr *a = pare_node_get_attr (c->node, "then_branch"), *b = pare_node_get_attr (c->node, "else_branch");
+  if (a == NULL || b == NULL || a->graph == NULL || b->graph == NULL)
+    return pare_infer_fail (c, "a branch is missing");
+  if (a->graph->n_outputs != c->node->n_outputs || b->graph->n_outputs != c->node->n_outputs)
+    return pare_infer_fail (c, "%u outputs, its branches have %u and %u", c->node->n_outputs, a->graph->n_outputs, b->graph->n_outputs);
+  for (guint i = 0; i < c->node->n_outputs; i++)
+    {
+      const PareValue *x = &a->graph->values[a->graph->outputs[i]], *y = &b->graph->values[b->graph->outputs[i]];
+      PareShape s = x->shape;
+      if (s.rank != y->shape.rank)
+        s.rank = -1;
+      for (int k = 0; k < s.rank; k++)
+        if (s.dims[k] != y->shape.dims[k])
+          s.dims[k] = -1;
+      if (!pare_infer_set (c, i, x->dtype == y->dtype ? x->dtype : PARE_DTYPE_NONE, &s))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static const char *const names_same[] = { "Abs",
+                                          "Acos",
+                                          "Acosh",
+                                          "Asin",
+                                          "Asinh",
+                                          "Atan",
+                                          "Atanh",
+                                          "BitwiseNot",
+                                          "Ceil",
+                                          "Celu",
+                                          "Clip",
+                                          "Cos",
+                                          "Cosh",
+                                          "CumSum",
+                                          "Elu",
+                                          "Erf",
+                                          "Exp",
+                                          "Floor",
+                                          "Gelu",
+                                          "HardSigmoid",
+                                          "HardSwish",
+                                          "Hardmax",
+                                          "Identity",
+                                          "LeakyRelu",
+                                          "Log",
+                                          "LogSoftmax",
+                                          "Mish",
+                                          "Neg",
+                                          "Not",
+                                          "Reciprocal",
+                                          "Relu",
+                                          "Round",
+                                          "Selu",
+                                          "Shrink",
+                                          "Sigmoid",
+                                          "Sign",
+                                          "Sin",
+                                          "Sinh",
+                                          "Softmax",
+                                          "Softplus",
+                                          "Softsign",
+                                          "Sqrt",
+                                          "Swish",
+                                          "Tan",
+                                          "Tanh",
+                                          "ThresholdedRelu",
+                                          "Trilu",
+                                          "LRN",
+                                          "InstanceNormalization",
+                                          "GroupNormalization",
+                                          "LpNormalization",
+                                          "MeanVarianceNormalization",
+                                          "RMSNormalization",
+                                          "ReverseSequence",
+                                          "ScatterElements",
+                                          "ScatterND",
+                                          "Scatter",
+                                          "PareQuantize",
+                                          NULL };
+static const char *const names_elementwise[] = { "Add",  "Sub", "Mul", "Div", "Pow",      "Mod",        "Max",       "Min",        "Sum",
+                                                 "Mean", "And", "Or",  "Xor", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", NULL };
+static const char *const names_compare[] = { "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", NULL };
+static const PareInferRule rules_here[] = {
+  { "", "IsNaN", to_bool },
+  { "", "IsInf", to_bool },
+  { "", "Where", where },
+  { "", "PRelu", prelu },
+  { "", "Cast", cast },
+  { "", "CastLike", cast_like },
+  { "", "RandomNormalLike", random_like },
+  { "", "RandomUniformLike", random_like },
+  { "", "Bernoulli", random_like },
+  { "", "RandomNormal", random_new },
+  { "", "RandomUniform", random_new },
+  { "", "Dropout", dropout },
+  { "", "If", branch },
+  { "com.microsoft", "Gelu", same },
+  { "com.microsoft", "FastGelu", same },
+  { "com.microsoft", "QuickGelu", same },
+  { "com.microsoft", "BiasGelu", same },
+  { NULL, NULL, NULL },
+};
+
+static void
+add_rules (GHashTable *table, const PareInferRule *rules)
+{
+  for (; rules->op != NULL; rules++)
+    g_hash_table_insert (table, g_strconcat (rules->domain, ":", rules->op, NULL), (gpointer)rules->func);
+}
+
+static void
+add_names (GHashTable *table, const char *const *names, PareInferFunc func)
+{
+  for (; *names != NULL; names++)
+    g_hash_table_insert (table, g_strconcat (":", *names, NULL), (gpointer)func);
+}
+
+gboolean
+pare_infer_node (PareGraph *graph, PareNodeId id, GError **error)
+{
+  static gsize once = 0;
+  static GHashTable *table = NULL;
+  if (g_once_init_enter (&once))
+    {
+      table = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+      add_names (table, names_same, same);
+      add_names (table, names_elementwise, elementwise);
+      add_names (table, names_compare, compare);
+      add_rules (table, rules_here);
+      add_rules (table, pare_infer_rules_nn);
+      add_rules (table, pare_infer_rules_move);
+      add_rules (table, pare_infer_rules_quant);
+      g_once_init_leave (&once, 1);
+    }
+  PareInfer c = { graph, &graph->nodes[id], error };
+  g_autofree char *key = g_strconcat (c.node->domain ? c.node->domain : "", ":", c.node->op, NULL);
+  PareInferFunc func = (PareInferFunc)g_hash_table_lookup (table, key);
+  return func == NULL || func (&c);
+}
