@@ -105,8 +105,9 @@ pare_edit_page_new (PareSession *session, PareSelection *selection)
   gtk_widget_set_parent (self->outer, GTK_WIDGET (self));
   pare_layer_keys_attach (pare_canvas_pane_get_view (PARE_CANVAS_PANE (self->canvas)), session, selection);
   pare_layer_keys_attach (pare_layer_table_get_view (PARE_LAYER_TABLE (self->table)), session, selection);
-  g_autoptr (GActionGroup) actions = pare_layer_actions_new (session, selection);
+  GActionGroup *actions = pare_layer_actions_new (session, selection);
   gtk_widget_insert_action_group (GTK_WIDGET (self), "layer", actions);
+  g_object_unref (actions);
   g_signal_connect (self->inspector, "coupled", G_CALLBACK (on_coupled), self);
   g_signal_connect_swapped (session, "model-changed", G_CALLBACK (restore_positions), self);
   return GTK_WIDGET (self);
