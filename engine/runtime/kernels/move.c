@@ -1,0 +1,141 @@
+/* Moving elements between boxes of memory. */
+#include "engine/runtime/kernels/move.h"
+
+void
+pare_rt_strides (const PareShape *s, int64_t size, int64_t *strides)
+{
+  for (int i = s->rank - 1; i >= 0; i--)
+    {
+      strides[i] = size;
+      size *= s->dims[i];
+    }
+}
+
+bool
+pare_rt_broadcast_strides (const PareShape *s, const PareShape *out, int64_t size, int64_t *strides)
+{
+  int skip = out->rank - s->rank;
+  if (skip < 0)
+    return false;
+  for (int i = out->rank - 1; i >= 0; i--)
+    {
+      int64_t d = i < skip ? 1 : s->dims[i - skip];
+      if (d != 1 && d != out->dims[i])
+        return false;
+      strides[i] = d == 1 ? 0 : size;
+      size *= d;
+    }
+  return true;
+}
+
+#define ROW(type)                                                                                                                          \
+  for (int64_t i = 0; i < n; i++)                                                                                                          \
+  *(type *)(to + i * ts) = *(const type *)(from + i * fs)
+
+static void
+move_row (int64_t n, const char *from, int64_t fs, char *to, int64_t ts, int64_t size)
+{
+  if (fs == size && ts == size)
+    memcpy (to, from, n * size);
+  else
+    switch (size)
+      {
+      case 1:
+        ROW (uint8_t);
+        break;
+      case 2:
+        ROW (uint16_t);
+        break;
+      case 4:
+        ROW (uint32_t);
+        break;
+      default:
+        ROW (uint64_t);
+      }
+}
+
+/* Two axes in blocks, so that the lines read along one and written along the other stay in the cache. */
+#define BLOCK 16
+static void
+move_plane (const int64_t *dims, const char *from, const int64_t *fs, char *to, const int64_t *ts, int64_t size)
+{
+  if (fs[1] == size || fs[0] != size)
+    {
+      for (int64_t i = 0; i < dims[0]; i++)
+        move_row (dims[1], from + i * fs[0], fs[1], to + i * ts[0], ts[1], size);
+      return;
+    }
+  for (int64_t i = 0; i < dims[0]; i += BLOCK)
+    for (int64_t j = 0; j < dims[1]; j += BLOCK)
+      for (int64_t k = i; k < i + BLOCK && k < dims[0]; k++)
+        move_row (dims[1] - j < BLOCK ? dims[1] - j : BLOCK, from + k * fs[0] + j * fs[1], fs[1], to + k * ts[0] + j * ts[1], ts[1], size);
+}
+
+void
+pare_rt_move (int rank, const int64_t *dims, const void *from, const int64_t *from_strides, void *to, const int64_t *to_strides,
+              int64_t size)
+{
+  int64_t d[PARE_MAX_RANK + 2], fs[PARE_MAX_RANK + 2], ts[PARE_MAX_RANK + 2], index[PARE_MAX_RANK + 2] = { 0 };
+  const char *f = from;
+  char *t = to;
+  int n = 0;
+  /* Axes of one element fall away; neighbours that are one run on both sides become one axis. */
+  for (int i = 0; i < rank; i++)
+    {
+      if (dims[i] == 0)
+        return;
+      if (dims[i] == 1)
+        continue;
+      if (n > 0 && fs[n - 1] == from_strides[i] * dims[i] && ts[n - 1] == to_strides[i] * dims[i])
+        d[n - 1] *= dims[i];
+      else
+        d[n++] = dims[i];
+      fs[n - 1] = from_strides[i];
+      ts[n - 1] = to_strides[i];
+    }
+  if (n < 2)
+    {
+      move_row (n == 0 ? 1 : d[0], f, n == 0 ? size : fs[0], t, n == 0 ? size : ts[0], size);
+      return;
+    }
+  /* The axis that is read in order beside the last one, for blocks (any order of axes copies the same elements). */
+  for (int i = 0; fs[n - 1] != size && i < n - 2; i++)
+    if (fs[i] == size)
+      {
+        int64_t a = d[i], b = fs[i], c = ts[i];
+        for (int k = i; k < n - 2; k++)
+          {
+            d[k] = d[k + 1];
+            fs[k] = fs[k + 1];
+            ts[k] = ts[k + 1];
+          }
+        d[n - 2] = a;
+        fs[n - 2] = b;
+        ts[n - 2] = c;
+        break;
+      }
+  for (;;)
+    {
+      move_plane (d + n - 2, f, fs + n - 2, t, ts + n - 2, size);
+      int k = n - 3;
+      for (; k >= 0; k--)
+        {
+          f += fs[k];
+          t += ts[k];
+          if (++index[k] < d[k])
+            break;
+          f -= d[k] * fs[k];
+          t -= d[k] * ts[k];
+          index[k] = 0;
+        }
+      if (k < 0)
+        return;
+    }
+}
+
+void
+pare_rt_fill (void *to, int64_t n, const void *value, int64_t size)
+{
+  if (n > 0)
+    move_row (n, value, 0, to, size, size);
+}

@@ -1,0 +1,288 @@
+/* Reductions over any set of axes. Float sums and products are taken in double, in the order of the elements. */
+#include "engine/runtime/kernels/kernel.h"
+
+#define COLUMNS 64
+
+/* Neighbouring axes of the same fate are one; strides in elements. */
+typedef struct
+{
+  int n_kept, n_gone;
+  int64_t kept[PARE_MAX_RANK], kept_stride[PARE_MAX_RANK], gone[PARE_MAX_RANK], gone_stride[PARE_MAX_RANK];
+  int64_t n_out, n_each;
+} Plan;
+
+typedef union
+{
+  double real[COLUMNS];
+  int64_t whole[COLUMNS];
+} Acc;
+
+static void
+make_plan (const PareShape *s, uint32_t axes, Plan *plan)
+{
+  int64_t stride = 1;
+  int before = -1;
+  *plan = (Plan){ .n_out = 1, .n_each = 1 };
+  for (int i = s->rank - 1; i >= 0; i--)
+    {
+      int gone = axes >> i & 1;
+      int64_t *dims = gone ? plan->gone : plan->kept, *strides = gone ? plan->gone_stride : plan->kept_stride;
+      int *n = gone ? &plan->n_gone : &plan->n_kept;
+      if (gone == before)
+        dims[*n - 1] *= s->dims[i];
+      else
+        {
+          dims[*n] = s->dims[i];
+          strides[(*n)++] = stride;
+        }
+      before = gone;
+      stride *= s->dims[i];
+      *(gone ? &plan->n_each : &plan->n_out) *= s->dims[i];
+    }
+}
+
+/* Loops over one run of columns and the innermost reduced axis, whichever of both lies closer in memory inside. */
+#define LOOPS(body)                                                                                                                        \
+  if (rs < cs)                                                                                                                             \
+    for (int64_t c = 0; c < cols; c++)                                                                                                     \
+      for (int64_t k = 0; k < n; k++)                                                                                                      \
+        {                                                                                                                                  \
+          body                                                                                                                             \
+        }                                                                                                                                  \
+  else                                                                                                                                     \
+    for (int64_t k = 0; k < n; k++)                                                                                                        \
+      for (int64_t c = 0; c < cols; c++)                                                                                                   \
+        {                                                                                                                                  \
+          body                                                                                                                             \
+        }                                                                                                                                  \
+  break
+
+#define STEP_REAL(name, type)                                                                                                              \
+  static void name (PareReduceKind kind, const type *x, int64_t n, int64_t rs, int64_t cols, int64_t cs, double *acc, const double *most)  \
+  {                                                                                                                                        \
+    switch (kind)                                                                                                                          \
+      {                                                                                                                                    \
+      case PARE_REDUCE_MAX:                                                                                                                \
+        LOOPS (double v = x[k * rs + c * cs]; acc[c] = v > acc[c] || isnan (v) ? v : acc[c];);                                             \
+      case PARE_REDUCE_MIN:                                                                                                                \
+        LOOPS (double v = x[k * rs + c * cs]; acc[c] = v < acc[c] || isnan (v) ? v : acc[c];);                                             \
+      case PARE_REDUCE_PROD:                                                                                                               \
+        LOOPS (acc[c] *= (double)x[k * rs + c * cs];);                                                                                     \
+      case PARE_REDUCE_L1:                                                                                                                 \
+        LOOPS (acc[c] += fabs ((double)x[k * rs + c * cs]););                                                                              \
+      case PARE_REDUCE_L2:                                                                                                                 \
+      case PARE_REDUCE_SUM_SQUARE:                                                                                                         \
+        LOOPS (double v = x[k * rs + c * cs]; acc[c] += v * v;);                                                                           \
+      case PARE_REDUCE_LOG_SUM_EXP:                                                                                                        \
+        LOOPS (acc[c] += exp ((double)x[k * rs + c * cs] - most[c]););                                                                     \
+      default:                                                                                                                             \
+        LOOPS (acc[c] += (double)x[k * rs + c * cs];);                                                                                     \
+      }                                                                                                                                    \
+  }
+STEP_REAL (step_f32, float)
+STEP_REAL (step_f64, double)
+
+#define ADD(a, b) (int64_t) ((uint64_t)(a) + (uint64_t)(b))
+#define MUL(a, b) (int64_t) ((uint64_t)(a) * (uint64_t)(b))
+#define STEP_WHOLE(name, type)                                                                                                             \
+  static void name (PareReduceKind kind, const type *x, int64_t n, int64_t rs, int64_t cols, int64_t cs, int64_t *acc)                     \
+  {                                                                                                                                        \
+    switch (kind)                                                                                                                          \
+      {                                                                                                                                    \
+      case PARE_REDUCE_MAX:                                                                                                                \
+        LOOPS (int64_t v = x[k * rs + c * cs]; acc[c] = v > acc[c] ? v : acc[c];);                                                         \
+      case PARE_REDUCE_MIN:                                                                                                                \
+        LOOPS (int64_t v = x[k * rs + c * cs]; acc[c] = v < acc[c] ? v : acc[c];);                                                         \
+      case PARE_REDUCE_PROD:                                                                                                               \
+        LOOPS (acc[c] = MUL (acc[c], x[k * rs + c * cs]););                                                                                \
+      case PARE_REDUCE_L1:                                                                                                                 \
+        LOOPS (int64_t v = x[k * rs + c * cs]; acc[c] = ADD (acc[c], v < 0 ? 0 - (uint64_t)v : (uint64_t)v););                             \
+      case PARE_REDUCE_L2:                                                                                                                 \
+      case PARE_REDUCE_SUM_SQUARE:                                                                                                         \
+        LOOPS (int64_t v = x[k * rs + c * cs]; acc[c] = ADD (acc[c], MUL (v, v)););                                                        \
+      default:                                                                                                                             \
+        LOOPS (acc[c] = ADD (acc[c], x[k * rs + c * cs]););                                                                                \
+      }                                                                                                                                    \
+  }
+STEP_WHOLE (step_i8, int8_t)
+STEP_WHOLE (step_u8, uint8_t)
+STEP_WHOLE (step_i32, int32_t)
+STEP_WHOLE (step_u32, uint32_t)
+STEP_WHOLE (step_i64, int64_t)
+
+static void
+step (PareReduceKind kind, const PareView *v, int64_t at, int64_t n, int64_t rs, int64_t cols, int64_t cs, Acc *acc, const double *most)
+{
+  switch (v->dtype)
+    {
+    case PARE_DTYPE_FLOAT32:
+      step_f32 (kind, (const float *)v->data + at, n, rs, cols, cs, acc->real, most);
+      break;
+    case PARE_DTYPE_FLOAT64:
+      step_f64 (kind, (const double *)v->data + at, n, rs, cols, cs, acc->real, most);
+      break;
+    case PARE_DTYPE_INT8:
+      step_i8 (kind, (const int8_t *)v->data + at, n, rs, cols, cs, acc->whole);
+      break;
+    case PARE_DTYPE_INT32:
+      step_i32 (kind, (const int32_t *)v->data + at, n, rs, cols, cs, acc->whole);
+      break;
+    case PARE_DTYPE_UINT32:
+      step_u32 (kind, (const uint32_t *)v->data + at, n, rs, cols, cs, acc->whole);
+      break;
+    case PARE_DTYPE_INT64:
+      step_i64 (kind, (const int64_t *)v->data + at, n, rs, cols, cs, acc->whole);
+      break;
+    default:
+      step_u8 (kind, (const uint8_t *)v->data + at, n, rs, cols, cs, acc->whole);
+    }
+}
+
+static int64_t
+least_of (PareDtype dtype, bool most)
+{
+  switch (dtype)
+    {
+    case PARE_DTYPE_INT8:
+      return most ? INT8_MAX : INT8_MIN;
+    case PARE_DTYPE_UINT8:
+      return most ? UINT8_MAX : 0;
+    case PARE_DTYPE_BOOL:
+      return most ? 1 : 0;
+    case PARE_DTYPE_INT32:
+      return most ? INT32_MAX : INT32_MIN;
+    case PARE_DTYPE_UINT32:
+      return most ? UINT32_MAX : 0;
+    default:
+      return most ? INT64_MAX : INT64_MIN;
+    }
+}
+
+/* All of the reduced axes for `cols` outputs from element `at` on. */
+static void
+accumulate (PareReduceKind kind, const PareView *x, const Plan *plan, int64_t at, int64_t cols, int64_t cs, bool real, Acc *acc,
+            const double *most)
+{
+  int64_t index[PARE_MAX_RANK] = { 0 }, n = plan->n_gone > 0 ? plan->gone[0] : 1, rs = plan->n_gone > 0 ? plan->gone_stride[0] : 1;
+  for (int64_t c = 0; c < cols; c++)
+    if (real)
+      acc->real[c] = kind == PARE_REDUCE_PROD ? 1 : kind == PARE_REDUCE_MAX ? -INFINITY : kind == PARE_REDUCE_MIN ? INFINITY : 0;
+    else
+      acc->whole[c] = kind == PARE_REDUCE_PROD                             ? 1
+                      : kind == PARE_REDUCE_MAX || kind == PARE_REDUCE_MIN ? least_of (x->dtype, kind == PARE_REDUCE_MIN)
+                                                                           : 0;
+  for (int64_t done = 0; done < plan->n_each; done += n)
+    {
+      step (kind, x, at, n, rs, cols, cs, acc, most);
+      for (int i = 1; i < plan->n_gone; i++)
+        {
+          at += plan->gone_stride[i];
+          if (++index[i] < plan->gone[i])
+            break;
+          at -= plan->gone[i] * plan->gone_stride[i];
+          index[i] = 0;
+        }
+    }
+}
+
+static double
+finish_real (PareReduceKind kind, double acc, double most, int64_t n)
+{
+  switch (kind)
+    {
+    case PARE_REDUCE_MEAN:
+      return acc / (double)n;
+    case PARE_REDUCE_L2:
+      return sqrt (acc);
+    case PARE_REDUCE_LOG_SUM:
+      return log (acc);
+    case PARE_REDUCE_LOG_SUM_EXP:
+      return log (acc) + most;
+    default:
+      return acc;
+    }
+}
+
+static int64_t
+finish_whole (PareReduceKind kind, int64_t acc, int64_t n)
+{
+  switch (kind)
+    {
+    case PARE_REDUCE_MEAN:
+      return n > 0 ? acc / n : 0;
+    case PARE_REDUCE_L2:
+      return (int64_t)sqrt ((double)acc);
+    case PARE_REDUCE_LOG_SUM:
+      return acc > 0 ? (int64_t)log ((double)acc) : 0;
+    default:
+      return acc;
+    }
+}
+
+static void
+store (PareView *v, int64_t i, PareReduceKind kind, const Acc *acc, int64_t c, double most, int64_t n)
+{
+  switch (v->dtype)
+    {
+    case PARE_DTYPE_FLOAT32:
+      ((float *)v->data)[i] = (float)finish_real (kind, acc->real[c], most, n);
+      break;
+    case PARE_DTYPE_FLOAT64:
+      ((double *)v->data)[i] = finish_real (kind, acc->real[c], most, n);
+      break;
+    case PARE_DTYPE_INT32:
+    case PARE_DTYPE_UINT32:
+      ((uint32_t *)v->data)[i] = (uint32_t)finish_whole (kind, acc->whole[c], n);
+      break;
+    case PARE_DTYPE_INT64:
+      ((int64_t *)v->data)[i] = finish_whole (kind, acc->whole[c], n);
+      break;
+    default:
+      ((uint8_t *)v->data)[i] = (uint8_t)finish_whole (kind, acc->whole[c], n);
+    }
+}
+
+KERNEL (pare_rt_k_reduce)
+{
+  const PareReduceParams *p = params;
+  Plan plan;
+  REQUIRE (p && n_in >= 1 && n_out == 1 && in[0].dtype == out[0].dtype && (unsigned)p->kind <= PARE_REDUCE_SUM_SQUARE);
+  PareDtype t = in[0].dtype;
+  bool real = t == PARE_DTYPE_FLOAT32 || t == PARE_DTYPE_FLOAT64, extreme = p->kind == PARE_REDUCE_MAX || p->kind == PARE_REDUCE_MIN;
+  SUPPORT (real || t == PARE_DTYPE_INT32 || t == PARE_DTYPE_UINT32 || t == PARE_DTYPE_INT64 || t == PARE_DTYPE_INT8 || t == PARE_DTYPE_UINT8
+           || (extreme && t == PARE_DTYPE_BOOL));
+  SUPPORT (real || p->kind != PARE_REDUCE_LOG_SUM_EXP);
+  REQUIRE (p->axes >> in[0].shape.rank == 0);
+  make_plan (&in[0].shape, p->axes, &plan);
+  REQUIRE (count_of (&out[0]) == plan.n_out);
+  CHECKED;
+  int64_t index[PARE_MAX_RANK] = { 0 }, at = 0;
+  int64_t width = plan.n_kept > 0 ? plan.kept[0] : 1, cs = plan.n_kept > 0 ? plan.kept_stride[0] : 1;
+  for (int64_t done = 0; done < plan.n_out; done += width)
+    {
+      for (int64_t c0 = 0; c0 < width; c0 += COLUMNS)
+        {
+          Acc acc, most = { .real = { 0 } };
+          int64_t cols = width - c0 < COLUMNS ? width - c0 : COLUMNS;
+          if (p->kind == PARE_REDUCE_LOG_SUM_EXP)
+            {
+              accumulate (PARE_REDUCE_MAX, &in[0], &plan, at + c0 * cs, cols, cs, true, &most, NULL);
+              for (int64_t c = 0; c < cols; c++)
+                if (isinf (most.real[c])) /* inf - inf would be NaN; exp (inf) and exp (-inf) are right as they are */
+                  most.real[c] = 0;
+            }
+          accumulate (p->kind, &in[0], &plan, at + c0 * cs, cols, cs, real, &acc, most.real);
+          for (int64_t c = 0; c < cols; c++)
+            store (&out[0], done + c0 + c, p->kind, &acc, c, most.real[c], plan.n_each);
+        }
+      for (int i = 1; i < plan.n_kept; i++)
+        {
+          at += plan.kept_stride[i];
+          if (++index[i] < plan.kept[i])
+            break;
+          at -= plan.kept[i] * plan.kept_stride[i];
+          index[i] = 0;
+        }
+    }
+  return PARE_RT_OK;
+}
