@@ -32,7 +32,7 @@ pare_accel_runner_run (PareAccelRunner *self, const PareView *inputs, uint64_t *
 PareView
 pare_accel_runner_view (PareAccelRunner *self, uint32_t value)
 {
-  return (PareView) { 0 };
+  return (PareView){ 0 };
 }
 
 double

@@ -52,7 +52,7 @@ side_by_side (PareAccel *self, uint32_t step, const PareMd *layout, int axis)
             return false;
           self->buffers[slice].parent = dst;
           self->buffers[slice].offset = offset;
-          if (!pare_accel_add_loop (self, &(PareAccelNode) { .kind = PARE_NODE_COPY, .step = step, .count = bytes }, part, slice))
+          if (!pare_accel_add_loop (self, &(PareAccelNode){ .kind = PARE_NODE_COPY, .step = step, .count = bytes }, part, slice))
             return false;
         }
       offset += bytes;
@@ -64,7 +64,7 @@ bool
 pare_accel_step_concat (PareAccel *self, uint32_t step)
 {
   const PareRtStep *s = &self->plan->steps[step];
-  const PareAxisParams *p = (const PareAxisParams *) (self->plan->params + s->params);
+  const PareAxisParams *p = (const PareAxisParams *)(self->plan->params + s->params);
   uint32_t y = s->out[0];
   const PareShape *sy = &self->plan->values[y].shape;
   int axis = p->axis < 0 ? p->axis + sy->rank : p->axis;
@@ -97,12 +97,12 @@ pare_accel_step_concat (PareAccel *self, uint32_t step)
   for (uint32_t i = 0; i < s->n_in; i++)
     if (!(src[i] = pare_md_new_like (self->mds, layout, self->plan->values[s->in[i]].shape.dims)))
       return false;
-  dnnl_primitive_desc_t pd = dst ? pare_pd_concat (self->engine, dst, axis, (int) s->n_in, src) : NULL;
+  dnnl_primitive_desc_t pd = dst ? pare_pd_concat (self->engine, dst, axis, (int)s->n_in, src) : NULL;
   if (!pd)
     return false;
   PareArgSpec args[PARE_ACCEL_MAX_ARGS];
   for (uint32_t i = 0; i < s->n_in; i++)
-    args[i] = (PareArgSpec) { DNNL_ARG_MULTIPLE_SRC + (int) i, src[i], pare_accel_form (self, step, s->in[i], src[i]) };
-  args[s->n_in] = (PareArgSpec) { DNNL_ARG_DST, dst, pare_accel_new_form (self, y, dst) };
+    args[i] = (PareArgSpec){ DNNL_ARG_MULTIPLE_SRC + (int)i, src[i], pare_accel_form (self, step, s->in[i], src[i]) };
+  args[s->n_in] = (PareArgSpec){ DNNL_ARG_DST, dst, pare_accel_new_form (self, y, dst) };
   return pare_accel_add_primitive (self, step, pd, args, s->n_in + 1);
 }

@@ -1,14 +1,15 @@
 #include "engine/accel/pare-accel-private.h"
 
 /* The step's operands as oneDNN wants them. */
-typedef struct {
+typedef struct
+{
   const PareConvParams *p;
   bool transposed;
   uint32_t x, w, b, residual, y;
   const PareMd *src, *weights, *weights_as, *bias, *dst; /* src, weights, dst: any */
-  uint32_t affine[2]; /* factor and offset of each channel that are applied last */
-  const float *factor; /* of each output channel, to go into the weights; NULL: none */
-  uint32_t bias_buffer; /* instead of b */
+  uint32_t affine[2];                                    /* factor and offset of each channel that are applied last */
+  const float *factor;                                   /* of each output channel, to go into the weights; NULL: none */
+  uint32_t bias_buffer;                                  /* instead of b */
   int64_t stride[3], dilation[3], pad_begin[3], pad_end[3];
 } Conv;
 
@@ -16,9 +17,15 @@ static bool
 describe (PareAccel *self, uint32_t step, Conv *c)
 {
   const PareRtStep *s = &self->plan->steps[step];
-  const PareConvParams *p = (const PareConvParams *) (self->plan->params + s->params);
-  *c = (Conv) { .p = p, .transposed = s->op == PARE_RT_CONV_TRANSPOSE, .x = s->in[0], .w = s->in[1], .b = s->n_in > 2 ? s->in[2] : PARE_RT_NONE,
-                .residual = s->n_in > 3 ? s->in[3] : PARE_RT_NONE, .y = s->out[0], .bias_buffer = PARE_RT_NONE };
+  const PareConvParams *p = (const PareConvParams *)(self->plan->params + s->params);
+  *c = (Conv){ .p = p,
+               .transposed = s->op == PARE_RT_CONV_TRANSPOSE,
+               .x = s->in[0],
+               .w = s->in[1],
+               .b = s->n_in > 2 ? s->in[2] : PARE_RT_NONE,
+               .residual = s->n_in > 3 ? s->in[3] : PARE_RT_NONE,
+               .y = s->out[0],
+               .bias_buffer = PARE_RT_NONE };
   if (!pare_accel_is_float (self, c->x) || !pare_accel_is_float (self, c->w) || !pare_accel_is_float (self, c->y))
     return false;
   const PareShape *x = &self->plan->values[c->x].shape, *w = &self->plan->values[c->w].shape, *y = &self->plan->values[c->y].shape;
@@ -26,7 +33,7 @@ describe (PareAccel *self, uint32_t step, Conv *c)
     return false;
   for (int i = 0; i < p->spatial; i++)
     {
-      int64_t extent = (int64_t) (p->kernel[i] - 1) * p->dilation[i] + 1;
+      int64_t extent = (int64_t)(p->kernel[i] - 1) * p->dilation[i] + 1;
       int64_t from = c->transposed ? y->dims[i + 2] : x->dims[i + 2], to = c->transposed ? x->dims[i + 2] : y->dims[i + 2];
       c->stride[i] = p->stride[i];
       c->dilation[i] = p->dilation[i];
@@ -59,8 +66,8 @@ describe (PareAccel *self, uint32_t step, Conv *c)
     }
   c->src = pare_md_new_any (self->mds, x->rank, x->dims);
   c->dst = pare_md_new_any (self->mds, y->rank, y->dims);
-  c->weights = pare_md_new_any (self->mds, (int) n, dims);
-  c->weights_as = pare_md_new (self->mds, (int) n, dims, strides);
+  c->weights = pare_md_new_any (self->mds, (int)n, dims);
+  c->weights_as = pare_md_new (self->mds, (int)n, dims, strides);
   c->bias = c->b == PARE_RT_NONE ? NULL : pare_md_new (self->mds, 1, &m, NULL);
   return c->src && c->dst && c->weights && c->weights_as && (c->bias || c->b == PARE_RT_NONE);
 }
@@ -68,12 +75,15 @@ describe (PareAccel *self, uint32_t step, Conv *c)
 static dnnl_primitive_desc_t
 create (PareAccel *self, const Conv *c, const PareMd *dst, const ParePostOps *post)
 {
-  return pare_pd_conv (self->engine, c->transposed, c->src, c->weights, c->bias, dst, c->stride, c->dilation, c->pad_begin, c->pad_end, post);
+  return pare_pd_conv (self->engine, c->transposed, c->src, c->weights, c->bias, dst, c->stride, c->dilation, c->pad_begin, c->pad_end,
+                       post);
 }
 
-/* Adds the primitive, with its operands brought into the layouts that it chose. `residual`: the operand of the first post-op, where that is a binary one. */
+/* Adds the primitive, with its operands brought into the layouts that it chose. `residual`: the operand of the first post-op, where that is
+ * a binary one. */
 static bool
-emit (PareAccel *self, uint32_t step, const Conv *c, dnnl_primitive_desc_t pd, const ParePostOps *post, uint32_t residual, const PareMd *dst_md, uint32_t dst)
+emit (PareAccel *self, uint32_t step, const Conv *c, dnnl_primitive_desc_t pd, const ParePostOps *post, uint32_t residual,
+      const PareMd *dst_md, uint32_t dst)
 {
   const PareMd *src_md = pare_pd_md (self->mds, pd, PARE_PD_SRC), *weights_md = pare_pd_md (self->mds, pd, PARE_PD_WEIGHTS);
   PareArgSpec args[4 + PARE_MAX_POST];
@@ -83,16 +93,19 @@ emit (PareAccel *self, uint32_t step, const Conv *c, dnnl_primitive_desc_t pd, c
       self->failed = true;
       return false;
     }
-  args[n++] = (PareArgSpec) { DNNL_ARG_SRC, src_md, pare_accel_form (self, step, c->x, src_md) };
-  uint32_t weights = c->factor ? pare_accel_weights_scaled (self, c->w, c->weights_as, weights_md, c->factor, self->plan->values[c->w].shape.dims[0])
-                               : pare_accel_weights (self, step, c->w, c->weights_as, weights_md, 1.0f);
-  args[n++] = (PareArgSpec) { DNNL_ARG_WEIGHTS, weights_md, weights };
+  args[n++] = (PareArgSpec){ DNNL_ARG_SRC, src_md, pare_accel_form (self, step, c->x, src_md) };
+  uint32_t weights
+      = c->factor ? pare_accel_weights_scaled (self, c->w, c->weights_as, weights_md, c->factor, self->plan->values[c->w].shape.dims[0])
+                  : pare_accel_weights (self, step, c->w, c->weights_as, weights_md, 1.0f);
+  args[n++] = (PareArgSpec){ DNNL_ARG_WEIGHTS, weights_md, weights };
   if (c->bias)
-    args[n++] = (PareArgSpec) { DNNL_ARG_BIAS, c->bias, c->bias_buffer != PARE_RT_NONE ? c->bias_buffer : pare_accel_bias (self, step, c->b, 1.0f) };
-  args[n++] = (PareArgSpec) { DNNL_ARG_DST, dst_md, dst };
+    args[n++] = (PareArgSpec){ DNNL_ARG_BIAS, c->bias,
+                               c->bias_buffer != PARE_RT_NONE ? c->bias_buffer : pare_accel_bias (self, step, c->b, 1.0f) };
+  args[n++] = (PareArgSpec){ DNNL_ARG_DST, dst_md, dst };
   for (int i = 0, next = 0; i < post->n; i++)
     if (post->ops[i].kind == PARE_POST_BINARY)
-      args[n++] = (PareArgSpec) { DNNL_ARG_ATTR_MULTIPLE_POST_OP (i) | DNNL_ARG_SRC_1, post->ops[i].md, i == 0 && residual != PARE_RT_NONE ? residual : c->affine[next++] };
+      args[n++] = (PareArgSpec){ DNNL_ARG_ATTR_MULTIPLE_POST_OP (i) | DNNL_ARG_SRC_1, post->ops[i].md,
+                                 i == 0 && residual != PARE_RT_NONE ? residual : c->affine[next++] };
   return pare_accel_add_primitive (self, step, pd, args, n);
 }
 
@@ -100,7 +113,7 @@ emit (PareAccel *self, uint32_t step, const Conv *c, dnnl_primitive_desc_t pd, c
 static bool
 with_residual (PareAccel *self, uint32_t step, const Conv *c, ParePostOps *post)
 {
-  post->ops[0] = (ParePostOp) { .kind = PARE_POST_SUM };
+  post->ops[0] = (ParePostOp){ .kind = PARE_POST_SUM };
   dnnl_primitive_desc_t pd = create (self, c, c->dst, post);
   const PareMd *dst_md = pd ? pare_pd_md (self->mds, pd, PARE_PD_DST) : NULL;
   if (!dst_md)
@@ -121,7 +134,7 @@ with_residual (PareAccel *self, uint32_t step, const Conv *c, ParePostOps *post)
           return emit (self, step, c, pd, post, PARE_RT_NONE, dst_md, there);
         }
       ParePostOps binary = *post;
-      binary.ops[0] = (ParePostOp) { .kind = PARE_POST_BINARY, .alg = dnnl_binary_add, .md = dst_md };
+      binary.ops[0] = (ParePostOp){ .kind = PARE_POST_BINARY, .alg = dnnl_binary_add, .md = dst_md };
       dnnl_primitive_desc_t apart = create (self, c, dst_md, &binary);
       if (apart)
         {
@@ -156,7 +169,7 @@ apart (PareAccel *self, uint32_t step, const Conv *c, const ParePostOp *op)
   const PareMd *dst_md = pd ? pare_pd_md (self->mds, pd, PARE_PD_DST) : NULL;
   if (!dst_md)
     return false;
-  int64_t count = (int64_t) (pare_md_bytes (dst_md) / sizeof (float));
+  int64_t count = (int64_t)(pare_md_bytes (dst_md) / sizeof (float));
   const PareMd *flat = pare_md_new (self->mds, 1, &count, NULL);
   if (!flat || !(eltwise = pare_pd_eltwise (self->engine, op->alg, flat, op->alpha, op->beta)))
     {
@@ -165,25 +178,27 @@ apart (PareAccel *self, uint32_t step, const Conv *c, const ParePostOp *op)
     }
   uint32_t dst = pare_accel_new_form (self, c->y, dst_md);
   bool fine = emit (self, step, c, pd, &none, PARE_RT_NONE, dst_md, dst);
-  return pare_accel_add_primitive (self, step, eltwise, (PareArgSpec[]) { { DNNL_ARG_SRC, flat, dst }, { DNNL_ARG_DST, flat, dst } }, 2) && fine;
+  return pare_accel_add_primitive (self, step, eltwise, (PareArgSpec[]){ { DNNL_ARG_SRC, flat, dst }, { DNNL_ARG_DST, flat, dst } }, 2)
+         && fine;
 }
 
-/* A normalization after the convolution without more work: f max (z, 0) + o = max (f z + o, o) for f >= 0, so the factor goes into the weights and
- * the offset into the bias and, after a ReLU, into a maximum. False: leave it to two more post-ops. */
+/* A normalization after the convolution without more work: f max (z, 0) + o = max (f z + o, o) for f >= 0, so the factor goes into the
+ * weights and the offset into the bias and, after a ReLU, into a maximum. False: leave it to two more post-ops. */
 static bool
 fold_affine (PareAccel *self, Conv *c, const PareMd *vector, ParePostOps *post)
 {
   const PareShape *w = &self->plan->values[c->w].shape;
-  const float *factor = self->buffers[c->affine[0]].fixed, *offset = self->buffers[c->affine[1]].fixed, *bias = c->b == PARE_RT_NONE ? NULL : pare_accel_constant (self, c->b);
+  const float *factor = self->buffers[c->affine[0]].fixed, *offset = self->buffers[c->affine[1]].fixed,
+              *bias = c->b == PARE_RT_NONE ? NULL : pare_accel_constant (self, c->b);
   int64_t m = self->plan->values[c->y].shape.dims[1];
   bool relu = c->p->activation == PARE_ACT_CLIP && c->p->lo == 0 && c->p->hi >= 3.4e38f;
-  if (c->transposed || c->residual != PARE_RT_NONE || w->dims[0] != m || !pare_accel_constant (self, c->w) || (c->b != PARE_RT_NONE && !bias)
-      || (!relu && c->p->activation != PARE_ACT_NONE))
+  if (c->transposed || c->residual != PARE_RT_NONE || w->dims[0] != m || !pare_accel_constant (self, c->w)
+      || (c->b != PARE_RT_NONE && !bias) || (!relu && c->p->activation != PARE_ACT_NONE))
     return false;
   for (int64_t i = 0; i < m; i++)
     if (!(factor[i] >= 0))
       return false;
-  uint64_t bytes = (uint64_t) m * sizeof (float);
+  uint64_t bytes = (uint64_t)m * sizeof (float);
   uint32_t buffer = pare_accel_buffer_new (self, bytes);
   float *folded = pare_accel_pack (self, bytes);
   if (buffer == PARE_RT_NONE || !folded)
@@ -197,7 +212,7 @@ fold_affine (PareAccel *self, Conv *c, const PareMd *vector, ParePostOps *post)
   c->affine[0] = c->affine[1]; /* the first binary post-op now takes the offset */
   post->n = 0;
   if (relu)
-    post->ops[post->n++] = (ParePostOp) { .kind = PARE_POST_BINARY, .alg = dnnl_binary_max, .md = vector };
+    post->ops[post->n++] = (ParePostOp){ .kind = PARE_POST_BINARY, .alg = dnnl_binary_max, .md = vector };
   return c->bias != NULL;
 }
 
@@ -220,8 +235,8 @@ pare_accel_step_conv (PareAccel *self, uint32_t step)
       if (!fold_affine (self, &folded, vector, &longer))
         {
           folded = c;
-          longer.ops[longer.n++] = (ParePostOp) { .kind = PARE_POST_BINARY, .alg = dnnl_binary_mul, .md = vector };
-          longer.ops[longer.n++] = (ParePostOp) { .kind = PARE_POST_BINARY, .alg = dnnl_binary_add, .md = vector };
+          longer.ops[longer.n++] = (ParePostOp){ .kind = PARE_POST_BINARY, .alg = dnnl_binary_mul, .md = vector };
+          longer.ops[longer.n++] = (ParePostOp){ .kind = PARE_POST_BINARY, .alg = dnnl_binary_add, .md = vector };
         }
       folded.y = self->plan->steps[norm].out[0];
       if (!self->failed && fused (self, step, &folded, &longer))

@@ -18,18 +18,19 @@ unflattened (PareAccel *self, uint32_t value, int64_t rows, int64_t columns)
     source = self->plan->values[source].alias_of;
   const PareShape *shape = &self->plan->values[source].shape;
   const PareMd *native = pare_accel_is_float (self, source) ? pare_accel_native (self, source) : NULL;
-  if (source == value || !native || shape->rank < 3 || shape->rank > 5 || shape->dims[0] != rows || pare_shape_count (shape) != rows * columns
-      || pare_md_is_row_major (native))
+  if (source == value || !native || shape->rank < 3 || shape->rank > 5 || shape->dims[0] != rows
+      || pare_shape_count (shape) != rows * columns || pare_md_is_row_major (native))
     return PARE_RT_NONE;
   return source;
 }
 
 /* y [rows, n] = act (x [rows, k] w + b), w with these strides. */
 static bool
-inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t b, uint32_t y, int64_t rows, int64_t k, int64_t n, int64_t stride_n, int64_t stride_k,
-               float alpha, float beta, const ParePostOps *post)
+inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t b, uint32_t y, int64_t rows, int64_t k, int64_t n,
+               int64_t stride_n, int64_t stride_k, float alpha, float beta, const ParePostOps *post)
 {
-  const int64_t src_dims[2] = { rows, k }, dst_dims[2] = { rows, n }, weights_dims[2] = { n, k }, weights_strides[2] = { stride_n, stride_k };
+  const int64_t src_dims[2] = { rows, k }, dst_dims[2] = { rows, n }, weights_dims[2] = { n, k },
+                weights_strides[2] = { stride_n, stride_k };
   const PareMd *src = pare_md_new (self->mds, 2, src_dims, NULL), *dst = pare_md_new (self->mds, 2, dst_dims, NULL);
   const PareMd *weights = pare_md_new_any (self->mds, 2, weights_dims), *as = pare_md_new (self->mds, 2, weights_dims, weights_strides);
   const PareMd *bias = b == PARE_RT_NONE ? NULL : pare_md_new (self->mds, 1, &n, NULL);
@@ -66,11 +67,12 @@ inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t 
   const PareMd *weights_md = pare_pd_md (self->mds, pd, PARE_PD_WEIGHTS);
   PareArgSpec args[4];
   uint32_t n_args = 0;
-  args[n_args++] = (PareArgSpec) { DNNL_ARG_SRC, src, source != PARE_RT_NONE ? pare_accel_form (self, step, x, src) : pare_accel_plain (self, step, x) };
-  args[n_args++] = (PareArgSpec) { DNNL_ARG_WEIGHTS, weights_md, pare_accel_weights (self, step, w, as, weights_md, alpha) };
+  args[n_args++] = (PareArgSpec){ DNNL_ARG_SRC, src,
+                                  source != PARE_RT_NONE ? pare_accel_form (self, step, x, src) : pare_accel_plain (self, step, x) };
+  args[n_args++] = (PareArgSpec){ DNNL_ARG_WEIGHTS, weights_md, pare_accel_weights (self, step, w, as, weights_md, alpha) };
   if (bias)
-    args[n_args++] = (PareArgSpec) { DNNL_ARG_BIAS, bias, pare_accel_bias (self, step, b, beta) };
-  args[n_args++] = (PareArgSpec) { DNNL_ARG_DST, dst, pare_accel_new_form (self, y, pare_accel_plain_md (self, y)) };
+    args[n_args++] = (PareArgSpec){ DNNL_ARG_BIAS, bias, pare_accel_bias (self, step, b, beta) };
+  args[n_args++] = (PareArgSpec){ DNNL_ARG_DST, dst, pare_accel_new_form (self, y, pare_accel_plain_md (self, y)) };
   return pare_accel_add_primitive (self, step, pd, args, n_args);
 }
 
@@ -78,7 +80,7 @@ bool
 pare_accel_step_gemm (PareAccel *self, uint32_t step)
 {
   const PareRtStep *s = &self->plan->steps[step];
-  const PareGemmParams *p = (const PareGemmParams *) (self->plan->params + s->params);
+  const PareGemmParams *p = (const PareGemmParams *)(self->plan->params + s->params);
   uint32_t a = s->in[0], b = s->in[1], c = s->n_in > 2 ? s->in[2] : PARE_RT_NONE, y = s->out[0];
   ParePostOps post = { 0 };
   if (!pare_accel_is_float (self, a) || !pare_accel_is_float (self, b) || !pare_accel_is_float (self, y)
@@ -92,7 +94,8 @@ pare_accel_step_gemm (PareAccel *self, uint32_t step)
     return false;
   if (p->beta == 0)
     c = PARE_RT_NONE;
-  if (c != PARE_RT_NONE && (!pare_accel_is_float (self, c) || !is_row (&self->plan->values[c].shape, n) || (p->beta != 1 && !pare_accel_constant (self, c))))
+  if (c != PARE_RT_NONE
+      && (!pare_accel_is_float (self, c) || !is_row (&self->plan->values[c].shape, n) || (p->beta != 1 && !pare_accel_constant (self, c))))
     return false;
   if (!pare_accel_constant (self, b))
     return false; /* repacking in each run costs more than the product */
@@ -122,7 +125,8 @@ pare_accel_step_matmul (PareAccel *self, uint32_t step)
       da[i] = ia < 0 ? 1 : sa->dims[ia];
       db[i] = ib < 0 ? 1 : sb->dims[ib];
     }
-  const PareMd *src = pare_md_new (self->mds, sy->rank, da, NULL), *weights = pare_md_new (self->mds, sy->rank, db, NULL), *dst = pare_accel_plain_md (self, y);
+  const PareMd *src = pare_md_new (self->mds, sy->rank, da, NULL), *weights = pare_md_new (self->mds, sy->rank, db, NULL),
+               *dst = pare_accel_plain_md (self, y);
   dnnl_primitive_desc_t pd = src && weights && dst ? pare_pd_matmul (self->engine, src, weights, NULL, dst, &post) : NULL;
   if (!pd)
     return false;

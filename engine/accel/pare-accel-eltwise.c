@@ -8,7 +8,7 @@
 static const PareMd *
 flatten (PareAccel *self, const PareMd *md, int64_t *count)
 {
-  *count = (int64_t) (pare_md_bytes (md) / sizeof (float));
+  *count = (int64_t)(pare_md_bytes (md) / sizeof (float));
   return pare_md_new (self->mds, 1, count, NULL);
 }
 
@@ -27,7 +27,7 @@ result_buffer (PareAccel *self, uint32_t step, uint32_t y, const PareMd *md, uin
 static PareAccelView
 vector_view (int64_t count, uint32_t buffer)
 {
-  return (PareAccelView) { .dtype = PARE_DTYPE_FLOAT32, .shape = { .rank = 1, .dims = { count } }, .buffer = buffer };
+  return (PareAccelView){ .dtype = PARE_DTYPE_FLOAT32, .shape = { .rank = 1, .dims = { count } }, .buffer = buffer };
 }
 
 /* oneDNN's name of a function; false: use the portable kernel. */
@@ -37,14 +37,31 @@ unary_algorithm (const PareUnaryParams *p, dnnl_alg_kind_t *alg, float *alpha, f
   *alpha = *beta = 0;
   switch (p->kind)
     {
-    case PARE_UN_ABS: *alg = dnnl_eltwise_abs; return true;
-    case PARE_UN_NEG: *alg = dnnl_eltwise_linear; *alpha = -1; return true;
-    case PARE_UN_SIGMOID: *alg = dnnl_eltwise_logistic; return true;
-    case PARE_UN_TANH: *alg = dnnl_eltwise_tanh; return true;
-    case PARE_UN_RELU: *alg = dnnl_eltwise_relu; return true;
-    case PARE_UN_LEAKY_RELU: *alg = dnnl_eltwise_relu; *alpha = p->alpha; return true;
-    case PARE_UN_HARD_SWISH: *alg = dnnl_eltwise_hardswish; return true;
-    default: return false;
+    case PARE_UN_ABS:
+      *alg = dnnl_eltwise_abs;
+      return true;
+    case PARE_UN_NEG:
+      *alg = dnnl_eltwise_linear;
+      *alpha = -1;
+      return true;
+    case PARE_UN_SIGMOID:
+      *alg = dnnl_eltwise_logistic;
+      return true;
+    case PARE_UN_TANH:
+      *alg = dnnl_eltwise_tanh;
+      return true;
+    case PARE_UN_RELU:
+      *alg = dnnl_eltwise_relu;
+      return true;
+    case PARE_UN_LEAKY_RELU:
+      *alg = dnnl_eltwise_relu;
+      *alpha = p->alpha;
+      return true;
+    case PARE_UN_HARD_SWISH:
+      *alg = dnnl_eltwise_hardswish;
+      return true;
+    default:
+      return false;
     }
 }
 
@@ -82,13 +99,13 @@ pare_accel_step_unary (PareAccel *self, uint32_t step)
   else
     {
       native = unary_algorithm (params, &alg, &alpha, &beta);
-      if (!zero_is_safe (((const PareUnaryParams *) params)->kind) && !pare_md_is_dense (md))
+      if (!zero_is_safe (((const PareUnaryParams *)params)->kind) && !pare_md_is_dense (md))
         return false;
     }
   dnnl_primitive_desc_t pd = native ? pare_pd_eltwise (self->engine, alg, flat, alpha, beta) : NULL;
   uint32_t src = pare_accel_form (self, step, x, md), dst = src == PARE_RT_NONE ? src : result_buffer (self, step, y, md, src);
   if (pd)
-    return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]) { { DNNL_ARG_SRC, flat, src }, { DNNL_ARG_DST, flat, dst } }, 2);
+    return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]){ { DNNL_ARG_SRC, flat, src }, { DNNL_ARG_DST, flat, dst } }, 2);
   PareAccelView in = vector_view (count, src), out = vector_view (count, dst);
   return pare_accel_add_kernel (self, step, s->op, params, &in, 1, &out, 1, pare_rt_kernel_scratch (self->plan, s));
 }
@@ -98,13 +115,26 @@ binary_algorithm (PareBinaryKind kind, dnnl_alg_kind_t *alg)
 {
   switch (kind)
     {
-    case PARE_BIN_ADD: *alg = dnnl_binary_add; return true;
-    case PARE_BIN_SUB: *alg = dnnl_binary_sub; return true;
-    case PARE_BIN_MUL: *alg = dnnl_binary_mul; return true;
-    case PARE_BIN_DIV: *alg = dnnl_binary_div; return true;
-    case PARE_BIN_MIN: *alg = dnnl_binary_min; return true;
-    case PARE_BIN_MAX: *alg = dnnl_binary_max; return true;
-    default: return false;
+    case PARE_BIN_ADD:
+      *alg = dnnl_binary_add;
+      return true;
+    case PARE_BIN_SUB:
+      *alg = dnnl_binary_sub;
+      return true;
+    case PARE_BIN_MUL:
+      *alg = dnnl_binary_mul;
+      return true;
+    case PARE_BIN_DIV:
+      *alg = dnnl_binary_div;
+      return true;
+    case PARE_BIN_MIN:
+      *alg = dnnl_binary_min;
+      return true;
+    case PARE_BIN_MAX:
+      *alg = dnnl_binary_max;
+      return true;
+    default:
+      return false;
     }
 }
 
@@ -135,7 +165,8 @@ binary_same_shape (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, uint3
   uint32_t src_a = pare_accel_form (self, step, a, md), src_b = pare_accel_form (self, step, b, md);
   uint32_t over = src_a != PARE_RT_NONE && pare_accel_may_overwrite (self, step, src_a) ? src_a : src_b;
   uint32_t dst = result_buffer (self, step, y, md, over);
-  return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]) { { DNNL_ARG_SRC_0, flat, src_a }, { DNNL_ARG_SRC_1, flat, src_b }, { DNNL_ARG_DST, flat, dst } }, 3);
+  return pare_accel_add_primitive (
+      self, step, pd, (PareArgSpec[]){ { DNNL_ARG_SRC_0, flat, src_a }, { DNNL_ARG_SRC_1, flat, src_b }, { DNNL_ARG_DST, flat, dst } }, 3);
 }
 
 /* One number on one side. */
@@ -148,7 +179,8 @@ binary_scalar (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, uint32_t 
   const float *constant = pare_accel_constant (self, number);
   const PareMd *md = pare_accel_native (self, x);
   int64_t count;
-  if (!md || !constant || !isfinite (*constant) || !flatten (self, md, &count) || !same_shape (&self->plan->values[x].shape, &self->plan->values[y].shape))
+  if (!md || !constant || !isfinite (*constant) || !flatten (self, md, &count)
+      || !same_shape (&self->plan->values[x].shape, &self->plan->values[y].shape))
     return false;
   if (p->kind > PARE_BIN_MAX || p->kind == PARE_BIN_POW || (p->kind == PARE_BIN_DIV && (swapped || *constant == 0)))
     return false;
@@ -185,18 +217,19 @@ binary_per_channel (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, uint
   if (!pd)
     return false;
   uint32_t src = pare_accel_form (self, step, a, md);
-  uint32_t src_b = sb->rank == sa->rank ? pare_accel_form (self, step, b, other)
+  uint32_t src_b = sb->rank == sa->rank           ? pare_accel_form (self, step, b, other)
                    : pare_md_is_row_major (other) ? pare_accel_plain (self, step, b)
                                                   : pare_accel_weights (self, step, b, as, other, 1.0f);
   uint32_t dst = result_buffer (self, step, y, md, src);
-  return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]) { { DNNL_ARG_SRC_0, md, src }, { DNNL_ARG_SRC_1, other, src_b }, { DNNL_ARG_DST, md, dst } }, 3);
+  return pare_accel_add_primitive (
+      self, step, pd, (PareArgSpec[]){ { DNNL_ARG_SRC_0, md, src }, { DNNL_ARG_SRC_1, other, src_b }, { DNNL_ARG_DST, md, dst } }, 3);
 }
 
 bool
 pare_accel_step_binary (PareAccel *self, uint32_t step)
 {
   const PareRtStep *s = &self->plan->steps[step];
-  const PareBinaryParams *p = (const PareBinaryParams *) (self->plan->params + s->params);
+  const PareBinaryParams *p = (const PareBinaryParams *)(self->plan->params + s->params);
   uint32_t a = s->in[0], b = s->in[1], y = s->out[0];
   ParePostOps post = { 0 };
   dnnl_alg_kind_t alg;
@@ -219,12 +252,12 @@ bool
 pare_accel_step_fake_quant (PareAccel *self, uint32_t step)
 {
   const PareRtStep *s = &self->plan->steps[step];
-  const PareFakeQuantParams *p = (const PareFakeQuantParams *) (self->plan->params + s->params);
+  const PareFakeQuantParams *p = (const PareFakeQuantParams *)(self->plan->params + s->params);
   uint32_t x = s->in[0], y = s->out[0], zero = s->n_in > 2 ? s->in[2] : PARE_RT_NONE;
   const float *scale = pare_accel_constant (self, s->in[1]);
   const int32_t *zeros = zero == PARE_RT_NONE ? NULL : pare_accel_constant (self, zero);
-  if (!pare_accel_is_float (self, x) || !pare_accel_is_float (self, y) || !pare_accel_is_float (self, s->in[1]) || !scale || (zero != PARE_RT_NONE && !zeros)
-      || pare_shape_count (&self->plan->values[s->in[1]].shape) != 1
+  if (!pare_accel_is_float (self, x) || !pare_accel_is_float (self, y) || !pare_accel_is_float (self, s->in[1]) || !scale
+      || (zero != PARE_RT_NONE && !zeros) || pare_shape_count (&self->plan->values[s->in[1]].shape) != 1
       || (zeros && (self->plan->values[zero].dtype != PARE_DTYPE_INT32 || pare_shape_count (&self->plan->values[zero].shape) != 1)))
     return false;
   const PareMd *md = pare_accel_native (self, x);
@@ -234,8 +267,13 @@ pare_accel_step_fake_quant (PareAccel *self, uint32_t step)
   uint32_t dst = src == PARE_RT_NONE ? src : result_buffer (self, step, y, md, src);
   if (dst == PARE_RT_NONE)
     return false;
-  const PareAccelNode node = { .kind = PARE_NODE_FAKE_QUANT, .step = step, .count = pare_md_bytes (md) / sizeof (float), .scale = *scale,
-                               .zero = zeros ? (float) *zeros : 0, .lo = (float) p->lo, .hi = (float) p->hi };
+  const PareAccelNode node = { .kind = PARE_NODE_FAKE_QUANT,
+                               .step = step,
+                               .count = pare_md_bytes (md) / sizeof (float),
+                               .scale = *scale,
+                               .zero = zeros ? (float)*zeros : 0,
+                               .lo = (float)p->lo,
+                               .hi = (float)p->hi };
   return pare_accel_add_loop (self, &node, src, dst);
 }
 
@@ -243,7 +281,7 @@ bool
 pare_accel_step_softmax (PareAccel *self, uint32_t step)
 {
   const PareRtStep *s = &self->plan->steps[step];
-  const PareSoftmaxParams *p = (const PareSoftmaxParams *) (self->plan->params + s->params);
+  const PareSoftmaxParams *p = (const PareSoftmaxParams *)(self->plan->params + s->params);
   uint32_t x = s->in[0], y = s->out[0];
   const PareMd *md = pare_accel_plain_md (self, x);
   int axis = p->axis < 0 ? p->axis + self->plan->values[x].shape.rank : p->axis;
@@ -254,5 +292,5 @@ pare_accel_step_softmax (PareAccel *self, uint32_t step)
     return false;
   uint32_t src = pare_accel_plain (self, step, x);
   uint32_t dst = pare_accel_new_form (self, y, md);
-  return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]) { { DNNL_ARG_SRC, md, src }, { DNNL_ARG_DST, md, dst } }, 2);
+  return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]){ { DNNL_ARG_SRC, md, src }, { DNNL_ARG_DST, md, dst } }, 2);
 }

@@ -24,9 +24,9 @@ grow (PareAccel *self, void **array, uint32_t n, uint32_t more, uint32_t *room, 
 uint32_t
 pare_accel_buffer_new (PareAccel *self, uint64_t bytes)
 {
-  if (!grow (self, (void **) &self->buffers, self->n_buffers, 1, &self->room_buffers, sizeof *self->buffers))
+  if (!grow (self, (void **)&self->buffers, self->n_buffers, 1, &self->room_buffers, sizeof *self->buffers))
     return PARE_RT_NONE;
-  self->buffers[self->n_buffers] = (PareAccelBuffer) { .bytes = bytes, .input = PARE_RT_NONE, .parent = PARE_RT_NONE };
+  self->buffers[self->n_buffers] = (PareAccelBuffer){ .bytes = bytes, .input = PARE_RT_NONE, .parent = PARE_RT_NONE };
   return self->n_buffers++;
 }
 
@@ -42,7 +42,7 @@ void *
 pare_accel_pack (PareAccel *self, uint64_t bytes)
 {
   void *data = NULL;
-  if (!grow (self, (void **) &self->packed, self->n_packed, 1, &self->room_packed, sizeof *self->packed))
+  if (!grow (self, (void **)&self->packed, self->n_packed, 1, &self->room_packed, sizeof *self->packed))
     return NULL;
   if (bytes > SIZE_MAX - 64 || posix_memalign (&data, 64, bytes ? bytes : 1))
     {
@@ -83,7 +83,7 @@ pare_accel_set_form (PareAccel *self, uint32_t value, const PareMd *md, uint32_t
   PareAccelValue *v = &self->values[value];
   if (buffer == PARE_RT_NONE || v->n_forms == PARE_ACCEL_MAX_FORMS)
     return;
-  v->forms[v->n_forms++] = (PareForm) { md, buffer };
+  v->forms[v->n_forms++] = (PareForm){ md, buffer };
   PareAccelBuffer *root = &self->buffers[pare_accel_buffer_root (self, buffer)];
   if (v->last_use > root->last_use)
     root->last_use = v->last_use;
@@ -109,8 +109,8 @@ pare_accel_add_primitive (PareAccel *self, uint32_t step, dnnl_primitive_desc_t 
 {
   const PareMd *scratchpad = pare_pd_md (self->mds, pd, PARE_PD_SCRATCHPAD);
   dnnl_primitive_t primitive = pare_pd_take_primitive (pd);
-  if (!primitive || !grow (self, (void **) &self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
-      || !grow (self, (void **) &self->args, self->n_args, n_args + 1, &self->room_args, sizeof *self->args))
+  if (!primitive || !grow (self, (void **)&self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
+      || !grow (self, (void **)&self->args, self->n_args, n_args + 1, &self->room_args, sizeof *self->args))
     {
       if (primitive)
         dnnl_primitive_destroy (primitive);
@@ -118,16 +118,16 @@ pare_accel_add_primitive (PareAccel *self, uint32_t step, dnnl_primitive_desc_t 
       return false;
     }
   PareAccelNode *node = &self->nodes[self->n_nodes++];
-  *node = (PareAccelNode) { .kind = PARE_NODE_PRIMITIVE, .step = step, .first_arg = self->n_args, .primitive = primitive };
+  *node = (PareAccelNode){ .kind = PARE_NODE_PRIMITIVE, .step = step, .first_arg = self->n_args, .primitive = primitive };
   for (uint32_t i = 0; i < n_args; i++)
     {
       if (args[i].buffer == PARE_RT_NONE || !args[i].md)
         self->failed = true;
-      self->args[self->n_args++] = (PareAccelArg) { args[i].arg, args[i].md, args[i].buffer };
+      self->args[self->n_args++] = (PareAccelArg){ args[i].arg, args[i].md, args[i].buffer };
     }
   if (scratchpad && pare_md_bytes (scratchpad))
     {
-      self->args[self->n_args++] = (PareAccelArg) { DNNL_ARG_SCRATCHPAD, scratchpad, PARE_RT_NONE };
+      self->args[self->n_args++] = (PareAccelArg){ DNNL_ARG_SCRATCHPAD, scratchpad, PARE_RT_NONE };
       if (pare_md_bytes (scratchpad) > self->scratch_bytes)
         self->scratch_bytes = pare_md_bytes (scratchpad);
     }
@@ -144,22 +144,27 @@ pare_accel_add_reorder (PareAccel *self, uint32_t step, const PareMd *from, uint
       self->failed = true;
       return false;
     }
-  return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]) { { DNNL_ARG_FROM, from, src }, { DNNL_ARG_TO, to, dst } }, 2);
+  return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]){ { DNNL_ARG_FROM, from, src }, { DNNL_ARG_TO, to, dst } }, 2);
 }
 
 bool
-pare_accel_add_kernel (PareAccel *self, uint32_t step, PareRtOp op, const void *params, const PareAccelView *in, uint32_t n_in, const PareAccelView *out, uint32_t n_out,
-                       uint64_t scratch)
+pare_accel_add_kernel (PareAccel *self, uint32_t step, PareRtOp op, const void *params, const PareAccelView *in, uint32_t n_in,
+                       const PareAccelView *out, uint32_t n_out, uint64_t scratch)
 {
   PareRtKernel kernel = pare_rt_kernel (op);
-  if (!kernel || !grow (self, (void **) &self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
-      || !grow (self, (void **) &self->views, self->n_views, n_in + n_out, &self->room_views, sizeof *self->views))
+  if (!kernel || !grow (self, (void **)&self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
+      || !grow (self, (void **)&self->views, self->n_views, n_in + n_out, &self->room_views, sizeof *self->views))
     {
       self->failed = true;
       return false;
     }
-  self->nodes[self->n_nodes++] = (PareAccelNode) { .kind = PARE_NODE_KERNEL, .step = step, .first_arg = self->n_views, .n_args = n_in + n_out, .n_in = n_in,
-                                                   .kernel = kernel, .params = params };
+  self->nodes[self->n_nodes++] = (PareAccelNode){ .kind = PARE_NODE_KERNEL,
+                                                  .step = step,
+                                                  .first_arg = self->n_views,
+                                                  .n_args = n_in + n_out,
+                                                  .n_in = n_in,
+                                                  .kernel = kernel,
+                                                  .params = params };
   for (uint32_t i = 0; i < n_in; i++)
     self->views[self->n_views++] = in[i];
   for (uint32_t i = 0; i < n_out; i++)
@@ -172,15 +177,15 @@ pare_accel_add_kernel (PareAccel *self, uint32_t step, PareRtOp op, const void *
 bool
 pare_accel_add_loop (PareAccel *self, const PareAccelNode *node, uint32_t src, uint32_t dst)
 {
-  if (!grow (self, (void **) &self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
-      || !grow (self, (void **) &self->views, self->n_views, 2, &self->room_views, sizeof *self->views))
+  if (!grow (self, (void **)&self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
+      || !grow (self, (void **)&self->views, self->n_views, 2, &self->room_views, sizeof *self->views))
     return false;
   self->nodes[self->n_nodes] = *node;
   self->nodes[self->n_nodes].first_arg = self->n_views;
   self->nodes[self->n_nodes].n_args = 2;
   self->nodes[self->n_nodes++].n_in = 1;
-  self->views[self->n_views++] = (PareAccelView) { .buffer = src };
-  self->views[self->n_views++] = (PareAccelView) { .buffer = dst };
+  self->views[self->n_views++] = (PareAccelView){ .buffer = src };
+  self->views[self->n_views++] = (PareAccelView){ .buffer = dst };
   return true;
 }
 
@@ -256,7 +261,7 @@ pare_accel_form (PareAccel *self, uint32_t step, uint32_t value, const PareMd *m
       pare_accel_set_form (self, value, md, buffer);
       return buffer;
     }
-  PareForm from = v->n_forms ? v->forms[0] : (PareForm) { pare_accel_plain_md (self, value), pare_accel_plain (self, step, value) };
+  PareForm from = v->n_forms ? v->forms[0] : (PareForm){ pare_accel_plain_md (self, value), pare_accel_plain (self, step, value) };
   uint32_t buffer = pare_accel_buffer_new (self, pare_md_bytes (md));
   if (buffer == PARE_RT_NONE || from.buffer == PARE_RT_NONE)
     return PARE_RT_NONE;
@@ -270,7 +275,7 @@ pare_accel_form_copy (PareAccel *self, uint32_t step, uint32_t value, const Pare
 {
   ensure (self, value);
   PareAccelValue *v = &self->values[value];
-  PareForm from = v->n_forms ? v->forms[0] : (PareForm) { pare_accel_plain_md (self, value), pare_accel_plain (self, step, value) };
+  PareForm from = v->n_forms ? v->forms[0] : (PareForm){ pare_accel_plain_md (self, value), pare_accel_plain (self, step, value) };
   uint32_t buffer = pare_accel_buffer_new (self, pare_md_bytes (md));
   if (buffer == PARE_RT_NONE || from.buffer == PARE_RT_NONE)
     return PARE_RT_NONE;
@@ -289,13 +294,14 @@ reorder_now (PareAccel *self, const PareMd *from, const void *src, const PareMd 
   dnnl_primitive_t primitive = pare_pd_take_primitive (pd);
   dnnl_stream_t stream = NULL;
   void *scratch = scratchpad && pare_md_bytes (scratchpad) ? malloc (pare_md_bytes (scratchpad)) : NULL;
-  dnnl_memory_t memory[3] = { pare_dnnl_memory (self->engine, from, (void *) src), pare_dnnl_memory (self->engine, to, dst),
+  dnnl_memory_t memory[3] = { pare_dnnl_memory (self->engine, from, (void *)src), pare_dnnl_memory (self->engine, to, dst),
                               scratch ? pare_dnnl_memory (self->engine, scratchpad, scratch) : NULL };
   bool fine = primitive && memory[0] && memory[1] && dnnl_stream_create (&stream, self->engine, dnnl_stream_default_flags) == dnnl_success;
   if (fine)
     {
       const dnnl_exec_arg_t args[3] = { { DNNL_ARG_FROM, memory[0] }, { DNNL_ARG_TO, memory[1] }, { DNNL_ARG_SCRATCHPAD, memory[2] } };
-      fine = dnnl_primitive_execute (primitive, stream, memory[2] ? 3 : 2, args) == dnnl_success && dnnl_stream_wait (stream) == dnnl_success;
+      fine = dnnl_primitive_execute (primitive, stream, memory[2] ? 3 : 2, args) == dnnl_success
+             && dnnl_stream_wait (stream) == dnnl_success;
     }
   for (int i = 0; i < 3; i++)
     if (memory[i])
@@ -347,7 +353,7 @@ pare_accel_weights_scaled (PareAccel *self, uint32_t value, const PareMd *as, co
   const float *constant = pare_accel_constant (self, value);
   int64_t count = pare_shape_count (&self->plan->values[value].shape);
   uint32_t buffer = pare_accel_buffer_new (self, pare_md_bytes (md));
-  float *packed = pare_accel_pack (self, pare_md_bytes (md)), *scaled = malloc ((size_t) count * sizeof *scaled);
+  float *packed = pare_accel_pack (self, pare_md_bytes (md)), *scaled = malloc ((size_t)count * sizeof *scaled);
   if (buffer != PARE_RT_NONE && packed && scaled)
     {
       for (int64_t i = 0; i < n; i++)
@@ -387,7 +393,8 @@ pare_accel_activation (PareActivation activation, float lo, float hi, float alph
   ParePostOp op = { .kind = PARE_POST_ELTWISE };
   switch (activation)
     {
-    case PARE_ACT_NONE: return true;
+    case PARE_ACT_NONE:
+      return true;
     case PARE_ACT_CLIP:
       op.alg = lo == 0 && hi >= most ? dnnl_eltwise_relu : dnnl_eltwise_clip;
       if (op.alg == dnnl_eltwise_clip)
@@ -402,14 +409,21 @@ pare_accel_activation (PareActivation activation, float lo, float hi, float alph
       op.alg = dnnl_eltwise_relu;
       op.alpha = alpha;
       break;
-    case PARE_ACT_SIGMOID: op.alg = dnnl_eltwise_logistic; break;
-    case PARE_ACT_TANH: op.alg = dnnl_eltwise_tanh; break;
-    case PARE_ACT_HARDSWISH: op.alg = dnnl_eltwise_hardswish; break;
+    case PARE_ACT_SIGMOID:
+      op.alg = dnnl_eltwise_logistic;
+      break;
+    case PARE_ACT_TANH:
+      op.alg = dnnl_eltwise_tanh;
+      break;
+    case PARE_ACT_HARDSWISH:
+      op.alg = dnnl_eltwise_hardswish;
+      break;
     case PARE_ACT_SWISH:
       op.alg = dnnl_eltwise_swish;
       op.alpha = 1;
       break;
-    default: return false;
+    default:
+      return false;
     }
   if (post->n == PARE_MAX_POST)
     return false;

@@ -4,7 +4,8 @@
 
 /* Vector code for newer CPUs beside the baseline, chosen at load by what the CPU can do (naming a model would leave out all others);
  * sanitizers run before that choice is possible. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)                \
+    && !defined(__SANITIZE_THREAD__)
 #define CLONES __attribute__ ((target_clones ("default", "avx2", "avx512f")))
 #else
 #define CLONES
@@ -34,13 +35,13 @@ pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, float 
       fake_quant (x, y, n, scale, zero, lo, hi);
       return;
     }
-  uint64_t chunk = (n / (uint64_t) threads + 63) / 64 * 64;
+  uint64_t chunk = (n / (uint64_t)threads + 63) / 64 * 64;
 #ifdef _OPENMP
 #pragma omp parallel for num_threads(threads) schedule(static)
 #endif
   for (int t = 0; t < threads; t++)
     {
-      uint64_t begin = chunk * (uint64_t) t < n ? chunk * (uint64_t) t : n, end = t == threads - 1 || begin + chunk > n ? n : begin + chunk;
+      uint64_t begin = chunk * (uint64_t)t < n ? chunk * (uint64_t)t : n, end = t == threads - 1 || begin + chunk > n ? n : begin + chunk;
       fake_quant (x + begin, y + begin, end - begin, scale, zero, lo, hi);
     }
 }

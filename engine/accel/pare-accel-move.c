@@ -7,7 +7,8 @@
 void
 pare_accel_copy_block (const PareAccelBlock *b, const float *src, float *dst)
 {
-  int64_t at[PARE_MAX_RANK] = { 0 }, run = b->extent[b->rank - 1], src_step = b->src_stride[b->rank - 1], dst_step = b->dst_stride[b->rank - 1];
+  int64_t at[PARE_MAX_RANK] = { 0 }, run = b->extent[b->rank - 1], src_step = b->src_stride[b->rank - 1],
+          dst_step = b->dst_stride[b->rank - 1];
   if (b->clear)
     memset (dst, 0, b->clear);
   src += b->src_offset;
@@ -15,7 +16,7 @@ pare_accel_copy_block (const PareAccelBlock *b, const float *src, float *dst)
   for (;;)
     {
       if (src_step == 1 && dst_step == 1)
-        memcpy (dst, src, (size_t) run * sizeof *dst);
+        memcpy (dst, src, (size_t)run * sizeof *dst);
       else
         for (int64_t i = 0; i < run; i++)
           dst[i * dst_step] = src[i * src_step];
@@ -65,7 +66,7 @@ add_block (PareAccel *self, uint32_t step, PareAccelBlock *block, const PareMd *
     }
   sort_axes (block);
   *kept = *block;
-  return pare_accel_add_loop (self, &(PareAccelNode) { .kind = PARE_NODE_BLOCK, .step = step, .block = kept }, src, dst);
+  return pare_accel_add_loop (self, &(PareAccelNode){ .kind = PARE_NODE_BLOCK, .step = step, .block = kept }, src, dst);
 }
 
 /* The same memory under another name of its axes. */
@@ -136,7 +137,8 @@ pare_accel_step_move (PareAccel *self, uint32_t step)
   if (s->op == PARE_RT_PAD)
     {
       const float *value = s->n_in > 1 && s->in[1] != PARE_RT_NONE ? pare_accel_constant (self, s->in[1]) : NULL;
-      if (((const ParePadParams *) params)->mode != PARE_PAD_CONSTANT || (s->n_in > 1 && s->in[1] != PARE_RT_NONE && (!value || *value != 0)))
+      if (((const ParePadParams *)params)->mode != PARE_PAD_CONSTANT
+          || (s->n_in > 1 && s->in[1] != PARE_RT_NONE && (!value || *value != 0)))
         return false;
       block.clear = pare_md_bytes (like);
     }

@@ -6,19 +6,21 @@ bool
 pare_accel_affine (PareAccel *self, uint32_t step, const PareMd **md, uint32_t buffers[2])
 {
   const PareRtStep *s = &self->plan->steps[step];
-  if (s->op != PARE_RT_BATCH_NORM || s->n_in < 5 || s->n_out != 1 || !pare_accel_is_float (self, s->in[0]) || !pare_accel_is_float (self, s->out[0]))
+  if (s->op != PARE_RT_BATCH_NORM || s->n_in < 5 || s->n_out != 1 || !pare_accel_is_float (self, s->in[0])
+      || !pare_accel_is_float (self, s->out[0]))
     return false;
   const PareShape *x = &self->plan->values[s->in[0]].shape;
-  const float *operands[5], epsilon = ((const PareBatchNormParams *) (self->plan->params + s->params))->epsilon;
+  const float *operands[5], epsilon = ((const PareBatchNormParams *)(self->plan->params + s->params))->epsilon;
   int64_t dims[PARE_MAX_RANK];
   if (x->rank < 2)
     return false;
   for (int i = 0; i < x->rank; i++)
     dims[i] = i == 1 ? x->dims[1] : 1;
   for (int i = 1; i < 5; i++)
-    if (!pare_accel_is_float (self, s->in[i]) || pare_shape_count (&self->plan->values[s->in[i]].shape) != dims[1] || !(operands[i] = pare_accel_constant (self, s->in[i])))
+    if (!pare_accel_is_float (self, s->in[i]) || pare_shape_count (&self->plan->values[s->in[i]].shape) != dims[1]
+        || !(operands[i] = pare_accel_constant (self, s->in[i])))
       return false;
-  uint64_t bytes = (uint64_t) dims[1] * sizeof (float);
+  uint64_t bytes = (uint64_t)dims[1] * sizeof (float);
   *md = pare_md_new (self->mds, x->rank, dims, NULL);
   float *factor = pare_accel_pack (self, bytes), *offset = pare_accel_pack (self, bytes);
   buffers[0] = pare_accel_buffer_new (self, bytes);
@@ -27,9 +29,9 @@ pare_accel_affine (PareAccel *self, uint32_t step, const PareMd **md, uint32_t b
     return false;
   for (int64_t c = 0; c < dims[1]; c++)
     {
-      double f = operands[1][c] / sqrt ((double) operands[4][c] + epsilon);
-      factor[c] = (float) f;
-      offset[c] = (float) (operands[2][c] - operands[3][c] * f);
+      double f = operands[1][c] / sqrt ((double)operands[4][c] + epsilon);
+      factor[c] = (float)f;
+      offset[c] = (float)(operands[2][c] - operands[3][c] * f);
     }
   self->buffers[buffers[0]].fixed = factor;
   self->buffers[buffers[1]].fixed = offset;

@@ -8,19 +8,22 @@
 #define PARE_ACCEL_MAX_FORMS 4
 #define PARE_ACCEL_MAX_ARGS (PARE_RT_MAX_IN + 4)
 
-typedef struct {
+typedef struct
+{
   const PareMd *md; /* NULL: plain memory of a type that oneDNN does not see */
   uint32_t buffer;
 } PareForm;
 
-typedef struct {
+typedef struct
+{
   PareForm forms[PARE_ACCEL_MAX_FORMS]; /* the first is the one that was computed; none for aliases */
   uint32_t n_forms;
   uint32_t last_use; /* step; UINT32_MAX: read after the run */
   uint32_t n_uses;   /* operands of steps, aliases, and what is read after the run */
 } PareAccelValue;
 
-typedef struct {
+typedef struct
+{
   uint64_t bytes, offset; /* offset in the parent, later in the arena */
   void *fixed;            /* constants and packed weights */
   uint32_t input;         /* index of the plan's input, or PARE_RT_NONE */
@@ -29,22 +32,32 @@ typedef struct {
   uint32_t first, last;   /* nodes */
 } PareAccelBuffer;
 
-typedef enum { PARE_NODE_PRIMITIVE, PARE_NODE_KERNEL, PARE_NODE_FAKE_QUANT, PARE_NODE_COPY, PARE_NODE_BLOCK } PareNodeKind;
+typedef enum
+{
+  PARE_NODE_PRIMITIVE,
+  PARE_NODE_KERNEL,
+  PARE_NODE_FAKE_QUANT,
+  PARE_NODE_COPY,
+  PARE_NODE_BLOCK
+} PareNodeKind;
 
-typedef struct {
+typedef struct
+{
   int arg; /* DNNL_ARG_* */
   const PareMd *md;
   uint32_t buffer; /* PARE_RT_NONE: the scratchpad */
 } PareAccelArg;
 
 /* A box of elements copied between two strided layouts; axes from the outermost in memory of the destination to the innermost. */
-typedef struct {
+typedef struct
+{
   int rank;
   int64_t extent[PARE_MAX_RANK], src_stride[PARE_MAX_RANK], dst_stride[PARE_MAX_RANK], src_offset, dst_offset;
   uint64_t clear; /* bytes of the destination that are set to zero first */
 } PareAccelBlock;
 
-typedef struct {
+typedef struct
+{
   PareNodeKind kind;
   uint32_t step;
   uint32_t first_arg, n_args; /* primitives: into args; others: inputs, then outputs, into views */
@@ -59,13 +72,15 @@ typedef struct {
 } PareAccelNode;
 
 /* A view whose data is known only in a runner. */
-typedef struct {
+typedef struct
+{
   PareDtype dtype;
   PareShape shape;
   uint32_t buffer; /* PARE_RT_NONE: omitted */
 } PareAccelView;
 
-struct PareAccel {
+struct PareAccel
+{
   const PareRtPlan *plan;
   int threads;
   dnnl_engine_t engine;
@@ -79,9 +94,9 @@ struct PareAccel {
   void **packed; /* memory of packed weights */
   uint32_t n_buffers, n_nodes, n_args, n_views, n_packed;
   uint32_t room_buffers, room_nodes, room_args, room_views, room_packed;
-  uint32_t n_fast;          /* steps that do not run on a portable kernel */
+  uint32_t n_fast; /* steps that do not run on a portable kernel */
   uint64_t arena_bytes, scratch_bytes;
-  bool failed;              /* no memory, or a primitive that could not be made where it had to be */
+  bool failed; /* no memory, or a primitive that could not be made where it had to be */
 };
 
 /* Buffers and forms (pare-accel-forms.c). Buffers are ids; PARE_RT_NONE after a failure. */
@@ -115,11 +130,16 @@ void pare_accel_set_form (PareAccel *self, uint32_t value, const PareMd *md, uin
 uint32_t pare_accel_new_form (PareAccel *self, uint32_t value, const PareMd *md);
 
 /* Nodes. */
-typedef struct { int arg; const PareMd *md; uint32_t buffer; } PareArgSpec;
+typedef struct
+{
+  int arg;
+  const PareMd *md;
+  uint32_t buffer;
+} PareArgSpec;
 /* Takes pd. False (and failed) if the primitive cannot be made. */
 bool pare_accel_add_primitive (PareAccel *self, uint32_t step, dnnl_primitive_desc_t pd, const PareArgSpec *args, uint32_t n_args);
-bool pare_accel_add_kernel (PareAccel *self, uint32_t step, PareRtOp op, const void *params, const PareAccelView *in, uint32_t n_in, const PareAccelView *out, uint32_t n_out,
-                            uint64_t scratch);
+bool pare_accel_add_kernel (PareAccel *self, uint32_t step, PareRtOp op, const void *params, const PareAccelView *in, uint32_t n_in,
+                            const PareAccelView *out, uint32_t n_out, uint64_t scratch);
 bool pare_accel_add_loop (PareAccel *self, const PareAccelNode *node, uint32_t src, uint32_t dst);
 bool pare_accel_add_reorder (PareAccel *self, uint32_t step, const PareMd *from, uint32_t src, const PareMd *to, uint32_t dst);
 

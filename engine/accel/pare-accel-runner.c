@@ -5,7 +5,8 @@
 #include <time.h>
 
 /* A node with its operands bound to this runner's memory. */
-typedef struct {
+typedef struct
+{
   const PareAccelNode *node;
   int n_args;
   dnnl_exec_arg_t *args; /* primitives */
@@ -13,20 +14,23 @@ typedef struct {
 } Bound;
 
 /* What has to be told where the caller's input lies. */
-typedef struct {
+typedef struct
+{
   uint32_t input;
   dnnl_memory_t memory;
   PareView *view;
 } Rebind;
 
-typedef struct {
+typedef struct
+{
   const PareMd *md;
   void *data;
   uint32_t input;
   dnnl_memory_t memory;
 } Memory;
 
-struct PareAccelRunner {
+struct PareAccelRunner
+{
   PareAccel *accel;
   dnnl_stream_t stream;
   uint8_t *arena, *scratch;
@@ -50,7 +54,7 @@ address (const PareAccelRunner *self, uint32_t buffer)
   for (; b->parent != PARE_RT_NONE; b = &self->accel->buffers[b->parent])
     offset += b->offset;
   if (b->fixed)
-    return (uint8_t *) b->fixed + offset;
+    return (uint8_t *)b->fixed + offset;
   return b->input != PARE_RT_NONE ? NULL : self->arena + b->offset + offset;
 }
 
@@ -65,17 +69,17 @@ memory_for (PareAccelRunner *self, const PareMd *md, uint32_t buffer)
 {
   void *data = address (self, buffer);
   uint32_t input = input_of (self, buffer);
-  uint64_t hash = ((uintptr_t) md >> 4) * 1099511628211u ^ ((uintptr_t) data >> 4) * 2654435761u ^ input;
-  uint32_t i = (uint32_t) ((hash ^ hash >> 29) & (self->room_memories - 1));
+  uint64_t hash = ((uintptr_t)md >> 4) * 1099511628211u ^ ((uintptr_t)data >> 4) * 2654435761u ^ input;
+  uint32_t i = (uint32_t)((hash ^ hash >> 29) & (self->room_memories - 1));
   for (; self->memories[i].memory; i = (i + 1) & (self->room_memories - 1))
     if (self->memories[i].md == md && self->memories[i].data == data && self->memories[i].input == input)
       return self->memories[i].memory;
   dnnl_memory_t memory = pare_dnnl_memory (self->accel->engine, md, data);
   if (!memory)
     return NULL;
-  self->memories[i] = (Memory) { md, data, input, memory };
+  self->memories[i] = (Memory){ md, data, input, memory };
   if (input != PARE_RT_NONE)
-    self->rebinds[self->n_rebinds++] = (Rebind) { .input = input, .memory = memory };
+    self->rebinds[self->n_rebinds++] = (Rebind){ .input = input, .memory = memory };
   return memory;
 }
 
@@ -88,24 +92,24 @@ bind (PareAccelRunner *self)
   for (uint32_t i = 0; i < accel->n_nodes; i++)
     {
       const PareAccelNode *node = &accel->nodes[i];
-      self->bound[i] = (Bound) { .node = node, .n_args = (int) node->n_args, .args = arg, .views = view };
+      self->bound[i] = (Bound){ .node = node, .n_args = (int)node->n_args, .args = arg, .views = view };
       for (uint32_t k = 0; k < node->n_args; k++)
         if (node->kind == PARE_NODE_PRIMITIVE)
           {
             const PareAccelArg *a = &accel->args[node->first_arg + k];
-            *arg = (dnnl_exec_arg_t) { a->arg, memory_for (self, a->md, a->buffer) };
+            *arg = (dnnl_exec_arg_t){ a->arg, memory_for (self, a->md, a->buffer) };
             if (!arg++->memory)
               return false;
           }
         else
           {
             const PareAccelView *v = &accel->views[node->first_arg + k];
-            *view = (PareView) { .dtype = v->dtype, .shape = v->shape };
+            *view = (PareView){ .dtype = v->dtype, .shape = v->shape };
             if (v->buffer != PARE_RT_NONE)
               {
                 view->data = address (self, v->buffer);
                 if (input_of (self, v->buffer) != PARE_RT_NONE)
-                  self->rebinds[self->n_rebinds++] = (Rebind) { .input = input_of (self, v->buffer), .view = view };
+                  self->rebinds[self->n_rebinds++] = (Rebind){ .input = input_of (self, v->buffer), .view = view };
               }
             view++;
           }
@@ -130,7 +134,8 @@ pare_accel_runner_new (PareAccel *accel)
   self->rebinds = calloc (accel->n_args + accel->n_views + 1, sizeof *self->rebinds);
   self->inputs = calloc (accel->plan->n_inputs + 1, sizeof *self->inputs);
   void *arena = NULL, *scratch = NULL;
-  bool fine = self->bound && self->args && self->views && self->memories && self->rebinds && self->inputs && !posix_memalign (&arena, 4096, accel->arena_bytes + 64);
+  bool fine = self->bound && self->args && self->views && self->memories && self->rebinds && self->inputs
+              && !posix_memalign (&arena, 4096, accel->arena_bytes + 64);
   self->arena = fine ? arena : NULL;
   fine = fine && !posix_memalign (&scratch, 4096, accel->scratch_bytes + 64);
   self->scratch = fine ? scratch : NULL;
@@ -175,7 +180,7 @@ now (void)
 {
   struct timespec t;
   clock_gettime (CLOCK_MONOTONIC, &t);
-  return (uint64_t) t.tv_sec * 1000000000u + (uint64_t) t.tv_nsec;
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static PareRtStatus
@@ -184,14 +189,22 @@ run_node (PareAccelRunner *self, const Bound *b)
   const PareAccelNode *node = b->node;
   switch (node->kind)
     {
-    case PARE_NODE_PRIMITIVE: return dnnl_primitive_execute (node->primitive, self->stream, b->n_args, b->args) == dnnl_success ? PARE_RT_OK : PARE_RT_INVALID;
-    case PARE_NODE_KERNEL: return node->kernel (node->params, b->views, node->n_in, b->views + node->n_in, (uint32_t) b->n_args - node->n_in, self->scratch);
+    case PARE_NODE_PRIMITIVE:
+      return dnnl_primitive_execute (node->primitive, self->stream, b->n_args, b->args) == dnnl_success ? PARE_RT_OK : PARE_RT_INVALID;
+    case PARE_NODE_KERNEL:
+      return node->kernel (node->params, b->views, node->n_in, b->views + node->n_in, (uint32_t)b->n_args - node->n_in, self->scratch);
     case PARE_NODE_FAKE_QUANT:
-      pare_accel_fake_quant (b->views[0].data, b->views[1].data, node->count, node->scale, node->zero, node->lo, node->hi, self->accel->threads);
+      pare_accel_fake_quant (b->views[0].data, b->views[1].data, node->count, node->scale, node->zero, node->lo, node->hi,
+                             self->accel->threads);
       return PARE_RT_OK;
-    case PARE_NODE_COPY: memcpy (b->views[1].data, b->views[0].data, node->count); return PARE_RT_OK;
-    case PARE_NODE_BLOCK: pare_accel_copy_block (node->block, b->views[0].data, b->views[1].data); return PARE_RT_OK;
-    default: return PARE_RT_INVALID;
+    case PARE_NODE_COPY:
+      memcpy (b->views[1].data, b->views[0].data, node->count);
+      return PARE_RT_OK;
+    case PARE_NODE_BLOCK:
+      pare_accel_copy_block (node->block, b->views[0].data, b->views[1].data);
+      return PARE_RT_OK;
+    default:
+      return PARE_RT_INVALID;
     }
 }
 
@@ -253,7 +266,7 @@ pare_accel_runner_view (PareAccelRunner *self, uint32_t value)
     if (!a->forms[i].md || pare_md_is_row_major (a->forms[i].md))
       {
         uint32_t input = input_of (self, a->forms[i].buffer);
-        view.data = input == PARE_RT_NONE ? address (self, a->forms[i].buffer) : (void *) self->inputs[input];
+        view.data = input == PARE_RT_NONE ? address (self, a->forms[i].buffer) : (void *)self->inputs[input];
       }
   return view;
 }

@@ -66,21 +66,25 @@ step_portable (PareAccel *self, uint32_t step)
   PareAccelView in[PARE_RT_MAX_IN], out[PARE_RT_MAX_OUT];
   for (uint32_t i = 0; i < s->n_in; i++)
     if (s->in[i] == PARE_RT_NONE)
-      in[i] = (PareAccelView) { .dtype = PARE_DTYPE_NONE, .buffer = PARE_RT_NONE };
+      in[i] = (PareAccelView){ .dtype = PARE_DTYPE_NONE, .buffer = PARE_RT_NONE };
     else
       {
         const PareRtValue *v = &self->plan->values[s->in[i]];
-        in[i] = (PareAccelView) { .dtype = v->dtype, .shape = v->shape, .buffer = pare_accel_plain (self, step, s->in[i]) };
+        in[i] = (PareAccelView){ .dtype = v->dtype, .shape = v->shape, .buffer = pare_accel_plain (self, step, s->in[i]) };
       }
   for (uint32_t i = 0; i < s->n_out; i++)
     if (s->out[i] == PARE_RT_NONE)
-      out[i] = (PareAccelView) { .dtype = PARE_DTYPE_NONE, .buffer = PARE_RT_NONE };
+      out[i] = (PareAccelView){ .dtype = PARE_DTYPE_NONE, .buffer = PARE_RT_NONE };
     else
       {
         const PareRtValue *v = &self->plan->values[s->out[i]];
-        out[i] = (PareAccelView) { .dtype = v->dtype, .shape = v->shape, .buffer = pare_accel_new_form (self, s->out[i], pare_accel_plain_md (self, s->out[i])) };
+        out[i] = (PareAccelView){ .dtype = v->dtype,
+                                  .shape = v->shape,
+                                  .buffer = pare_accel_new_form (self, s->out[i], pare_accel_plain_md (self, s->out[i])) };
       }
-  return !self->failed && pare_accel_add_kernel (self, step, s->op, self->plan->params + s->params, in, s->n_in, out, s->n_out, pare_rt_kernel_scratch (self->plan, s));
+  return !self->failed
+         && pare_accel_add_kernel (self, step, s->op, self->plan->params + s->params, in, s->n_in, out, s->n_out,
+                                   pare_rt_kernel_scratch (self->plan, s));
 }
 
 /* False: nothing was added. */
@@ -90,24 +94,36 @@ step_fast (PareAccel *self, uint32_t step)
   switch (self->plan->steps[step].op)
     {
     case PARE_RT_CONV:
-    case PARE_RT_CONV_TRANSPOSE: return pare_accel_step_conv (self, step);
-    case PARE_RT_GEMM: return pare_accel_step_gemm (self, step);
-    case PARE_RT_MATMUL: return pare_accel_step_matmul (self, step);
+    case PARE_RT_CONV_TRANSPOSE:
+      return pare_accel_step_conv (self, step);
+    case PARE_RT_GEMM:
+      return pare_accel_step_gemm (self, step);
+    case PARE_RT_MATMUL:
+      return pare_accel_step_matmul (self, step);
     case PARE_RT_MAX_POOL:
     case PARE_RT_AVG_POOL:
     case PARE_RT_GLOBAL_AVG_POOL:
-    case PARE_RT_GLOBAL_MAX_POOL: return pare_accel_step_pool (self, step);
+    case PARE_RT_GLOBAL_MAX_POOL:
+      return pare_accel_step_pool (self, step);
     case PARE_RT_UNARY:
-    case PARE_RT_CLIP: return pare_accel_step_unary (self, step);
-    case PARE_RT_BINARY: return pare_accel_step_binary (self, step);
-    case PARE_RT_FAKE_QUANT: return pare_accel_step_fake_quant (self, step);
-    case PARE_RT_BATCH_NORM: return pare_accel_step_batch_norm (self, step);
-    case PARE_RT_SOFTMAX: return pare_accel_step_softmax (self, step);
+    case PARE_RT_CLIP:
+      return pare_accel_step_unary (self, step);
+    case PARE_RT_BINARY:
+      return pare_accel_step_binary (self, step);
+    case PARE_RT_FAKE_QUANT:
+      return pare_accel_step_fake_quant (self, step);
+    case PARE_RT_BATCH_NORM:
+      return pare_accel_step_batch_norm (self, step);
+    case PARE_RT_SOFTMAX:
+      return pare_accel_step_softmax (self, step);
     case PARE_RT_SLICE:
     case PARE_RT_PAD:
-    case PARE_RT_TRANSPOSE: return pare_accel_step_move (self, step);
-    case PARE_RT_CONCAT: return pare_accel_step_concat (self, step);
-    default: return false;
+    case PARE_RT_TRANSPOSE:
+      return pare_accel_step_move (self, step);
+    case PARE_RT_CONCAT:
+      return pare_accel_step_concat (self, step);
+    default:
+      return false;
     }
 }
 
@@ -118,8 +134,13 @@ gains (const PareRtPlan *plan)
   for (uint32_t i = 0; i < plan->n_steps; i++)
     switch (plan->steps[i].op)
       {
-      case PARE_RT_CONV: case PARE_RT_CONV_TRANSPOSE: case PARE_RT_GEMM: case PARE_RT_MATMUL: return true;
-      default: break;
+      case PARE_RT_CONV:
+      case PARE_RT_CONV_TRANSPOSE:
+      case PARE_RT_GEMM:
+      case PARE_RT_MATMUL:
+        return true;
+      default:
+        break;
       }
   return false;
 }
@@ -135,7 +156,8 @@ keep_readable (PareAccel *self, uint32_t step, uint32_t value)
     value = self->plan->values[value].alias_of;
   uint32_t copy = pare_accel_new_form (self, value, pare_accel_plain_md (self, value));
   if (copy != PARE_RT_NONE)
-    pare_accel_add_loop (self, &(PareAccelNode) { .kind = PARE_NODE_COPY, .step = step, .count = self->plan->values[value].bytes }, buffer, copy);
+    pare_accel_add_loop (self, &(PareAccelNode){ .kind = PARE_NODE_COPY, .step = step, .count = self->plan->values[value].bytes }, buffer,
+                         copy);
 }
 
 /* Nodes that use each buffer, and a place for it. */
@@ -158,7 +180,8 @@ pack (PareAccel *self)
         b->first = i < b->first ? i : b->first;
         b->last = i > b->last ? i : b->last;
       }
-  uint32_t n = 0, *first = calloc (self->n_buffers + 1, sizeof *first), *last = calloc (self->n_buffers + 1, sizeof *last), *ids = calloc (self->n_buffers + 1, sizeof *ids);
+  uint32_t n = 0, *first = calloc (self->n_buffers + 1, sizeof *first), *last = calloc (self->n_buffers + 1, sizeof *last),
+           *ids = calloc (self->n_buffers + 1, sizeof *ids);
   uint64_t *bytes = calloc (self->n_buffers + 1, sizeof *bytes), *offsets = calloc (self->n_buffers + 1, sizeof *offsets);
   bool fine = first && last && ids && bytes && offsets;
   for (uint32_t i = 0; fine && i < self->n_buffers; i++)
@@ -220,7 +243,8 @@ pare_accel_new (const PareRtPlan *plan, int threads)
   self->values = calloc (plan->n_values + 1, sizeof *self->values);
   self->absorbed = calloc (plan->n_steps + 1, sizeof *self->absorbed);
   int before = pare_accel_set_threads (self->threads); /* the code that oneDNN generates splits the work among this many */
-  bool fine = self->mds && self->values && self->absorbed && dnnl_engine_create (&self->engine, dnnl_cpu, 0) == dnnl_success && build (self);
+  bool fine
+      = self->mds && self->values && self->absorbed && dnnl_engine_create (&self->engine, dnnl_cpu, 0) == dnnl_success && build (self);
   pare_accel_set_threads (before);
   if (!fine)
     {
@@ -256,7 +280,7 @@ pare_accel_free (PareAccel *self)
 double
 pare_accel_get_coverage (const PareAccel *self)
 {
-  return self && self->plan->n_steps ? (double) self->n_fast / self->plan->n_steps : 0;
+  return self && self->plan->n_steps ? (double)self->n_fast / self->plan->n_steps : 0;
 }
 
 const char *

@@ -1,18 +1,20 @@
-/* oneDNN under a plan: the steps it does well run through its primitives in its own (blocked) layouts, the others through the portable kernels on
- * plain memory, with reorders between. Weights are repacked once; no allocation while running. */
+/* oneDNN under a plan: the steps it does well run through its primitives in its own (blocked) layouts, the others through the portable
+ * kernels on plain memory, with reorders between. Weights are repacked once; no allocation while running. */
 #pragma once
 #include "engine/runtime/pare-rt.h"
 
 typedef struct PareAccel PareAccel;             /* immutable after new: primitives and packed weights, shared */
 typedef struct PareAccelRunner PareAccelRunner; /* per thread: arena, scratchpad, bound arguments */
 
-/* NULL: oneDNN is not there or nothing of the plan gains; run the portable interpreter then. The plan must outlive it. threads: kernels' threads. */
+/* NULL: oneDNN is not there or nothing of the plan gains; run the portable interpreter then. The plan must outlive it. threads: kernels'
+ * threads. */
 PareAccel *pare_accel_new (const PareRtPlan *plan, int threads);
 void pare_accel_free (PareAccel *self);
 PareAccelRunner *pare_accel_runner_new (PareAccel *self);
 void pare_accel_runner_free (PareAccelRunner *self);
 /* As pare_rt_runner_run; step_ns has n_steps entries, reorders are counted with the step that needed them. */
-PareRtStatus pare_accel_runner_run (PareAccelRunner *self, const PareView *inputs, uint64_t *step_ns, const volatile int *cancel, uint32_t *failed_step);
+PareRtStatus pare_accel_runner_run (PareAccelRunner *self, const PareView *inputs, uint64_t *step_ns, const volatile int *cancel,
+                                    uint32_t *failed_step);
 /* Graph outputs and kept values, plain row-major. */
 PareView pare_accel_runner_view (PareAccelRunner *self, uint32_t value);
 /* Share of the plan's steps that oneDNN runs. */

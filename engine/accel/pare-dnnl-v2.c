@@ -7,13 +7,15 @@
 #error "this file speaks oneDNN 2; another major version needs its own twin of it"
 #endif
 
-struct PareMd {
+struct PareMd
+{
   dnnl_memory_desc_t md;
   PareMd *next;
 };
 
 #define POOL_BUCKETS 256
-struct PareMdPool {
+struct PareMdPool
+{
   PareMd *buckets[POOL_BUCKETS];
 };
 
@@ -43,9 +45,9 @@ intern (PareMdPool *pool, const dnnl_memory_desc_t *desc)
   uint64_t hash = 14695981039346656037u;
   for (int i = 0; i < desc->ndims; i++)
     {
-      hash = (hash ^ (uint64_t) desc->dims[i]) * 1099511628211u;
+      hash = (hash ^ (uint64_t)desc->dims[i]) * 1099511628211u;
       if (desc->format_kind == dnnl_blocked)
-        hash = (hash ^ (uint64_t) desc->format_desc.blocking.strides[i]) * 1099511628211u;
+        hash = (hash ^ (uint64_t)desc->format_desc.blocking.strides[i]) * 1099511628211u;
     }
   PareMd **bucket = &pool->buckets[(hash ^ hash >> 32) % POOL_BUCKETS];
   for (PareMd *md = *bucket; md; md = md->next)
@@ -195,7 +197,9 @@ const int64_t *
 pare_md_strides (const PareMd *md)
 {
   const dnnl_memory_desc_t *d = &md->md;
-  return d->format_kind == dnnl_blocked && !d->offset0 && !d->extra.flags && !d->format_desc.blocking.inner_nblks ? d->format_desc.blocking.strides : NULL;
+  return d->format_kind == dnnl_blocked && !d->offset0 && !d->extra.flags && !d->format_desc.blocking.inner_nblks
+             ? d->format_desc.blocking.strides
+             : NULL;
 }
 
 bool
@@ -206,7 +210,7 @@ pare_md_is_dense (const PareMd *md)
   if (d->format_kind != dnnl_blocked || d->offset0 || d->extra.flags)
     return false;
   for (int i = 0; i < d->ndims; i++)
-    count *= (uint64_t) d->dims[i];
+    count *= (uint64_t)d->dims[i];
   return count * sizeof (float) == pare_md_bytes (md);
 }
 
@@ -260,7 +264,8 @@ make_avoiding (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const ParePostOp
   dnnl_primitive_attr_t attr = NULL;
   dnnl_post_ops_t ops = NULL;
   dnnl_primitive_desc_t pd = NULL;
-  bool fine = dnnl_primitive_attr_create (&attr) == dnnl_success && dnnl_primitive_attr_set_scratchpad_mode (attr, dnnl_scratchpad_mode_user) == dnnl_success;
+  bool fine = dnnl_primitive_attr_create (&attr) == dnnl_success
+              && dnnl_primitive_attr_set_scratchpad_mode (attr, dnnl_scratchpad_mode_user) == dnnl_success;
   if (fine && post && post->n)
     {
       fine = dnnl_post_ops_create (&ops) == dnnl_success;
@@ -315,10 +320,12 @@ pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const Pa
   for (int i = 0; i < src->md.ndims - 2; i++)
     between[i] = dilation[i] - 1;
   dnnl_status_t status
-      = transposed ? dnnl_dilated_deconvolution_forward_desc_init (&desc, dnnl_forward_inference, dnnl_deconvolution_direct, &src->md, &weights->md,
-                                                                   bias ? &bias->md : NULL, &dst->md, stride, between, pad_begin, pad_end)
-                   : dnnl_dilated_convolution_forward_desc_init (&desc, dnnl_forward_inference, dnnl_convolution_direct, &src->md, &weights->md,
-                                                                 bias ? &bias->md : NULL, &dst->md, stride, between, pad_begin, pad_end);
+      = transposed
+            ? dnnl_dilated_deconvolution_forward_desc_init (&desc, dnnl_forward_inference, dnnl_deconvolution_direct, &src->md,
+                                                            &weights->md, bias ? &bias->md : NULL, &dst->md, stride, between, pad_begin,
+                                                            pad_end)
+            : dnnl_dilated_convolution_forward_desc_init (&desc, dnnl_forward_inference, dnnl_convolution_direct, &src->md, &weights->md,
+                                                          bias ? &bias->md : NULL, &dst->md, stride, between, pad_begin, pad_end);
   dnnl_primitive_desc_t pd = status == dnnl_success ? make (engine, &desc, post) : NULL;
   if (!pd || transposed)
     return pd;
@@ -330,11 +337,12 @@ pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const Pa
   const char *avoid = single ? "brdgmm" : few ? "brgconv:" : NULL;
   if (!avoid || strncmp (pare_pd_name (pd), avoid, strlen (avoid)))
     return pd;
-  const dnnl_memory_desc_t *src_md = dnnl_primitive_desc_query_md (pd, dnnl_query_src_md, 0), *dst_md = dnnl_primitive_desc_query_md (pd, dnnl_query_dst_md, 0);
+  const dnnl_memory_desc_t *src_md = dnnl_primitive_desc_query_md (pd, dnnl_query_src_md, 0),
+                           *dst_md = dnnl_primitive_desc_query_md (pd, dnnl_query_dst_md, 0);
   dnnl_primitive_desc_t other = NULL;
   if (src_md && dst_md
-      && dnnl_dilated_convolution_forward_desc_init (&desc, dnnl_forward_inference, dnnl_convolution_direct, src_md, &weights->md, bias ? &bias->md : NULL, dst_md,
-                                                     stride, between, pad_begin, pad_end)
+      && dnnl_dilated_convolution_forward_desc_init (&desc, dnnl_forward_inference, dnnl_convolution_direct, src_md, &weights->md,
+                                                     bias ? &bias->md : NULL, dst_md, stride, between, pad_begin, pad_end)
              == dnnl_success)
     other = make_avoiding (engine, &desc, post, avoid);
   if (other)
@@ -343,16 +351,19 @@ pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const Pa
 }
 
 dnnl_primitive_desc_t
-pare_pd_inner_product (dnnl_engine_t engine, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst, const ParePostOps *post)
+pare_pd_inner_product (dnnl_engine_t engine, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst,
+                       const ParePostOps *post)
 {
   dnnl_inner_product_desc_t desc;
-  if (dnnl_inner_product_forward_desc_init (&desc, dnnl_forward_inference, &src->md, &weights->md, bias ? &bias->md : NULL, &dst->md) != dnnl_success)
+  if (dnnl_inner_product_forward_desc_init (&desc, dnnl_forward_inference, &src->md, &weights->md, bias ? &bias->md : NULL, &dst->md)
+      != dnnl_success)
     return NULL;
   return make (engine, &desc, post);
 }
 
 dnnl_primitive_desc_t
-pare_pd_matmul (dnnl_engine_t engine, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst, const ParePostOps *post)
+pare_pd_matmul (dnnl_engine_t engine, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst,
+                const ParePostOps *post)
 {
   dnnl_matmul_desc_t desc;
   if (dnnl_matmul_desc_init (&desc, &src->md, &weights->md, bias ? &bias->md : NULL, &dst->md) != dnnl_success)
@@ -361,8 +372,8 @@ pare_pd_matmul (dnnl_engine_t engine, const PareMd *src, const PareMd *weights, 
 }
 
 dnnl_primitive_desc_t
-pare_pd_pool (dnnl_engine_t engine, dnnl_alg_kind_t alg, const PareMd *src, const PareMd *dst, const int64_t *stride, const int64_t *kernel, const int64_t *dilation,
-              const int64_t *pad_begin, const int64_t *pad_end)
+pare_pd_pool (dnnl_engine_t engine, dnnl_alg_kind_t alg, const PareMd *src, const PareMd *dst, const int64_t *stride, const int64_t *kernel,
+              const int64_t *dilation, const int64_t *pad_begin, const int64_t *pad_end)
 {
   dnnl_pooling_v2_desc_t desc;
   dnnl_pooling_desc_t undilated;
@@ -374,10 +385,13 @@ pare_pd_pool (dnnl_engine_t engine, dnnl_alg_kind_t alg, const PareMd *src, cons
       dilated |= between[i] != 0;
     }
   if (dilated)
-    return dnnl_pooling_v2_forward_desc_init (&desc, dnnl_forward_inference, alg, &src->md, &dst->md, stride, kernel, between, pad_begin, pad_end) == dnnl_success
+    return dnnl_pooling_v2_forward_desc_init (&desc, dnnl_forward_inference, alg, &src->md, &dst->md, stride, kernel, between, pad_begin,
+                                              pad_end)
+                   == dnnl_success
                ? make (engine, &desc, NULL)
                : NULL;
-  return dnnl_pooling_forward_desc_init (&undilated, dnnl_forward_inference, alg, &src->md, &dst->md, stride, kernel, pad_begin, pad_end) == dnnl_success
+  return dnnl_pooling_forward_desc_init (&undilated, dnnl_forward_inference, alg, &src->md, &dst->md, stride, kernel, pad_begin, pad_end)
+                 == dnnl_success
              ? make (engine, &undilated, NULL)
              : NULL;
 }
@@ -404,7 +418,9 @@ dnnl_primitive_desc_t
 pare_pd_softmax (dnnl_engine_t engine, bool log, const PareMd *data, int axis)
 {
   dnnl_softmax_v2_desc_t desc;
-  if (dnnl_softmax_v2_forward_desc_init (&desc, dnnl_forward_inference, log ? dnnl_softmax_log : dnnl_softmax_accurate, &data->md, &data->md, axis) != dnnl_success)
+  if (dnnl_softmax_v2_forward_desc_init (&desc, dnnl_forward_inference, log ? dnnl_softmax_log : dnnl_softmax_accurate, &data->md,
+                                         &data->md, axis)
+      != dnnl_success)
     return NULL;
   return make (engine, &desc, NULL);
 }
@@ -414,7 +430,7 @@ pare_pd_concat (dnnl_engine_t engine, const PareMd *dst, int axis, int n, const 
 {
   dnnl_primitive_attr_t attr = NULL;
   dnnl_primitive_desc_t pd = NULL;
-  dnnl_memory_desc_t *descs = calloc ((size_t) n, sizeof *descs);
+  dnnl_memory_desc_t *descs = calloc ((size_t)n, sizeof *descs);
   if (!descs)
     return NULL;
   for (int i = 0; i < n; i++)

@@ -34,30 +34,47 @@ bool pare_md_is_outermost (const PareMd *md, int axis);
 int64_t pare_md_channel_block (const PareMd *md);
 
 /* What a primitive does to its result besides its own work, in this order. */
-typedef enum { PARE_POST_SUM /* dst held an operand before */, PARE_POST_BINARY, PARE_POST_ELTWISE } ParePostKind;
+typedef enum
+{
+  PARE_POST_SUM /* dst held an operand before */,
+  PARE_POST_BINARY,
+  PARE_POST_ELTWISE
+} ParePostKind;
 #define PARE_MAX_POST 5
-typedef struct {
+typedef struct
+{
   ParePostKind kind;
   dnnl_alg_kind_t alg;
   const PareMd *md; /* BINARY: the other operand */
   float alpha, beta;
 } ParePostOp;
-typedef struct {
+typedef struct
+{
   int n;
   ParePostOp ops[PARE_MAX_POST];
 } ParePostOps;
 
-typedef enum { PARE_PD_SRC, PARE_PD_WEIGHTS, PARE_PD_DST, PARE_PD_SCRATCHPAD } ParePdOperand;
+typedef enum
+{
+  PARE_PD_SRC,
+  PARE_PD_WEIGHTS,
+  PARE_PD_DST,
+  PARE_PD_SCRATCHPAD
+} ParePdOperand;
 
 /* All: NULL where oneDNN has nothing, or only its slow reference code. bias may be NULL. */
-dnnl_primitive_desc_t pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst,
-                                    const int64_t *stride, const int64_t *dilation, const int64_t *pad_begin, const int64_t *pad_end, const ParePostOps *post);
-dnnl_primitive_desc_t pare_pd_inner_product (dnnl_engine_t engine, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst, const ParePostOps *post);
-dnnl_primitive_desc_t pare_pd_matmul (dnnl_engine_t engine, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst, const ParePostOps *post);
-dnnl_primitive_desc_t pare_pd_pool (dnnl_engine_t engine, dnnl_alg_kind_t alg, const PareMd *src, const PareMd *dst, const int64_t *stride, const int64_t *kernel,
-                                    const int64_t *dilation, const int64_t *pad_begin, const int64_t *pad_end);
+dnnl_primitive_desc_t pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const PareMd *weights, const PareMd *bias,
+                                    const PareMd *dst, const int64_t *stride, const int64_t *dilation, const int64_t *pad_begin,
+                                    const int64_t *pad_end, const ParePostOps *post);
+dnnl_primitive_desc_t pare_pd_inner_product (dnnl_engine_t engine, const PareMd *src, const PareMd *weights, const PareMd *bias,
+                                             const PareMd *dst, const ParePostOps *post);
+dnnl_primitive_desc_t pare_pd_matmul (dnnl_engine_t engine, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst,
+                                      const ParePostOps *post);
+dnnl_primitive_desc_t pare_pd_pool (dnnl_engine_t engine, dnnl_alg_kind_t alg, const PareMd *src, const PareMd *dst, const int64_t *stride,
+                                    const int64_t *kernel, const int64_t *dilation, const int64_t *pad_begin, const int64_t *pad_end);
 dnnl_primitive_desc_t pare_pd_eltwise (dnnl_engine_t engine, dnnl_alg_kind_t alg, const PareMd *data, float alpha, float beta);
-dnnl_primitive_desc_t pare_pd_binary (dnnl_engine_t engine, dnnl_alg_kind_t alg, const PareMd *a, const PareMd *b, const PareMd *dst, const ParePostOps *post);
+dnnl_primitive_desc_t pare_pd_binary (dnnl_engine_t engine, dnnl_alg_kind_t alg, const PareMd *a, const PareMd *b, const PareMd *dst,
+                                      const ParePostOps *post);
 dnnl_primitive_desc_t pare_pd_softmax (dnnl_engine_t engine, bool log, const PareMd *data, int axis);
 dnnl_primitive_desc_t pare_pd_concat (dnnl_engine_t engine, const PareMd *dst, int axis, int n, const PareMd *const *src);
 dnnl_primitive_desc_t pare_pd_reorder (dnnl_engine_t engine, const PareMd *src, const PareMd *dst);

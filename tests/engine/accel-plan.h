@@ -5,7 +5,8 @@
 #include <glib.h>
 #include <string.h>
 
-typedef struct {
+typedef struct
+{
   PareRtPlan plan;
   GArray *values, *steps, *inputs, *outputs;
   GByteArray *params, *constants;
@@ -17,10 +18,10 @@ static inline PareShape
 shape_of (int rank, const int64_t *dims)
 {
   PareShape shape = { .rank = rank };
-  memcpy (shape.dims, dims, (size_t) rank * sizeof *dims);
+  memcpy (shape.dims, dims, (size_t)rank * sizeof *dims);
   return shape;
 }
-#define SHAPE(...) shape_of ((int) (sizeof ((int64_t[]) { __VA_ARGS__ }) / sizeof (int64_t)), (const int64_t[]) { __VA_ARGS__ })
+#define SHAPE(...) shape_of ((int)(sizeof ((int64_t[]){ __VA_ARGS__ }) / sizeof (int64_t)), (const int64_t[]){ __VA_ARGS__ })
 
 static inline Plan *
 plan_new (guint64 seed)
@@ -58,7 +59,12 @@ plan_value (Plan *self, uint32_t id)
 static inline uint32_t
 plan_add (Plan *self, PareRtKind kind, PareDtype dtype, PareShape shape)
 {
-  PareRtValue value = { .dtype = dtype, .shape = shape, .kind = kind, .alias_of = PARE_RT_NONE, .source_value = PARE_RT_NONE, .bytes = (uint64_t) pare_shape_bytes (&shape, dtype) };
+  PareRtValue value = { .dtype = dtype,
+                        .shape = shape,
+                        .kind = kind,
+                        .alias_of = PARE_RT_NONE,
+                        .source_value = PARE_RT_NONE,
+                        .bytes = (uint64_t)pare_shape_bytes (&shape, dtype) };
   g_array_append_val (self->values, value);
   return self->values->len - 1;
 }
@@ -86,7 +92,7 @@ plan_constant_data (Plan *self, PareDtype dtype, PareShape shape, const void *da
   uint32_t id = plan_add (self, PARE_RT_CONSTANT, dtype, shape);
   g_byte_array_append (self->constants, zeros, (64 - self->constants->len % 64) % 64);
   plan_value (self, id)->offset = self->constants->len;
-  g_byte_array_append (self->constants, data, (guint) plan_value (self, id)->bytes);
+  g_byte_array_append (self->constants, data, (guint)plan_value (self, id)->bytes);
   return id;
 }
 
@@ -97,7 +103,7 @@ plan_constant (Plan *self, PareShape shape, float size, float mean)
   gint64 n = pare_shape_count (&shape);
   g_autofree float *data = g_new (float, n);
   for (gint64 i = 0; i < n; i++)
-    data[i] = mean + size * (float) (pare_rng_uniform (&self->rng) * 2 - 1);
+    data[i] = mean + size * (float)(pare_rng_uniform (&self->rng) * 2 - 1);
   return plan_constant_data (self, PARE_DTYPE_FLOAT32, shape, data);
 }
 
@@ -106,11 +112,11 @@ static inline uint32_t
 plan_step (Plan *self, PareRtOp op, const void *params, gsize bytes, PareShape out, int n_in, const uint32_t *in)
 {
   static const guint8 zeros[16];
-  PareRtStep step = { .op = op, .n_in = (uint32_t) n_in, .n_out = 1, .layer = self->steps->len };
+  PareRtStep step = { .op = op, .n_in = (uint32_t)n_in, .n_out = 1, .layer = self->steps->len };
   g_byte_array_append (self->params, zeros, (16 - self->params->len % 16) % 16);
   step.params = self->params->len;
-  step.params_bytes = (uint32_t) bytes;
-  g_byte_array_append (self->params, params ? params : zeros, (guint) bytes);
+  step.params_bytes = (uint32_t)bytes;
+  g_byte_array_append (self->params, params ? params : zeros, (guint)bytes);
   for (int i = 0; i < PARE_RT_MAX_IN; i++)
     step.in[i] = i < n_in ? in[i] : PARE_RT_NONE;
   for (int i = 1; i < PARE_RT_MAX_OUT; i++)
@@ -119,8 +125,9 @@ plan_step (Plan *self, PareRtOp op, const void *params, gsize bytes, PareShape o
   g_array_append_val (self->steps, step);
   return step.out[0];
 }
-#define STEP(plan, op, params, out, ...) \
-  plan_step (plan, op, params, sizeof *(params), out, (int) (sizeof ((uint32_t[]) { __VA_ARGS__ }) / sizeof (uint32_t)), (const uint32_t[]) { __VA_ARGS__ })
+#define STEP(plan, op, params, out, ...)                                                                                                   \
+  plan_step (plan, op, params, sizeof *(params), out, (int)(sizeof ((uint32_t[]){ __VA_ARGS__ }) / sizeof (uint32_t)),                     \
+             (const uint32_t[]){ __VA_ARGS__ })
 
 static inline void
 plan_output (Plan *self, uint32_t value)
@@ -142,13 +149,22 @@ plan_finish (Plan *self)
       }
   g_assert_cmpint (posix_memalign (&self->aligned, 64, self->constants->len + self->params->len + 192), ==, 0);
   guint8 *constants = self->aligned, *params = constants + (self->constants->len + 63) / 64 * 64 + 64;
-  memcpy (constants, self->constants->data ? self->constants->data : (const guint8 *) "", self->constants->len);
-  memcpy (params, self->params->data ? self->params->data : (const guint8 *) "", self->params->len);
-  self->plan = (PareRtPlan) { .n_values = self->values->len, .n_steps = self->steps->len, .n_inputs = self->inputs->len, .n_outputs = self->outputs->len,
-                              .values = (PareRtValue *) (void *) self->values->data, .steps = (PareRtStep *) (void *) self->steps->data,
-                              .inputs = (uint32_t *) (void *) self->inputs->data, .outputs = (uint32_t *) (void *) self->outputs->data,
-                              .params = params, .params_bytes = self->params->len, .constants = constants, .constants_bytes = self->constants->len,
-                              .arena_bytes = arena, .sum_bytes = arena };
+  memcpy (constants, self->constants->data ? self->constants->data : (const guint8 *)"", self->constants->len);
+  memcpy (params, self->params->data ? self->params->data : (const guint8 *)"", self->params->len);
+  self->plan = (PareRtPlan){ .n_values = self->values->len,
+                             .n_steps = self->steps->len,
+                             .n_inputs = self->inputs->len,
+                             .n_outputs = self->outputs->len,
+                             .values = (PareRtValue *)(void *)self->values->data,
+                             .steps = (PareRtStep *)(void *)self->steps->data,
+                             .inputs = (uint32_t *)(void *)self->inputs->data,
+                             .outputs = (uint32_t *)(void *)self->outputs->data,
+                             .params = params,
+                             .params_bytes = self->params->len,
+                             .constants = constants,
+                             .constants_bytes = self->constants->len,
+                             .arena_bytes = arena,
+                             .sum_bytes = arena };
   const char *wrong = pare_rt_plan_check (&self->plan);
   if (wrong)
     g_error ("the test's own plan is wrong: %s", wrong);

@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-/* Runs both and compares every kept value; returns the share of the steps that ran on oneDNN. `again` runs find a runner as the last left it. */
+/* Runs both and compares every kept value; returns the share of the steps that ran on oneDNN. `again` runs find a runner as the last left
+ * it. */
 static double
 compare (Plan *plan, int threads, float tolerance, const char *what)
 {
@@ -22,9 +23,9 @@ compare (Plan *plan, int threads, float tolerance, const char *what)
       for (uint32_t i = 0; i < p->n_inputs; i++)
         {
           const PareRtValue *v = &p->values[p->inputs[i]];
-          inputs[i] = (PareView) { v->dtype, v->shape, g_malloc0 (v->bytes + 64) };
+          inputs[i] = (PareView){ v->dtype, v->shape, g_malloc0 (v->bytes + 64) };
           for (guint64 k = 0; k < v->bytes / sizeof (float); k++)
-            ((float *) inputs[i].data)[k] = (float) (pare_rng_uniform (&plan->rng) * 2 - 1);
+            ((float *)inputs[i].data)[k] = (float)(pare_rng_uniform (&plan->rng) * 2 - 1);
         }
       g_assert_cmpint (pare_rt_runner_run (portable, inputs, NULL, NULL, &failed), ==, PARE_RT_OK);
       g_assert_cmpint (pare_accel_runner_run (runner, inputs, again ? ns : NULL, NULL, &failed), ==, PARE_RT_OK);
@@ -40,7 +41,8 @@ compare (Plan *plan, int threads, float tolerance, const char *what)
               most = MAX (most, fabsf (w[k]));
             for (gint64 k = 0; k < n; k++)
               if (!(fabsf (w[k] - g[k]) <= tolerance * most) && memcmp (&w[k], &g[k], sizeof *w))
-                g_error ("%s: value %u [%" G_GINT64_FORMAT "] of %" G_GINT64_FORMAT " is %g, not %g", what, i, k, n, (double) g[k], (double) w[k]);
+                g_error ("%s: value %u [%" G_GINT64_FORMAT "] of %" G_GINT64_FORMAT " is %g, not %g", what, i, k, n, (double)g[k],
+                         (double)w[k]);
           }
       for (uint32_t i = 0; i < p->n_inputs; i++)
         g_free (inputs[i].data);
@@ -92,7 +94,7 @@ add_conv (Plan *plan, uint32_t x, int64_t m, const PareConvParams *p, gboolean b
       fan *= p->kernel[i];
       sy.dims[i + 2] = (sx.dims[i + 2] + p->pad_begin[i] + p->pad_end[i] - ((p->kernel[i] - 1) * p->dilation[i] + 1)) / p->stride[i] + 1;
     }
-  uint32_t w = plan_constant (plan, sw, 1.7f / sqrtf ((float) fan), 0), b = bias ? plan_constant (plan, SHAPE (m), 0.5f, 0) : PARE_RT_NONE;
+  uint32_t w = plan_constant (plan, sw, 1.7f / sqrtf ((float)fan), 0), b = bias ? plan_constant (plan, SHAPE (m), 0.5f, 0) : PARE_RT_NONE;
   return STEP (plan, PARE_RT_CONV, p, sy, x, w, b, residual);
 }
 
@@ -100,32 +102,37 @@ static void
 test_conv (void)
 {
   static const int channels[] = { 1, 3, 8, 10, 16, 24, 32, 33, 48 };
-  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SIGMOID, PARE_ACT_TANH, PARE_ACT_HARDSWISH, PARE_ACT_SWISH };
+  static const PareActivation acts[]
+      = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SIGMOID, PARE_ACT_TANH, PARE_ACT_HARDSWISH, PARE_ACT_SWISH };
   for (guint i = 0; i < 240; i++)
     {
       Plan *plan = plan_new (1000 + i);
       PareRng *r = &plan->rng;
-      int spatial = i % 6 == 5 ? 1 : i % 12 == 4 ? 3 : 2, c = channels[pare_rng_below (r, G_N_ELEMENTS (channels))], m = channels[pare_rng_below (r, G_N_ELEMENTS (channels))];
-      int k = (int[]) { 1, 3, 3, 5 }[pare_rng_below (r, 4)], group = 1, form = (int) pare_rng_below (r, 4);
+      int spatial = i % 6 == 5    ? 1
+                    : i % 12 == 4 ? 3
+                                  : 2,
+          c = channels[pare_rng_below (r, G_N_ELEMENTS (channels))], m = channels[pare_rng_below (r, G_N_ELEMENTS (channels))];
+      int k = (int[]){ 1, 3, 3, 5 }[pare_rng_below (r, 4)], group = 1, form = (int)pare_rng_below (r, 4);
       if (form == 0)
         group = m = c;
       else if (form == 1 && c % 2 == 0 && m % 2 == 0)
         group = 2;
-      PareConvParams p = conv_params (spatial, group, k, 1 + (int) pare_rng_below (r, 2), 1 + (int) (pare_rng_below (r, 4) == 0), (int) pare_rng_below (r, (guint64) k));
-      p.pad_end[0] = (int32_t) pare_rng_below (r, (guint64) k);
+      PareConvParams p = conv_params (spatial, group, k, 1 + (int)pare_rng_below (r, 2), 1 + (int)(pare_rng_below (r, 4) == 0),
+                                      (int)pare_rng_below (r, (guint64)k));
+      p.pad_end[0] = (int32_t)pare_rng_below (r, (guint64)k);
       p.activation = acts[i % G_N_ELEMENTS (acts)];
       p.lo = i % 2 ? 0 : -0.5f;
       p.hi = i % 3 ? INFINITY : 0.7f;
       p.alpha = 0.1f;
-      int64_t batch = 1 + (int64_t) (i % 5 == 0);
+      int64_t batch = 1 + (int64_t)(i % 5 == 0);
       uint32_t x = plan_input (plan, spatial == 1   ? SHAPE (batch, c, 29)
                                      : spatial == 3 ? SHAPE (batch, c, 9, 9, 10)
                                                     : SHAPE (batch, c, 13, 14));
       uint32_t y = add_conv (plan, x, m, &p, pare_rng_below (r, 2), PARE_RT_NONE);
       plan_output (plan, y);
-      g_autofree char *what = g_strdup_printf ("conv %u: %d-D, %d -> %d in %d groups, kernel %d, stride %d, dilation %d, activation %d", i, spatial, c, m, group, k, p.stride[0],
-                                               p.dilation[0], p.activation);
-      compare (plan, 1 + (int) (i % 2), 1e-5f, what);
+      g_autofree char *what = g_strdup_printf ("conv %u: %d-D, %d -> %d in %d groups, kernel %d, stride %d, dilation %d, activation %d", i,
+                                               spatial, c, m, group, k, p.stride[0], p.dilation[0], p.activation);
+      compare (plan, 1 + (int)(i % 2), 1e-5f, what);
       plan_free (plan);
     }
 }
@@ -147,14 +154,16 @@ test_coverage (void)
       uint32_t a = add_conv (plan, x, 32, &first, TRUE, PARE_RT_NONE), b = add_conv (plan, a, 32, &next, TRUE, PARE_RT_NONE);
       uint32_t c = STEP (plan, PARE_RT_MAX_POOL, &pool, SHAPE (1, 32, 8, 8), b);
       uint32_t d = STEP (plan, PARE_RT_GLOBAL_AVG_POOL, &pool, SHAPE (1, 32, 1, 1), c), flat = plan_alias (plan, d, SHAPE (1, 32));
-      uint32_t e = STEP (plan, PARE_RT_GEMM, &gemm, SHAPE (1, 10), flat, plan_constant (plan, SHAPE (10, 32), 0.3f, 0), plan_constant (plan, SHAPE (10), 1, 0));
+      uint32_t e = STEP (plan, PARE_RT_GEMM, &gemm, SHAPE (1, 10), flat, plan_constant (plan, SHAPE (10, 32), 0.3f, 0),
+                         plan_constant (plan, SHAPE (10), 1, 0));
       plan_output (plan, STEP (plan, PARE_RT_SOFTMAX, &softmax, SHAPE (1, 10), e));
       assert_covered (compare (plan, 1, 1e-5f, "a small classifier"), "a small classifier");
       plan_free (plan);
     }
 }
 
-/* The residual: an input, a constant, something that dies here, something that is read later, the convolution's own source, something kept. */
+/* The residual: an input, a constant, something that dies here, something that is read later, the convolution's own source, something kept.
+ */
 static void
 test_residual (void)
 {
@@ -166,7 +175,8 @@ test_residual (void)
       PareConvParams p = conv_params (2, i % 2 ? c : 1, 3, 1, 1, 1), one = conv_params (2, 1, 1, 1, 1, 0);
       PareBinaryParams add = { .kind = PARE_BIN_ADD, .hi = INFINITY };
       PareShape s = SHAPE (1, c, 12, 11);
-      uint32_t x = plan_input (plan, s), a = add_conv (plan, x, c, &one, TRUE, PARE_RT_NONE), b = add_conv (plan, a, c, &p, TRUE, PARE_RT_NONE), residual = a, y;
+      uint32_t x = plan_input (plan, s), a = add_conv (plan, x, c, &one, TRUE, PARE_RT_NONE),
+               b = add_conv (plan, a, c, &p, TRUE, PARE_RT_NONE), residual = a, y;
       if (i % 4 < 2)
         {
           p.activation = PARE_ACT_CLIP;
@@ -174,12 +184,23 @@ test_residual (void)
         }
       switch (i / 6 % 8)
         {
-        case 0: residual = x; break;
-        case 1: residual = plan_constant (plan, s, 1, 0); break;
-        case 2: residual = a; break;
-        case 3: residual = b; break; /* its own source */
-        case 4: plan_value (plan, a)->keep = true; break;
-        default: break;
+        case 0:
+          residual = x;
+          break;
+        case 1:
+          residual = plan_constant (plan, s, 1, 0);
+          break;
+        case 2:
+          residual = a;
+          break;
+        case 3:
+          residual = b;
+          break; /* its own source */
+        case 4:
+          plan_value (plan, a)->keep = true;
+          break;
+        default:
+          break;
         }
       y = add_conv (plan, b, c, &p, i % 3 != 0, residual);
       if (i / 6 % 8 == 5)
@@ -198,14 +219,16 @@ test_conv_transpose (void)
     {
       Plan *plan = plan_new (3000 + i);
       PareRng *r = &plan->rng;
-      int group = i % 4 == 3 ? 2 : 1, c = 8 * (1 + (int) pare_rng_below (r, 3)), m = 2 * (1 + (int) pare_rng_below (r, 12)), k = 2 + (int) pare_rng_below (r, 3), stride = 1 + (int) (i % 2);
-      PareConvParams p = conv_params (2, group, k, stride, 1, (int) pare_rng_below (r, 2));
+      int group = i % 4 == 3 ? 2 : 1, c = 8 * (1 + (int)pare_rng_below (r, 3)), m = 2 * (1 + (int)pare_rng_below (r, 12)),
+          k = 2 + (int)pare_rng_below (r, 3), stride = 1 + (int)(i % 2);
+      PareConvParams p = conv_params (2, group, k, stride, 1, (int)pare_rng_below (r, 2));
       p.activation = i % 3 ? PARE_ACT_CLIP : PARE_ACT_NONE;
       p.hi = INFINITY;
       int64_t h = (7 - 1) * stride + k - 2 * p.pad_begin[0], w = (9 - 1) * stride + k - 2 * p.pad_begin[0];
       uint32_t x = plan_input (plan, SHAPE (1, c, 7, 9)), wt = plan_constant (plan, SHAPE (c, m / group, k, k), 0.3f, 0);
       plan_output (plan, STEP (plan, PARE_RT_CONV_TRANSPOSE, &p, SHAPE (1, m, h, w), x, wt, plan_constant (plan, SHAPE (m), 1, 0)));
-      g_autofree char *what = g_strdup_printf ("transposed convolution %u: %d -> %d in %d groups, kernel %d, stride %d", i, c, m, group, k, stride);
+      g_autofree char *what
+          = g_strdup_printf ("transposed convolution %u: %d -> %d in %d groups, kernel %d, stride %d", i, c, m, group, k, stride);
       compare (plan, 1, 1e-5f, what);
       plan_free (plan);
     }
@@ -218,9 +241,15 @@ test_pool (void)
     {
       Plan *plan = plan_new (4000 + i);
       PareRng *r = &plan->rng;
-      int c = (int[]) { 5, 16, 24, 64 }[i % 4], k = 2 + (int) pare_rng_below (r, 2), stride = 1 + (int) pare_rng_below (r, 3), pad = (int) pare_rng_below (r, (guint64) k), ceil = i % 2;
+      int c = (int[]){ 5, 16, 24, 64 }[i % 4], k = 2 + (int)pare_rng_below (r, 2), stride = 1 + (int)pare_rng_below (r, 3),
+          pad = (int)pare_rng_below (r, (guint64)k), ceil = i % 2;
       PareConvParams one = conv_params (2, 1, 1, 1, 1, 0);
-      ParePoolParams p = { .spatial = 2, .kernel = { k, k }, .stride = { stride, stride }, .dilation = { 1, 1 }, .pad_begin = { pad, pad }, .pad_end = { pad, 0 },
+      ParePoolParams p = { .spatial = 2,
+                           .kernel = { k, k },
+                           .stride = { stride, stride },
+                           .dilation = { 1, 1 },
+                           .pad_begin = { pad, pad },
+                           .pad_end = { pad, 0 },
                            .count_include_pad = i / 2 % 2 };
       int64_t h = (13 + pad + pad - k + (ceil ? stride - 1 : 0)) / stride + 1, w = (14 + pad - k + (ceil ? stride - 1 : 0)) / stride + 1;
       h -= (h - 1) * stride >= 13 + pad;
@@ -229,7 +258,8 @@ test_pool (void)
       plan_output (plan, STEP (plan, i % 3 ? PARE_RT_AVG_POOL : PARE_RT_MAX_POOL, &p, SHAPE (1, c, h, w), x));
       plan_output (plan, STEP (plan, PARE_RT_GLOBAL_AVG_POOL, &p, SHAPE (1, c, 1, 1), x));
       plan_output (plan, STEP (plan, PARE_RT_GLOBAL_MAX_POOL, &p, SHAPE (1, c, 1, 1), x));
-      g_autofree char *what = g_strdup_printf ("pool %u: kernel %d, stride %d, padding %d, counting it: %d, rounding up: %d", i, k, stride, pad, p.count_include_pad, ceil);
+      g_autofree char *what = g_strdup_printf ("pool %u: kernel %d, stride %d, padding %d, counting it: %d, rounding up: %d", i, k, stride,
+                                               pad, p.count_include_pad, ceil);
       compare (plan, 1, 1e-5f, what);
       plan_free (plan);
     }
@@ -242,11 +272,17 @@ test_gemm (void)
     {
       Plan *plan = plan_new (5000 + i);
       PareRng *r = &plan->rng;
-      int64_t m = i % 3 == 0 ? 1 : 1 + (int64_t) pare_rng_below (r, 9), k = 1 + (int64_t) pare_rng_below (r, 70), n = 1 + (int64_t) pare_rng_below (r, 70);
-      PareGemmParams p = { .trans_a = i % 4 == 3, .trans_b = i % 2, .alpha = i % 5 == 0 ? 0.5f : 1, .beta = i % 7 == 0 ? 2 : 1,
-                           .activation = i % 3 ? PARE_ACT_CLIP : PARE_ACT_NONE, .hi = INFINITY };
-      uint32_t a = plan_input (plan, p.trans_a ? SHAPE (k, m) : SHAPE (m, k)), b = plan_constant (plan, p.trans_b ? SHAPE (n, k) : SHAPE (k, n), 1, 0);
-      uint32_t c = i % 6 == 5 ? PARE_RT_NONE
+      int64_t m = i % 3 == 0 ? 1 : 1 + (int64_t)pare_rng_below (r, 9), k = 1 + (int64_t)pare_rng_below (r, 70),
+              n = 1 + (int64_t)pare_rng_below (r, 70);
+      PareGemmParams p = { .trans_a = i % 4 == 3,
+                           .trans_b = i % 2,
+                           .alpha = i % 5 == 0 ? 0.5f : 1,
+                           .beta = i % 7 == 0 ? 2 : 1,
+                           .activation = i % 3 ? PARE_ACT_CLIP : PARE_ACT_NONE,
+                           .hi = INFINITY };
+      uint32_t a = plan_input (plan, p.trans_a ? SHAPE (k, m) : SHAPE (m, k)),
+               b = plan_constant (plan, p.trans_b ? SHAPE (n, k) : SHAPE (k, n), 1, 0);
+      uint32_t c = i % 6 == 5   ? PARE_RT_NONE
                    : i % 6 == 4 ? plan_constant (plan, SHAPE (m, n), 1, 0)
                    : i % 6 == 3 ? plan_constant (plan, SHAPE (m, 1), 1, 0)
                                 : plan_constant (plan, SHAPE (n), 1, 0);
@@ -255,8 +291,8 @@ test_gemm (void)
       PareGemmParams last = { .trans_b = 1, .alpha = 1, .beta = 1 };
       plan_output (plan, y);
       plan_output (plan, STEP (plan, PARE_RT_GEMM, &last, SHAPE (m, 3), y, plan_constant (plan, SHAPE (3, n), 1, 0), PARE_RT_NONE));
-      g_autofree char *what = g_strdup_printf ("gemm %u: %d x %d x %d", i, (int) m, (int) k, (int) n);
-      compare (plan, 1 + (int) (i % 2), 1e-5f, what);
+      g_autofree char *what = g_strdup_printf ("gemm %u: %d x %d x %d", i, (int)m, (int)k, (int)n);
+      compare (plan, 1 + (int)(i % 2), 1e-5f, what);
       plan_free (plan);
     }
   /* After a flatten: channels matter, however they lie. */
@@ -265,8 +301,10 @@ test_gemm (void)
       Plan *plan = plan_new (5555);
       PareConvParams p = conv_params (2, 1, 3, 1, 1, 1);
       PareGemmParams gemm = { .trans_b = c == 5, .alpha = 1, .beta = 1 };
-      uint32_t x = add_conv (plan, plan_input (plan, SHAPE (1, 4, 6, 7)), c, &p, TRUE, PARE_RT_NONE), flat = plan_alias (plan, x, SHAPE (1, c * 42));
-      plan_output (plan, STEP (plan, PARE_RT_GEMM, &gemm, SHAPE (1, 11), flat, plan_constant (plan, c == 5 ? SHAPE (11, c * 42) : SHAPE (c * 42, 11), 0.1f, 0), PARE_RT_NONE));
+      uint32_t x = add_conv (plan, plan_input (plan, SHAPE (1, 4, 6, 7)), c, &p, TRUE, PARE_RT_NONE),
+               flat = plan_alias (plan, x, SHAPE (1, c * 42));
+      plan_output (plan, STEP (plan, PARE_RT_GEMM, &gemm, SHAPE (1, 11), flat,
+                               plan_constant (plan, c == 5 ? SHAPE (11, c * 42) : SHAPE (c * 42, 11), 0.1f, 0), PARE_RT_NONE));
       assert_covered (compare (plan, 1, 1e-5f, "gemm after flatten"), "gemm after flatten");
       plan_free (plan);
     }
@@ -297,8 +335,8 @@ test_fake_quant (void)
 {
   for (int i = 0; i < 12; i++)
     {
-      Plan *plan = plan_new (7000 + (guint64) i);
-      int c = (int[]) { 5, 16, 40 }[i % 3];
+      Plan *plan = plan_new (7000 + (guint64)i);
+      int c = (int[]){ 5, 16, 40 }[i % 3];
       float scale = i % 2 ? 0.0371f : 0.0078125f;
       int32_t zero = i % 4 ? 13 : 0;
       PareFakeQuantParams p = { -1, i % 4 ? 0 : -127, i % 4 ? 255 : 127 };
@@ -319,14 +357,15 @@ test_fake_quant (void)
       gint64 n = c * size * size;
       g_autofree float *data = g_new (float, n);
       for (gint64 k = 0; k < n; k++)
-        data[k] = k % 50 == 0 ? scale * ((float) (k % 300) + 0.5f) /* ties */ : (float) pare_rng_normal (&plan->rng);
+        data[k] = k % 50 == 0 ? scale * ((float)(k % 300) + 0.5f) /* ties */ : (float)pare_rng_normal (&plan->rng);
       PareView in = { PARE_DTYPE_FLOAT32, SHAPE (1, c, size, size), data };
       g_assert_cmpint (pare_accel_runner_run (runner, &in, NULL, NULL, NULL), ==, PARE_RT_OK);
-      const float *got = pare_accel_runner_view (runner, q).data, *before = pare_accel_runner_view (runner, y).data, *after = pare_accel_runner_view (runner, yq).data;
+      const float *got = pare_accel_runner_view (runner, q).data, *before = pare_accel_runner_view (runner, y).data,
+                  *after = pare_accel_runner_view (runner, yq).data;
       for (gint64 k = 0; k < n; k++)
         {
-          g_assert_true (got[k] == one_fake_quant (data[k], scale, (float) zero, (float) p.lo, (float) p.hi));
-          g_assert_true (after[k] == one_fake_quant (before[k], scale, (float) zero, (float) p.lo, (float) p.hi));
+          g_assert_true (got[k] == one_fake_quant (data[k], scale, (float)zero, (float)p.lo, (float)p.hi));
+          g_assert_true (after[k] == one_fake_quant (before[k], scale, (float)zero, (float)p.lo, (float)p.hi));
         }
       assert_covered (pare_accel_get_coverage (accel), "fake quantization");
       pare_accel_runner_free (runner);
@@ -341,15 +380,15 @@ test_batch_norm (void)
   for (guint i = 0; i < 40; i++)
     {
       Plan *plan = plan_new (8000 + i);
-      int c = (int[]) { 3, 16, 24, 40 }[i % 4];
+      int c = (int[]){ 3, 16, 24, 40 }[i % 4];
       PareConvParams p = conv_params (2, i % 8 < 4 ? 1 : c, 3, 1, 1, 1);
       PareBatchNormParams bn = { 1e-5f };
       PareShape s = SHAPE (1, c, 9, 8);
-      p.activation = (PareActivation[]) { PARE_ACT_CLIP, PARE_ACT_NONE, PARE_ACT_SIGMOID }[i / 4 % 3];
+      p.activation = (PareActivation[]){ PARE_ACT_CLIP, PARE_ACT_NONE, PARE_ACT_SIGMOID }[i / 4 % 3];
       p.hi = i % 5 == 4 ? 0.6f : INFINITY;
       uint32_t x = plan_input (plan, s), y = add_conv (plan, x, c, &p, i % 3, i % 7 == 6 ? x : PARE_RT_NONE);
-      uint32_t factor = plan_constant (plan, SHAPE (c), 0.4f, i % 2 ? 0 : 0.5f), offset = plan_constant (plan, SHAPE (c), 1, 0), mean = plan_constant (plan, SHAPE (c), 1, 0),
-               variance = plan_constant (plan, SHAPE (c), 0.4f, 0.5f);
+      uint32_t factor = plan_constant (plan, SHAPE (c), 0.4f, i % 2 ? 0 : 0.5f), offset = plan_constant (plan, SHAPE (c), 1, 0),
+               mean = plan_constant (plan, SHAPE (c), 1, 0), variance = plan_constant (plan, SHAPE (c), 0.4f, 0.5f);
       if (i % 6 == 5)
         plan_output (plan, y); /* both are wanted */
       plan_output (plan, STEP (plan, PARE_RT_BATCH_NORM, &bn, s, y, factor, offset, mean, variance));
@@ -364,7 +403,8 @@ test_inputs_and_aliases (void)
 {
   Plan *plan = plan_new (9000);
   PareConvParams p = conv_params (2, 1, 1, 1, 1, 0);
-  uint32_t x = plan_input (plan, SHAPE (1, 16, 4, 4)), same = plan_alias (plan, x, SHAPE (16, 16)), y = add_conv (plan, x, 16, &p, TRUE, PARE_RT_NONE);
+  uint32_t x = plan_input (plan, SHAPE (1, 16, 4, 4)), same = plan_alias (plan, x, SHAPE (16, 16)),
+           y = add_conv (plan, x, 16, &p, TRUE, PARE_RT_NONE);
   uint32_t flat = plan_alias (plan, y, SHAPE (1, 256)), back = plan_alias (plan, y, SHAPE (1, 16, 4, 4));
   plan_output (plan, same);
   plan_output (plan, flat);
@@ -373,14 +413,15 @@ test_inputs_and_aliases (void)
   plan_free (plan);
 }
 
-/* Any of a dozen steps on tensors of one height and width, operands picked at random, some values kept: what dies when, what is written over. */
+/* Any of a dozen steps on tensors of one height and width, operands picked at random, some values kept: what dies when, what is written
+ * over. */
 static void
 random_plan (guint64 seed)
 {
   Plan *plan = plan_new (seed);
   PareRng *r = &plan->rng;
   GArray *pool = g_array_new (FALSE, FALSE, sizeof (uint32_t));
-  int64_t h = 5 + (int64_t) pare_rng_below (r, 6), w = 5 + (int64_t) pare_rng_below (r, 6), batch = pare_rng_below (r, 5) == 0 ? 2 : 1;
+  int64_t h = 5 + (int64_t)pare_rng_below (r, 6), w = 5 + (int64_t)pare_rng_below (r, 6), batch = pare_rng_below (r, 5) == 0 ? 2 : 1;
   static const int channels[] = { 3, 8, 16, 24, 32 };
   uint32_t x = plan_input (plan, SHAPE (batch, 16, h, w)), last;
   PareConvParams first = conv_params (2, 1, 3, 1, 1, 1);
@@ -389,41 +430,60 @@ random_plan (guint64 seed)
   g_array_append_val (pool, last);
   for (int i = 0; i < 14; i++)
     {
-      uint32_t a = g_array_index (pool, uint32_t, pool->len - 1 - pare_rng_below (r, MIN (pool->len, 4))), b = g_array_index (pool, uint32_t, pare_rng_below (r, pool->len)), y;
+      uint32_t a = g_array_index (pool, uint32_t, pool->len - 1 - pare_rng_below (r, MIN (pool->len, 4))),
+               b = g_array_index (pool, uint32_t, pare_rng_below (r, pool->len)), y;
       PareShape s = plan_value (plan, a)->shape, sb = plan_value (plan, b)->shape;
       int64_t c = s.dims[1];
       gboolean same = sb.dims[1] == c;
       int m = channels[pare_rng_below (r, G_N_ELEMENTS (channels))], k = pare_rng_below (r, 2) ? 3 : 1;
       PareConvParams conv = conv_params (2, 1, k, 1, 1, k / 2);
-      PareUnaryParams unary = { (PareUnaryKind[]) { PARE_UN_RELU, PARE_UN_SIGMOID, PARE_UN_TANH, PARE_UN_ABS, PARE_UN_FLOOR, PARE_UN_LEAKY_RELU, PARE_UN_HARD_SWISH }[pare_rng_below (r, 7)], 0.1f, 0 };
-      PareBinaryParams binary = { (PareBinaryKind[]) { PARE_BIN_ADD, PARE_BIN_SUB, PARE_BIN_MUL, PARE_BIN_MAX }[pare_rng_below (r, 4)], pare_rng_below (r, 3) ? PARE_ACT_NONE : PARE_ACT_CLIP, 0, INFINITY };
+      PareUnaryParams unary = { (PareUnaryKind[]){ PARE_UN_RELU, PARE_UN_SIGMOID, PARE_UN_TANH, PARE_UN_ABS, PARE_UN_FLOOR,
+                                                   PARE_UN_LEAKY_RELU, PARE_UN_HARD_SWISH }[pare_rng_below (r, 7)],
+                                0.1f, 0 };
+      PareBinaryParams binary = { (PareBinaryKind[]){ PARE_BIN_ADD, PARE_BIN_SUB, PARE_BIN_MUL, PARE_BIN_MAX }[pare_rng_below (r, 4)],
+                                  pare_rng_below (r, 3) ? PARE_ACT_NONE : PARE_ACT_CLIP, 0, INFINITY };
       PareClipParams clip = { -0.7f, 0.8f };
       PareAxisParams axis = { 1 };
       PareSliceParams slice = { { 0 }, { 1, 1, 1, 1 } };
       ParePadParams pad = { PARE_PAD_CONSTANT, { 0 } };
-      ParePoolParams window = { .spatial = 2, .kernel = { 3, 3 }, .stride = { 1, 1 }, .dilation = { 1, 1 }, .pad_begin = { 1, 1 }, .pad_end = { 1, 1 } };
+      ParePoolParams window
+          = { .spatial = 2, .kernel = { 3, 3 }, .stride = { 1, 1 }, .dilation = { 1, 1 }, .pad_begin = { 1, 1 }, .pad_end = { 1, 1 } };
       PareTransposeParams to_last = { { 0, 2, 3, 1 } }, to_first = { { 0, 3, 1, 2 } };
       conv.activation = pare_rng_below (r, 2) ? PARE_ACT_CLIP : PARE_ACT_NONE;
       conv.hi = 3;
       switch (pare_rng_below (r, 14))
         {
         case 0:
-        case 1: y = add_conv (plan, a, m, &conv, TRUE, PARE_RT_NONE); break;
-        case 2: y = add_conv (plan, a, sb.dims[1], &conv, FALSE, b); break;
+        case 1:
+          y = add_conv (plan, a, m, &conv, TRUE, PARE_RT_NONE);
+          break;
+        case 2:
+          y = add_conv (plan, a, sb.dims[1], &conv, FALSE, b);
+          break;
         case 3:
-          conv.group = (int) c;
+          conv.group = (int)c;
           y = add_conv (plan, a, c, &conv, TRUE, same ? b : PARE_RT_NONE);
           break;
-        case 4: y = STEP (plan, PARE_RT_UNARY, &unary, s, a); break;
-        case 5: y = STEP (plan, PARE_RT_CLIP, &clip, s, a); break;
-        case 6: y = STEP (plan, PARE_RT_BINARY, &binary, s, a, same ? b : a); break;
-        case 7: y = STEP (plan, PARE_RT_BINARY, &binary, s, a, plan_constant (plan, pare_rng_below (r, 2) ? SHAPE (c, 1, 1) : SHAPE (1), 1, 0)); break;
+        case 4:
+          y = STEP (plan, PARE_RT_UNARY, &unary, s, a);
+          break;
+        case 5:
+          y = STEP (plan, PARE_RT_CLIP, &clip, s, a);
+          break;
+        case 6:
+          y = STEP (plan, PARE_RT_BINARY, &binary, s, a, same ? b : a);
+          break;
+        case 7:
+          y = STEP (plan, PARE_RT_BINARY, &binary, s, a, plan_constant (plan, pare_rng_below (r, 2) ? SHAPE (c, 1, 1) : SHAPE (1), 1, 0));
+          break;
         case 8:
           if (c + sb.dims[1] > 96)
             continue;
           y = STEP (plan, PARE_RT_CONCAT, &axis, SHAPE (batch, c + sb.dims[1], h, w), a, b);
           break;
-        case 9: y = STEP (plan, PARE_RT_MAX_POOL, &window, s, a); break;
+        case 9:
+          y = STEP (plan, PARE_RT_MAX_POOL, &window, s, a);
+          break;
         case 10:
           if (c < 8)
             continue;
@@ -441,7 +501,8 @@ random_plan (guint64 seed)
             y = STEP (plan, PARE_RT_UNARY, &unary, SHAPE (batch, h, w, c), y);
           y = STEP (plan, PARE_RT_TRANSPOSE, &to_first, s, y);
           break;
-        default: y = STEP (plan, PARE_RT_GLOBAL_AVG_POOL, &window, SHAPE (batch, c, 1, 1), a);
+        default:
+          y = STEP (plan, PARE_RT_GLOBAL_AVG_POOL, &window, SHAPE (batch, c, 1, 1), a);
           y = STEP (plan, PARE_RT_BINARY, &binary, s, a, y); /* one number per channel, computed */
           break;
         }
@@ -453,7 +514,7 @@ random_plan (guint64 seed)
   plan_output (plan, last);
   g_array_unref (pool);
   g_autofree char *what = g_strdup_printf ("random plan %" G_GUINT64_FORMAT, seed);
-  compare (plan, 1 + (int) (seed % 2), 3e-5f, what); /* a dozen steps' rounding on top of each other */
+  compare (plan, 1 + (int)(seed % 2), 3e-5f, what); /* a dozen steps' rounding on top of each other */
   plan_free (plan);
 }
 
@@ -464,7 +525,13 @@ test_random (void)
     random_plan (seed);
 }
 
-typedef struct { PareAccel *accel; const PareRtPlan *plan; guint64 seed; float first[10]; } Worker;
+typedef struct
+{
+  PareAccel *accel;
+  const PareRtPlan *plan;
+  guint64 seed;
+  float first[10];
+} Worker;
 
 static gpointer
 work (gpointer data)
@@ -476,11 +543,11 @@ work (gpointer data)
   PareView in = { v->dtype, v->shape, x };
   for (int i = 0; i < 50; i++)
     {
-      PareRng rng = { self->seed + (guint64) (i % 10) };
+      PareRng rng = { self->seed + (guint64)(i % 10) };
       for (guint64 k = 0; k < v->bytes / sizeof *x; k++)
-        x[k] = (float) pare_rng_normal (&rng);
+        x[k] = (float)pare_rng_normal (&rng);
       g_assert_cmpint (pare_accel_runner_run (runner, &in, NULL, NULL, NULL), ==, PARE_RT_OK);
-      float y = ((const float *) pare_accel_runner_view (runner, self->plan->outputs[0]).data)[3];
+      float y = ((const float *)pare_accel_runner_view (runner, self->plan->outputs[0]).data)[3];
       if (i < 10)
         self->first[i] = y;
       else
@@ -498,7 +565,8 @@ test_concurrent (void)
   PareConvParams p = conv_params (2, 1, 3, 1, 1, 1), dw = conv_params (2, 32, 3, 1, 1, 1);
   p.activation = PARE_ACT_CLIP;
   p.hi = 6;
-  uint32_t x = plan_input (plan, SHAPE (1, 3, 24, 24)), a = add_conv (plan, x, 32, &p, TRUE, PARE_RT_NONE), b = add_conv (plan, a, 32, &dw, TRUE, PARE_RT_NONE);
+  uint32_t x = plan_input (plan, SHAPE (1, 3, 24, 24)), a = add_conv (plan, x, 32, &p, TRUE, PARE_RT_NONE),
+           b = add_conv (plan, a, 32, &dw, TRUE, PARE_RT_NONE);
   plan_output (plan, add_conv (plan, b, 32, &p, TRUE, a));
   const PareRtPlan *rt = plan_finish (plan);
   PareAccel *accels[2] = { pare_accel_new (rt, 1), pare_accel_new (rt, 1) };
@@ -506,7 +574,7 @@ test_concurrent (void)
   GThread *threads[4];
   for (int i = 0; i < 4; i++)
     {
-      workers[i] = (Worker) { accels[i / 2], rt, 5, { 0 } };
+      workers[i] = (Worker){ accels[i / 2], rt, 5, { 0 } };
       threads[i] = g_thread_new ("worker", work, &workers[i]);
     }
   for (int i = 0; i < 4; i++)
