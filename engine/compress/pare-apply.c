@@ -379,6 +379,7 @@ pare_apply (const PareGraph *source, const PareRecipe *recipe, const PareStatist
     }
   if (!any)
     return g_steal_pointer (&a.graph);
+  g_clear_pointer (&a.graph->source, g_bytes_unref); /* these are another graph's bytes now */
   touch_group_members (&a);
   /* Between the steps the graph is sorted and rid of what nobody reads, since each of them looks at who reads what. */
   if (!fold_and_materialize (&a, error) || !pare_graph_compact (a.graph, error) || !prune_channels (&a, error)
