@@ -75,7 +75,7 @@ void
 pare_rt_move (int rank, const int64_t *dims, const void *from, const int64_t *from_strides, void *to, const int64_t *to_strides,
               int64_t size)
 {
-  int64_t d[PARE_MAX_RANK + 2], fs[PARE_MAX_RANK + 2], ts[PARE_MAX_RANK + 2], index[PARE_MAX_RANK + 2] = { 0 };
+  int64_t d[2 * PARE_MAX_RANK], fs[2 * PARE_MAX_RANK], ts[2 * PARE_MAX_RANK], index[2 * PARE_MAX_RANK] = { 0 };
   const char *f = from;
   char *t = to;
   int n = 0;
