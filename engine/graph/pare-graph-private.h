@@ -81,6 +81,7 @@ typedef struct {
   int from, target;
   gboolean fold;            /* constants become constants; If with a known condition becomes its branch */
   gboolean trust_declared;  /* extents that inference cannot know are taken from the file */
+  gboolean lenient;         /* what cannot be inferred is unknown, not an error: writing a file does not run it */
   PareEvalFunc eval;
   GHashTable *extents;      /* symbolic name -> gint64* (nullable) */
   int depth;

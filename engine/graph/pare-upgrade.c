@@ -108,6 +108,26 @@ drop_legacy (PareUpgrade *u)
   return TRUE;
 }
 
+/* Operand i gets `tail` extents of 1 at its end. */
+static void
+append_ones (PareUpgrade *u, guint i, gint64 tail)
+{
+  PareValue *v = pare_node_input (u->graph, self (u), i);
+  gint64 axes[PARE_MAX_RANK];
+  for (int k = 0; k < tail; k++)
+    axes[k] = v->shape.rank + k;
+  PareDtype dtype = v->dtype;
+  PareValueId in[2] = { self (u)->inputs[i], PARE_NONE };
+  gboolean as_input = u->target >= 13;
+  if (as_input)
+    in[1] = ints_constant (u, "axes", axes, (guint)tail);
+  PareValueId out = new_value (u, "broadcast", dtype);
+  PareNodeId id = helper (u, u->before, "Unsqueeze", in, as_input ? 2 : 1, out);
+  if (!as_input)
+    pare_node_set_ints (&u->graph->nodes[id], "axes", axes, (guint)tail);
+  set_input (u, i, out);
+}
+
 /* Before 7, broadcasting was asked for, and the second operand stood at `axis` of the first. */
 static gboolean
 broadcast_7 (PareUpgrade *u)
@@ -118,20 +138,22 @@ broadcast_7 (PareUpgrade *u)
   pare_node_unset (self (u), "broadcast");
   pare_node_unset (self (u), "consumed_inputs");
   int a = input_rank (u, 0), b = input_rank (u, 1);
-  if (!broadcast || axis == G_MININT64 || a < 0 || b < 0)
+  if (!broadcast || axis == G_MININT64 || a < 0 || b < 0 || axis < -a || axis > a)
     return TRUE;
-  if (axis < 0)
-    axis += a;
-  gint64 tail = a - axis - b;
-  if (tail <= 0 || tail > PARE_MAX_RANK)
-    return TRUE;
-  gint64 axes[PARE_MAX_RANK];
-  for (int i = 0; i < tail; i++)
-    axes[i] = b + i;
-  PareValue *v = pare_node_input (u->graph, self (u), 1);
-  PareValueId in[2] = { self (u)->inputs[1], ints_constant (u, "axes", axes, (guint)tail) }, out = new_value (u, "broadcast", v->dtype);
-  helper (u, u->before, "Unsqueeze", in, 2, out);
-  set_input (u, 1, out);
+  gint64 tail = a - (axis < 0 ? axis + a : axis) - b;
+  if (tail > 0 && b + tail <= PARE_MAX_RANK)
+    append_ones (u, 1, tail);
+  return TRUE;
+}
+
+/* One slope per channel, which was axis 1. */
+static gboolean
+prelu_7 (PareUpgrade *u)
+{
+  pare_node_unset (self (u), "consumed_inputs");
+  PareValue *x = pare_node_input (u->graph, self (u), 0), *slope = pare_node_input (u->graph, self (u), 1);
+  if (x != NULL && slope != NULL && slope->shape.rank == 1 && slope->shape.dims[0] != 1 && x->shape.rank > 2)
+    append_ones (u, 1, x->shape.rank - 2);
   return TRUE;
 }
 
@@ -394,6 +416,14 @@ window_1 (PareUpgrade *u)
         all[k] = a->i;
       pare_node_set_ints (self (u), names[i], all, (guint)spatial);
     }
+  const PareAttr *pads = pare_node_get_attr (self (u), "pads");
+  gint64 both[2 * PARE_MAX_RANK];
+  if (spatial > 0 && pads != NULL && (pads->kind == PARE_ATTR_INT || (pads->kind == PARE_ATTR_INTS && pads->n == (guint)spatial)))
+    {
+      for (int k = 0; k < 2 * spatial; k++)
+        both[k] = pads->kind == PARE_ATTR_INT ? pads->i : pads->ints[k % spatial];
+      pare_node_set_ints (self (u), "pads", both, 2 * (guint)spatial);
+    }
   return TRUE;
 }
 
@@ -448,7 +478,7 @@ static const Rule rules[] = {
   { "Equal", 7, broadcast_7 },
   { "Greater", 7, broadcast_7 },
   { "Less", 7, broadcast_7 },
-  { "PRelu", 7, drop_legacy },
+  { "PRelu", 7, prelu_7 },
   { "Relu", 6, drop_legacy },
   { "Sigmoid", 6, drop_legacy },
   { "Tanh", 6, drop_legacy },

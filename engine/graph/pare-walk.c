@@ -150,7 +150,7 @@ fold (PareGraph *g, PareNodeId id, PareWalk *w)
 
 /* A body sees the values around it under their names: what is known of them is copied in. */
 static void
-inform_body (const PareGraph *outer, PareGraph *body)
+inform_body (const PareGraph *outer, PareGraph *body, gboolean constants)
 {
   g_autofree guint8 *is_input = g_new0 (guint8, body->n_values + 1);
   for (guint i = 0; i < body->n_inputs; i++)
@@ -165,7 +165,7 @@ inform_body (const PareGraph *outer, PareGraph *body)
         continue;
       v->dtype = outer->values[o].dtype;
       v->shape = outer->values[o].shape;
-      if (outer->values[o].constant != NULL && outer->values[o].producer == PARE_NONE)
+      if (constants && outer->values[o].constant != NULL && outer->values[o].producer == PARE_NONE)
         pare_graph_set_constant (body, i, outer->values[o].constant);
     }
 }
@@ -196,7 +196,7 @@ walk_bodies (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
       if (body == NULL)
         continue;
       pass_captured (body);
-      inform_body (g, body);
+      inform_body (g, body, w->fold);
       PareWalk inner = *w;
       inner.depth++;
       if (!pare_graph_walk (body, &inner, error))
@@ -337,8 +337,16 @@ step (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
       declared[i] = v->shape;
       v->shape = (PareShape){ .rank = -1 };
     }
-  if (!pare_infer_node (g, id, error))
-    return FALSE;
+  GError *local = NULL;
+  if (!pare_infer_node (g, id, &local))
+    {
+      if (!w->lenient)
+        {
+          g_propagate_error (error, local);
+          return FALSE;
+        }
+      g_clear_error (&local);
+    }
   for (guint i = 0; i < n; i++)
     {
       PareValue *v = pare_node_output (g, &g->nodes[id], i);
@@ -387,7 +395,7 @@ pare_graph_walk (PareGraph *self, PareWalk *walk, GError **error)
 gboolean
 pare_graph_upgrade (PareGraph *self, int target, GError **error)
 {
-  PareWalk walk = { .from = MAX (self->opset, 1), .target = target, .trust_declared = TRUE };
+  PareWalk walk = { .from = MAX (self->opset, 1), .target = target, .trust_declared = TRUE, .lenient = TRUE };
   if (walk.from >= target)
     return TRUE;
   if (!pare_graph_walk (self, &walk, error))
