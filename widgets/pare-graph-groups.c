@@ -154,13 +154,72 @@ drop_trivial (PareGraphDraft *d)
     }
 }
 
-/* Dissolves groups until every level is acyclic (Tarjan's components, without recursion). */
+/* Cuts a group that paths leave and come back to into parts that they do not come back to: a node's part is how often the longest way to
+ * it came back. FALSE: nothing comes back. Groups inside are cut along. */
+static gboolean
+split_group (PareGraphDraft *d, gint32 group, const guint *sequence)
+{
+  guint n = d->shown->len, most = 0, n_groups = d->groups->len;
+  g_autofree guint *part = g_new0 (guint, n + 1), *start = g_new0 (guint, n + 2); /* 1 + part; 0: not behind the group */
+  g_autofree gboolean *inside = g_new0 (gboolean, n_groups + 1), *member = g_new0 (gboolean, n + 1);
+  for (guint g = 0; g < n_groups; g++)
+    {
+      gint32 at = (gint32)g;
+      while (at >= 0 && at != group)
+        at = GROUP (d, at)->parent;
+      inside[g] = at == group;
+    }
+  for (guint i = 0; i < n; i++)
+    {
+      member[i] = SHOWN (d, i)->group >= 0 && inside[SHOWN (d, i)->group];
+      part[i] = member[i];
+    }
+  for (guint i = 0; i < d->edges->len; i++)
+    start[EDGE (d, i)->from + 1]++;
+  for (guint i = 0; i < n; i++)
+    start[i + 1] += start[i];
+  for (guint i = 0; i < n; i++)
+    {
+      guint u = sequence[i];
+      most = MAX (most, member[u] ? part[u] : 0);
+      for (guint k = start[u]; k < start[u + 1] && part[u] > 0; k++)
+        {
+          guint v = EDGE (d, k)->to;
+          part[v] = MAX (part[v], part[u] + (!member[u] && member[v]));
+        }
+    }
+  if (most < 2)
+    return FALSE;
+  g_autofree gint32 *copy = g_new0 (gint32, (gsize)n_groups * most);
+  for (guint g = 0; g < n_groups; g++) /* parents before their children need not hold: fixed below */
+    for (guint k = 1; k < most && inside[g]; k++)
+      copy[g * most + k]
+          = add_group (d, GROUP (d, g)->kind, GROUP (d, g)->parent,
+                       g == (guint)group ? g_strdup_printf ("%s #%u", GROUP (d, g)->title, k + 1) : g_strdup (GROUP (d, g)->title));
+  for (guint g = 0; g < n_groups; g++)
+    for (guint k = 1; k < most && inside[g] && g != (guint)group; k++)
+      GROUP (d, copy[g * most + k])->parent = copy[(guint)GROUP (d, g)->parent * most + k];
+  for (guint i = 0; i < n; i++)
+    if (member[i] && part[i] > 1)
+      SHOWN (d, i)->group = copy[(guint)SHOWN (d, i)->group * most + part[i] - 1];
+  return TRUE;
+}
+
+/* Splits and dissolves groups until every level is acyclic (Tarjan's components, without recursion). */
 static void
 make_acyclic (PareGraphDraft *d)
 {
-  for (;;)
+  g_autofree guint *sequence = g_new0 (guint, d->shown->len + 1);
+  gboolean ordered = TRUE;
+  for (guint i = 0; i < d->shown->len; i++)
+    if (SHOWN (d, i)->order < d->shown->len)
+      sequence[SHOWN (d, i)->order] = i;
+    else
+      ordered = FALSE;
+  for (guint rounds = 0;; rounds++)
     {
       guint n = d->shown->len, total = n + d->groups->len;
+      g_autoptr (GArray) suspects = g_array_new (FALSE, FALSE, sizeof (gint32));
       g_autofree guint *start = NULL;
       g_autoptr (GArray) pairs = item_edges (d, &start);
       g_autofree guint *index = g_new0 (guint, total + 1), *low = g_new0 (guint, total + 1), *stack = g_new (guint, total + 1);
@@ -201,18 +260,23 @@ make_acyclic (PareGraphDraft *d)
                 }
               if (low[v] == index[v])
                 {
-                  guint smallest = G_MAXUINT, members = 0, w;
+                  guint smallest = G_MAXUINT, members = 0, w, before = suspects->len;
                   do
                     {
                       w = stack[--top];
                       on[w] = FALSE;
                       members++;
+                      gint32 suspect = (gint32)(w - n);
+                      if (w >= n)
+                        g_array_append_val (suspects, suspect);
                       if (w >= n && (smallest == G_MAXUINT || size[w - n] < size[smallest]))
                         smallest = w - n;
                     }
                   while (w != v);
                   if (members > 1 && smallest != G_MAXUINT)
                     any = drop[smallest] = TRUE;
+                  else
+                    g_array_set_size (suspects, before);
                 }
               if (depth == 0)
                 break;
@@ -222,7 +286,11 @@ make_acyclic (PareGraphDraft *d)
         }
       if (!any)
         return;
-      drop_groups (d, drop);
+      gboolean split = FALSE;
+      for (guint i = 0; i < suspects->len && ordered && rounds < 64 && !split; i++)
+        split = split_group (d, g_array_index (suspects, gint32, i), sequence);
+      if (!split)
+        drop_groups (d, drop);
     }
 }
 

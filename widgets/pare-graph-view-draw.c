@@ -107,7 +107,10 @@ draw_header (PareGraphView *self, GtkSnapshot *snapshot, const PareSceneFrame *f
   cairo_stroke (cr);
   cairo_destroy (cr);
   double base = y + header / 2 + px * 0.36 + 1;
-  text_at (self, snapshot, g->title, px, TRUE, &self->look.fg, x + 24, base, 0, width / 2 - 34);
+  int title_width, title_height;
+  g_autoptr (PangoLayout) title = pare_graph_view_text (self, g->title, px, TRUE);
+  pango_layout_get_pixel_size (title, &title_width, &title_height);
+  text_at (self, snapshot, g->title, px, TRUE, &self->look.fg, x + 24, base, 0, MIN (width - 30, title_width + 2));
   g_autofree char *value = NULL, *both = NULL;
   if (self->group_value != NULL && !isnan (self->group_value[f->group]) && self->format != NULL)
     value = self->format (self->group_value[f->group], self->format_data);
@@ -120,7 +123,7 @@ draw_header (PareGraphView *self, GtkSnapshot *snapshot, const PareSceneFrame *f
         g_autoptr (PangoLayout) layout = pare_graph_view_text (self, choices[i], px, FALSE);
         int w, h;
         pango_layout_get_pixel_size (layout, &w, &h);
-        if (w > width / 2 - 20)
+        if (w > width / 2 - 20 || w + title_width + 24 + 20 > width)
           continue;
         text_at (self, snapshot, choices[i], px, FALSE, &self->look.second, x + width - 10, base, 1, 0);
         break;

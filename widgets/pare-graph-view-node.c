@@ -351,21 +351,21 @@ draw_named (PareGraphView *self, GtkSnapshot *snapshot, guint item, double scale
       return;
     }
   double left = wide + (g != NULL ? 6 : 5), px = s != NULL && s->kind != PARE_SHOWN_CARD ? PARE_TICK_PX : PARE_CAPTION_PX;
-  if (h >= px - 2.5 && w - left > 30)
+  if (h >= px - 2.5 && w - left > 20)
     {
       const char *title = g != NULL ? g->title : s->title;
       g_autofree char *value = value_text (self, g != NULL ? (self->group_value != NULL ? self->group_value[it->index] : NAN)
                                                  : self->shown_value != NULL ? self->shown_value[it->index]
                                                                              : NAN);
-      g_autoptr (PangoLayout) name = pare_graph_view_text (self, title, px, TRUE),
+      gboolean card = g != NULL || s->kind == PARE_SHOWN_CARD;
+      g_autoptr (PangoLayout) name = pare_graph_view_text (self, title, px, card),
                               figure = pare_graph_view_text (self, value, PARE_TICK_PX, FALSE);
       int tw, th, vw;
       pango_layout_get_pixel_size (name, &tw, &th);
       pango_layout_get_pixel_size (figure, &vw, &th);
-      gboolean card = g != NULL || s->kind == PARE_SHOWN_CARD;
       if (card && left + tw + 8 + vw + 4 <= w)
         put (self, snapshot, value, PARE_TICK_PX, FALSE, &ink, w - 5, h / 2 + 4, 1, 0);
-      if (left + tw + 3 <= w || tw > 60 || card)
+      if (left + tw + 3 <= w || (card && w - left > 30)) /* small boxes: whole or not at all */
         put (self, snapshot, title, px, card, &ink, left, h / 2 + px * 0.34, 0, MIN (w - left - 3, tw + 2));
     }
 }

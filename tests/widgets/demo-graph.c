@@ -29,14 +29,14 @@ format_params (double value, gpointer data)
   return pare_format_count ((gint64)value);
 }
 
-static void
-laid_out (PareGraphView *view, gpointer data)
+/* Once there is a layout and a size. */
+static gboolean
+apply_options (gpointer data)
 {
-  static gboolean once;
+  PareGraphView *view = data;
   PareGraphModel *model = pare_graph_view_get_model (view);
-  if (once || model == NULL)
-    return;
-  once = TRUE;
+  if (model == NULL || gtk_widget_get_width (GTK_WIDGET (view)) == 0)
+    return G_SOURCE_CONTINUE;
   g_print ("%u nodes drawn, %u edges, %u groups\n", model->n_shown, model->n_edges, model->n_groups);
   if (fold)
     pare_graph_view_fold_all (view, TRUE);
@@ -55,6 +55,7 @@ laid_out (PareGraphView *view, gpointer data)
     }
   if (at_layer != NULL)
     pare_graph_view_fly_to (view, at_layer);
+  return G_SOURCE_REMOVE;
 }
 
 static void
@@ -94,7 +95,6 @@ activate (GtkApplication *app, gpointer data)
   adw_application_window_set_content (ADW_APPLICATION_WINDOW (window), overlay);
   gtk_window_set_default_size (GTK_WINDOW (window), 800, 700);
   gtk_window_set_title (GTK_WINDOW (window), "Graph");
-  g_signal_connect_after (view, "layout-changed", G_CALLBACK (laid_out), NULL);
   pare_graph_view_set_insets (PARE_GRAPH_VIEW (view), 0, 0, 106, 0);
   pare_graph_view_set_metric (PARE_GRAPH_VIEW (view), "parameters", values, format_params, NULL, NULL, 0, most, PARE_METRIC_SUM);
   for (guint i = 0; i < n_infos && pills; i++)
@@ -103,6 +103,7 @@ activate (GtkApplication *app, gpointer data)
                                        (const char *[]){ "4·8", "−12 % ch", NULL }, 0.11, "64×8×8", "56×8×8", PARE_GRAPH_CHANGED);
   pare_graph_view_set_graph (PARE_GRAPH_VIEW (view), graph, infos, n_infos);
   gtk_window_present (GTK_WINDOW (window));
+  g_timeout_add (1500, apply_options, view);
   gtk_widget_grab_focus (view);
 }
 
