@@ -168,11 +168,18 @@ request (Work *w, PareValueId value, const Want *want, PareNodeId node, guint in
   return id;
 }
 
-/* The widest of what is asked of the node's outputs. */
+/* The widest of what is asked of the node's outputs; a clip that belongs to the node is part of it. */
 static guint
 widest (Work *w, const PareNode *node)
 {
   guint best = G_MAXUINT;
+  PareValueId only = node->n_outputs == 1 ? node->outputs[0] : PARE_NONE;
+  if (only != PARE_NONE && n_readers (w->consumers, only) == 1)
+    {
+      const PareNode *next = &w->graph->nodes[w->consumers->nodes[w->consumers->starts[only]]];
+      if (is_fused_clip (w->graph, w->consumers, next))
+        node = next;
+    }
   for (guint o = 0; o < node->n_outputs; o++)
     for (guint i = 0; node->outputs[o] != PARE_NONE && w->at[node->outputs[o]] != NULL && i < w->at[node->outputs[o]]->len; i++)
       {

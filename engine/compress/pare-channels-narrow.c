@@ -287,7 +287,7 @@ pare_channels_narrow (PareChannels *self, PareGraph *g, const PareLayerRecipe *r
   for (guint i = 0; i < self->cuts->len; i++)
     if (!apply_cut (self, g, &g_array_index (self->cuts, PareCut, i), gone, error))
       return FALSE;
-  for (guint v = 0; v < self->graph->n_values; v++)
+  for (guint v = 0; v < self->n_values; v++)
     {
       const PareChannelMap *map = &self->map[v];
       PareShape *shape = &g->values[v].shape;

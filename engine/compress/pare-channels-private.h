@@ -35,6 +35,7 @@ typedef struct
 struct _PareChannels
 {
   const PareGraph *graph;
+  guint n_values, n_nodes; /* when it was looked at: cutting adds values */
   PareChannelMap *map; /* by value */
   guint32 *parent;     /* union-find over units */
   char **veto;         /* by unit: why it must stay, or NULL (each owned; looked at by root) */

@@ -710,6 +710,8 @@ pare_channels_new (const PareGraph *graph)
 {
   PareChannels *self = g_new0 (PareChannels, 1);
   self->graph = graph;
+  self->n_values = graph->n_values;
+  self->n_nodes = graph->n_nodes;
   self->map = g_new0 (PareChannelMap, graph->n_values + 1);
   self->made = g_new0 (PareChannelMap, graph->n_nodes + 1);
   self->reads = g_new0 (gboolean, graph->n_nodes + 1);
@@ -734,9 +736,9 @@ pare_channels_free (PareChannels *self)
 {
   if (self == NULL)
     return;
-  for (guint v = 0; v < self->graph->n_values; v++)
+  for (guint v = 0; v < self->n_values; v++)
     g_free (self->map[v].unit);
-  for (guint i = 0; i < self->graph->n_nodes; i++)
+  for (guint i = 0; i < self->n_nodes; i++)
     g_free (self->made[i].unit);
   for (guint i = 0; i < self->n_units; i++)
     g_free (self->veto[i]);

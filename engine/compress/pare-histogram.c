@@ -107,53 +107,88 @@ quantile (const PareHistogram *h, double share)
   return h->max;
 }
 
-/* Squared error of the grid low..high over the bins' middles. */
-static double
-grid_error (const PareHistogram *h, double low, double high, int levels)
+/* The bins that hold anything: middles and counts. */
+typedef struct
 {
-  double scale = (high - low) / (levels - 1), error = 0;
-  if (!(scale > 0))
-    return INFINITY;
-  double zero = rint (-low / scale), inverse = 1 / scale;
+  double x[BINS], count[BINS];
+  int n, levels;
+} Mass;
+
+static void
+mass_init (Mass *m, const PareHistogram *h, int levels)
+{
+  m->n = 0;
+  m->levels = levels;
   for (int i = 0; i < BINS; i++)
     if (h->bins[i] != 0)
       {
-        double x = h->bin_low + (i + 0.5) * h->bin_width, code = rint (x * inverse) + zero;
-        double e = x - (CLAMP (code, 0, levels - 1) - zero) * scale;
-        error += (double)h->bins[i] * e * e;
+        m->x[m->n] = CLAMP (h->bin_low + (i + 0.5) * h->bin_width, h->min, h->max);
+        m->count[m->n++] = (double)h->bins[i];
       }
+}
+
+/* Squared error of the grid low..high. Rounds half to even by adding 1.5 * 2^52, which vectorises. */
+static double
+grid_error (const Mass *m, double low, double high)
+{
+  double scale = (high - low) / (m->levels - 1), lanes[4] = { 0 };
+  if (!(scale > 0))
+    return INFINITY;
+  double zero = rint (-low / scale), inverse = 1 / scale, bottom = -zero, top = m->levels - 1 - zero;
+  int n = m->n / 4 * 4;
+  for (int i = 0; i < n; i += 4)
+    for (int k = 0; k < 4; k++)
+      {
+        double code = m->x[i + k] * inverse;
+        code = code < bottom ? bottom : code;
+        code = code > top ? top : code;
+        code = (code + 0x1.8p52) - 0x1.8p52;
+        double e = m->x[i + k] - code * scale;
+        lanes[k] += m->count[i + k] * e * e;
+      }
+  double error = lanes[0] + lanes[1] + lanes[2] + lanes[3];
+  for (int i = n; i < m->n; i++)
+    {
+      double e = m->x[i] - rint (CLAMP (m->x[i] * inverse, bottom, top)) * scale;
+      error += m->count[i] * e * e;
+    }
   return error;
 }
 
-/* Shrinks both ends together, then each alone around the best. */
+/* One end after the other, first in steps of 7 % over all sizes, then in steps of 1 % around the best. */
 static void
 mse_range (const PareHistogram *h, int levels, double *low, double *high)
 {
-  double full_low = *low, full_high = *high, best = INFINITY, best_low = *low, best_high = *high;
-  for (int s = 100; s >= 10; s -= 2)
+  Mass mass;
+  mass_init (&mass, h, levels);
+  double full[2] = { *low, *high }, best[2] = { *low, *high }, least = grid_error (&mass, *low, *high);
+  for (int round = 0; round < 6; round++)
     {
-      double e = grid_error (h, full_low * s / 100, full_high * s / 100, levels);
-      if (e < best)
-        best = e, best_low = full_low * s / 100, best_high = full_high * s / 100;
+      double before = least;
+      gboolean fine = round >= 3;
+      for (int side = 1; side >= 0; side--)
+        {
+          double centre = best[side], factor = 1;
+          if (full[side] == 0)
+            continue;
+          for (int i = 0; i < (fine ? 15 : 50); i++, factor *= 0.93)
+            {
+              double end[2] = { best[0], best[1] };
+              end[side] = fine ? centre * (1 + 0.01 * (i - 7)) : full[side] * factor;
+              if (fabs (end[side]) > fabs (full[side]))
+                continue;
+              double e = grid_error (&mass, end[0], end[1]);
+              if (e < least)
+                least = e, best[side] = end[side];
+            }
+        }
+      if (least == before && round < 2) /* nothing moves: on to the fine steps */
+        round = 2;
+      else if (least == before && fine)
+        break;
     }
-  for (int round = 0; round < 2; round++)
-    for (int side = full_low < 0 && full_high > 0 ? 0 : 1; side < 2; side++)
-      {
-        double centre_low = best_low, centre_high = best_high;
-        for (int s = -16; s <= 16; s++)
-          {
-            double l = centre_low, t = centre_high;
-            if (full_high <= 0 || (side == 0 && full_low < 0))
-              l = MAX (centre_low * (1 + s / 100.0 / (round + 1)), full_low);
-            else
-              t = MIN (centre_high * (1 + s / 100.0 / (round + 1)), full_high);
-            double e = grid_error (h, l, t, levels);
-            if (e < best)
-              best = e, best_low = l, best_high = t;
-          }
-      }
-  *low = best_low;
-  *high = best_high;
+  *low = best[0];
+  *high = best[1];
 }
 
 /* Kullback-Leibler divergence between the clipped distribution and its quantized form, as TensorRT takes it: mass outside goes to the

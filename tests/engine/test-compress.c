@@ -1,0 +1,988 @@
+/* Compression against naive loops, on graphs made by hand and on the material's models where they are. */
+#include "engine/compress/pare-compress-private.h"
+#include "engine/base/pare-rng.h"
+#include "engine/evaluate/pare-evaluate.h"
+#include "engine/onnx/pare-onnx.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+fill_normal (float *data, gsize n, guint64 seed, double sigma)
+{
+  PareRng rng = { seed };
+  for (gsize i = 0; i < n; i++)
+    data[i] = (float)(sigma * pare_rng_normal (&rng));
+}
+
+static PareTensor *
+tensor (guint64 seed, double sigma, int rank, const gint64 *dims)
+{
+  PareShape shape = { .rank = rank };
+  for (int i = 0; i < rank; i++)
+    shape.dims[i] = dims[i];
+  PareTensor *t = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL);
+  fill_normal (t->data, (gsize)pare_tensor_count (t), seed, sigma);
+  return t;
+}
+#define TENSOR(seed, sigma, ...) tensor (seed, sigma, sizeof ((gint64[]){ __VA_ARGS__ }) / sizeof (gint64), (gint64[]){ __VA_ARGS__ })
+
+/* --- weights on a grid --- */
+
+static double
+naive_error (const float *w, gsize n, double scale, double top)
+{
+  double sum = 0;
+  for (gsize i = 0; i < n; i++)
+    sum += pow (fabs (w[i] - CLAMP (rint (w[i] / scale), -top, top) * scale), 2.4);
+  return sum;
+}
+
+static void
+test_grid_error (void)
+{
+  g_autoptr (PareTensor) t = TENSOR (3, 0.1, 1000);
+  for (double scale = 0.001; scale < 0.5; scale *= 1.7)
+    {
+      double want = naive_error (t->data, 1000, scale, 7), got = pare_grid_error (t->data, 1000, (float)scale, 7);
+      g_assert_cmpfloat (fabs (got / want - 1), <, 0.01);
+    }
+}
+
+static void
+test_grid (void)
+{
+  g_autoptr (PareTensor) t = TENSOR (5, 0.2, 6, 4, 3, 3);
+  float *w = t->data;
+  memset (w + 2 * 36, 0, 36 * sizeof *w); /* a dead channel */
+  for (int bits = 2; bits <= 8; bits++)
+    for (int mse = 0; mse < 2; mse++)
+      {
+        g_autoptr (PareTensor) q = pare_tensor_copy (t);
+        PareQuant *quant = pare_grid_apply (q->data, &q->shape, 0, bits, mse ? PARE_RANGE_MSE : PARE_RANGE_MAX);
+        double top = (1 << (bits - 1)) - 1;
+        g_assert_cmpuint (quant->n, ==, 6);
+        g_assert_cmpint (quant->hi, ==, (int)top);
+        g_assert_cmpint (quant->lo, ==, (int)-top);
+        for (int c = 0; c < 6; c++)
+          {
+            const float *was = w + c * 36, *now = (float *)q->data + c * 36;
+            double max = 0, best = INFINITY;
+            g_assert_cmpfloat (quant->scale[c], >, 0);
+            for (int i = 0; i < 36; i++)
+              {
+                max = MAX (max, fabs (was[i]));
+                double code = now[i] / quant->scale[c];
+                g_assert_cmpfloat (fabs (code - rint (code)), <, 1e-4);
+                g_assert_cmpfloat (fabs (code), <, top + 0.5);
+                double want = CLAMP (rint (was[i] / quant->scale[c]), -top, top) * quant->scale[c];
+                g_assert_cmpfloat (fabs (now[i] - want), <,
+                                   1e-6 + (fabs (was[i] / quant->scale[c] - floor (was[i] / quant->scale[c]) - 0.5) < 1e-4));
+              }
+            if (c == 2)
+              continue;
+            for (int s = 100; s > 20; s--)
+              best = MIN (best, naive_error (was, 36, max * s / 100 / top, top));
+            if (mse)
+              g_assert_cmpfloat (naive_error (was, 36, quant->scale[c], top), <, best * 1.1);
+            else
+              g_assert_cmpfloat (fabs (quant->scale[c] - max / top), <, 1e-6 * max);
+          }
+        pare_quant_free (quant);
+      }
+  g_autoptr (PareTensor) matrix = TENSOR (6, 1, 5, 7); /* along the last axis, and one scale for all */
+  g_autoptr (PareTensor) one = pare_tensor_copy (matrix);
+  PareQuant *columns = pare_grid_apply (matrix->data, &matrix->shape, 1, 4, PARE_RANGE_MAX),
+            *all = pare_grid_apply (one->data, &one->shape, -1, 4, PARE_RANGE_MAX);
+  g_assert_cmpuint (columns->n, ==, 7);
+  g_assert_cmpuint (all->n, ==, 1);
+  for (int i = 0; i < 35; i++)
+    {
+      double code = ((float *)matrix->data)[i] / columns->scale[i % 7];
+      g_assert_cmpfloat (fabs (code - rint (code)), <, 1e-4);
+    }
+  pare_quant_free (columns);
+  pare_quant_free (all);
+}
+
+static void
+test_16_bits (void)
+{
+  float w[4] = { 1.00001f, -3.3333333f, 1e-3f, 65000 };
+  g_assert_cmpint (pare_grid_round_16 (w, 4), ==, PARE_DTYPE_FLOAT16);
+  for (int i = 0; i < 4; i++)
+    g_assert_cmpfloat (w[i], ==, pare_half_to_float (pare_float_to_half (w[i])));
+  float big[3] = { 1e30f, -2.7182818f, 3.4e38f };
+  g_assert_cmpint (pare_grid_round_16 (big, 3), ==, PARE_DTYPE_BFLOAT16);
+  for (int i = 0; i < 3; i++)
+    {
+      guint32 bits;
+      memcpy (&bits, &big[i], 4);
+      g_assert_cmphex (bits & 0xffff, ==, 0);
+      g_assert_true (isfinite (big[i]));
+    }
+}
+
+/* --- zeros --- */
+
+static int
+compare_floats (const void *a, const void *b)
+{
+  float x = *(const float *)a, y = *(const float *)b;
+  return x < y ? -1 : x > y;
+}
+
+static void
+test_unstructured (void)
+{
+  enum
+  {
+    N = 1003
+  };
+  g_autoptr (PareTensor) t = TENSOR (7, 1, N);
+  float *w = t->data, sorted[N];
+  for (int i = 0; i < 40; i++)
+    w[i * 7] = 0.25f; /* ties */
+  for (int i = 0; i < N; i++)
+    sorted[i] = fabsf (w[i]);
+  qsort (sorted, N, sizeof *sorted, compare_floats);
+  for (int percent = 0; percent <= 100; percent += 5)
+    {
+      g_autoptr (PareTensor) p = pare_tensor_copy (t);
+      float *data = p->data, largest = 0;
+      int gone = 0, want = N * percent / 100;
+      pare_prune_unstructured (data, N, percent / 100.0);
+      for (int i = 0; i < N; i++)
+        if (data[i] == 0)
+          {
+            gone++;
+            largest = MAX (largest, fabsf (w[i]));
+          }
+        else
+          g_assert_cmpfloat (data[i], ==, w[i]);
+      g_assert_cmpint (gone, ==, want);
+      if (want > 0)
+        g_assert_cmpfloat (largest, ==, sorted[want - 1]);
+    }
+}
+
+static void
+test_n_m (void)
+{
+  g_autoptr (PareTensor) t = TENSOR (8, 1, 3, 10, 2, 2);
+  g_autoptr (PareTensor) p = pare_tensor_copy (t);
+  pare_prune_n_m (p->data, &p->shape, 1, 2, 4);
+  const float *was = t->data, *now = p->data;
+  for (int m = 0; m < 3; m++)
+    for (int k = 0; k < 4; k++)
+      for (int first = 0; first < 10; first += 4)
+        {
+          int size = MIN (4, 10 - first), zeros = 0;
+          float kept = INFINITY, lost = 0;
+          for (int c = first; c < first + size; c++)
+            {
+              float v = now[(m * 10 + c) * 4 + k], o = fabsf (was[(m * 10 + c) * 4 + k]);
+              zeros += v == 0;
+              if (v == 0)
+                lost = MAX (lost, o);
+              else
+                kept = MIN (kept, o);
+            }
+          g_assert_cmpint (zeros, ==, size == 4 ? 2 : 1); /* the last two: half of them stay */
+          g_assert_cmpfloat (lost, <=, kept);
+        }
+}
+
+/* --- shared weights --- */
+
+static void
+test_cluster (void)
+{
+  enum
+  {
+    N = 600,
+    K = 8
+  };
+  g_autoptr (PareTensor) t = TENSOR (9, 1, N);
+  g_autoptr (PareTensor) p = pare_tensor_copy (t), sparse = pare_tensor_copy (t);
+  pare_cluster_apply (p->data, N, K, FALSE);
+  /* Naive Lloyd from the same start. */
+  const float *w = t->data;
+  double low = INFINITY, high = -INFINITY, centre[K], want = 0, got = 0;
+  for (int i = 0; i < N; i++)
+    low = MIN (low, w[i]), high = MAX (high, w[i]);
+  for (int k = 0; k < K; k++)
+    centre[k] = low + (high - low) * k / (K - 1);
+  int near[N];
+  for (int round = 0; round < 300; round++)
+    {
+      double sum[K] = { 0 };
+      int count[K] = { 0 };
+      for (int i = 0; i < N; i++)
+        {
+          near[i] = 0;
+          for (int k = 1; k < K; k++)
+            if (fabs (w[i] - centre[k]) < fabs (w[i] - centre[near[i]]))
+              near[i] = k;
+          sum[near[i]] += w[i];
+          count[near[i]]++;
+        }
+      for (int k = 0; k < K; k++)
+        if (count[k] > 0)
+          centre[k] = sum[k] / count[k];
+    }
+  GHashTable *distinct = g_hash_table_new (NULL, NULL);
+  for (int i = 0; i < N; i++)
+    {
+      float v = ((float *)p->data)[i];
+      guint32 bits;
+      memcpy (&bits, &v, 4);
+      g_hash_table_add (distinct, GUINT_TO_POINTER (bits));
+      want += (w[i] - centre[near[i]]) * (w[i] - centre[near[i]]);
+      got += ((double)w[i] - v) * ((double)w[i] - v);
+    }
+  g_assert_cmpuint (g_hash_table_size (distinct), <=, K);
+  g_assert_cmpfloat (fabs (got / want - 1), <, 1e-3);
+  g_hash_table_unref (distinct);
+  pare_prune_unstructured (sparse->data, N, 0.5);
+  g_autoptr (PareTensor) zeros = pare_tensor_copy (sparse);
+  pare_cluster_apply (sparse->data, N, K, TRUE);
+  for (int i = 0; i < N; i++)
+    g_assert_true ((((float *)sparse->data)[i] == 0) == (((float *)zeros->data)[i] == 0));
+  float constant[5] = { 2, 2, 2, 2, 2 };
+  pare_cluster_apply (constant, 5, 4, FALSE);
+  for (int i = 0; i < 5; i++)
+    g_assert_cmpfloat (constant[i], ==, 2);
+}
+
+/* --- histograms --- */
+
+static void
+test_histogram_order (void)
+{
+  enum
+  {
+    PARTS = 12,
+    N = 500
+  };
+  g_autoptr (PareTensor) t = TENSOR (11, 1, PARTS, N);
+  float *x = t->data;
+  for (int p = 0; p < PARTS; p++) /* very different scales, so that every part grows the bins */
+    for (int i = 0; i < N; i++)
+      x[p * N + i] *= powf (3, (float)(p * 5 % PARTS) - 6);
+  PareHistogram whole, forward, backward, tree[PARTS];
+  pare_histogram_init (&whole);
+  pare_histogram_init (&forward);
+  pare_histogram_init (&backward);
+  pare_histogram_add (&whole, x, PARTS * N);
+  for (int p = 0; p < PARTS; p++)
+    {
+      pare_histogram_add (&forward, x + p * N, N);
+      pare_histogram_add (&backward, x + (PARTS - 1 - p) * N, N);
+      pare_histogram_init (&tree[p]);
+      pare_histogram_add (&tree[p], x + p * N, N);
+    }
+  for (int step = 1; step < PARTS; step *= 2)
+    for (int p = 0; p + step < PARTS; p += 2 * step)
+      {
+        PareHistogram other = tree[p + step];
+        if (p % 3 == 0) /* merging is symmetric */
+          {
+            pare_histogram_merge (&other, &tree[p]);
+            tree[p] = other;
+          }
+        else
+          pare_histogram_merge (&tree[p], &other);
+      }
+  const PareHistogram *all[4] = { &whole, &forward, &backward, &tree[0] };
+  guint64 total = 0;
+  for (int b = 0; b < PARE_HISTOGRAM_BINS; b++)
+    total += whole.bins[b];
+  g_assert_cmpuint (total, ==, PARTS * N);
+  for (int k = 1; k < 4; k++)
+    {
+      g_assert_cmpmem (all[k]->bins, sizeof whole.bins, whole.bins, sizeof whole.bins);
+      g_assert_cmpfloat (all[k]->bin_low, ==, whole.bin_low);
+      g_assert_cmpfloat (all[k]->bin_width, ==, whole.bin_width);
+      g_assert_cmpfloat (all[k]->min, ==, whole.min);
+      g_assert_cmpuint (all[k]->count, ==, whole.count);
+    }
+  for (int i = 0; i < 200; i++) /* every value is in its bin */
+    {
+      int b = (int)floor ((x[i] - whole.bin_low) / whole.bin_width);
+      g_assert_cmpint (b, >=, 0);
+      g_assert_cmpint (b, <, PARE_HISTOGRAM_BINS);
+      g_assert_cmpuint (whole.bins[b], >, 0);
+    }
+}
+
+static double
+true_error (const float *x, int n, double low, double high, int levels)
+{
+  double scale = (high - low) / (levels - 1), zero = rint (-low / scale), sum = 0;
+  for (int i = 0; i < n; i++)
+    {
+      double q = (CLAMP (rint (x[i] / scale) + zero, 0, levels - 1) - zero) * scale;
+      sum += (x[i] - q) * (x[i] - q);
+    }
+  return sum;
+}
+
+static void
+test_histogram_ranges (void)
+{
+  enum
+  {
+    N = 20000
+  };
+  g_autoptr (PareTensor) t = TENSOR (12, 1, N);
+  float *x = t->data;
+  for (int relu = 0; relu < 2; relu++)
+    {
+      for (int i = 0; i < N && relu; i++)
+        x[i] = MAX (x[i], 0);
+      x[17] = 40; /* an outlier */
+      PareHistogram h;
+      pare_histogram_init (&h);
+      pare_histogram_add (&h, x, N);
+      double low, high, error[5];
+      g_autofree float *sorted = g_memdup2 (x, N * sizeof *x);
+      qsort (sorted, N, sizeof *sorted, compare_floats);
+      pare_histogram_range (&h, PARE_CALIBRATOR_MINMAX, 0, 4, &low, &high);
+      g_assert_cmpfloat (high, ==, 40);
+      g_assert_cmpfloat (low, ==, relu ? 0 : sorted[0]);
+      error[1] = true_error (x, N, low, high, 16);
+      pare_histogram_range (&h, PARE_CALIBRATOR_PERCENTILE, 99.9, 4, &low, &high);
+      g_assert_cmpfloat (fabs (high - sorted[N - 1 - (relu ? N / 1000 : N / 2000)]), <, 0.15);
+      error[2] = true_error (x, N, low, high, 16);
+      for (int c = PARE_CALIBRATOR_MSE; c <= PARE_CALIBRATOR_ENTROPY; c++)
+        {
+          pare_histogram_range (&h, c, 0, 4, &low, &high);
+          g_assert_cmpfloat (low, <=, 0);
+          g_assert_cmpfloat (high, >, 0);
+          g_assert_cmpfloat (high, <, 40);
+          error[c] = true_error (x, N, low, high, 16);
+        }
+      double best = INFINITY; /* a plain search over both ends on the data itself */
+      for (double l = relu ? 0 : -4; l <= 0; l += 0.25)
+        for (double u = 0.5; u < 41; u += 0.25)
+          best = MIN (best, true_error (x, N, l, u, 16));
+      g_assert_cmpfloat (error[3], <, 1.06 * best);
+      g_assert_cmpfloat (error[3], <, error[1]);
+      g_assert_cmpfloat (error[3], <=, error[2] * 1.01);
+    }
+  PareHistogram nothing;
+  double low, high;
+  pare_histogram_init (&nothing);
+  pare_histogram_range (&nothing, PARE_CALIBRATOR_MSE, 0, 8, &low, &high);
+  g_assert_cmpfloat (low, ==, 0);
+  g_assert_cmpfloat (high, ==, 0);
+  float constant[3] = { -5, -5, NAN };
+  pare_histogram_add (&nothing, constant, 3);
+  g_assert_cmpuint (nothing.count, ==, 2);
+  pare_histogram_range (&nothing, PARE_CALIBRATOR_MSE, 0, 8, &low, &high);
+  g_assert_cmpfloat (low, <=, -4.5);
+  g_assert_cmpfloat (high, ==, 0);
+}
+
+/* --- a network by hand: Conv BN Relu MaxPool | depthwise Conv Relu, Conv, Add, Relu | Conv Relu | GlobalAveragePool Flatten Gemm Softmax
+ * --- */
+
+typedef struct
+{
+  PareGraph *g;
+  PareValueId last;
+  guint64 seed;
+} Net;
+
+static PareValueId
+add_node (Net *n, const char *op, const char *name, PareValueId a, PareValueId b, PareValueId c)
+{
+  PareValueId in[3] = { a, b, c };
+  g_autofree char *out_name = g_strconcat (name, "_out", NULL);
+  PareShape unknown = { .rank = -1 };
+  PareValueId out = pare_graph_add_value (n->g, out_name, PARE_DTYPE_FLOAT32, &unknown, PARE_NONE);
+  guint count = c != PARE_NONE ? 3 : b != PARE_NONE ? 2 : 1;
+  pare_graph_add_node (n->g, op, name, in, count, &out, 1, n->g->n_nodes, PARE_ROLE_SELF);
+  return n->last = out;
+}
+
+static PareValueId
+constant (Net *n, const char *name, PareTensor *t)
+{
+  PareValueId id = pare_graph_add_constant (n->g, name, t, PARE_NONE);
+  pare_tensor_unref (t);
+  return id;
+}
+
+static PareValueId
+conv (Net *n, const char *name, PareValueId x, gint64 out, gint64 in, gint64 kernel, gint64 group, gint64 stride, gboolean bias)
+{
+  g_autofree char *wn = g_strconcat (name, "_w", NULL), *bn = g_strconcat (name, "_b", NULL);
+  PareValueId w = constant (n, wn, TENSOR (++n->seed, 1 / sqrt ((double)(in / group * kernel * kernel)), out, in / group, kernel, kernel));
+  PareValueId b = bias ? constant (n, bn, TENSOR (++n->seed, 0.1, out)) : PARE_NONE;
+  PareValueId y = add_node (n, "Conv", name, x, w, b);
+  PareNode *node = &n->g->nodes[n->g->n_nodes - 1];
+  gint64 k[2] = { kernel, kernel }, s[2] = { stride, stride }, p[4] = { kernel / 2, kernel / 2, kernel / 2, kernel / 2 };
+  pare_node_set_ints (node, "kernel_shape", k, 2);
+  pare_node_set_ints (node, "strides", s, 2);
+  pare_node_set_ints (node, "pads", p, 4);
+  pare_node_set_int (node, "group", group);
+  return y;
+}
+
+static PareGraph *
+make_net (void)
+{
+  Net n = { pare_graph_new ("net"), PARE_NONE, 100 };
+  n.g->opset = 13;
+  n.g->ir_version = 7;
+  PareShape in = pare_shape_make (4, (gint64)1, (gint64)3, (gint64)12, (gint64)12), out = pare_shape_make (2, (gint64)1, (gint64)10);
+  PareValueId x = pare_graph_add_value (n.g, "x", PARE_DTYPE_FLOAT32, &in, PARE_NONE);
+  n.g->inputs = g_new (PareValueId, 1);
+  n.g->inputs[n.g->n_inputs++] = x;
+  PareValueId y = conv (&n, "conv1", x, 16, 3, 3, 1, 1, FALSE);
+  PareValueId scale = constant (&n, "bn_scale", TENSOR (1, 0.1, 16)), shift = constant (&n, "bn_shift", TENSOR (2, 0.2, 16));
+  PareValueId mean = constant (&n, "bn_mean", TENSOR (3, 0.2, 16)), var = constant (&n, "bn_var", TENSOR (4, 0.1, 16));
+  for (int i = 0; i < 16; i++)
+    {
+      ((float *)n.g->values[scale].constant->data)[i] += 1;
+      ((float *)n.g->values[var].constant->data)[i] = fabsf (((float *)n.g->values[var].constant->data)[i]) + 0.5f;
+    }
+  y = add_node (&n, "BatchNormalization", "bn1", y, scale, shift);
+  PareValueId five[5] = { n.g->nodes[n.g->n_nodes - 1].inputs[0], scale, shift, mean, var };
+  pare_node_set_inputs (&n.g->nodes[n.g->n_nodes - 1], five, 5);
+  y = add_node (&n, "Relu", "relu1", y, PARE_NONE, PARE_NONE);
+  y = add_node (&n, "MaxPool", "pool1", y, PARE_NONE, PARE_NONE);
+  gint64 two[2] = { 2, 2 };
+  pare_node_set_ints (&n.g->nodes[n.g->n_nodes - 1], "kernel_shape", two, 2);
+  pare_node_set_ints (&n.g->nodes[n.g->n_nodes - 1], "strides", two, 2);
+  PareValueId skip = y;
+  y = conv (&n, "dw", y, 16, 16, 3, 16, 1, TRUE);
+  y = add_node (&n, "Relu", "relu2", y, PARE_NONE, PARE_NONE);
+  y = conv (&n, "pw", y, 16, 16, 1, 1, 1, TRUE);
+  y = add_node (&n, "Add", "add", y, skip, PARE_NONE);
+  y = add_node (&n, "Relu", "relu3", y, PARE_NONE, PARE_NONE);
+  y = conv (&n, "conv2", y, 24, 16, 3, 1, 2, TRUE);
+  y = add_node (&n, "Relu", "relu4", y, PARE_NONE, PARE_NONE);
+  y = add_node (&n, "Flatten", "flatten", y, PARE_NONE, PARE_NONE);
+  PareValueId w = constant (&n, "fc_w", TENSOR (50, 0.06, 10, 24 * 9)), b = constant (&n, "fc_b", TENSOR (51, 0.1, 10));
+  y = add_node (&n, "Gemm", "fc", y, w, b);
+  pare_node_set_int (&n.g->nodes[n.g->n_nodes - 1], "transB", 1);
+  y = add_node (&n, "Softmax", "softmax", y, PARE_NONE, PARE_NONE);
+  n.g->values[y].shape = out;
+  n.g->outputs = g_new (PareValueId, 1);
+  n.g->outputs[n.g->n_outputs++] = y;
+  pare_graph_name_layers (n.g);
+  for (guint i = 0; i < n.g->n_values; i++)
+    n.g->values[i].origin = i;
+  GError *error = NULL;
+  g_assert_true (pare_graph_verify (n.g, &error));
+  g_assert_no_error (error);
+  return n.g;
+}
+
+/* The first output for a fixed input. */
+static PareTensor *
+run (const PareGraph *g)
+{
+  GError *error = NULL;
+  g_autoptr (PareProgram) program = pare_program_compile (g, NULL, &error);
+  g_assert_no_error (error);
+  g_autoptr (PareRunner) runner = pare_runner_new (program, 1, &error);
+  g_assert_no_error (error);
+  PareShape shape;
+  PareDtype dtype;
+  pare_program_get_input (program, 0, &dtype, &shape);
+  g_autoptr (PareTensor) x = tensor (77, 1, shape.rank, shape.dims);
+  PareView view = pare_tensor_view (x);
+  g_assert_true (pare_runner_run (runner, &view, 1, NULL, &error));
+  g_assert_no_error (error);
+  PareView out = pare_runner_get_output (runner, 0);
+  PareTensor *y = pare_tensor_new (out.dtype, &out.shape, NULL);
+  memcpy (y->data, out.data, y->bytes);
+  return y;
+}
+
+static double
+largest_difference (const PareTensor *a, const PareTensor *b)
+{
+  double worst = 0;
+  g_assert_cmpint (pare_tensor_count (a), ==, pare_tensor_count (b));
+  for (gint64 i = 0; i < pare_tensor_count (a); i++)
+    worst = MAX (worst, fabs (((float *)a->data)[i] - ((float *)b->data)[i]));
+  return worst;
+}
+
+static PareRecipe *
+recipe (const char *body)
+{
+  g_autofree char *json = g_strdup_printf ("{\"pare_recipe\": 1, %s}", body);
+  GError *error = NULL;
+  PareRecipe *r = pare_recipe_parse (json, -1, "test", &error);
+  g_assert_no_error (error);
+  return r;
+}
+
+static PareGraph *
+apply (const PareGraph *g, const char *body, const PareStatistics *statistics, guint n_warnings)
+{
+  g_autoptr (PareRecipe) r = recipe (body);
+  g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
+  GError *error = NULL;
+  PareGraph *changed = pare_apply (g, r, statistics, warnings, NULL, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < warnings->len; i++)
+    g_test_message ("%s", (char *)g_ptr_array_index (warnings, i));
+  if (n_warnings != G_MAXUINT)
+    g_assert_cmpuint (warnings->len, ==, n_warnings);
+  g_assert_true (pare_graph_verify (changed, &error));
+  g_assert_no_error (error);
+  return changed;
+}
+
+static const PareValue *
+weights_of (const PareGraph *g, const char *layer)
+{
+  PareNodeId id = pare_graph_find_layer (g, layer);
+  g_assert_cmpuint (id, !=, PARE_NONE);
+  return &g->values[g->nodes[id].inputs[1]];
+}
+
+static void
+test_identity (void)
+{
+  g_autoptr (PareGraph) g = make_net ();
+  g_autoptr (PareGraph) same = apply (g, "\"layers\": {\"dw\": {\"exclude\": true}}", NULL, 0);
+  g_assert_cmpuint (same->n_nodes, ==, g->n_nodes);
+  g_autoptr (PareTensor) a = run (g), b = run (same);
+  g_assert_cmpfloat (largest_difference (a, b), ==, 0);
+}
+
+static void
+test_weights (void)
+{
+  g_autoptr (PareGraph) g = make_net ();
+  g_autoptr (PareTensor) before = pare_layer_dup_weights (g, "conv1"), y = run (g);
+  g_autoptr (PareGraph) q
+      = apply (g, "\"defaults\": {\"weights\": {\"bits\": 4}}, \"layers\": {\"pw\": {\"weights\": {\"bits\": 16}}}", NULL, 0);
+  g_assert_cmpuint (pare_graph_find_layer (q, "bn1"), ==, PARE_NONE); /* folded, so that what is rounded is what is deployed */
+  const PareValue *w = weights_of (q, "conv1");
+  g_assert_cmpint (w->quant->bits, ==, 4);
+  g_assert_cmpuint (w->quant->n, ==, 16);
+  double error = 0, all = 0;
+  for (gint64 i = 0; i < pare_tensor_count (before); i++)
+    {
+      double d = ((float *)before->data)[i] - ((float *)w->constant->data)[i];
+      error += d * d;
+      all += ((float *)before->data)[i] * ((float *)before->data)[i];
+    }
+  g_assert_cmpfloat (error / all, <, 0.02);
+  g_assert_cmpfloat (error / all, >, 1e-4);
+  g_assert_cmpint (weights_of (q, "pw")->storage, ==, PARE_DTYPE_FLOAT16);
+  g_assert_null (weights_of (q, "pw")->quant);
+  PareLayerRecipe only;
+  pare_layer_recipe_init (&only);
+  only.weight_bits = 4;
+  PareWeightError e;
+  g_assert_true (pare_layer_weight_error (g, &only, "conv1", &e, NULL));
+  g_assert_cmpfloat (fabs (e.relative_error - error / all), <, 1e-6);
+  double curve[9];
+  pare_layer_bits_curve (g, "conv1", &only, curve);
+  g_assert_cmpfloat (curve[2], ==, e.relative_error);
+  for (int i = 1; i < 9; i++)
+    g_assert_cmpfloat (curve[i], <, curve[i - 1]);
+  g_assert_cmpfloat (curve[8], ==, 0);
+  g_autoptr (PareTensor) changed = run (q);
+  g_assert_cmpfloat (largest_difference (y, changed), <, 0.2);
+  g_assert_cmpfloat (largest_difference (y, changed), >, 0);
+  /* the source is as it was */
+  g_assert_nonnull (weights_of (g, "conv1")->constant);
+  g_assert_null (weights_of (g, "conv1")->quant);
+}
+
+/* --- channels --- */
+
+static void
+scale_channel (PareGraph *g, const char *layer, gint64 channel, float by)
+{
+  PareNodeId id = pare_graph_find_layer (g, layer);
+  PareTensor *w = g->values[g->nodes[id].inputs[1]].constant;
+  gint64 n = pare_tensor_count (w) / w->shape.dims[0];
+  for (gint64 i = 0; i < n; i++)
+    ((float *)w->data)[channel * n + i] *= by;
+  if (g->nodes[id].n_inputs > 2)
+    ((float *)g->values[g->nodes[id].inputs[2]].constant->data)[channel] *= by;
+}
+
+static void
+test_channels (void)
+{
+  g_autoptr (PareGraph) g = make_net ();
+  /* conv1, pw and dw are one group: the sum ties conv1 to pw, the depthwise layer hands conv1's channels to pw's input. */
+  PareCoupledGroup *group = pare_coupled_group_find (g, "pw");
+  g_assert_nonnull (group);
+  g_assert_cmpint (group->channels, ==, 16);
+  g_autofree char *members = g_strjoinv (",", group->members), *followers = g_strjoinv (",", group->followers);
+  g_assert_cmpstr (members, ==, "conv1,dw,pw");
+  g_assert_cmpstr (followers, ==, "conv2");
+  pare_coupled_group_free (group);
+  g_assert_null (pare_coupled_group_find (g, "fc"));
+  g_autofree char *why = pare_coupled_group_why_not (g, "fc");
+  g_assert_nonnull (why);
+  /* Channels that carry nothing are those that go, and nothing changes but the size. */
+  static const char *const layers[] = { "conv1", "dw", "pw" };
+  float *shift = g->values[pare_graph_find_value (g, "bn_shift")].constant->data,
+        *mean = g->values[pare_graph_find_value (g, "bn_mean")].constant->data;
+  for (int c = 0; c < 16; c += 4)
+    {
+      for (guint l = 0; l < 3; l++)
+        scale_channel (g, layers[l], c, 0);
+      shift[c] = mean[c] = 0;
+    }
+  scale_channel (g, "conv2", 5, 0);
+  scale_channel (g, "conv2", 23, 0);
+  g_autoptr (PareTensor) want = run (g);
+  g_autoptr (PareGraph) thin = apply (g,
+                                      "\"layers\": {\"pw\": {\"prune\": {\"kind\": \"channels\", \"ratio\": 0.3}}, \"conv2\": {\"prune\": "
+                                      "{\"kind\": \"channels\", \"ratio\": 0.1}}}",
+                                      NULL, 0);
+  g_assert_cmpint (weights_of (thin, "conv1")->constant->shape.dims[0], ==, 12);
+  g_assert_cmpint (weights_of (thin, "dw")->constant->shape.dims[0], ==, 12);
+  g_assert_cmpint (pare_node_get_int (&thin->nodes[pare_graph_find_layer (thin, "dw")], "group", 1), ==, 12);
+  g_assert_cmpint (weights_of (thin, "pw")->constant->shape.dims[0], ==, 12);
+  g_assert_cmpint (weights_of (thin, "pw")->constant->shape.dims[1], ==, 12);
+  g_assert_cmpint (weights_of (thin, "conv2")->constant->shape.dims[0], ==, 22);
+  g_assert_cmpint (weights_of (thin, "conv2")->constant->shape.dims[1], ==, 12);
+  g_assert_cmpint (weights_of (thin, "fc")->constant->shape.dims[1], ==, 22 * 9);
+  g_autoptr (PareTensor) got = run (thin);
+  g_assert_cmpfloat (largest_difference (want, got), <, 1e-5);
+  /* The smallest ratio counts, exclude vetoes, round_to keeps multiples. */
+  g_autoptr (PareGraph) least
+      = apply (g,
+               "\"defaults\": {\"prune\": {\"kind\": \"channels\", \"ratio\": 0.5}}, \"layers\": {\"dw\": {\"prune\": "
+               "{\"ratio\": 0.125}}, \"conv2\": {\"prune\": {\"round_to\": 8}}, \"fc\": {\"exclude\": true}}",
+               NULL, 0);
+  g_assert_cmpint (weights_of (least, "conv1")->constant->shape.dims[0], ==, 14);
+  g_assert_cmpint (weights_of (least, "conv2")->constant->shape.dims[0], ==, 16);
+  g_autoptr (PareGraph) vetoed
+      = apply (g, "\"layers\": {\"pw\": {\"prune\": {\"kind\": \"channels\", \"ratio\": 0.5}}, \"dw\": {\"exclude\": true}}", NULL, 1);
+  g_assert_cmpint (weights_of (vetoed, "pw")->constant->shape.dims[0], ==, 16);
+  g_autoptr (PareTensor) still = run (least);
+  g_assert_cmpint (pare_tensor_count (still), ==, 10);
+}
+
+/* Concat, padded channels and their sum: what option-A shortcuts of ResNets do. */
+static void
+test_padded_channels (void)
+{
+  Net n = { pare_graph_new ("pad"), PARE_NONE, 300 };
+  n.g->opset = 13;
+  n.g->ir_version = 7;
+  PareShape in = pare_shape_make (4, (gint64)1, (gint64)3, (gint64)8, (gint64)8);
+  PareValueId x = pare_graph_add_value (n.g, "x", PARE_DTYPE_FLOAT32, &in, PARE_NONE);
+  n.g->inputs = g_new (PareValueId, 1);
+  n.g->inputs[n.g->n_inputs++] = x;
+  PareValueId a = conv (&n, "a", x, 8, 3, 3, 1, 1, TRUE), b = conv (&n, "b", a, 16, 8, 3, 1, 1, TRUE);
+  gint64 pads[8] = { 0, 4, 0, 0, 0, 4, 0, 0 };
+  PareValueId p = add_node (&n, "Pad", "pad", a, constant (&n, "pads", pare_tensor_new_i64 (pads, 8)), PARE_NONE);
+  PareValueId sum = add_node (&n, "Add", "sum", b, p, PARE_NONE);
+  PareValueId both = add_node (&n, "Concat", "concat", sum, a, PARE_NONE);
+  pare_node_set_int (&n.g->nodes[n.g->n_nodes - 1], "axis", 1);
+  PareValueId y = conv (&n, "c", both, 5, 24, 1, 1, 1, TRUE);
+  n.g->outputs = g_new (PareValueId, 1);
+  n.g->outputs[n.g->n_outputs++] = y;
+  pare_graph_name_layers (n.g);
+  g_autoptr (PareGraph) g = n.g;
+  scale_channel (g, "a", 2, 0); /* is channel 6 of the sum */
+  scale_channel (g, "a", 7, 0); /* is channel 11 */
+  scale_channel (g, "b", 6, 0);
+  scale_channel (g, "b", 11, 0);
+  scale_channel (g, "b", 1, 0); /* beside a padded one */
+  scale_channel (g, "b", 15, 0);
+  g_autoptr (PareTensor) want = run (g);
+  g_autoptr (PareGraph) thin = apply (g, "\"defaults\": {\"prune\": {\"kind\": \"channels\", \"ratio\": 0.25}}", NULL, 1);
+  g_assert_cmpint (weights_of (thin, "a")->constant->shape.dims[0], ==, 6);
+  g_assert_cmpint (weights_of (thin, "b")->constant->shape.dims[0], ==, 12);
+  g_assert_cmpint (weights_of (thin, "c")->constant->shape.dims[1], ==, 18);
+  g_assert_cmpint (weights_of (thin, "c")->constant->shape.dims[0], ==, 5);
+  g_autoptr (PareTensor) got = run (thin);
+  g_assert_cmpfloat (largest_difference (want, got), <, 1e-5);
+}
+
+/* --- factors --- */
+
+static void
+make_low_rank (PareTensor *w, const PareWeightPlace *place, PareFactorize method, int rank)
+{
+  gsize rows, columns;
+  g_autofree float *matrix = pare_factorize_unfold (w, place, method, &rows, &columns);
+  g_autofree float *u = g_new (float, rows *rank), *v = g_new (float, columns *rank);
+  fill_normal (u, rows * rank, 1, 0.3);
+  fill_normal (v, columns * rank, 2, 0.3);
+  for (gsize i = 0; i < rows; i++)
+    for (gsize j = 0; j < columns; j++)
+      {
+        matrix[i * columns + j] = 0;
+        for (int k = 0; k < rank; k++)
+          matrix[i * columns + j] += u[i * rank + k] * v[j * rank + k];
+      }
+  pare_factorize_fold (matrix, w, place, method);
+}
+
+static void
+test_factorize (void)
+{
+  static const struct
+  {
+    const char *layer;
+    PareFactorize method;
+    int rank;
+  } cases[] = { { "conv2", PARE_FACTORIZE_SPATIAL, 3 },
+                { "conv2", PARE_FACTORIZE_SVD, 4 },
+                { "pw", PARE_FACTORIZE_SVD, 2 },
+                { "fc", PARE_FACTORIZE_SVD, 5 } };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (PareGraph) g = make_net ();
+      PareNodeId id = pare_graph_find_layer (g, cases[i].layer);
+      PareWeightPlace place;
+      g_assert_true (pare_weights_place (g, id, &place));
+      make_low_rank (g->values[g->nodes[id].inputs[1]].constant, &place, cases[i].method, cases[i].rank);
+      g_autoptr (PareTensor) want = run (g);
+      g_autofree char *body = g_strdup_printf ("\"layers\": {\"%s\": {\"factorize\": {\"method\": \"%s\", \"rank\": %d}}}", cases[i].layer,
+                                               cases[i].method == PARE_FACTORIZE_SPATIAL ? "spatial" : "svd", cases[i].rank);
+      g_autoptr (PareGraph) two = apply (g, body, NULL, 0);
+      g_assert_cmpuint (two->n_nodes, ==, g->n_nodes + 1);
+      g_assert_cmpint (pare_graph_count_params (two), <, pare_graph_count_params (g));
+      guint parts = 0;
+      for (guint k = 0; k < two->n_nodes; k++)
+        parts += two->nodes[k].role == PARE_ROLE_FACTOR && two->nodes[k].origin == id;
+      g_assert_cmpuint (parts, ==, 2);
+      g_autoptr (PareTensor) got = run (two);
+      g_assert_cmpfloat (largest_difference (want, got), <, 2e-5);
+      guint n, max;
+      g_autofree double *spectrum = pare_layer_spectrum (g, cases[i].layer, cases[i].method, &n, &max);
+      g_assert_nonnull (spectrum);
+      g_assert_cmpfloat (spectrum[cases[i].rank - 1], >, 1e-2);
+      g_assert_cmpfloat (spectrum[cases[i].rank], <, 1e-4);
+      g_assert_cmpuint (max, >=, (guint)cases[i].rank);
+    }
+  g_autoptr (PareGraph) g = make_net ();
+  g_autoptr (PareGraph) same
+      = apply (g,
+               "\"layers\": {\"dw\": {\"factorize\": {\"method\": \"svd\", \"rank\": 2}}, \"pw\": {\"factorize\": {\"method\": "
+               "\"svd\", \"rank\": 8}}, \"conv1\": {\"prune\": {\"kind\": \"2:4\"}}, \"fc\": {\"factorize\": {\"method\": \"spatial\", "
+               "\"rank\": 2}}}",
+               NULL, 4);
+  g_assert_cmpint (pare_graph_count_params (same), <=, pare_graph_count_params (g));
+}
+
+/* --- what must be refused --- */
+
+static void
+test_refused (void)
+{
+  g_autoptr (PareGraph) g = make_net ();
+  g_autoptr (PareRecipe) nowhere = recipe ("\"layers\": {\"nowhere\": {\"weights\": {\"bits\": 8}}}");
+  g_autoptr (PareRecipe) w4 = recipe ("\"defaults\": {\"weights\": {\"bits\": 4}}"),
+                         a8 = recipe ("\"defaults\": {\"activations\": {\"bits\": 8}}");
+  g_autoptr (GError) error = NULL;
+  g_assert_null (pare_apply (g, nowhere, NULL, NULL, NULL, &error));
+  g_assert_error (error, PARE_ERROR, PARE_ERROR_RECIPE);
+  g_assert_nonnull (strstr (error->message, "nowhere"));
+  g_clear_error (&error);
+  g_assert_null (pare_apply (g, a8, NULL, NULL, NULL, &error));
+  g_assert_error (error, PARE_ERROR, PARE_ERROR_RECIPE);
+  g_clear_error (&error);
+  ((float *)weights_of (g, "pw")->constant->data)[3] = NAN;
+  g_assert_null (pare_apply (g, w4, NULL, NULL, NULL, &error));
+  g_assert_error (error, PARE_ERROR, PARE_ERROR_DATA);
+  g_assert_nonnull (strstr (error->message, "pw"));
+  g_clear_error (&error);
+  g->sha256 = g_strdup ("aa");
+  pare_recipe_set_model_sha256 (w4, "bb");
+  g_assert_null (pare_apply (g, w4, NULL, NULL, NULL, &error));
+  g_assert_error (error, PARE_ERROR, PARE_ERROR_RECIPE);
+}
+
+/* --- activations --- */
+
+static char *
+write_samples (guint n, char **folder)
+{
+  *folder = g_dir_make_tmp ("pare-compress-XXXXXX", NULL);
+  g_autofree char *x = g_build_filename (*folder, "x.npy", NULL), *y = g_build_filename (*folder, "y.npy", NULL);
+  g_autoptr (PareTensor) samples = TENSOR (500, 1, n, 3, 12, 12);
+  PareShape shape = pare_shape_make (1, (gint64)n);
+  g_autoptr (PareTensor) labels = pare_tensor_new (PARE_DTYPE_INT64, &shape, NULL);
+  g_assert_true (pare_npy_save (x, samples, NULL));
+  g_assert_true (pare_npy_save (y, labels, NULL));
+  char *path = g_build_filename (*folder, "dataset.json", NULL);
+  g_assert_true (
+      g_file_set_contents (path,
+                           "{\"format\": \"npy\", \"samples\": \"x.npy\", \"labels\": \"y.npy\", \"splits\": {\"calibration\": 0.5, "
+                           "\"search\": 0.2, \"report\": 0.3, \"seed\": 1}}",
+                           -1, NULL));
+  return path;
+}
+
+static const PareValue *
+input_of (const PareGraph *g, const char *layer, guint i)
+{
+  return &g->values[g->nodes[pare_graph_find_layer (g, layer)].inputs[i]];
+}
+
+static guint
+count_quantizers (const PareGraph *g)
+{
+  guint n = 0;
+  for (guint i = 0; i < g->n_nodes; i++)
+    if (g_str_equal (g->nodes[i].op, PARE_OP_QUANTIZE))
+      {
+        g_test_message ("%s", g->nodes[i].name);
+        n++;
+      }
+  return n;
+}
+
+static void
+test_activations (void)
+{
+  g_autoptr (PareGraph) g = make_net ();
+  g_autofree char *folder = NULL, *path = write_samples (80, &folder);
+  GError *error = NULL;
+  g_autoptr (PareDataset) dataset = pare_dataset_open (path, &error);
+  g_assert_no_error (error);
+  g_autoptr (PareStatistics) one = pare_calibrate (g, dataset, 0, 1, PARE_BACKEND_AUTO, NULL, &error);
+  g_assert_no_error (error);
+  g_autoptr (PareStatistics) two = pare_calibrate (g, dataset, 0, 2, PARE_BACKEND_AUTO, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (pare_statistics_get_n_samples (one), ==, 40);
+  static const char *const watched[] = { "x", "relu1_out", "pool1_out", "relu2_out", "pw_out", "relu3_out", "relu4_out", "flatten_out" };
+  for (guint i = 0; i < G_N_ELEMENTS (watched); i++)
+    {
+      const PareHistogram *a = pare_statistics_get (one, watched[i]), *b = pare_statistics_get (two, watched[i]);
+      if (a == NULL)
+        g_error ("nothing of %s", watched[i]);
+      g_assert_cmpmem (a, sizeof *a, b, sizeof *b); /* to the bit, whatever the threads */
+    }
+  g_autoptr (PareGraph) q
+      = apply (g, "\"defaults\": {\"weights\": {\"bits\": 8}, \"activations\": {\"bits\": 8, \"calibrator\": \"minmax\"}}", one, 0);
+  /* x; relu1 and pool1 share one grid; relu2; pw (into the sum); relu3; relu4 and flatten share one. */
+  g_assert_cmpuint (count_quantizers (q), ==, 8);
+  const PareQuant *x = input_of (q, "conv1", 0)->quant, *pool_in = input_of (q, "pool1", 0)->quant,
+                  *pool_out = input_of (q, "dw", 0)->quant;
+  g_assert_nonnull (x);
+  g_assert_cmpint (x->zero[0], >, 0);
+  g_assert_cmpfloat (pool_in->scale[0], ==, pool_out->scale[0]);
+  g_assert_cmpint (pool_in->zero[0], ==, 0);
+  g_assert_nonnull (input_of (q, "add", 0)->quant);
+  g_assert_true (input_of (q, "add", 1) == input_of (q, "dw", 0)); /* one quantizer for all readers */
+  g_assert_null (input_of (q, "relu1", 0)->quant);                 /* nothing between a layer and its own clip */
+  g_assert_null (input_of (q, "relu3", 0)->quant);
+  g_assert_null (input_of (q, "softmax", 0)->quant);
+  const PareHistogram *h = pare_statistics_get (one, "relu2_out");
+  g_assert_cmpfloat (fabs (input_of (q, "pw", 0)->quant->scale[0] - h->max / 255), <, 1e-6 * h->max);
+  const PareValue *bias = input_of (q, "conv2", 2);
+  const PareQuant *w = input_of (q, "conv2", 1)->quant, *in = input_of (q, "conv2", 0)->quant;
+  g_assert_cmpint (bias->quant->bits, ==, 32);
+  const float *was = weights_of (g, "conv2") != NULL ? input_of (g, "conv2", 2)->constant->data : NULL;
+  for (int c = 0; c < 24; c++)
+    {
+      g_assert_cmpfloat (bias->quant->scale[c], ==, in->scale[0] * w->scale[c]);
+      double want = rint (was[c] / (double)bias->quant->scale[c]) * bias->quant->scale[c];
+      g_assert_cmpfloat (fabs (((float *)bias->constant->data)[c] - want), <, 1e-6);
+    }
+  g_autoptr (PareTensor) a = run (g), b = run (q);
+  g_assert_cmpfloat (largest_difference (a, b), <, 0.03);
+  /* Two readers of one value with different widths get a quantizer each; the sum takes the wider one. */
+  g_autoptr (PareGraph) mixed = apply (g,
+                                       "\"defaults\": {\"weights\": {\"bits\": 8}, \"activations\": {\"bits\": 8}}, \"layers\": {\"dw\": "
+                                       "{\"activations\": {\"bits\": 4}}, \"fc\": {\"exclude\": true}}",
+                                       one, 0);
+  g_assert_cmpint (input_of (mixed, "dw", 0)->quant->bits, ==, 4);
+  g_assert_cmpint (input_of (mixed, "add", 1)->quant->bits, ==, 8);
+  g_assert_cmpint (input_of (mixed, "pool1", 0)->quant->bits, ==, 8);
+  g_assert_null (input_of (mixed, "fc", 0)->quant);
+  g_assert_null (input_of (mixed, "fc", 1)->quant);
+  g_autofree char *x_path = g_build_filename (folder, "x.npy", NULL), *y_path = g_build_filename (folder, "y.npy", NULL);
+  g_unlink (x_path);
+  g_unlink (y_path);
+  g_unlink (path);
+  g_rmdir (folder);
+}
+
+/* --- the material's models: the figures of plain rounding and magnitude that others measured --- */
+
+static char *
+material (const char *path)
+{
+  const char *shared = g_getenv ("PARE_SHARED");
+  g_autofree char *beside = g_build_filename (g_getenv ("PARE_SOURCE_ROOT") ? g_getenv ("PARE_SOURCE_ROOT") : ".", "..", "shared", NULL);
+  char *full = g_build_filename (shared != NULL ? shared : beside, "material", path, NULL);
+  if (!g_file_test (full, G_FILE_TEST_EXISTS))
+    g_clear_pointer (&full, g_free);
+  return full;
+}
+
+static void
+test_material (void)
+{
+  static const struct
+  {
+    const char *model, *data, *layers;
+    double want;
+  } cases[] = {
+    { "cifar10-resnet20", "data/cifar10/torch.json", "\"weights\": {\"bits\": 4, \"range\": \"max\"}", 0.865 },
+    { "cifar10-resnet20", "data/cifar10/torch.json", "\"prune\": {\"kind\": \"unstructured\", \"ratio\": 0.5}", 0.847 },
+    { "cifar10-resnet20", "data/cifar10/torch.json", "\"prune\": {\"kind\": \"2:4\"}", 0.674 },
+    { "tiny-ic-resnet8", "data/cifar10/raw.json", "\"weights\": {\"bits\": 4, \"range\": \"max\"}", 0.588 },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *name = g_strdup_printf ("models/%s.onnx", cases[i].model), *path = material (name), *data = material (cases[i].data);
+      if (path == NULL || data == NULL)
+        {
+          g_test_skip ("the material is not there");
+          return;
+        }
+      GError *error = NULL;
+      g_autoptr (PareGraph) g = pare_onnx_load (path, NULL, &error);
+      g_assert_no_error (error);
+      g_autoptr (PareDataset) dataset = pare_dataset_open (data, &error);
+      g_assert_no_error (error);
+      g_autofree char *body = g_strdup_printf ("\"defaults\": {%s}", cases[i].layers);
+      g_autoptr (PareGraph) changed = apply (g, body, NULL, G_MAXUINT);
+      PareEvaluateOptions options = { .split = PARE_SPLIT_REPORT };
+      g_autoptr (PareEvaluation) e = pare_evaluate (changed, dataset, &options, NULL, &error);
+      g_assert_no_error (error);
+      g_test_message ("%s %s: %.4f, others measured %.3f", cases[i].model, cases[i].layers, e->value, cases[i].want);
+      g_assert_cmpfloat (fabs (e->value - cases[i].want), <, 0.06);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/compress/grid-error", test_grid_error);
+  g_test_add_func ("/compress/grid", test_grid);
+  g_test_add_func ("/compress/16-bits", test_16_bits);
+  g_test_add_func ("/compress/unstructured", test_unstructured);
+  g_test_add_func ("/compress/n-m", test_n_m);
+  g_test_add_func ("/compress/cluster", test_cluster);
+  g_test_add_func ("/compress/histogram-order", test_histogram_order);
+  g_test_add_func ("/compress/histogram-ranges", test_histogram_ranges);
+  g_test_add_func ("/compress/identity", test_identity);
+  g_test_add_func ("/compress/weights", test_weights);
+  g_test_add_func ("/compress/channels", test_channels);
+  g_test_add_func ("/compress/padded-channels", test_padded_channels);
+  g_test_add_func ("/compress/factorize", test_factorize);
+  g_test_add_func ("/compress/refused", test_refused);
+  g_test_add_func ("/compress/activations", test_activations);
+  g_test_add_func ("/compress/material", test_material);
+  return g_test_run ();
+}
