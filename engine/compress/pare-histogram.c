@@ -44,33 +44,119 @@ cover (PareHistogram *self, double low, double high, double at_least)
   self->bin_low = first * width;
 }
 
+#define LANES 16
+
+typedef struct
+{
+  float low, high;
+  double sum, squares;
+  gboolean finite;
+} Summary;
+
+/* Fixed lanes: vectorises, and the sums do not depend on how. */
+static Summary
+summarize (const float *x, gsize n)
+{
+  float low[LANES], high[LANES];
+  double sum[LANES] = { 0 }, squares[LANES] = { 0 };
+  gint32 odd[LANES] = { 0 };
+  gsize whole = n / LANES * LANES;
+  for (int k = 0; k < LANES; k++)
+    low[k] = high[k] = x[MIN ((gsize)k, n - 1)];
+  for (gsize i = 0; i < whole; i += LANES)
+    for (int k = 0; k < LANES; k++)
+      {
+        float v = x[i + k];
+        low[k] = v < low[k] ? v : low[k];
+        high[k] = v > high[k] ? v : high[k];
+        odd[k] |= !(v - v == 0);
+        sum[k] += v;
+        squares[k] += (double)v * v;
+      }
+  for (gsize i = whole; i < n; i++)
+    {
+      low[0] = MIN (low[0], x[i]);
+      high[0] = MAX (high[0], x[i]);
+      odd[0] |= !isfinite (x[i]);
+      sum[0] += x[i];
+      squares[0] += (double)x[i] * x[i];
+    }
+  Summary s = { low[0], high[0], 0, 0, TRUE };
+  for (int k = 0; k < LANES; k++)
+    {
+      s.low = MIN (s.low, low[k]);
+      s.high = MAX (s.high, high[k]);
+      s.sum += sum[k];
+      s.squares += squares[k];
+      s.finite = s.finite && !odd[k];
+    }
+  return s;
+}
+
+/* Counts into tables that take turns, since runs of equal values would wait for each other's additions. */
+static void
+count_fast (PareHistogram *self, const float *x, gsize n)
+{
+  guint32 tables[4][BINS] = { { 0 } };
+  gint32 index[256];
+  float inverse = (float)(1 / self->bin_width);
+  gint32 first = (gint32)(self->bin_low / self->bin_width);
+  for (gsize i = 0; i < n; i += 256)
+    {
+      int block = (int)MIN (n - i, 256);
+      for (int k = 0; k < block; k++)
+        {
+          float t = x[i + k] * inverse; /* exact: a power of two */
+          gint32 whole = (gint32)t;
+          index[k] = whole - ((float)whole > t) - first;
+        }
+      for (int k = 0; k < block; k++)
+        tables[k & 3][index[k]]++;
+    }
+  for (int b = 0; b < BINS; b++)
+    self->bins[b] += (guint64)tables[0][b] + tables[1][b] + tables[2][b] + tables[3][b];
+}
+
+static void
+add_finite (PareHistogram *self, const float *x, gsize n, const Summary *s)
+{
+  self->min = MIN (self->min, s->low);
+  self->max = MAX (self->max, s->high);
+  self->sum += s->sum;
+  self->sum_squares += s->squares;
+  self->count += n;
+  cover (self, self->min, self->max, 0);
+  if (fabs (self->bin_low / self->bin_width) < 0x1p28 && self->bin_width > 0x1p-60 && self->bin_width < 0x1p60 && n < G_MAXUINT32)
+    {
+      count_fast (self, x, n);
+      return;
+    }
+  double inverse = 1 / self->bin_width, first = self->bin_low * inverse;
+  for (gsize i = 0; i < n; i++)
+    self->bins[(int)(floor (x[i] * inverse) - first)]++;
+}
+
 void
 pare_histogram_add (PareHistogram *self, const float *x, gsize n)
 {
-  double sum = 0, squares = 0;
-  float low = INFINITY, high = -INFINITY;
-  gsize finite = 0;
-  for (gsize i = 0; i < n; i++)
-    if (isfinite (x[i]))
-      {
-        low = MIN (low, x[i]);
-        high = MAX (high, x[i]);
-        sum += x[i];
-        squares += (double)x[i] * x[i];
-        finite++;
-      }
-  if (finite == 0)
+  if (n == 0)
     return;
-  self->min = MIN (self->min, low);
-  self->max = MAX (self->max, high);
-  self->sum += sum;
-  self->sum_squares += squares;
-  self->count += finite;
-  cover (self, self->min, self->max, 0);
-  double inverse = 1 / self->bin_width, first = self->bin_low * inverse;
+  Summary s = summarize (x, n);
+  if (s.finite)
+    {
+      add_finite (self, x, n, &s);
+      return;
+    }
+  g_autofree float *kept = g_new (float, n);
+  gsize m = 0;
   for (gsize i = 0; i < n; i++)
     if (isfinite (x[i]))
-      self->bins[(int)(floor (x[i] * inverse) - first)]++;
+      kept[m++] = x[i];
+  if (m > 0)
+    {
+      s = summarize (kept, m);
+      add_finite (self, kept, m, &s);
+    }
 }
 
 void
@@ -235,10 +321,15 @@ divergence (const PareHistogram *h, int first, int last, int levels, double *p)
 }
 
 static void
-entropy_range (const PareHistogram *h, int levels, double *low, double *high)
+entropy_range (const PareHistogram *seen, int levels, double *low, double *high)
 {
   double p[BINS], best = INFINITY, full_low = *low, full_high = *high;
-  for (int s = 128; s >= 4; s--)
+  /* What a Relu cut to zero says nothing about the shape of the rest: the bin at zero counts like its neighbours. */
+  PareHistogram counted = *seen, *h = &counted;
+  int zero = (int)CLAMP (-h->bin_low / h->bin_width, 0, BINS - 1);
+  guint64 beside = MAX (zero > 0 ? h->bins[zero - 1] : 0, zero < BINS - 1 ? h->bins[zero + 1] : 0);
+  h->bins[zero] = MIN (h->bins[zero], beside);
+  for (int s = 128; s >= 4; s -= 2)
     {
       double l = full_low * s / 128, t = full_high * s / 128;
       int first = (int)CLAMP (floor ((l - h->bin_low) / h->bin_width), 0, BINS - 1);
