@@ -283,13 +283,17 @@ pare_accel_form_copy (PareAccel *self, uint32_t step, uint32_t value, const Pare
   return buffer;
 }
 
-/* Runs a reorder now. */
+/* Runs a reorder now, on one thread: it must be quick on a busy machine too. */
 static bool
 reorder_now (PareAccel *self, const PareMd *from, const void *src, const PareMd *to, void *dst)
 {
+  int threads = pare_accel_set_threads (1);
   dnnl_primitive_desc_t pd = pare_pd_reorder (self->engine, from, to);
   if (!pd)
-    return false;
+    {
+      pare_accel_set_threads (threads);
+      return false;
+    }
   const PareMd *scratchpad = pare_pd_md (self->mds, pd, PARE_PD_SCRATCHPAD);
   dnnl_primitive_t primitive = pare_pd_take_primitive (pd);
   dnnl_stream_t stream = NULL;
@@ -311,6 +315,7 @@ reorder_now (PareAccel *self, const PareMd *from, const void *src, const PareMd 
   if (primitive)
     dnnl_primitive_destroy (primitive);
   free (scratch);
+  pare_accel_set_threads (threads);
   return fine;
 }
 

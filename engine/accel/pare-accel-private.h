@@ -172,3 +172,12 @@ void pare_accel_copy_block (const PareAccelBlock *block, const float *src, float
 
 /* Threads of oneDNN's OpenMP for this thread; returns what was set before. */
 int pare_accel_set_threads (int threads);
+/* On a busy machine the scheduler likes to put the threads of one team on one CPU, where they wait for each other for whole time slices at
+ * every barrier: microseconds become hundreds of milliseconds. The first call gives the other members of the calling thread's team a CPU
+ * each; every call moves the caller off those. True: it was moved, and unspread gives it back its choice. */
+typedef struct
+{
+  _Alignas(16) unsigned char mask[128];
+} PareAffinity;
+bool pare_accel_spread (int threads, PareAffinity *before);
+void pare_accel_unspread (const PareAffinity *before);

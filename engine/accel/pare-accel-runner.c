@@ -208,6 +208,29 @@ run_node (PareAccelRunner *self, const Bound *b)
     }
 }
 
+static PareRtStatus
+run_nodes (PareAccelRunner *self, uint64_t *step_ns, uint64_t then, const volatile int *cancel, uint32_t *failed_step)
+{
+  for (uint32_t i = 0; i < self->accel->n_nodes; i++)
+    {
+      const Bound *b = &self->bound[i];
+      PareRtStatus status = cancel && *cancel ? PARE_RT_CANCELLED : run_node (self, b);
+      if (status != PARE_RT_OK)
+        {
+          if (failed_step)
+            *failed_step = b->node->step;
+          return status;
+        }
+      if (step_ns)
+        {
+          uint64_t t = now ();
+          step_ns[b->node->step] += t - then;
+          then = t;
+        }
+    }
+  return PARE_RT_OK;
+}
+
 PareRtStatus
 pare_accel_runner_run (PareAccelRunner *self, const PareView *inputs, uint64_t *step_ns, const volatile int *cancel, uint32_t *failed_step)
 {
@@ -225,28 +248,11 @@ pare_accel_runner_run (PareAccelRunner *self, const PareView *inputs, uint64_t *
   for (uint32_t i = 0; i < accel->plan->n_inputs; i++)
     self->inputs[i] = inputs[i].data;
   int before = pare_accel_set_threads (accel->threads);
-  PareRtStatus status = PARE_RT_OK;
-  uint64_t then = step_ns ? now () : 0;
-  for (uint32_t i = 0; i < accel->n_nodes; i++)
-    {
-      const Bound *b = &self->bound[i];
-      if (cancel && *cancel)
-        status = PARE_RT_CANCELLED;
-      else
-        status = run_node (self, b);
-      if (status != PARE_RT_OK)
-        {
-          if (failed_step)
-            *failed_step = b->node->step;
-          break;
-        }
-      if (step_ns)
-        {
-          uint64_t t = now ();
-          step_ns[b->node->step] += t - then;
-          then = t;
-        }
-    }
+  PareAffinity places;
+  bool moved = accel->threads > 1 && pare_accel_spread (accel->threads, &places);
+  PareRtStatus status = run_nodes (self, step_ns, step_ns ? now () : 0, cancel, failed_step);
+  if (moved)
+    pare_accel_unspread (&places);
   pare_accel_set_threads (before);
   return status;
 }

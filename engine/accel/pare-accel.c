@@ -3,19 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* oneDNN and this file must talk to the same OpenMP, whatever compiler builds us. */
-void omp_set_num_threads (int n);
-int omp_get_max_threads (void);
-
-int
-pare_accel_set_threads (int threads)
-{
-  int before = omp_get_max_threads ();
-  if (before != threads)
-    omp_set_num_threads (threads);
-  return before;
-}
-
 /* Who reads each value, and who is the last; an alias reads what it is an alias of. */
 static void
 find_last_uses (PareAccel *self)
