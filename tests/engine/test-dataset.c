@@ -280,7 +280,7 @@ little (GByteArray *a, guint64 v, int n)
 {
   for (int i = 0; i < n; i++)
     {
-      guint8 b = (guint8)(v >> (8 * i));
+      guint8 b = i < 8 ? (guint8)(v >> (8 * i)) : 0;
       g_byte_array_append (a, &b, 1);
     }
 }
