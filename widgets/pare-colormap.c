@@ -133,6 +133,7 @@ pare_colormap_luminance (const GdkRGBA *c)
 void
 pare_colormap_ink (const GdkRGBA *fill, GdkRGBA *ink)
 {
-  /* 0.197 is where both inks read equally well; the dark one is not quite black, so it is a little above the usual 0.179 */
-  set_rgb (ink, pare_colormap_luminance (fill) > 0.197 ? 0x1b1724 : 0xffffff);
+  /* At 0.179 white and black read equally well (4.58:1). The design's ink is not quite black: where it would fall below that, it is. */
+  double luminance = pare_colormap_luminance (fill);
+  set_rgb (ink, luminance <= 0.179 ? 0xffffff : luminance < 0.225 ? 0x000000 : 0x1b1724);
 }

@@ -28,7 +28,7 @@ void pare_op_class_colour (PareOpClass klass, gboolean dark, GdkRGBA *colour);
 void pare_colormap_metric (double t, gboolean dark, GdkRGBA *colour);
 /* t in -1..1 (clamped): better ... same ... worse. */
 void pare_colormap_delta (double t, gboolean dark, GdkRGBA *colour);
-/* #1b1724 or white, whichever reads better by relative luminance: at least 4.5:1 on the metric map. */
+/* #1b1724 or white by relative luminance > 0.179; black where #1b1724 is too pale: at least 4.5:1 on any fill. */
 void pare_colormap_ink (const GdkRGBA *fill, GdkRGBA *ink);
 double pare_colormap_luminance (const GdkRGBA *colour);
 G_END_DECLS

@@ -257,6 +257,8 @@ draw_label (PareGraphView *self, GtkSnapshot *snapshot, guint item)
   gboolean changed = d != NULL && d->old_shape != NULL && d->new_shape != NULL;
   /* outside of the frames that the line leaves, if there is room */
   double top = p[1];
+  if (scene->items[item].is_group) /* below its sheets */
+    top += self->model->groups[scene->items[item].index].kind == PARE_GROUP_RUN ? 10 : 3;
   for (gint32 g = scene->items[item].frame; g >= 0; g = self->model->groups[g].parent)
     {
       const PareLayoutRect *f = &scene->frames[scene->frame_of_group[g]].rect;
@@ -394,6 +396,10 @@ draw_marks (PareGraphView *self, GtkSnapshot *snapshot, const Sight *sight)
   PareGraphScene *scene = self->scene;
   guint first, last;
   double radius = 10 * MIN (self->viewport.scale, 1);
+  g_autofree gboolean *lit = g_new0 (gboolean, scene->n_items + 1); /* a folded group with a selected layer inside is selected */
+  for (guint i = 0; i < self->model->n_shown; i++)
+    if (self->selected[i])
+      lit[scene->item_of_shown[i]] = TRUE;
   pare_graph_scene_bands (scene, sight->y0, sight->y1, &first, &last);
   for (guint b = first; b <= last; b++)
     for (guint k = scene->band_items_start[b]; k < scene->band_items_start[b + 1]; k++)
@@ -408,7 +414,7 @@ draw_marks (PareGraphView *self, GtkSnapshot *snapshot, const Sight *sight)
             tint.alpha = 0.35f;
             outline (snapshot, to_view (self, &scene->items[i].rect), 0, radius, 5, &tint);
           }
-        if (pare_graph_view_ref_selected (self, ref))
+        if (lit[i])
           outline (snapshot, to_view (self, &scene->items[i].rect), self->viewport.detail == PARE_DETAIL_CARD ? 2.75 : 1.5, radius, 2.5,
                    &self->look.mark);
       }

@@ -53,6 +53,7 @@ struct _PareGraphView
   GskRenderNode **cache; /* by item */
   PareDetail cache_detail;
   double cache_scale;
+  guint paint_serial;       /* grows when colours or figures change */
 
   char *needle;
   GArray *hits; /* display nodes */

@@ -301,6 +301,7 @@ pare_graph_view_set_metric (PareGraphView *self, const char *title, GHashTable *
   self->min = min;
   self->max = max;
   self->metric_flags = flags;
+  self->paint_serial++;
   apply_values (self);
   pare_graph_view_drop_cache (self);
   gtk_widget_queue_draw (GTK_WIDGET (self));
@@ -710,6 +711,7 @@ restyle (GtkWidget *widget)
 {
   PareGraphView *self = PARE_GRAPH_VIEW (widget);
   pare_look_for_widget (&self->look, widget);
+  self->paint_serial++;
   pare_graph_view_drop_cache (self);
   gtk_widget_queue_draw (widget);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_SCALE]);

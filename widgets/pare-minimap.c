@@ -12,6 +12,7 @@ struct _PareMinimap
   GtkWidget parent_instance;
   PareGraphView *view;  /* weak */
   GskRenderNode *tiles; /* kept until colours or layout change */
+  guint serial;         /* of the view's colours they were drawn with */
   double grab_x, grab_y;
 };
 
@@ -36,6 +37,9 @@ static void
 draw_tiles (PareMinimap *self)
 {
   double sx, sy, left, top;
+  if (self->tiles != NULL && self->serial != self->view->paint_serial)
+    g_clear_pointer (&self->tiles, gsk_render_node_unref);
+  self->serial = self->view->paint_serial;
   if (self->tiles != NULL || !scales (self, &sx, &sy, &left, &top))
     return;
   PareGraphScene *scene = self->view->scene;
@@ -116,15 +120,6 @@ repaint (PareMinimap *self)
 }
 
 static void
-moved (PareMinimap *self)
-{
-  /* "scale" is notified for every move, and for colours: the tiles are cheap next to the graph's own frame only if few */
-  if (self->view->cache == NULL)
-    g_clear_pointer (&self->tiles, gsk_render_node_unref);
-  gtk_widget_queue_draw (GTK_WIDGET (self));
-}
-
-static void
 go (PareMinimap *self, double x, double y)
 {
   double sx, sy, left, top;
@@ -199,7 +194,7 @@ pare_minimap_new (PareGraphView *view)
   PareMinimap *self = g_object_new (PARE_TYPE_MINIMAP, NULL);
   self->view = view;
   g_object_weak_ref (G_OBJECT (view), view_gone, self);
-  g_signal_connect_swapped (view, "notify::scale", G_CALLBACK (moved), self);
+  g_signal_connect_swapped (view, "notify::scale", G_CALLBACK (gtk_widget_queue_draw), self); /* for every move and new colours */
   g_signal_connect_swapped (view, "layout-changed", G_CALLBACK (repaint), self);
   return GTK_WIDGET (self);
 }

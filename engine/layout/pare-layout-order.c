@@ -192,7 +192,8 @@ sort_rank (PareLevel *self, guint r, gboolean down, GArray *values, GArray *entr
       else
         self->order[r][i] |= 0x80000000u; /* no neighbour: keeps its place */
     }
-  qsort (entries->data, entries->len, sizeof (Entry), compare_entries);
+  if (entries->len > 1)
+    qsort (entries->data, entries->len, sizeof (Entry), compare_entries);
   for (guint i = 0, next = 0; i < n; i++)
     {
       if (self->order[r][i] & 0x80000000u)

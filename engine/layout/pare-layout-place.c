@@ -87,7 +87,8 @@ align (PareLevel *self)
               g_array_append_val (list, c);
             }
         }
-      qsort (list->data, list->len, sizeof (Candidate), compare_candidates);
+      if (list->len > 1)
+        qsort (list->data, list->len, sizeof (Candidate), compare_candidates);
       for (guint i = 0; i < list->len; i++)
         {
           guint id = g_array_index (list, Candidate, i).segment;
@@ -165,7 +166,8 @@ pare_level_place (PareLevel *self, PareControl *control, GError **error)
           }
       }
   /* neighbours meet in many ranks: only the widest distance counts */
-  qsort (edges->data, edges->len, sizeof (PareSimplexEdge), compare_edges);
+  if (edges->len > 1)
+    qsort (edges->data, edges->len, sizeof (PareSimplexEdge), compare_edges);
   PareSimplexEdge *data = (PareSimplexEdge *)(void *)edges->data;
   guint m = 0;
   for (guint i = 0; i < edges->len; i++)
@@ -186,7 +188,8 @@ pare_level_place (PareLevel *self, PareControl *control, GError **error)
       PareSimplexEdge t = { MIN (u, v), MAX (u, v), to_units (u < v ? c : -c), a && b ? 4 : a || b ? 1 : 2 };
       g_array_append_val (terms, t);
     }
-  qsort (terms->data, terms->len, sizeof (PareSimplexEdge), compare_edges);
+  if (terms->len > 1)
+    qsort (terms->data, terms->len, sizeof (PareSimplexEdge), compare_edges);
   guint helpers = 0;
   for (guint i = 0, j; i < terms->len; i = j)
     {

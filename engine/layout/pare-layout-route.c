@@ -64,7 +64,8 @@ assign_tracks (Gap *g)
     for (guint j = 0; j < n; j++)
       if (i != j && nets[i].left <= nets[j].right && nets[j].left <= nets[i].right)
         nets[i].score += cost_above (g, &nets[j], &nets[i]) - cost_above (g, &nets[i], &nets[j]);
-  qsort (nets, n, sizeof (Net), compare_nets);
+  if (n > 1)
+    qsort (nets, n, sizeof (Net), compare_nets);
   for (int round = 0; round < 6 && n <= 400; round++) /* scores are sums over all: repair neighbours */
     {
       gboolean swapped = FALSE;

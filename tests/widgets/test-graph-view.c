@@ -7,7 +7,7 @@
 
 /* Three residual blocks of one size and three of the next: stages, blocks, skips. */
 static PareGraph *
-make_graph (const char *prefix)
+make_graph_of (const char *prefix, int blocks)
 {
   PareGraph *g = pare_graph_new ("test");
   PareShape shape = pare_shape_make (4, (gint64)1, (gint64)8, (gint64)16, (gint64)16),
@@ -15,10 +15,10 @@ make_graph (const char *prefix)
   PareValueId x = pare_graph_add_value (g, "x", PARE_DTYPE_FLOAT32, &shape, PARE_NONE);
   g->inputs = g_memdup2 (&x, sizeof x);
   g->n_inputs = 1;
-  for (int i = 0; i < 6; i++)
+  for (int i = 0; i < blocks; i++)
     {
       PareValueId in = x;
-      if (i == 3)
+      if (i == blocks / 2)
         shape.dims[2] = shape.dims[3] = 8;
       for (int k = 0; k < 3; k++)
         {
@@ -37,6 +37,12 @@ make_graph (const char *prefix)
   g->n_outputs = 1;
   pare_graph_name_layers (g);
   return g;
+}
+
+static PareGraph *
+make_graph (const char *prefix)
+{
+  return make_graph_of (prefix, 6);
 }
 
 typedef struct
@@ -402,6 +408,38 @@ test_replace (Fixture *f, gconstpointer data)
   pare_graph_view_set_graph (f->view, other, NULL, 0); /* left running: the widget goes away first */
 }
 
+/* 6,000 nodes unfolded: what a frame costs at each distance. */
+static void
+test_large (Fixture *f, gconstpointer data)
+{
+  g_autoptr (PareGraph) large = make_graph_of ("n", 2000);
+  pare_graph_view_set_graph (f->view, large, NULL, 0);
+  iterate_until_idle (f->view);
+  pare_graph_view_fold_all (f->view, FALSE);
+  iterate_until_idle (f->view);
+  g_assert_cmpuint (f->view->scene->n_items, ==, 6002);
+  static const double scales[] = { 1, 0.5, 0.2, 0.06, 0.01 };
+  for (guint i = 0; i < G_N_ELEMENTS (scales); i++)
+    {
+      pare_graph_view_zoom_to (f->view, scales[i]);
+      pare_graph_view_fly_to (f->view, "n900_a");
+      pare_viewport_zoom_at (&f->view->viewport, scales[i], 300, 300);
+      g_autoptr (GdkTexture) warm = picture (f);
+      gint64 begin = g_get_monotonic_time ();
+      for (int k = 0; k < 5; k++)
+        {
+          pare_viewport_scroll (&f->view->viewport, 0, 7);
+          GtkSnapshot *snapshot = gtk_snapshot_new ();
+          pare_graph_view_snapshot (f->widget, snapshot);
+          g_autoptr (GskRenderNode) node = gtk_snapshot_free_to_node (snapshot);
+          g_autoptr (GdkTexture) t = gsk_renderer_render_texture (gtk_native_get_renderer (gtk_widget_get_native (f->widget)), node, NULL);
+        }
+      double each = (g_get_monotonic_time () - begin) / 5e3;
+      g_test_message ("zoom %.2f: %.1f ms a frame", f->view->viewport.scale, each);
+      g_assert_cmpfloat (each, <, 500);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -419,5 +457,6 @@ main (int argc, char **argv)
   ADD ("pointer", test_pointer);
   ADD ("decorations", test_decorations);
   ADD ("replace", test_replace);
+  ADD ("large", test_large);
   return g_test_run ();
 }
