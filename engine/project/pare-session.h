@@ -14,7 +14,7 @@ typedef enum { PARE_ORIGIN_NONE, PARE_ORIGIN_MEASURED, PARE_ORIGIN_PROVISIONAL, 
 
 /* One point of history: a recipe and what is known of it. Immutable but for results that arrive (signal "entry-changed"). */
 typedef struct {
-  gint64 id, parent;           /* parent 0: the original */
+  gint64 id, parent;           /* the original has id 1 and parent 0 */
   char *title;                 /* "Conv_57: prune 12.5 %" */
   gint64 when;                 /* unix seconds */
   PareRecipe *recipe;
@@ -38,6 +38,7 @@ gboolean pare_session_open_finish (PareSession *self, GAsyncResult *result, GErr
 const char *pare_session_get_project_path (PareSession *self);
 gboolean pare_session_save_as (PareSession *self, const char *path, GError **error);
 gboolean pare_session_is_read_only (PareSession *self);
+const char *pare_session_get_save_trouble (PareSession *self);           /* why changes cannot be written just now (signal "saved-changed"); NULL: all is saved */
 void pare_session_close (PareSession *self);                           /* stops jobs, waits, closes the store */
 
 /* --- what is open (borrowed, nullable) --- */
@@ -71,6 +72,7 @@ void pare_session_set_split (PareSession *self, PareSplit split);
 gboolean pare_session_get_size (PareSession *self, PareSize *size, PareSize *original, gint64 *macs, gint64 *original_macs);
 gboolean pare_session_get_latency (PareSession *self, PareLatency *now, PareOrigin *origin, int *edits_ago, PareLatency *original);
 void pare_session_measure (PareSession *self);                           /* latency of original and current, in the background */
+void pare_session_evaluate (PareSession *self);                          /* goes on where a person stopped the evaluation (from its start) */
 
 /* --- history: every recipe tried --- */
 guint pare_session_get_n_entries (PareSession *self);

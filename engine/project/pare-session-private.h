@@ -1,0 +1,225 @@
+/* How the session's files share its state. Everything here is touched in the main thread only; jobs get references to immutable things.
+ *
+ *   edit -> recipe, generation + 1 -> pump() -> apply -> size, layer errors
+ *                                              \-> evaluate (when activations' ranges are there) -> latency
+ * pump() looks at what is missing and starts what may run now; it is called after every edit and every answer, so that no order of events needs a case of its own. */
+#pragma once
+#include "engine/project/pare-history.h"
+#include "engine/project/pare-scheduler.h"
+#include "engine/project/pare-session.h"
+#include "engine/project/pare-store.h"
+#include "engine/base/pare-error.h"
+
+enum
+{
+  SIGNAL_MODEL,
+  SIGNAL_DATA,
+  SIGNAL_RECIPE,
+  SIGNAL_SIZE,
+  SIGNAL_STATISTICS,
+  SIGNAL_EVALUATION,
+  SIGNAL_LATENCY,
+  SIGNAL_HISTORY,
+  SIGNAL_ENTRY,
+  SIGNAL_JOBS,
+  SIGNAL_MESSAGE,
+  SIGNAL_SAVED,
+  N_SIGNALS
+};
+extern guint pare_session_signals[N_SIGNALS];
+
+/* One job at a time in each. HEAVY: what takes all cores, baseline, evaluation and latency, so that no figure disturbs another. */
+enum
+{
+  LANE_OPEN,
+  LANE_DATA,
+  LANE_APPLY,
+  LANE_SIZE,
+  LANE_HEAVY,
+  LANE_CALIBRATE,
+  LANE_EXPORT,
+};
+
+/* Tags of jobs in LANE_HEAVY. */
+enum
+{
+  HEAVY_BASELINE = 1,
+  HEAVY_EVALUATE,
+  HEAVY_LATENCY_ORIGINAL,
+  HEAVY_LATENCY_NOW,
+};
+
+typedef enum { WORK_WANTED, WORK_DONE /* or given up: failed, stopped by the person */ } WorkState;
+
+/* Own weights' error of a layer, and the knobs that it was computed for. */
+typedef struct {
+  PareLayerRecipe resolved;
+  double error;
+} PareLayerErrorNow;
+
+/* A model, and what is computed from it alone. Immutable, shared with jobs. */
+typedef struct {
+  gatomicrefcount refs;
+  PareGraph *graph;
+  char *name;
+  char *why_not;
+  PareLayerInfo *infos;
+  guint n_infos;
+  GPtrArray *layers;  /* char*: those that take knobs */
+  GHashTable *nodes;  /* char* layer (borrowed) -> PareNodeId */
+} PareSessionModel;
+PareSessionModel *pare_session_model_ref (PareSessionModel *self);
+void pare_session_model_unref (PareSessionModel *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareSessionModel, pare_session_model_unref)
+
+/* Sizes of one graph. */
+typedef struct {
+  gatomicrefcount refs;
+  PareSize size;
+  gint64 macs;
+  GArray *layers;      /* PareLayerCost */
+  GHashTable *by_name; /* char* -> PareLayerCost*, borrowed */
+  GHashTable *errors;  /* char* -> PareLayerErrorNow */
+} PareSessionCosts;
+PareSessionCosts *pare_session_costs_ref (PareSessionCosts *self);
+void pare_session_costs_unref (PareSessionCosts *self);
+
+
+struct _PareSession {
+  GObject parent_instance;
+  GMainContext *context;
+  PareScheduler *scheduler;
+  gboolean closed;
+
+  /* project file */
+  PareStore *store;       /* NULL: nothing is saved, project_path NULL too */
+  gboolean own_file;      /* in the user's data folder, made by this session */
+  char *project_path;
+  char *save_trouble;     /* why nothing can be written now */
+  GHashTable *ui;
+  GMutex trouble_mutex;   /* of the two below: the writer thread puts them there */
+  char *trouble_text;
+  GSource *trouble_source;
+
+  /* model and data */
+  PareSessionModel *model;
+  PareDataset *dataset;
+  char *data_hash;        /* of the dataset, or of the one that stored figures belong to */
+  PareStatistics *statistics;
+  gboolean calibrate_failed, calibrate_stopped;
+  PareSplit split;
+
+  /* recipe */
+  PareHistory *history;
+  guint64 generation;     /* one more at each change of the recipe */
+  guint64 edits;          /* as a person counts them: a drag is one */
+
+  /* graph' and its size */
+  PareGraph *changed;
+  guint64 changed_generation; /* 0: none */
+  gboolean changed_exact;     /* with its activation quantizers */
+  guint64 failed_generation;  /* apply refused the recipe */
+  PareSessionCosts *costs_original, *costs;
+  guint64 costs_generation;
+  gboolean costs_exact, costs_given_up;
+  gboolean has_size, has_size_original;
+  PareSize size, size_original;
+  gint64 macs, macs_original;
+  PareRecipe *changed_recipe; /* what graph' was made from */
+  char *changed_key;
+  GHashTable *warned;         /* set of the warnings that the recipe before gave */
+  gboolean told_no_ranges;
+
+  /* accuracy */
+  PareEvaluation *baseline, *evaluation;
+  PareOrigin evaluation_origin;
+  WorkState baseline_state, evaluation_state;
+  GSource *debounce;
+  GQueue known;               /* evaluations at hand, newest first */
+  GHashTable *known_latencies; /* recipe key -> PareLatency, on this computer */
+
+  /* latency */
+  gboolean has_latency, has_latency_original;
+  PareLatency latency, latency_original;
+  PareOrigin latency_origin;
+  guint64 latency_edits;      /* session->edits when it was true */
+  WorkState latency_state, latency_original_state;
+  guint latency_repeats;
+
+  GQueue exports;             /* those that wait for ranges */
+};
+
+/* pare-session.c */
+void pare_session_emit (PareSession *self, int signal);
+void pare_session_message (PareSession *self, const char *severity, const char *format, ...) G_GNUC_PRINTF (3, 4);
+PareHistoryEntry *pare_session_current (PareSession *self);
+
+/* pare-session-open.c */
+void pare_session_start_data (PareSession *self, const char *path, const char *expected_hash /* nullable */);
+/* What the store has for the data and split in use: baseline, the current recipe's figures, the entries'. */
+void pare_session_take_stored (PareSession *self);
+/* Forgets everything that belongs to the model and its recipe. */
+void pare_session_reset_work (PareSession *self);
+
+/* pare-session-load.c */
+typedef enum { PARE_OPENED_MODEL, PARE_OPENED_DATA, PARE_OPENED_PROJECT, PARE_OPENED_RECIPE } PareOpenedKind;
+typedef struct {
+  char *severity, *text;
+} PareSessionNote;
+/* What a file turned out to be; made in a worker thread. */
+typedef struct {
+  PareOpenedKind kind;
+  PareSessionModel *model;
+  PareDataset *dataset;
+  PareRecipe *recipe;
+  PareStore *store;
+  gboolean own_file;
+  PareHistory *history;
+  GHashTable *ui;
+  PareStoreData *data;
+  PareSplit split;
+  GPtrArray *notes; /* PareSessionNote */
+} PareOpened;
+PareOpened *pare_session_load (const char *path, gboolean has_model, PareControl *control, GError **error);
+void pare_opened_free (PareOpened *self);
+
+/* pare-session-save.c */
+void pare_session_save_edit (PareSession *self, gboolean entry, gboolean step);
+void pare_session_save_all (PareSession *self);
+void pare_session_put_model (PareStore *store, const PareSessionModel *model); /* any thread */
+void pare_session_connect_store (PareSession *self);
+char *pare_session_new_path (const char *model_name, guint n);
+void pare_session_close_store (PareSession *self);
+
+/* pare-session-edit.c */
+/* The recipe is another one: signals, what is known of it, what has to be computed. */
+void pare_session_recipe_changed (PareSession *self, gboolean grouped, gboolean new_edit);
+
+/* pare-session-work.c */
+void pare_session_pump (PareSession *self);
+gboolean pare_session_recipe_needs_ranges (PareSession *self, const PareRecipe *recipe);
+void pare_session_cancel_heavy (PareSession *self, int tag);
+
+/* pare-session-results.c */
+/* Known in memory or in the store: (transfer full), NULL where not. */
+PareEvaluation *pare_session_find_evaluation (PareSession *self, const char *key);
+void pare_session_keep_evaluation (PareSession *self, const char *key, PareEvaluation *evaluation, gboolean baseline);
+void pare_session_drop_known (PareSession *self);
+void pare_session_entry_set_evaluation (PareSession *self, const char *key, const PareEvaluation *evaluation, PareOrigin origin);
+void pare_session_entry_set_size (PareSession *self, const char *key, const PareSize *size, gint64 macs, PareOrigin origin);
+void pare_session_entry_set_latency (PareSession *self, const char *key, const PareLatency *latency, PareOrigin origin);
+void pare_session_fill_entry (PareSession *self, PareHistoryEntry *entry);
+void pare_session_fill_entries (PareSession *self);
+const PareLatency *pare_session_find_latency (PareSession *self, const char *key); /* of this computer */
+void pare_session_keep_latency (PareSession *self, const char *key, const PareLatency *latency);
+void pare_session_show_latency (PareSession *self, const PareLatency *latency);
+const char *pare_session_host (void);
+void pare_session_copy_latency (PareLatency *to, const PareLatency *from);
+
+/* pare-session-heavy.c */
+void pare_session_start_baseline (PareSession *self);
+void pare_session_start_evaluation (PareSession *self);
+void pare_session_start_latency (PareSession *self, gboolean original);
+void pare_session_start_calibration (PareSession *self);
+void pare_session_start_exports (PareSession *self);
+void pare_session_drop_exports (PareSession *self);
