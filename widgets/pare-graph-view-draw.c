@@ -166,7 +166,6 @@ trace (PareGraphView *self, cairo_t *cr, const PareLayoutRoute *r, double end_ga
         }
       px = x, py = y;
     }
-  cairo_stroke (cr);
 }
 
 static void
@@ -182,7 +181,6 @@ head (PareGraphView *self, cairo_t *cr, const PareLayoutRoute *r, double size)
   cairo_move_to (cr, x - dx * size * 1.5 - dy * size, y - dy * size * 1.5 + dx * size);
   cairo_line_to (cr, x - dx, y - dy);
   cairo_line_to (cr, x - dx * size * 1.5 + dy * size, y - dy * size * 1.5 - dx * size);
-  cairo_stroke (cr);
 }
 
 static void
@@ -217,8 +215,10 @@ draw_edges (PareGraphView *self, GtkSnapshot *snapshot, const Sight *sight, floa
         trace (self, cr, r, detail >= PARE_DETAIL_NAME ? 2 : 0);
         if (detail >= PARE_DETAIL_NAME)
           head (self, cr, r, size);
-        drawn++;
+        if (++drawn % 256 == 0)
+          cairo_stroke (cr);
       }
+  cairo_stroke (cr); /* together: where lines of one source lie on each other they do not grow darker */
   if (detail >= PARE_DETAIL_NAME)
     {
       /* dots are in order of their source, not of place: few enough to look at all where bands are few */

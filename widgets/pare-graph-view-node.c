@@ -323,6 +323,11 @@ draw_named (PareGraphView *self, GtkSnapshot *snapshot, guint item, double scale
   GdkRGBA fill, ink, mark;
   gboolean has_value;
   pare_graph_view_item_fill (self, item, &fill, &has_value);
+  if (g != NULL && g->kind == PARE_GROUP_RUN) /* its cells carry the colours */
+    {
+      fill = self->look.view;
+      has_value = FALSE;
+    }
   ink = ink_on (self, &fill, has_value);
   double radius = MIN (RADIUS, h / 3), wide = s == NULL                     ? 0
                                               : s->kind == PARE_SHOWN_CARD  ? MAX (4, STRIPE * scale)
