@@ -23,18 +23,27 @@ entry_free (gpointer data)
 }
 
 void
+pare_history_entry_forget_accuracy (PareHistoryEntry *entry)
+{
+  PareEntry *e = &entry->shown;
+  e->accuracy_origin = PARE_ORIGIN_NONE;
+  e->has_difference = FALSE;
+  e->samples = 0;
+  e->accuracy = e->accuracy_low = e->accuracy_high = 0;
+  e->difference = e->difference_low = e->difference_high = 0;
+  g_clear_pointer (&e->metric, g_free);
+}
+
+void
 pare_history_entry_forget (PareHistoryEntry *entry)
 {
   PareEntry *e = &entry->shown;
-  e->accuracy_origin = e->size_origin = e->latency_origin = PARE_ORIGIN_NONE;
-  e->has_difference = FALSE;
-  e->samples = 0;
+  pare_history_entry_forget_accuracy (entry);
+  e->size_origin = e->latency_origin = PARE_ORIGIN_NONE;
   e->latency_age = 0;
-  e->accuracy = e->accuracy_low = e->accuracy_high = 0;
   e->latency_ms = e->latency_p10 = e->latency_p90 = 0;
   e->size = (PareSize){ 0 };
   e->macs = 0;
-  g_clear_pointer (&e->metric, g_free);
 }
 
 static void

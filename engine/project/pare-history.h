@@ -39,5 +39,6 @@ guint pare_history_get_n_steps (const PareHistory *self);
 const PareStoreStep *pare_history_get_step (const PareHistory *self, guint i);
 /* (transfer full) */
 PareStoreEntry *pare_history_to_store (const PareHistoryEntry *entry);
-/* Forgets the figures of an entry. */
+/* Forgets the figures of an entry; those that belong to data and split. */
 void pare_history_entry_forget (PareHistoryEntry *entry);
+void pare_history_entry_forget_accuracy (PareHistoryEntry *entry);

@@ -51,7 +51,9 @@ is_text (const guint8 *head, gsize n)
   for (gsize i = 0; i < n; i++)
     if (head[i] < 0x20 && head[i] != '\t' && head[i] != '\n' && head[i] != '\r')
       return FALSE;
-  return n > 0;
+  /* A character may be cut at the end of what was read. */
+  const char *end;
+  return n > 0 && (g_utf8_validate ((const char *)head, (gssize)n, &end) || (const guint8 *)end + 4 > head + n);
 }
 
 /* The first field of a ModelProto: number and wire type. */

@@ -58,6 +58,7 @@ void
 pare_session_take_stored (PareSession *self)
 {
   PareHistoryEntry *original = pare_history_get_entry (self->history, 0), *current = pare_session_current (self);
+  pare_session_fill_entries (self);
   g_clear_pointer (&self->baseline, pare_evaluation_unref);
   g_clear_pointer (&self->evaluation, pare_evaluation_unref);
   self->baseline = pare_session_find_evaluation (self, original->key);
@@ -65,7 +66,6 @@ pare_session_take_stored (PareSession *self)
   self->evaluation = pare_session_find_evaluation (self, current->key);
   self->evaluation_state = self->evaluation != NULL ? WORK_DONE : WORK_WANTED;
   self->evaluation_origin = self->evaluation != NULL ? PARE_ORIGIN_MEASURED : PARE_ORIGIN_NONE;
-  pare_session_fill_entries (self);
   if (original->shown.size_origin == PARE_ORIGIN_MEASURED)
     {
       self->has_size_original = TRUE;

@@ -183,10 +183,13 @@ pare_session_fill_entry (PareSession *self, PareHistoryEntry *entry)
 void
 pare_session_fill_entries (PareSession *self)
 {
+  /* What is on its way into the store has to be found there. */
+  if (self->store != NULL)
+    pare_store_flush (self->store, NULL);
   for (guint i = 0; self->history != NULL && i < pare_history_get_n_entries (self->history); i++)
     {
       PareHistoryEntry *entry = pare_history_get_entry (self->history, i);
-      pare_history_entry_forget (entry);
+      pare_history_entry_forget_accuracy (entry);
       pare_session_fill_entry (self, entry);
     }
 }

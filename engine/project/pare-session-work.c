@@ -162,7 +162,7 @@ start_apply (PareSession *self)
       set_changed (self, pare_graph_ref (self->model->graph), recipe, entry->key, self->generation, TRUE);
       return;
     }
-  if (!exact && self->dataset == NULL && !self->told_no_ranges)
+  if (!exact && self->dataset == NULL && !self->told_no_ranges && pare_scheduler_get_running (self->scheduler, LANE_DATA) == NULL)
     {
       self->told_no_ranges = TRUE;
       pare_session_message (
