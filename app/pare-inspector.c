@@ -23,13 +23,11 @@ resolved_of (PareInspector *self, const char *layer)
 {
   PareLayerRecipe resolved;
   const PareRecipe *recipe = pare_session_get_recipe (self->session);
-  if (layer != NULL)
+  pare_layer_recipe_init (&resolved);
+  if (recipe != NULL && layer != NULL)
     pare_recipe_resolve (recipe, layer, &resolved);
-  else
-    {
-      pare_layer_recipe_init (&resolved);
-      pare_layer_recipe_merge (&resolved, pare_recipe_get_defaults (recipe));
-    }
+  else if (recipe != NULL)
+    pare_layer_recipe_merge (&resolved, pare_recipe_get_defaults (recipe));
   return resolved;
 }
 
@@ -128,7 +126,7 @@ show_knobs (PareInspector *self)
   g_autofree double *ratios = g_new (double, n + 1);
   guint skipped = 0, taken = 0;
   const PareGraph *graph = pare_session_get_graph (self->session);
-  gboolean can = n == 0;
+  gboolean can = n == 0 && graph != NULL;
   for (guint i = 0; i < n; i++)
     {
       PareLayerRecipe other = resolved_of (self, pare_selection_get (self->selection)[i]);

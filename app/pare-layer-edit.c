@@ -14,6 +14,8 @@ subject (PareSelection *selection)
 void
 pare_layer_edit (PareSession *session, PareSelection *selection, const PareLayerRecipe *change, const char *what, guint group)
 {
+  if (pare_session_get_recipe (session) == NULL)
+    return;
   g_autofree char *who = subject (selection), *title = g_strdup_printf ("%s: %s", who, what);
   if (pare_selection_get_n (selection) > 0)
     {
@@ -41,6 +43,12 @@ pare_layer_edit_reset (PareSession *session, PareSelection *selection)
 
 /* Borrowed: the page that holds the widgets and actions holds both. */
 typedef struct { PareSession *session; PareSelection *selection; } Keys;
+
+static void
+free_keys (gpointer keys, GClosure *closure)
+{
+  g_free (keys);
+}
 
 static gboolean
 on_key (GtkEventControllerKey *controller, guint keyval, guint keycode, GdkModifierType state, Keys *keys)
@@ -103,7 +111,7 @@ pare_layer_keys_attach (GtkWidget *widget, PareSession *session, PareSelection *
   keys->session = session;
   keys->selection = selection;
   gtk_event_controller_set_propagation_phase (controller, GTK_PHASE_CAPTURE);
-  g_signal_connect_data (controller, "key-pressed", G_CALLBACK (on_key), keys, (GClosureNotify) g_free, 0);
+  g_signal_connect_data (controller, "key-pressed", G_CALLBACK (on_key), keys, free_keys, 0);
   gtk_widget_add_controller (widget, controller);
 }
 
@@ -144,7 +152,7 @@ pare_layer_actions_new (PareSession *session, PareSelection *selection)
       Keys *keys = g_new (Keys, 1);
       keys->session = session;
       keys->selection = selection;
-      g_signal_connect_data (action, "activate", G_CALLBACK (on_action), keys, (GClosureNotify) g_free, 0);
+      g_signal_connect_data (action, "activate", G_CALLBACK (on_action), keys, free_keys, 0);
       g_action_map_add_action (G_ACTION_MAP (group), G_ACTION (action));
     }
   return G_ACTION_GROUP (group);
