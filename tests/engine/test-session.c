@@ -707,8 +707,9 @@ test_missing (void)
   double value = pare_session_get_evaluation (w.session, NULL)->value;
   watch_clear (&w);
   g_unlink (data);
-  g_assert_true (g_file_get_contents (second_model, &text, &n, NULL));
-  g_assert_true (g_file_set_contents (copy, text, (gssize)n, NULL)); /* another model under the old name */
+  g_autofree char *other = NULL;
+  g_assert_true (g_file_get_contents (second_model, &other, &n, NULL));
+  g_assert_true (g_file_set_contents (copy, other, (gssize)n, NULL)); /* another model under the old name */
   watch_init (&w);
   g_assert_true (open_path (w.session, path, &error));
   g_assert_no_error (error);
