@@ -131,9 +131,9 @@ store_real (PareView *v, int64_t at, int64_t n, const double *x)
     case PARE_DTYPE_FLOAT64:
       STORE (double, x[i])
     case PARE_DTYPE_FLOAT16:
-      STORE (uint16_t, float_to_half ((float)x[i]))
+      STORE (uint16_t, float_to_half (float_to_odd ((double)x[i])))
     case PARE_DTYPE_BFLOAT16:
-      STORE (uint16_t, float_to_bfloat ((float)x[i]))
+      STORE (uint16_t, float_to_bfloat (float_to_odd ((double)x[i])))
     case PARE_DTYPE_INT8:
       STORE (int8_t, to_signed (x[i], -128.0, 128.0, 127))
     case PARE_DTYPE_INT16:
@@ -169,9 +169,9 @@ store_real (PareView *v, int64_t at, int64_t n, const double *x)
       case PARE_DTYPE_FLOAT64:                                                                                                             \
         STORE (double, x[i])                                                                                                               \
       case PARE_DTYPE_FLOAT16:                                                                                                             \
-        STORE (uint16_t, float_to_half ((float)x[i]))                                                                                      \
+        STORE (uint16_t, float_to_half (float_to_odd ((double)x[i])))                                                                      \
       case PARE_DTYPE_BFLOAT16:                                                                                                            \
-        STORE (uint16_t, float_to_bfloat ((float)x[i]))                                                                                    \
+        STORE (uint16_t, float_to_bfloat (float_to_odd ((double)x[i])))                                                                    \
       case PARE_DTYPE_BOOL:                                                                                                                \
         STORE (uint8_t, x[i] != 0)                                                                                                         \
       case PARE_DTYPE_INT4:                                                                                                                \

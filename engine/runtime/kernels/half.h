@@ -45,6 +45,22 @@ float_to_half (float f)
   return (uint16_t)(sign | v.u >> 13);
 }
 
+/* The float next to d with an odd last bit where d is not a float: rounding it further gives what rounding d itself would. */
+static inline float
+float_to_odd (double d)
+{
+  union
+  {
+    float f;
+    uint32_t u;
+  } v = { (float)d };
+  if ((double)v.f == d || d != d)
+    return v.f;
+  v.u -= fabs ((double)v.f) > fabs (d);
+  v.u |= 1;
+  return v.f;
+}
+
 static inline float
 bfloat_to_float (uint16_t b)
 {
