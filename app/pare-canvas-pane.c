@@ -1,4 +1,5 @@
 #include "app/pare-canvas-pane.h"
+#include "app/pare-drop-down.h"
 #include "widgets/pare-colormap.h"
 #include "widgets/pare-format.h"
 #include "widgets/pare-graph-view.h"
@@ -181,6 +182,16 @@ on_colour (GtkDropDown *drop, GParamSpec *pspec, PareCanvasPane *self)
 /* --- the session and the selection --- */
 
 static void
+show_path (PareCanvasPane *self)
+{
+  g_auto (GStrv) path = pare_graph_view_dup_path (self->view);
+  guint n = path != NULL ? g_strv_length (path) : 0;
+  g_autofree char *text = n > 0 ? g_strjoinv (" › ", path) : NULL;
+  gtk_label_set_text (GTK_LABEL (self->path), text != NULL ? text : "");
+  gtk_widget_set_visible (gtk_widget_get_parent (self->path), n > 0);
+}
+
+static void
 on_model_changed (PareSession *session, PareCanvasPane *self)
 {
   guint n = 0;
@@ -193,16 +204,7 @@ on_model_changed (PareSession *session, PareCanvasPane *self)
   gtk_label_set_text (GTK_LABEL (self->banner_text), text != NULL ? text : "");
   gtk_revealer_set_reveal_child (GTK_REVEALER (self->banner), text != NULL);
   queue_recolour (self);
-}
-
-static void
-show_path (PareCanvasPane *self)
-{
-  g_auto (GStrv) path = pare_graph_view_dup_path (self->view);
-  guint n = path != NULL ? g_strv_length (path) : 0;
-  g_autofree char *text = n > 0 ? g_strjoinv (" › ", path) : NULL;
-  gtk_label_set_text (GTK_LABEL (self->path), text != NULL ? text : "");
-  gtk_widget_set_visible (gtk_widget_get_parent (self->path), n > 0);
+  show_path (self);
 }
 
 static void
@@ -408,10 +410,8 @@ build_overlays (PareCanvasPane *self)
 
   const char *names[N_COLOURS + 1] = { NULL };
   for (guint i = 0; i < N_COLOURS; i++)
-    names[i] = _ (colours[i].name);
-  self->colour = GTK_DROP_DOWN (gtk_drop_down_new_from_strings (names));
-  gtk_widget_add_css_class (GTK_WIDGET (self->colour), "pare-dense");
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->colour), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Colour by"), -1);
+    names[i] = colours[i].name;
+  self->colour = GTK_DROP_DOWN (pare_drop_down_new (names, _ ("Colour by")));
   g_signal_connect (self->colour, "notify::selected", G_CALLBACK (on_colour), self);
   GtkWidget *word = label (_ ("Colour"), "pare-caption pare-second"), *colour = osd (word, GTK_ALIGN_END, GTK_ALIGN_START, 8);
   gtk_widget_set_margin_start (word, 10);

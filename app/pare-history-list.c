@@ -135,6 +135,8 @@ on_bind (GtkSignalListItemFactory *factory, GtkListItem *row, PareHistoryList *s
   gtk_label_set_text (GTK_LABEL (gtk_widget_get_last_child (figures)), kib);
   g_autofree char *tip = g_strdup_printf (_ ("%s\naccuracy %s, difference %s pp, packed %s KiB"), entry->title, value, difference, kib);
   gtk_widget_set_tooltip_text (box, tip);
+  if (gtk_widget_get_parent (box) != NULL)
+    gtk_accessible_update_property (GTK_ACCESSIBLE (gtk_widget_get_parent (box)), GTK_ACCESSIBLE_PROPERTY_LABEL, tip, -1);
 }
 
 static void

@@ -1,4 +1,5 @@
 /* The inspector's widgets, and what each does when it is touched. */
+#include "app/pare-drop-down.h"
 #include "app/pare-inspector-private.h"
 #include "app/pare-layer-edit.h"
 
@@ -171,13 +172,7 @@ label (const char *text, const char *css)
 static GtkDropDown *
 drop_down (const char *const *strings, const char *name, GCallback callback, PareInspector *self)
 {
-  g_autoptr (GPtrArray) translated = g_ptr_array_new ();
-  for (guint i = 0; strings[i] != NULL; i++)
-    g_ptr_array_add (translated, (gpointer) _ (strings[i]));
-  g_ptr_array_add (translated, NULL);
-  GtkWidget *w = gtk_drop_down_new_from_strings ((const char *const *) translated->pdata);
-  gtk_widget_add_css_class (w, "pare-dense");
-  gtk_accessible_update_property (GTK_ACCESSIBLE (w), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+  GtkWidget *w = pare_drop_down_new (strings, name);
   g_signal_connect (w, "notify::selected", callback, self);
   return GTK_DROP_DOWN (w);
 }

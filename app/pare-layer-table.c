@@ -54,7 +54,7 @@ make_name (void)
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 5), *text = make_label (0);
   gtk_box_append (GTK_BOX (box), pare_op_dot_new ());
   gtk_widget_set_hexpand (text, TRUE);
-  gtk_label_set_ellipsize (GTK_LABEL (text), PANGO_ELLIPSIZE_MIDDLE);
+  gtk_label_set_ellipsize (GTK_LABEL (text), PANGO_ELLIPSIZE_START);
   gtk_box_append (GTK_BOX (box), text);
   return box;
 }
@@ -63,7 +63,12 @@ static void
 bind_name (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
 {
   pare_op_dot_set (PARE_OP_DOT (gtk_widget_get_first_child (cell)), item->op, item->depthwise);
-  gtk_label_set_text (GTK_LABEL (gtk_widget_get_last_child (cell)), item->name);
+  /* "/stage1/conv/Conv" reads "stage1/conv": the operator stands in the dot and the tip */
+  const char *start = *item->name == '/' ? item->name + 1 : item->name;
+  g_autofree char *suffix = g_strconcat ("/", item->op, NULL);
+  gboolean cut = g_str_has_suffix (start, suffix) && strlen (start) > strlen (suffix);
+  g_autofree char *shown = cut ? g_strndup (start, strlen (start) - strlen (suffix)) : g_strdup (start);
+  gtk_label_set_text (GTK_LABEL (gtk_widget_get_last_child (cell)), shown);
   g_autofree char *shape = pare_shape_to_string (&item->shape), *tip = g_strdup_printf ("%s\n%s · %s", item->name, item->op, shape);
   gtk_widget_set_tooltip_text (cell, tip);
 }
@@ -153,10 +158,10 @@ static double key_macs (PareLayerItem *i) { return (double) i->macs; }
 static double key_sparsity (PareLayerItem *i) { return i->sparsity; }
 
 static const Column columns[] = {
-  { N_ ("Layer"), make_name, bind_name, 104, TRUE, TRUE, key_position },
+  { N_ ("Layer"), make_name, bind_name, 112, TRUE, TRUE, key_position },
   { N_ ("Size"), pare_bar_cell_new, bind_bar, 62, FALSE, TRUE, key_size },
-  { N_ ("KiB"), make_right, bind_kib, 46, FALSE, TRUE, key_size },
-  { N_ ("Recipe"), make_left, bind_recipe, 56, FALSE, TRUE, NULL },
+  { N_ ("KiB"), make_right, bind_kib, 44, FALSE, TRUE, key_size },
+  { N_ ("Recipe"), make_left, bind_recipe, 54, FALSE, TRUE, NULL },
   { N_ ("Err, %"), pare_heat_cell_new, bind_error, 46, FALSE, TRUE, key_error },
   { N_ ("ms"), pare_heat_cell_new, bind_ms, 52, FALSE, FALSE, key_ms },
   { N_ ("Operator"), make_left, bind_op, 70, FALSE, FALSE, NULL },
@@ -192,6 +197,14 @@ on_bind (GtkSignalListItemFactory *factory, GtkListItem *row, const Column *colu
   g_object_set_data (G_OBJECT (row), "table", self);
   g_signal_connect (item, "changed", G_CALLBACK (on_item_changed), row);
   on_item_changed (item, row);
+  /* the cell that holds the child has no name of its own in GTK 4.8 */
+  GtkWidget *cell = gtk_widget_get_parent (gtk_list_item_get_child (row));
+  g_autofree char *words = g_strdup_printf ("%s: %s", item->name, _ (column->title));
+  if (cell != NULL)
+    gtk_accessible_update_property (GTK_ACCESSIBLE (cell), GTK_ACCESSIBLE_PROPERTY_LABEL, words, -1);
+  GtkWidget *line = cell != NULL ? gtk_widget_get_parent (cell) : NULL;
+  if (line != NULL)
+    gtk_accessible_update_property (GTK_ACCESSIBLE (line), GTK_ACCESSIBLE_PROPERTY_LABEL, item->name, -1);
 }
 
 static void
@@ -367,8 +380,7 @@ build_view (PareLayerTable *self)
       gtk_column_view_column_set_resizable (column, TRUE);
       gtk_column_view_column_set_expand (column, c->expand);
       gtk_column_view_column_set_visible (column, c->visible);
-      if (!c->expand)
-        gtk_column_view_column_set_fixed_width (column, c->width);
+      gtk_column_view_column_set_fixed_width (column, c->width);
       gtk_column_view_append_column (self->view, column);
       g_autofree char *name = g_strdup_printf ("column-%u", i), *full = g_strdup_printf ("table.column-%u", i);
       g_autoptr (GSimpleAction) action = g_simple_action_new_stateful (name, NULL, g_variant_new_boolean (c->visible));

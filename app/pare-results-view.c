@@ -1,4 +1,5 @@
 #include "app/pare-results-view.h"
+#include "app/pare-drop-down.h"
 #include "app/pare-scatter-source.h"
 #include "widgets/pare-accuracy-chart.h"
 #include "widgets/pare-latency-chart.h"
@@ -201,6 +202,10 @@ on_across (GtkDropDown *drop, GParamSpec *pspec, PareResultsView *self)
 static void
 card (PareResultsView *self, GtkWidget *child, int column, gboolean expand)
 {
+  gtk_widget_set_margin_start (child, 12);
+  gtk_widget_set_margin_end (child, 12);
+  gtk_widget_set_margin_top (child, 4);
+  gtk_widget_set_margin_bottom (child, 4);
   gtk_widget_set_hexpand (child, expand);
   gtk_widget_set_vexpand (child, TRUE);
   if (column > 0)
@@ -259,16 +264,11 @@ pare_results_view_init (PareResultsView *self)
 
   GtkWidget *last = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *title = gtk_label_new (_ ("History, accuracy against"));
   static const char *const costs[] = { N_ ("Size, packed"), N_ ("Latency"), N_ ("Multiply-adds"), NULL };
-  GtkWidget *drop = gtk_drop_down_new_from_strings (costs);
+  GtkWidget *drop = pare_drop_down_new (costs, _ ("Cost that the scatter shows"));
   gtk_widget_add_css_class (title, "pare-section");
-  gtk_widget_add_css_class (drop, "pare-dense");
   gtk_widget_set_hexpand (title, TRUE);
   gtk_label_set_xalign (GTK_LABEL (title), 0);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (drop), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Cost that the scatter shows"), -1);
   g_signal_connect (drop, "notify::selected", G_CALLBACK (on_across), self);
-  gtk_widget_set_margin_start (head, 12);
-  gtk_widget_set_margin_end (head, 12);
-  gtk_widget_set_margin_top (head, 3);
   gtk_box_append (GTK_BOX (head), title);
   gtk_box_append (GTK_BOX (head), drop);
   self->scatter = PARE_SCATTER_CHART (pare_scatter_chart_new ());
