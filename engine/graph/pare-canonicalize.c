@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-/* Concrete input shapes; fills extents (symbolic name -> value). */
+/* Concrete input shapes; fills extents (symbolic name -> value). open: symbolic extents but the first stay unknown. */
 static gboolean
-fix_inputs (PareGraph *g, const PareNamedShape *shapes, guint n_shapes, GHashTable *extents, GError **error)
+fix_inputs (PareGraph *g, const PareNamedShape *shapes, guint n_shapes, gboolean open, GHashTable *extents, GError **error)
 {
   for (guint i = 0; i < n_shapes; i++)
     {
@@ -50,12 +50,12 @@ fix_inputs (PareGraph *g, const PareNamedShape *shapes, guint n_shapes, GHashTab
           if (given || v->shape.dims[d] > 0)
             continue;
           gint64 *bound = v->dim_names[d] ? g_hash_table_lookup (extents, v->dim_names[d]) : NULL;
-          v->shape.dims[d] = bound ? *bound : 1;
-          if (bound == NULL && v->dim_names[d] != NULL)
+          v->shape.dims[d] = bound ? *bound : open && d > 0 ? -1 : 1;
+          if (bound == NULL && v->dim_names[d] != NULL && v->shape.dims[d] > 0)
             g_hash_table_insert (extents, g_strdup (v->dim_names[d]), g_memdup2 (&v->shape.dims[d], sizeof (gint64)));
         }
       gint64 count = pare_shape_count (&v->shape);
-      if (v->shape.rank >= 0 && (count < 0 || count > G_GINT64_CONSTANT (1) << 48))
+      if (v->shape.rank >= 0 && !open && (count < 0 || count > G_GINT64_CONSTANT (1) << 48))
         {
           g_autofree char *text = pare_shape_to_string (&v->shape);
           g_set_error (error, PARE_ERROR, PARE_ERROR_SHAPE, "input '%s' of %s is beyond any memory", v->name, text);
@@ -121,12 +121,12 @@ walk_of (const PareGraph *g, PareEvalFunc eval, GHashTable *extents, gboolean tr
   };
 }
 
-PareGraph *
-pare_graph_canonicalize (const PareGraph *source, const PareNamedShape *shapes, guint n_shapes, PareEvalFunc eval, GError **error)
+static PareGraph *
+canonicalize (const PareGraph *source, const PareNamedShape *shapes, guint n_shapes, gboolean open, PareEvalFunc eval, GError **error)
 {
   g_autoptr (PareGraph) g = pare_graph_copy (source);
   g_autoptr (GHashTable) extents = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  if (!fix_inputs (g, shapes, n_shapes, extents, error) || !pare_canonical_half (g, error))
+  if (!fix_inputs (g, shapes, n_shapes, open, extents, error) || !pare_canonical_half (g, error))
     return NULL;
   PareWalk walk = walk_of (g, eval, extents, n_shapes == 0);
   if (!pare_graph_walk (g, &walk, error))
@@ -151,4 +151,30 @@ pare_graph_canonicalize (const PareGraph *source, const PareNamedShape *shapes, 
   if (!pare_graph_walk (g, &walk, error) || !pare_graph_compact (g, error))
     return NULL;
   return g_steal_pointer (&g);
+}
+
+/* Has an input an extent that only a default could fill? */
+static gboolean
+has_open_extent (const PareGraph *source)
+{
+  for (guint i = 0; i < source->n_inputs; i++)
+    for (int d = 1; d < source->values[source->inputs[i]].shape.rank; d++)
+      if (source->values[source->inputs[i]].shape.dims[d] <= 0)
+        return TRUE;
+  return FALSE;
+}
+
+PareGraph *
+pare_graph_canonicalize (const PareGraph *source, const PareNamedShape *shapes, guint n_shapes, PareEvalFunc eval, GError **error)
+{
+  GError *local = NULL;
+  PareGraph *g = canonicalize (source, shapes, n_shapes, FALSE, eval, &local);
+  if (g == NULL && n_shapes == 0 && has_open_extent (source))
+    /* A text or a sound of length 1 may be too short for the model: nothing contradicts itself, the extent is only not known yet. */
+    g = canonicalize (source, NULL, 0, TRUE, eval, NULL);
+  if (g == NULL)
+    g_propagate_error (error, local);
+  else
+    g_clear_error (&local);
+  return g;
 }

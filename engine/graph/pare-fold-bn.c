@@ -36,7 +36,7 @@ fold_one (PareGraph *g, PareNodeId bn_id, const PareConsumers *readers)
   PareNode *conv = &g->nodes[producer];
   gboolean is_conv = pare_node_is (conv, "Conv"), is_transpose = pare_node_is (conv, "ConvTranspose"),
            is_gemm = pare_node_is (conv, "Gemm");
-  if (!is_conv && !is_transpose && !is_gemm)
+  if ((!is_conv && !is_transpose && !is_gemm) || conv->n_outputs != 1)
     return FALSE;
   PareTensor *w = pare_node_input_constant (g, conv, 1), *b = pare_node_input_constant (g, conv, 2);
   if (w == NULL || w->dtype != PARE_DTYPE_FLOAT32 || g->values[conv->inputs[1]].quant != NULL || w->shape.rank < 2

@@ -16,6 +16,7 @@ PareValueId
 pare_graph_add_value (PareGraph *self, const char *name_hint, PareDtype dtype, const PareShape *shape, PareValueId origin)
 {
   index_names (self);
+  PareShape copy = shape != NULL ? *shape : (PareShape){ .rank = -1 }; /* it may be another value's, and the values move */
   const char *base = name_hint != NULL && name_hint[0] != '\0' ? name_hint : "value";
   g_autofree char *name = g_strdup (base);
   for (guint n = 2; g_hash_table_contains (self->names, name); n++)
@@ -25,8 +26,7 @@ pare_graph_add_value (PareGraph *self, const char *name_hint, PareDtype dtype, c
     }
   PareValue *value = pare_graph_push_value (self);
   value->dtype = dtype;
-  if (shape != NULL)
-    value->shape = *shape;
+  value->shape = copy;
   value->origin = origin;
   g_hash_table_insert (self->names, g_strdup (name), GUINT_TO_POINTER (self->n_values));
   value->name = g_steal_pointer (&name);

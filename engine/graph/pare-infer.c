@@ -177,6 +177,14 @@ random_new (PareInfer *c)
 }
 
 static gboolean
+softmax (PareInfer *c)
+{
+  const PareShape *x = pare_infer_shape (c, 0);
+  int axis;
+  return (x->rank < 1 || pare_infer_axis (c, pare_node_get_int (c->node, "axis", -1), x->rank, &axis)) && same (c);
+}
+
+static gboolean
 dropout (PareInfer *c)
 {
   return same (c) && pare_infer_set (c, 1, PARE_DTYPE_BOOL, pare_infer_shape (c, 0));
@@ -227,11 +235,9 @@ static const char *const names_same[] = { "Abs",
                                           "Gelu",
                                           "HardSigmoid",
                                           "HardSwish",
-                                          "Hardmax",
                                           "Identity",
                                           "LeakyRelu",
                                           "Log",
-                                          "LogSoftmax",
                                           "Mish",
                                           "Neg",
                                           "Not",
@@ -244,7 +250,6 @@ static const char *const names_same[] = { "Abs",
                                           "Sign",
                                           "Sin",
                                           "Sinh",
-                                          "Softmax",
                                           "Softplus",
                                           "Softsign",
                                           "Sqrt",
@@ -281,10 +286,15 @@ static const PareInferRule rules_here[] = {
   { "", "RandomNormal", random_new },
   { "", "RandomUniform", random_new },
   { "", "Dropout", dropout },
+  { "", "Softmax", softmax },
+  { "", "LogSoftmax", softmax },
+  { "", "Hardmax", softmax },
   { "", "If", branch },
   { "com.microsoft", "Gelu", same },
   { "com.microsoft", "FastGelu", same },
   { "com.microsoft", "QuickGelu", same },
+  { "onnx.brevitas", "Quant", same },
+  { "qonnx.custom_op.general", "Quant", same },
   { "com.microsoft", "BiasGelu", same },
   { NULL, NULL, NULL },
 };

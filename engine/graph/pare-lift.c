@@ -347,7 +347,7 @@ lift_activations (PareGraph *g)
       PareValueId y = node->n_outputs > 0 ? node->outputs[0] : PARE_NONE;
       if (y == PARE_NONE)
         continue;
-      if (pare_node_is (node, "QuantizeLinear"))
+      if (pare_node_is (node, "QuantizeLinear") && node->n_inputs > 1 && node->inputs[0] != PARE_NONE)
         grids[y] = read_grid (g, node, 1, g->values[y].dtype, &g->values[y].shape, pare_node_get_int (node, "axis", 1));
       else if (passes_through (node) && node->n_inputs > 0 && node->inputs[0] != PARE_NONE && grids[node->inputs[0]] != NULL
                && grids[node->inputs[0]]->n == 1)
@@ -388,7 +388,8 @@ lift_activations (PareGraph *g)
     {
       PareNodeId id = g_array_index (order, PareNodeId, i);
       PareNode *node = &g->nodes[id];
-      if (pare_node_is (node, "QuantizeLinear") && node->outputs[0] != PARE_NONE && grids[node->outputs[0]] != NULL)
+      if (pare_node_is (node, "QuantizeLinear") && node->n_inputs > 0 && node->inputs[0] != PARE_NONE && node->n_outputs > 0
+          && node->outputs[0] != PARE_NONE && grids[node->outputs[0]] != NULL)
         {
           PareValueId x = node->inputs[0];
           g_free (node->op);
@@ -399,7 +400,8 @@ lift_activations (PareGraph *g)
           pare_node_unset (node, "saturate");
           pare_node_unset (node, "output_dtype");
         }
-      else if (pare_node_is (node, "DequantizeLinear") && node->inputs[0] != PARE_NONE && grids[node->inputs[0]] != NULL)
+      else if (pare_node_is (node, "DequantizeLinear") && node->n_inputs > 0 && node->inputs[0] != PARE_NONE
+               && grids[node->inputs[0]] != NULL)
         {
           PareValueId x = node->inputs[0];
           g_free (node->op);

@@ -292,11 +292,13 @@ softmax_13 (PareUpgrade *u)
 {
   gint64 axis = pare_node_get_int (self (u), "axis", 1);
   PareValue *x = pare_node_input (u->graph, self (u), 0);
-  if (x == NULL)
+  if (x == NULL || self (u)->n_outputs != 1 || self (u)->outputs[0] == PARE_NONE)
     return TRUE;
   PareShape s = x->shape;
   if (s.rank >= 0 && axis < 0)
     axis += s.rank;
+  if (s.rank >= 0 && (axis < 0 || axis > s.rank))
+    return TRUE; /* out of range: inference says so */
   gboolean last = s.rank >= 0 && axis == s.rank - 1;
   /* Where every extent but one after the axis is 1, the flattened form is the plain one. */
   int wide = 0, at = (int)axis;
