@@ -1,5 +1,5 @@
 /* apply: a source graph and a recipe make graph'. Works at file level: the graph keeps its own opset and what the recipe does not touch.
- * Order: fold what belongs to a layer -> channels -> factorize -> zeros -> shared weights -> weight grids -> activation grids. */
+ * Order: channels -> factorize -> zeros -> shared weights -> fold BatchNorm into what is quantized -> weight grids -> activation grids. */
 #include "engine/compress/pare-compress-private.h"
 
 #include <math.h>
@@ -141,21 +141,49 @@ fold_bias (PareGraph *g, PareNodeId id, const PareConsumers *consumers)
   g->values[sum].producer = id;
 }
 
+typedef gboolean (*LayerTest) (const PareLayerRecipe *r);
+
 static gboolean
-fold_and_materialize (Apply *a, GError **error)
+is_quantized (const PareLayerRecipe *r)
+{
+  return pare_recipe_narrow_bits (r->weight_bits) || pare_recipe_narrow_bits (r->activation_bits);
+}
+
+/* Zeros and shared values are chosen on the weights as the file has them: measured, magnitudes before the BatchNorm's scale tell better
+ * what may go, and values stay shared only where no scale per channel comes after. What follows in the same layer may need them folded
+ * already. */
+static gboolean
+folds_first (const PareLayerRecipe *r)
+{
+  return r->factorize > PARE_FACTORIZE_OFF || (r->centroids > 0 && is_quantized (r));
+}
+
+static gboolean
+fold_layers (Apply *a, LayerTest test, GError **error)
 {
   g_autoptr (GHashTable) names = g_hash_table_new (g_str_hash, g_str_equal);
   for (guint i = 0; i < a->source->n_nodes; i++)
-    if (a->touched[i])
+    if (a->touched[i] && test (&a->resolved[i]))
       g_hash_table_add (names, a->source->nodes[i].layer);
-  if (g_hash_table_size (names) > 0)
-    {
-      PareGraph *folded = pare_graph_fold_batch_norm (a->graph, names, error);
-      if (folded == NULL)
-        return FALSE;
-      pare_graph_unref (a->graph);
-      a->graph = folded;
-    }
+  if (g_hash_table_size (names) == 0)
+    return TRUE;
+  PareGraph *folded = pare_graph_fold_batch_norm (a->graph, names, error);
+  if (folded == NULL)
+    return FALSE;
+  pare_graph_unref (a->graph);
+  a->graph = folded;
+  g_autoptr (PareConsumers) consumers = pare_graph_consumers (folded);
+  for (guint i = 0; i < folded->n_nodes; i++)
+    if (folded->nodes[i].op != NULL && folded->nodes[i].origin < a->source->n_nodes && a->touched[folded->nodes[i].origin]
+        && test (&a->resolved[folded->nodes[i].origin]))
+      fold_bias (folded, i, consumers);
+  return pare_graph_compact (folded, error);
+}
+
+/* Weights behind Constant, Reshape and the like become constants of their own. */
+static void
+materialize_layers (Apply *a)
+{
   PareGraph *g = a->graph;
   for (guint i = 0; i < g->n_nodes; i++)
     {
@@ -171,101 +199,129 @@ fold_and_materialize (Apply *a, GError **error)
           g->nodes[i].inputs[place.input] = id;
         }
     }
-  g_autoptr (PareConsumers) consumers = pare_graph_consumers (g);
-  for (guint i = 0; i < g->n_nodes; i++)
-    if (g->nodes[i].op != NULL && g->nodes[i].origin < a->source->n_nodes && a->touched[g->nodes[i].origin])
-      fold_bias (g, i, consumers);
-  return TRUE;
 }
 
 /* --- one layer's weights --- */
 
-static void
-warn_n_m (const Apply *a, PareNodeId origin, const PareLayerRecipe *r, gint64 inputs)
+/* A constant input as float32 to work on, checked; NULL with an error, or without one where there is nothing to do. */
+static PareTensor *
+open_weights (const Apply *a, PareNodeId id, guint input, PareDtype *dtype, GError **error)
 {
-  pare_warn (a->warnings, layer_name (a, origin), "%d:%d needs at least %d input channels, it has %" G_GINT64_FORMAT "; left as it was",
-             r->prune_n, r->prune_m, r->prune_m, inputs);
+  const PareNode *node = &a->graph->nodes[id];
+  g_autoptr (PareTensor) raw
+      = input < node->n_inputs && node->inputs[input] != PARE_NONE ? pare_weights_materialize (a->graph, node->inputs[input]) : NULL;
+  if (raw == NULL)
+    return NULL;
+  *dtype = raw->dtype;
+  g_autoptr (PareTensor) w = raw->dtype == PARE_DTYPE_FLOAT32 ? pare_tensor_copy (raw) : pare_tensor_cast (raw, PARE_DTYPE_FLOAT32, error);
+  return w != NULL && pare_weights_check_finite (w, layer_name (a, node->origin), error) ? g_steal_pointer (&w) : NULL;
 }
 
-/* Zeros, shared values and the grid of one constant input. */
-static gboolean
-change_weights (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place, const PareLayerRecipe *r, gboolean first,
-                GError **error)
+/* The input reads a constant of its own from now on: others may share the old one. */
+static PareValue *
+store_weights (Apply *a, PareNodeId id, guint input, PareTensor *w, PareDtype dtype, GError **error)
 {
   PareGraph *g = a->graph;
-  PareNodeId origin = g->nodes[id].origin;
-  PareValueId old = g->nodes[id].inputs[input];
-  g_autoptr (PareTensor) raw = pare_weights_materialize (g, old);
-  if (raw == NULL)
-    return TRUE;
-  g_autoptr (PareTensor) w = raw->dtype == PARE_DTYPE_FLOAT32 ? pare_tensor_copy (raw) : pare_tensor_cast (raw, PARE_DTYPE_FLOAT32, error);
-  if (w == NULL || !pare_weights_check_finite (w, layer_name (a, origin), error))
-    return FALSE;
-  gsize n = (gsize)pare_tensor_count (w);
-  float *data = w->data;
-  gboolean changed = FALSE, pruned = FALSE;
-  int sparse_n = 0, sparse_m = 0;
-  if (r->prune == PARE_PRUNE_UNSTRUCTURED && r->prune_ratio > 0)
-    {
-      pare_prune_unstructured (data, n, r->prune_ratio);
-      changed = pruned = TRUE;
-    }
-  else if (r->prune == PARE_PRUNE_N_M)
-    {
-      gint64 inputs = w->shape.dims[place->in_axis];
-      if (inputs < r->prune_m)
-        {
-          if (first)
-            warn_n_m (a, origin, r, inputs);
-        }
-      else
-        {
-          pare_prune_n_m (data, &w->shape, place->in_axis, r->prune_n, r->prune_m);
-          sparse_n = r->prune_n;
-          sparse_m = r->prune_m;
-          changed = pruned = TRUE;
-        }
-    }
-  if (r->centroids > 0)
-    {
-      pare_cluster_apply (data, n, r->centroids, pruned);
-      changed = TRUE;
-    }
-  PareQuant *quant = NULL;
-  PareDtype storage = PARE_DTYPE_NONE;
-  if (r->weight_bits >= 2 && r->weight_bits <= 8)
-    {
-      /* Shared values stay shared only under one scale. */
-      gboolean tensor = r->granularity == PARE_GRANULARITY_TENSOR || r->centroids > 0;
-      quant = pare_grid_apply (data, &w->shape, tensor ? -1 : place->out_axis, r->weight_bits, r->range);
-      changed = TRUE;
-    }
-  else if (r->weight_bits == 16)
-    {
-      storage = pare_grid_round_16 (data, n);
-      changed = TRUE;
-    }
-  if (!changed)
-    return TRUE;
-  g_autoptr (PareTensor) stored = raw->dtype == PARE_DTYPE_FLOAT32 ? pare_tensor_ref (w) : pare_tensor_cast (w, raw->dtype, error);
+  g_autoptr (PareTensor) stored = dtype == PARE_DTYPE_FLOAT32 ? pare_tensor_ref (w) : pare_tensor_cast (w, dtype, error);
   if (stored == NULL)
-    {
-      pare_quant_free (quant);
-      return FALSE;
-    }
-  PareValueId value = pare_graph_add_constant (g, g->values[old].name, stored, g->values[old].origin);
+    return NULL;
+  PareValueId old = g->nodes[id].inputs[input], value = pare_graph_add_constant (g, g->values[old].name, stored, g->values[old].origin);
   PareValue *v = &g->values[value];
-  v->quant = quant;
-  v->storage = storage;
-  v->encoding = r->centroids > 0 ? PARE_ENCODING_CODEBOOK : PARE_ENCODING_DENSE;
-  v->sparse_n = sparse_n;
-  v->sparse_m = sparse_m;
+  v->encoding = g->values[old].encoding;
+  v->sparse_n = g->values[old].sparse_n;
+  v->sparse_m = g->values[old].sparse_m;
   g->nodes[id].inputs[input] = value;
+  return v;
+}
+
+static gboolean
+thin_weights (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place, gboolean first, GError **error)
+{
+  PareNodeId origin = a->graph->nodes[id].origin;
+  const PareLayerRecipe *r = &a->resolved[origin];
+  gboolean unstructured = r->prune == PARE_PRUNE_UNSTRUCTURED && r->prune_ratio > 0, n_m = r->prune == PARE_PRUNE_N_M;
+  if (!unstructured && !n_m && r->centroids <= 0)
+    return TRUE;
+  GError *reason = NULL;
+  PareDtype dtype;
+  g_autoptr (PareTensor) w = open_weights (a, id, input, &dtype, &reason);
+  if (w == NULL)
+    {
+      gboolean ok = reason == NULL;
+      if (!ok)
+        g_propagate_error (error, reason);
+      return ok;
+    }
+  gsize n = (gsize)pare_tensor_count (w);
+  gint64 inputs = w->shape.dims[place->in_axis];
+  if (n_m && inputs < r->prune_m)
+    {
+      if (first)
+        pare_warn (a->warnings, layer_name (a, origin),
+                   "%d:%d needs at least %d input channels, it has %" G_GINT64_FORMAT "; left as it was", r->prune_n, r->prune_m,
+                   r->prune_m, inputs);
+      n_m = FALSE;
+    }
+  if (unstructured)
+    pare_prune_unstructured (w->data, n, r->prune_ratio);
+  if (n_m)
+    pare_prune_n_m (w->data, &w->shape, place->in_axis, r->prune_n, r->prune_m);
+  if (r->centroids > 0)
+    pare_cluster_apply (w->data, n, r->centroids, unstructured || n_m);
+  else if (!unstructured && !n_m)
+    return TRUE;
+  PareValue *v = store_weights (a, id, input, w, dtype, error);
+  if (v == NULL)
+    return FALSE;
+  if (r->centroids > 0)
+    v->encoding = PARE_ENCODING_CODEBOOK;
+  if (n_m)
+    {
+      v->sparse_n = r->prune_n;
+      v->sparse_m = r->prune_m;
+    }
   return TRUE;
 }
 
 static gboolean
-change_layers (Apply *a, PareControl *control, GError **error)
+lay_weights (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place, gboolean first, GError **error)
+{
+  const PareLayerRecipe *r = &a->resolved[a->graph->nodes[id].origin];
+  if (!pare_recipe_narrow_bits (r->weight_bits))
+    return TRUE;
+  GError *reason = NULL;
+  PareDtype dtype;
+  g_autoptr (PareTensor) w = open_weights (a, id, input, &dtype, &reason);
+  if (w == NULL)
+    {
+      gboolean ok = reason == NULL;
+      if (!ok)
+        g_propagate_error (error, reason);
+      return ok;
+    }
+  PareQuant *quant = NULL;
+  PareDtype storage = PARE_DTYPE_NONE;
+  /* Shared values stay shared only under one scale. */
+  gboolean tensor = r->granularity == PARE_GRANULARITY_TENSOR || r->centroids > 0;
+  if (r->weight_bits == 16)
+    storage = pare_grid_round_16 (w->data, (gsize)pare_tensor_count (w));
+  else
+    quant = pare_grid_apply (w->data, &w->shape, tensor ? -1 : place->out_axis, r->weight_bits, r->range);
+  PareValue *v = store_weights (a, id, input, w, dtype, error);
+  if (v == NULL)
+    {
+      pare_quant_free (quant);
+      return FALSE;
+    }
+  v->quant = quant;
+  v->storage = storage;
+  return TRUE;
+}
+
+typedef gboolean (*WeightFunc) (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place, gboolean first, GError **error);
+
+static gboolean
+each_weight (Apply *a, WeightFunc func, PareControl *control, GError **error)
 {
   guint n = a->graph->n_nodes;
   for (guint i = 0; i < n; i++)
@@ -275,14 +331,10 @@ change_layers (Apply *a, PareControl *control, GError **error)
       if (node->op == NULL || node->origin >= a->source->n_nodes || !a->touched[node->origin] || node->role == PARE_ROLE_QUANT
           || !pare_weights_place (a->graph, i, &place))
         continue;
-      if (pare_control_check (control, error))
-        return FALSE;
-      const PareLayerRecipe *r = &a->resolved[node->origin];
-      if (!change_weights (a, i, place.input, &place, r, TRUE, error))
-        return FALSE;
-      node = &a->graph->nodes[i];
       gboolean recurrent = pare_node_is (node, "LSTM") || pare_node_is (node, "GRU") || pare_node_is (node, "RNN");
-      if (recurrent && !change_weights (a, i, 2, &place, r, FALSE, error))
+      if (pare_control_check (control, error) || !func (a, i, place.input, &place, TRUE, error))
+        return FALSE;
+      if (recurrent && !func (a, i, 2, &place, FALSE, error))
         return FALSE;
     }
   return TRUE;
@@ -330,26 +382,6 @@ prune_channels (Apply *a, GError **error)
   return pare_channels_narrow (channels, a->graph, a->resolved, a->source->n_nodes, a->warnings, error);
 }
 
-/* Members of a group follow those that ask, so their BatchNorm is folded as well. */
-static void
-touch_group_members (Apply *a)
-{
-  g_autoptr (PareChannels) channels = NULL;
-  g_autoptr (GHashTable) members = g_hash_table_new (NULL, NULL), followers = g_hash_table_new (NULL, NULL);
-  for (guint i = 0; i < a->source->n_nodes; i++)
-    if (a->touched[i] && a->resolved[i].prune == PARE_PRUNE_CHANNELS && a->resolved[i].prune_ratio > 0)
-      {
-        if (channels == NULL)
-          channels = pare_channels_new (a->source);
-        pare_channels_members (channels, i, members, followers);
-      }
-  GHashTableIter iter;
-  gpointer key;
-  g_hash_table_iter_init (&iter, members);
-  while (g_hash_table_iter_next (&iter, &key, NULL))
-    a->touched[GPOINTER_TO_UINT (key)] = 1;
-}
-
 static void
 apply_clear (Apply *a)
 {
@@ -380,10 +412,11 @@ pare_apply (const PareGraph *source, const PareRecipe *recipe, const PareStatist
   if (!any)
     return g_steal_pointer (&a.graph);
   g_clear_pointer (&a.graph->source, g_bytes_unref); /* these are another graph's bytes now */
-  touch_group_members (&a);
+  materialize_layers (&a);
   /* Between the steps the graph is sorted and rid of what nobody reads, since each of them looks at who reads what. */
-  if (!fold_and_materialize (&a, error) || !pare_graph_compact (a.graph, error) || !prune_channels (&a, error)
-      || !factorize_layers (&a, control, error) || !change_layers (&a, control, error) || !pare_graph_compact (a.graph, error))
+  if (!pare_graph_compact (a.graph, error) || !prune_channels (&a, error) || !fold_layers (&a, folds_first, error)
+      || !factorize_layers (&a, control, error) || !each_weight (&a, thin_weights, control, error) || !pare_graph_compact (a.graph, error)
+      || !fold_layers (&a, is_quantized, error) || !each_weight (&a, lay_weights, control, error) || !pare_graph_compact (a.graph, error))
     return NULL;
   if (activations
       && (!pare_activations_apply (a.graph, source, a.resolved, statistics, warnings, error) || !pare_graph_compact (a.graph, error)))

@@ -40,37 +40,71 @@ compare_units (const void *a, const void *b)
   return x->root < y->root ? -1 : x->root > y->root;
 }
 
-/* Norm of what makes each output channel of a node, added to its unit's. */
-static void
-add_magnitudes (PareChannels *self, PareNodeId id, double *magnitude)
+/* Norms of a weight's slices along one axis, each of `repeat` entries, over their mean: what layers of different size have in common. */
+static double *
+relative_norms (const PareTensor *w, int axis, guint n, guint repeat)
 {
-  const PareChannelMap *made = &self->made[id];
-  PareWeightPlace place;
-  g_autoptr (PareTensor) w = pare_weights_dup (self->graph, id, &place);
-  if (w == NULL)
-    return;
-  PareAxisSplit s = pare_axis_split (&w->shape, place.out_axis);
-  if (s.n != made->n)
-    return;
+  PareAxisSplit s = pare_axis_split (&w->shape, axis);
   const float *data = w->data;
-  for (gsize c = 0; c < s.n; c++)
+  if (s.n != (gsize)n * repeat)
+    return NULL;
+  double *norm = g_new0 (double, n + 1), all = 0;
+  for (guint c = 0; c < n; c++)
     {
-      double sum = 0;
       for (gsize o = 0; o < s.outer; o++)
-        for (gsize i = 0; i < s.inner; i++)
-          {
-            double v = data[(o * s.n + c) * s.inner + i];
-            sum += v * v;
-          }
-      magnitude[pare_channels_root (self, made->unit[c])] += sqrt (sum);
+        {
+          const float *run = data + (o * s.n + (gsize)c * repeat) * s.inner;
+          for (gsize i = 0; i < s.inner * repeat; i++)
+            norm[c] += (double)run[i] * run[i];
+        }
+      all += norm[c];
+      norm[c] = sqrt (norm[c]);
     }
+  double mean = sqrt (all / n) + 1e-30;
+  for (guint c = 0; c < n; c++)
+    norm[c] /= mean;
+  return norm;
+}
+
+/* A unit's magnitude: the norms of the filters that make it, summed over its group, times those of the weights that read it. Measured:
+ * without the readers the ResNets lose a third more, depthwise networks twice as much. The weights are the file's, before BatchNorm is
+ * folded in. */
+static double *
+magnitudes (PareChannels *self)
+{
+  double *made = g_new0 (double, self->n_units + 1);
+  g_autofree double *read = g_new0 (double, self->n_units + 1);
+  for (guint i = 0; i < self->n_nodes; i++)
+    {
+      const PareChannelMap *map = &self->made[i];
+      PareWeightPlace place;
+      g_autoptr (PareTensor) w = map->unit != NULL ? pare_weights_dup (self->graph, i, &place) : NULL;
+      g_autofree double *norm = w != NULL ? relative_norms (w, place.out_axis, map->n, 1) : NULL;
+      for (guint c = 0; norm != NULL && c < map->n; c++)
+        made[pare_channels_root (self, map->unit[c])] += norm[c];
+    }
+  for (guint i = 0; i < self->cuts->len; i++)
+    {
+      const PareCut *cut = &g_array_index (self->cuts, PareCut, i);
+      PareWeightPlace place;
+      if (cut->kind != PARE_CUT_TENSOR || cut->input != 1 || !self->reads[cut->node])
+        continue;
+      g_autoptr (PareTensor) w = pare_weights_dup (self->graph, cut->node, &place);
+      g_autofree double *norm = w != NULL && place.in_axis == cut->axis ? relative_norms (w, cut->axis, cut->n, cut->repeat) : NULL;
+      for (guint c = 0; norm != NULL && c < cut->n; c++)
+        read[pare_channels_root (self, cut->unit[c])] += norm[c];
+    }
+  for (guint u = 0; u < self->n_units; u++)
+    if (read[u] > 0)
+      made[u] *= read[u];
+  return made;
 }
 
 /* By unit: TRUE if it goes. NULL: none does. */
 static guint8 *
 choose (PareChannels *self, const PareGraph *g, const PareLayerRecipe *resolved, guint n_resolved, GPtrArray *warnings)
 {
-  g_autofree double *magnitude = g_new0 (double, self->n_units + 1);
+  g_autofree double *magnitude = magnitudes (self);
   g_autofree guint64 *signature = g_new0 (guint64, self->n_units + 1);
   g_autofree guint32 *seen = g_new0 (guint32, self->n_units + 1); /* node + 1 that marked it last */
   g_autofree guint8 *kept_back = g_new0 (guint8, self->n_units + 1);
@@ -80,7 +114,6 @@ choose (PareChannels *self, const PareGraph *g, const PareLayerRecipe *resolved,
       const PareLayerRecipe *r = recipe_of (g, i, resolved, n_resolved);
       if (made->unit == NULL)
         continue;
-      add_magnitudes (self, i, magnitude);
       for (guint k = 0; k < made->n; k++)
         {
           guint32 root = pare_channels_root (self, made->unit[k]);

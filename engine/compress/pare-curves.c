@@ -3,19 +3,22 @@
 
 #include <lapacke.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct
 {
   PareNodeId node;
   PareWeightPlace place;
-  PareTensor *weights; /* folded, float32 */
+  PareTensor *weights; /* as they deploy: BatchNorm folded in, float32 */
+  PareTensor *raw;     /* as the file has them: what zeros and shared values are chosen on */
 } Layer;
 
 static void
 layer_clear (Layer *layer)
 {
   g_clear_pointer (&layer->weights, pare_tensor_unref);
+  g_clear_pointer (&layer->raw, pare_tensor_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Layer, layer_clear)
 
@@ -23,11 +26,12 @@ static gboolean
 layer_open (const PareGraph *source, const char *name, Layer *layer)
 {
   layer->node = pare_graph_find_layer (source, name);
-  layer->weights = NULL;
+  layer->weights = layer->raw = NULL;
   if (layer->node == PARE_NONE || !pare_weights_place (source, layer->node, &layer->place))
     return FALSE;
+  layer->raw = pare_weights_dup (source, layer->node, &layer->place);
   layer->weights = pare_layer_dup_weights (source, name);
-  return layer->weights != NULL && pare_weights_check_finite (layer->weights, name, NULL);
+  return layer->raw != NULL && layer->weights != NULL && pare_weights_check_finite (layer->weights, name, NULL);
 }
 
 static double
@@ -67,10 +71,9 @@ zero_channels (PareTensor *w, const PareWeightPlace *place, double ratio)
 }
 
 static void
-change (const PareGraph *source, const Layer *layer, const PareLayerRecipe *r, PareTensor *w)
+shrink (const PareGraph *source, const Layer *layer, const PareLayerRecipe *r, PareTensor *w)
 {
-  gsize n = (gsize)pare_tensor_count (w), rows, columns;
-  gboolean pruned = FALSE;
+  gsize rows, columns;
   if (r->prune == PARE_PRUNE_CHANNELS && r->prune_ratio > 0)
     zero_channels (w, &layer->place, r->prune_ratio);
   if (r->factorize > PARE_FACTORIZE_OFF && r->rank > 0)
@@ -98,6 +101,13 @@ change (const PareGraph *source, const Layer *layer, const PareLayerRecipe *r, P
             }
         }
     }
+}
+
+static void
+thin (const Layer *layer, const PareLayerRecipe *r, PareTensor *w)
+{
+  gsize n = (gsize)pare_tensor_count (w);
+  gboolean pruned = FALSE;
   if (r->prune == PARE_PRUNE_UNSTRUCTURED && r->prune_ratio > 0)
     {
       pare_prune_unstructured (w->data, n, r->prune_ratio);
@@ -110,6 +120,23 @@ change (const PareGraph *source, const Layer *layer, const PareLayerRecipe *r, P
     }
   if (r->centroids > 0)
     pare_cluster_apply (w->data, n, r->centroids, pruned);
+}
+
+/* The layer under a recipe, in apply's order; (transfer full) (nullable). */
+static PareTensor *
+change (const PareGraph *source, const Layer *layer, const PareLayerRecipe *r)
+{
+  gboolean quantized = pare_recipe_narrow_bits (r->weight_bits) || pare_recipe_narrow_bits (r->activation_bits);
+  gboolean first = r->factorize > PARE_FACTORIZE_OFF || (r->centroids > 0 && quantized);
+  PareTensor *w = pare_tensor_copy (first ? layer->weights : layer->raw);
+  if (w == NULL)
+    return NULL;
+  shrink (source, layer, r, w);
+  thin (layer, r, w);
+  PareNodeId bn = first ? PARE_NONE : pare_weights_following_batch_norm (source, layer->node);
+  if (bn != PARE_NONE)
+    pare_weights_scale_by_batch_norm (source, bn, &layer->place, pare_node_get_int (&source->nodes[layer->node], "group", 1), w);
+  gsize n = (gsize)pare_tensor_count (w);
   if (r->weight_bits >= 2 && r->weight_bits <= 8)
     {
       gboolean tensor = r->granularity == PARE_GRANULARITY_TENSOR || r->centroids > 0;
@@ -117,6 +144,7 @@ change (const PareGraph *source, const Layer *layer, const PareLayerRecipe *r, P
     }
   else if (r->weight_bits == 16)
     pare_grid_round_16 (w->data, n);
+  return w;
 }
 
 static double
@@ -136,10 +164,9 @@ pare_layer_weight_error (const PareGraph *source, const PareLayerRecipe *resolve
     *changed = NULL;
   if (!layer_open (source, name, &layer))
     return FALSE;
-  g_autoptr (PareTensor) w = pare_tensor_copy (layer.weights);
+  g_autoptr (PareTensor) w = change (source, &layer, resolved);
   if (w == NULL)
     return FALSE;
-  change (source, &layer, resolved, w);
   error_out->relative_error = relative_error (layer.weights, w);
   error_out->snr_db = error_out->relative_error > 0 ? -10 * log10 (error_out->relative_error) : INFINITY;
   error_out->count = pare_tensor_count (w);
@@ -170,12 +197,63 @@ pare_layer_bits_curve (const PareGraph *source, const char *name, const PareLaye
           only.granularity = resolved->granularity;
           only.range = resolved->range;
         }
-      g_autoptr (PareTensor) w = pare_tensor_copy (layer.weights);
+      g_autoptr (PareTensor) w = change (source, &layer, &only);
       if (w == NULL)
         return;
-      change (source, &layer, &only, w);
       out[i] = relative_error (layer.weights, w);
     }
+}
+
+typedef struct
+{
+  float key, loss;
+} Ranked;
+
+static int
+compare_ranked (const void *a, const void *b)
+{
+  float x = ((const Ranked *)a)->key, y = ((const Ranked *)b)->key;
+  return x < y ? -1 : x > y;
+}
+
+/* out[i]: share of the loss when the smallest i / (n - 1) of the items go. Large layers are sampled evenly. */
+static void
+rank_losses (const float *key, const float *loss, gsize count, guint n, double *out)
+{
+  enum
+  {
+    MOST = 100000
+  };
+  gsize step = (count + MOST - 1) / MOST, m = 0, at = 0;
+  g_autofree Ranked *items = g_new (Ranked, count / step + 2);
+  double all = 0, sum = 0;
+  for (gsize i = 0; i < count; i += step)
+    items[m++] = (Ranked){ fabsf (key[i]), loss[i] * loss[i] };
+  qsort (items, m, sizeof *items, compare_ranked);
+  for (gsize i = 0; i < m; i++)
+    all += items[i].loss;
+  for (guint i = 0; i < n; i++)
+    {
+      gsize until = (gsize)floor ((double)m * i / MAX (n - 1, 1));
+      for (; at < until; at++)
+        sum += items[at].loss;
+      out[i] = all > 0 ? MIN (sum / all, 1) : 0;
+    }
+}
+
+static float *
+channel_norms (const PareTensor *w, int axis, gsize *n)
+{
+  PareAxisSplit s = pare_axis_split (&w->shape, axis);
+  g_autofree float *row = g_new (float, s.outer *s.inner + 1);
+  float *norms = g_new (float, s.n + 1);
+  for (gsize c = 0; c < s.n; c++)
+    {
+      pare_axis_gather (w->data, &s, c, row);
+      norms[c] = (float)sqrt (sum_squares (row, NULL, s.outer * s.inner));
+    }
+  *n = s.n;
+  return norms;
 }
 
 void
@@ -186,50 +264,32 @@ pare_layer_prune_curve (const PareGraph *source, const char *name, ParePrune kin
     out[i] = NAN;
   if (n == 0 || !layer_open (source, name, &layer))
     return;
-  const PareShape *shape = &layer.weights->shape;
-  gsize count = (gsize)pare_shape_count (shape);
-  double all = sum_squares (layer.weights->data, NULL, count);
-  g_autofree float *norms = NULL;
-  const float *from = layer.weights->data;
-  if (kind == PARE_PRUNE_CHANNELS)
-    { /* the same over channels' norms */
-      PareAxisSplit s = pare_axis_split (shape, layer.place.out_axis);
-      g_autofree float *row = g_new (float, s.outer *s.inner + 1);
-      norms = g_new (float, s.n + 1);
-      for (gsize c = 0; c < s.n; c++)
+  if (kind == PARE_PRUNE_N_M)
+    { /* five steps: none to all of each group of four */
+      double loss[5];
+      for (int zeros = 0; zeros < 5; zeros++)
         {
-          pare_axis_gather (layer.weights->data, &s, c, row);
-          norms[c] = (float)sqrt (sum_squares (row, NULL, s.outer * s.inner));
+          PareLayerRecipe only;
+          pare_layer_recipe_init (&only);
+          only.prune = zeros > 0 ? PARE_PRUNE_N_M : PARE_PRUNE_OFF;
+          only.prune_n = zeros;
+          only.prune_m = 4;
+          g_autoptr (PareTensor) w = change (source, &layer, &only);
+          loss[zeros] = w != NULL ? relative_error (layer.weights, w) : NAN;
         }
-      from = norms;
-      count = s.n;
-    }
-  else if (kind == PARE_PRUNE_N_M)
-    { /* at i of n - 1: so large a share of each group of four */
       for (guint i = 0; i < n; i++)
-        {
-          int zeros = (int)lround (4.0 * i / MAX (n - 1, 1));
-          g_autoptr (PareTensor) w = pare_tensor_copy (layer.weights);
-          if (w != NULL && zeros > 0)
-            pare_prune_n_m (w->data, shape, layer.place.in_axis, zeros, 4);
-          out[i] = w != NULL ? relative_error (layer.weights, w) : NAN;
-        }
+        out[i] = loss[lround (4.0 * i / MAX (n - 1, 1))];
       return;
     }
-  g_autofree guint32 *sorted = pare_prune_sorted_magnitudes (from, count);
-  double sum = 0;
-  gsize at = 0;
-  for (guint i = 0; i < n; i++)
+  gsize count = (gsize)pare_tensor_count (layer.raw);
+  if (kind != PARE_PRUNE_CHANNELS)
     {
-      gsize until = (gsize)floor ((double)count * i / MAX (n - 1, 1));
-      for (; at < until; at++)
-        {
-          float v;
-          memcpy (&v, &sorted[at], sizeof v);
-          sum += (double)v * v;
-        }
-      out[i] = all > 0 ? MIN (sum / all, 1) : 0;
+      rank_losses (layer.raw->data, layer.weights->data, count, n, out);
+      return;
     }
+  g_autofree float *key = channel_norms (layer.raw, layer.place.out_axis, &count),
+                   *loss = channel_norms (layer.weights, layer.place.out_axis, &count);
+  rank_losses (key, loss, count, n, out);
 }
 
 double *

@@ -960,7 +960,7 @@ test_material (void)
       g_autoptr (PareEvaluation) e = pare_evaluate (changed, dataset, &options, NULL, &error);
       g_assert_no_error (error);
       g_test_message ("%s %s: %.4f, others measured %.3f", cases[i].model, cases[i].layers, e->value, cases[i].want);
-      g_assert_cmpfloat (fabs (e->value - cases[i].want), <, 0.06);
+      g_assert_cmpfloat (fabs (e->value - cases[i].want), <, 0.012);
     }
 }
 
