@@ -99,6 +99,8 @@ pare_edit_page_new (PareSession *session, PareSelection *selection)
   self->upper = paned (GTK_ORIENTATION_HORIZONTAL, self->table, self->canvas, FALSE);
   self->inner = paned (GTK_ORIENTATION_VERTICAL, self->upper, self->dock, TRUE);
   self->outer = paned (GTK_ORIENTATION_HORIZONTAL, self->inner, self->inspector, TRUE);
+  /* or the wide form's least width would keep the window from ever becoming narrow */
+  gtk_paned_set_shrink_start_child (GTK_PANED (self->outer), TRUE);
   gtk_paned_set_position (GTK_PANED (self->upper), 318);
   gtk_paned_set_position (GTK_PANED (self->inner), 525);
   gtk_paned_set_position (GTK_PANED (self->outer), 956);
@@ -121,7 +123,7 @@ pare_edit_page_set_narrow (PareEditPage *self, gboolean narrow)
   gtk_widget_set_size_request (self->inspector, 304, -1);
   if (narrow)
     {
-      gtk_paned_set_position (GTK_PANED (self->outer), 720);
+      gtk_paned_set_position (GTK_PANED (self->outer), 710);
       gtk_paned_set_position (GTK_PANED (self->inner), 435);
     }
   pare_dock_set_narrow (PARE_DOCK (self->dock), narrow);

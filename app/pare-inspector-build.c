@@ -263,8 +263,8 @@ static GtkWidget *
 build_knobs (PareInspector *self)
 {
   static const char *const granularities[] = { N_ ("Per channel"), N_ ("Per tensor"), NULL };
-  static const char *const ranges[] = { N_ ("Range: default"), N_ ("Range: maximum"), N_ ("Range: least error"), NULL };
-  static const char *const calibrators[] = { N_ ("Default range"), N_ ("Min-max range"), N_ ("Percentile range"), N_ ("MSE range"), N_ ("Entropy range"), NULL };
+  static const char *const ranges[] = { N_ ("Auto range"), N_ ("Max range"), N_ ("MSE range"), NULL };
+  static const char *const calibrators[] = { N_ ("Auto range"), N_ ("Min-max"), N_ ("Percentile"), N_ ("MSE range"), N_ ("Entropy"), NULL };
   static const char *const shares[] = { N_ ("Off"), "8", "16", "32", "64", "256", NULL };
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 8), *pair = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
   self->layer_error = label ("", "pare-caption pare-second");

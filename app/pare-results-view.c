@@ -276,7 +276,7 @@ pare_results_view_init (PareResultsView *self)
   g_signal_connect (self->scatter, "point-activated", G_CALLBACK (on_point), self);
   gtk_box_append (GTK_BOX (last), head);
   gtk_box_append (GTK_BOX (last), GTK_WIDGET (self->scatter));
-  gtk_widget_set_size_request (last, 260, -1);
+  gtk_widget_set_size_request (last, 200, -1);
   card (self, last, 3, TRUE);
   gtk_widget_set_parent (self->grid, GTK_WIDGET (self));
 }
@@ -303,7 +303,9 @@ pare_results_view_set_narrow (PareResultsView *self, gboolean narrow)
   PareChart *const charts[] = { PARE_CHART (self->accuracy), PARE_CHART (self->size), PARE_CHART (self->latency), PARE_CHART (self->scatter) };
   for (guint i = 0; i < G_N_ELEMENTS (charts); i++)
     pare_chart_set_compact (charts[i], narrow);
-  gtk_widget_set_size_request (self->accuracy_stack, narrow ? 180 : 240, -1);
+  gtk_widget_set_size_request (self->accuracy_stack, narrow ? 160 : 240, -1);
+  gtk_widget_set_size_request (GTK_WIDGET (self->size), narrow ? 150 : 164, -1);
+  gtk_widget_set_size_request (GTK_WIDGET (self->latency), narrow ? 150 : 186, -1);
   /* size above latency in one card */
   gtk_grid_remove (GTK_GRID (self->grid), GTK_WIDGET (g_object_ref (self->size)));
   gtk_grid_remove (GTK_GRID (self->grid), GTK_WIDGET (g_object_ref (self->latency)));

@@ -84,7 +84,7 @@ fact (const char *icon, const char *title, const char *text)
 static GtkWidget *
 build_drop (PareWelcomePage *self)
 {
-  GtkWidget *drop = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 36);
+  GtkWidget *drop = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 24);
   gtk_widget_add_css_class (drop, "pare-drop");
   gtk_widget_set_size_request (drop, -1, 208);
 
@@ -122,7 +122,7 @@ build_drop (PareWelcomePage *self)
   gtk_box_append (GTK_BOX (drop), line);
   GtkWidget *facts = gtk_box_new (GTK_ORIENTATION_VERTICAL, 9);
   gtk_widget_set_valign (facts, GTK_ALIGN_CENTER);
-  gtk_widget_set_size_request (facts, 180, -1);
+  gtk_widget_set_size_request (facts, 150, -1);
   gtk_box_append (GTK_BOX (facts), fact ("pare-doc-symbolic", _ ("Model"), _ ("ONNX, with its data files")));
   gtk_box_append (GTK_BOX (facts), fact ("pare-data-symbolic", _ ("Data"), _ ("folders, IDX, npy, npz, CSV")));
   gtk_box_append (GTK_BOX (facts), fact ("pare-board-symbolic", _ ("Target"), _ ("this computer")));

@@ -479,3 +479,9 @@ pare_window_new (PareApplication *application)
 {
   return g_object_new (PARE_TYPE_WINDOW, "application", application, NULL);
 }
+
+PareSession *
+pare_window_get_session (PareWindow *self)
+{
+  return self->session;
+}

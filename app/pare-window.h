@@ -9,3 +9,4 @@ G_DECLARE_FINAL_TYPE (PareWindow, pare_window, PARE, WINDOW, AdwApplicationWindo
 PareWindow *pare_window_new (PareApplication *application);
 void pare_window_open_files (PareWindow *self, GFile **files, guint n_files); /* one after the other: a model, then its data */
 void pare_window_open_sample (PareWindow *self);
+PareSession *pare_window_get_session (PareWindow *self);

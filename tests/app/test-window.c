@@ -1,0 +1,154 @@
+/* The whole window on the bundled sample, on a display: opening, an edit by key, its consequence, undo, pages, narrow. */
+#include "app/pare-window.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+
+static char *data_home;
+
+static PareWindow *
+open_sample (PareApplication **application)
+{
+  *application = pare_application_new ();
+  g_assert_true (g_application_register (G_APPLICATION (*application), NULL, NULL));
+  PareWindow *window = pare_window_new (*application);
+  gtk_window_present (GTK_WINDOW (window));
+  pare_window_open_sample (window);
+  return window;
+}
+
+static gboolean
+measured (PareSession *session)
+{
+  PareOrigin origin = PARE_ORIGIN_NONE;
+  return pare_session_get_evaluation (session, &origin) != NULL && origin == PARE_ORIGIN_MEASURED;
+}
+
+static void
+wait_for (gboolean (*ready) (PareSession *), PareSession *session)
+{
+  gint64 end = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;
+  while (!ready (session) && g_get_monotonic_time () < end)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_true (ready (session));
+}
+
+static gboolean tick (gpointer data) { return G_SOURCE_CONTINUE; }
+
+static void
+settle (guint ms)
+{
+  gint64 end = g_get_monotonic_time () + ms * 1000;
+  while (g_get_monotonic_time () < end)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+close_window (PareWindow *window, PareApplication *application)
+{
+  gtk_window_close (GTK_WINDOW (window));
+  settle (200);
+  g_object_unref (application);
+}
+
+static void
+test_edit (void)
+{
+  PareApplication *application;
+  PareWindow *window = open_sample (&application);
+  PareSession *session = pare_window_get_session (window);
+  wait_for (measured, session);
+  double before = pare_session_get_evaluation (session, NULL)->value;
+  g_assert_cmpfloat (before, >, 0.9);
+  g_assert_false (g_action_group_get_action_enabled (G_ACTION_GROUP (window), "undo"));
+
+  PareLayerRecipe change;
+  pare_layer_recipe_init (&change);
+  change.weight_bits = 2;
+  const char *const layers[] = { "/stage1/block/conv1/Conv", "/stage3/down/Conv", NULL };
+  pare_session_set_layers (session, layers, &change, "2 layers: 2 bits", 0);
+  g_assert_true (g_action_group_get_action_enabled (G_ACTION_GROUP (window), "undo"));
+  wait_for (measured, session);
+  const PareEvaluation *after = pare_session_get_evaluation (session, NULL);
+  g_assert_cmpfloat (after->value, <, before);
+  g_assert_true (after->has_difference);
+  g_assert_cmpfloat_with_epsilon (after->difference, after->value - before, 1e-9);
+  PareSize size, original;
+  g_assert_true (pare_session_get_size (session, &size, &original, NULL, NULL));
+  g_assert_cmpint (size.packed_bytes, <, original.packed_bytes);
+
+  g_action_group_activate_action (G_ACTION_GROUP (window), "undo", NULL);
+  wait_for (measured, session);
+  g_assert_cmpfloat (pare_session_get_evaluation (session, NULL)->value, ==, before);
+  g_assert_cmpuint (pare_session_get_n_entries (session), ==, 2); /* what was tried stays in the history */
+  close_window (window, application);
+}
+
+/* Every page at both sizes draws something without a warning (warnings are fatal here). */
+static void
+test_pages (void)
+{
+  PareApplication *application;
+  PareWindow *window = open_sample (&application);
+  wait_for (measured, pare_window_get_session (window));
+  static const char *const pages[] = { "edit", "explore" };
+  static const char *const docks[] = { "history", "flips", "jobs", "messages", "results" };
+  for (int narrow = 0; narrow < 2; narrow++)
+    {
+      gtk_window_set_default_size (GTK_WINDOW (window), narrow ? 1024 : 1280, narrow ? 700 : 800);
+      for (guint i = 0; i < G_N_ELEMENTS (pages); i++)
+        {
+          g_action_group_activate_action (G_ACTION_GROUP (window), "page", g_variant_new_string (pages[i]));
+          settle (150);
+          g_autoptr (GdkPaintable) paintable = gtk_widget_paintable_new (GTK_WIDGET (window));
+          g_autoptr (GtkSnapshot) snapshot = gtk_snapshot_new ();
+          gdk_paintable_snapshot (paintable, snapshot, gdk_paintable_get_intrinsic_width (paintable), gdk_paintable_get_intrinsic_height (paintable));
+          GskRenderNode *node = gtk_snapshot_to_node (snapshot);
+          g_assert_nonnull (node);
+          gsk_render_node_unref (node);
+        }
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (docks); i++)
+    {
+      g_action_group_activate_action (G_ACTION_GROUP (window), "dock", g_variant_new_string (docks[i]));
+      settle (50);
+    }
+  static const char *const commands[] = { "find", "next-colour", "zoom-in", "zoom-out", "zoom-original", "zoom-fit", "show-dock", "show-dock", "show-inspector", "show-inspector", "next-region" };
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    {
+      g_action_group_activate_action (G_ACTION_GROUP (window), commands[i], NULL);
+      settle (30);
+    }
+  /* no region asks for more than the smallest window has */
+  int least;
+  gtk_widget_measure (GTK_WIDGET (window), GTK_ORIENTATION_HORIZONTAL, -1, &least, NULL, NULL, NULL);
+  for (GtkWidget *c = gtk_widget_get_first_child (adw_application_window_get_content (ADW_APPLICATION_WINDOW (window))); c != NULL; c = gtk_widget_get_next_sibling (c))
+    {
+      int part;
+      gtk_widget_measure (c, GTK_ORIENTATION_HORIZONTAL, -1, &part, NULL, NULL, NULL);
+      g_test_message ("%s needs %d", G_OBJECT_TYPE_NAME (c), part);
+    }
+  g_assert_cmpint (least, <=, 1024);
+  close_window (window, application);
+}
+
+int
+main (int argc, char **argv)
+{
+  data_home = g_dir_make_tmp ("pare-window-XXXXXX", NULL);
+  g_setenv ("XDG_DATA_HOME", data_home, TRUE);
+  if (g_getenv ("PARE_BUILD_ROOT") != NULL)
+    {
+      g_autofree char *sample = g_build_filename (g_getenv ("PARE_BUILD_ROOT"), "data", "sample", NULL);
+      g_setenv ("PARE_SAMPLE", sample, TRUE);
+    }
+  g_test_init (&argc, &argv, NULL);
+  if (!gtk_init_check ())
+    return 77;
+  g_timeout_add (20, tick, NULL); /* waiting loops must wake up */
+  g_test_add_func ("/window/edit", test_edit);
+  g_test_add_func ("/window/pages", test_pages);
+  int status = g_test_run ();
+  g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", data_home);
+  return system (remove) == 0 ? status : 1;
+}
