@@ -2,12 +2,15 @@
 #include "engine/base/pare-error.h"
 #include "engine/base/pare-rng.h"
 #include "engine/onnx/pare-onnx.h"
+#include "engine/project/pare-history.h"
 #include "engine/project/pare-session.h"
 #include "engine/project/pare-store.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define SAMPLES 600
 #define SIDE 12
@@ -523,17 +526,23 @@ test_drag (void)
   WAIT (s, quiet);
   const char *title;
   guint evaluations = w.evaluations;
+  gint64 longest = 0, last = g_get_monotonic_time ();
   for (int bits = 8; bits >= 3; bits--)
     {
       set_bits (s, "conv1", bits, 0, 17);
-      gint64 until = g_get_monotonic_time () + 30000;
+      longest = MAX (longest, g_get_monotonic_time () - last);
+      last = g_get_monotonic_time ();
+      gint64 until = last + 30000;
       while (g_get_monotonic_time () < until)
         g_main_context_iteration (NULL, FALSE);
     }
-  g_assert_cmpuint (w.evaluations, ==, evaluations); /* not while the knob moves */
+  /* Not while the knob moves (on a machine that is busy elsewhere it may have stood still for long enough). */
+  if (longest < 120000)
+    g_assert_cmpuint (w.evaluations, ==, evaluations);
   g_assert_cmpuint (pare_session_get_n_entries (s), ==, 2);
   WAIT (s, measured);
-  g_assert_cmpuint (w.evaluations, ==, evaluations + 1);
+  if (longest < 120000)
+    g_assert_cmpuint (w.evaluations, ==, evaluations + 1);
   g_autoptr (PareEvaluation) direct = directly (pare_session_get_recipe (s));
   assert_same (pare_session_get_evaluation (s, NULL), direct);
   g_assert_true (pare_session_can_undo (s, &title));
@@ -741,12 +750,17 @@ test_cancel (void)
   open_both (&w);
   PareSession *s = w.session;
   WAIT (s, quiet);
-  set_bits (s, "conv1", 4, 0, 0);
-  WAIT (s, evaluating);
-  pare_session_cancel_job (s, (guint)find_job (s, "Measuring accuracy"));
-  WAIT (s, few_jobs);
-  PareOrigin origin;
-  pare_session_get_evaluation (s, &origin);
+  /* On a quick machine it may be over before it is stopped: then once more with another width. */
+  PareOrigin origin = PARE_ORIGIN_MEASURED;
+  int bits = 2;
+  for (; bits <= 8 && origin == PARE_ORIGIN_MEASURED; bits++)
+    {
+      set_bits (s, "conv1", bits, 0, 0);
+      WAIT (s, evaluating);
+      pare_session_cancel_job (s, (guint)find_job (s, "Measuring accuracy"));
+      WAIT (s, few_jobs);
+      pare_session_get_evaluation (s, &origin);
+    }
   g_assert_cmpint (origin, ==, PARE_ORIGIN_STALE);
   for (int i = 0; i < 60; i++)
     {
@@ -756,11 +770,11 @@ test_cancel (void)
     }
   pare_session_evaluate (s); /* goes on */
   WAIT (s, measured);
-  set_bits (s, "conv1", 5, 0, 0);
+  set_bits (s, "conv2", 5, 0, 0);
   WAIT (s, evaluating);
   pare_session_cancel_job (s, (guint)find_job (s, "Measuring accuracy"));
   WAIT (s, few_jobs);
-  set_bits (s, "conv1", 6, 0, 0); /* the next edit starts it again */
+  set_bits (s, "conv2", 6, 0, 0); /* the next edit starts it again */
   WAIT (s, measured);
   g_autoptr (PareEvaluation) direct = directly (pare_session_get_recipe (s));
   assert_same (pare_session_get_evaluation (s, NULL), direct);
@@ -1046,6 +1060,144 @@ test_split (void)
 }
 
 static void
+test_data_first (void)
+{
+  Watch w;
+  GError *error = NULL;
+  watch_init (&w);
+  g_assert_true (open_path (w.session, data_path, &error));
+  g_assert_no_error (error);
+  g_assert_nonnull (pare_session_get_dataset (w.session));
+  g_assert_null (pare_session_get_graph (w.session));
+  g_assert_false (pare_session_save_as (w.session, "/tmp/x.pare", &error));
+  g_clear_error (&error);
+  g_assert_true (open_path (w.session, model_path, &error));
+  g_assert_no_error (error);
+  g_assert_nonnull (pare_session_get_dataset (w.session));
+  WAIT (w.session, quiet);
+  g_autofree char *path = g_strdup (pare_session_get_project_path (w.session));
+  watch_clear (&w);
+  watch_init (&w);
+  g_assert_true (open_path (w.session, path, &error));
+  WAIT (w.session, quiet);
+  g_assert_cmpuint (w.baselines, ==, 0);
+  remove_project (w.session);
+  watch_clear (&w);
+}
+
+static gboolean
+told_trouble (PareSession *s, gpointer data)
+{
+  return pare_session_get_save_trouble (s) != NULL;
+}
+
+static gboolean
+told_relief (PareSession *s, gpointer data)
+{
+  return pare_session_get_save_trouble (s) == NULL;
+}
+
+/* A full disk, played by the limit on a file's length: one message, the session goes on, and nothing is lost once there is room. */
+static void
+test_full_disk (void)
+{
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
+      g_test_trap_assert_passed ();
+      return;
+    }
+  Watch w;
+  GError *error = NULL;
+  struct rlimit limit, old;
+  signal (SIGXFSZ, SIG_IGN);
+  open_both (&w);
+  WAIT (w.session, quiet);
+  getrlimit (RLIMIT_FSIZE, &old);
+  limit = old;
+  limit.rlim_cur = 4096;
+  setrlimit (RLIMIT_FSIZE, &limit);
+  set_bits (w.session, "conv1", 3, 0, 0);
+  WAIT (w.session, told_trouble);
+  set_bits (w.session, "conv2", 3, 0, 0);
+  WAIT (w.session, measured);
+  g_assert_true (has_message (&w, "cannot be saved"));
+  guint said = w.messages->len;
+  setrlimit (RLIMIT_FSIZE, &old);
+  WAIT (w.session, told_relief);
+  g_assert_true (has_message (&w, "saved again"));
+  g_assert_cmpuint (w.messages->len, ==, said + 1);
+  g_autofree char *path = g_strdup (pare_session_get_project_path (w.session));
+  double value = pare_session_get_evaluation (w.session, NULL)->value;
+  watch_clear (&w);
+  watch_init (&w);
+  g_assert_true (open_path (w.session, path, &error));
+  g_assert_cmpuint (pare_session_get_n_entries (w.session), ==, 3);
+  g_assert_cmpfloat (pare_session_get_evaluation (w.session, NULL)->value, ==, value);
+  remove_project (w.session);
+  watch_clear (&w);
+}
+
+/* Histories that do not hang together are refused, whoever wrote them. */
+static void
+test_history (void)
+{
+  static const struct
+  {
+    gint64 id[3], parent[3], step[3];
+    guint n, steps, position;
+    gboolean fine;
+  } cases[] = {
+    { { 1, 2, 3 }, { 0, 1, 1 }, { 1, 3, 2 }, 3, 3, 1, TRUE },
+    { { 1, 2, 3 }, { 0, 1, 1 }, { 1, 3, 2 }, 3, 3, 3, FALSE }, /* position beyond the steps */
+    { { 1, 2, 3 }, { 0, 1, 4 }, { 1 }, 3, 1, 0, FALSE },       /* a parent that comes later */
+    { { 1, 2, 3 }, { 0, 1, 0 }, { 1 }, 3, 1, 0, FALSE },       /* two roots */
+    { { 2, 3 }, { 0, 2 }, { 2 }, 2, 1, 0, FALSE },             /* no original */
+    { { 1 }, { 0 }, { 7 }, 1, 1, 0, FALSE },                   /* a step to nowhere */
+    { { 1 }, { 0 }, { 0 }, 1, 0, 0, FALSE },
+    { { 0 }, { 0 }, { 0 }, 0, 0, 0, FALSE },
+  };
+  for (guint c = 0; c < G_N_ELEMENTS (cases); c++)
+    {
+      GError *error = NULL;
+      g_autoptr (GPtrArray) entries = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_store_entry_free);
+      g_autoptr (GPtrArray) steps = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_store_step_free);
+      for (guint i = 0; i < cases[c].n; i++)
+        {
+          PareStoreEntry *e = g_new0 (PareStoreEntry, 1);
+          e->id = cases[c].id[i];
+          e->parent = cases[c].parent[i];
+          e->title = g_strdup ("t");
+          e->recipe = g_strdup ("{\"pare_recipe\":1}");
+          e->hash = g_strdup ("");
+          g_ptr_array_add (entries, e);
+        }
+      for (guint i = 0; i < cases[c].steps; i++)
+        {
+          PareStoreStep *s = g_new0 (PareStoreStep, 1);
+          s->entry = cases[c].step[i];
+          s->title = g_strdup ("t");
+          g_ptr_array_add (steps, s);
+        }
+      PareHistory *history = pare_history_restore (entries, steps, cases[c].position, "x.pare", &error);
+      g_assert_cmpint (history != NULL, ==, cases[c].fine);
+      if (history == NULL)
+        g_assert_error (error, PARE_ERROR, PARE_ERROR_FORMAT);
+      else
+        g_assert_cmpint (pare_history_get_current (history)->shown.id, ==, 3);
+      g_clear_error (&error);
+      pare_history_free (history);
+      if (c != 0)
+        continue;
+      g_free (((PareStoreEntry *)entries->pdata[1])->recipe);
+      ((PareStoreEntry *)entries->pdata[1])->recipe = g_strdup ("{\"pare_recipe\":1,\"layers\":{\"a\":{\"weights\":{\"bits\":99}}}}");
+      g_assert_null (pare_history_restore (entries, steps, 0, "x.pare", &error));
+      g_assert_nonnull (error);
+      g_clear_error (&error);
+    }
+}
+
+static void
 remove_tree (const char *path)
 {
   GDir *dir = g_dir_open (path, 0, NULL);
@@ -1091,6 +1243,9 @@ main (int argc, char **argv)
   g_test_add_func ("/session/export", test_export);
   g_test_add_func ("/session/refused", test_refused);
   g_test_add_func ("/session/split", test_split);
+  g_test_add_func ("/session/data-first", test_data_first);
+  g_test_add_func ("/session/full-disk", test_full_disk);
+  g_test_add_func ("/session/history", test_history);
   int status = g_test_run ();
   remove_tree (folder);
   g_free (folder);
