@@ -24,6 +24,9 @@ pare_builder_new (const PareGraph *graph, const gboolean *keep)
       b->fusions[i].head = PARE_NONE;
       b->fused_into[i] = PARE_NONE;
     }
+  b->integers = g_new0 (PareInteger, graph->n_nodes + 1);
+  b->integer_before = g_memdup2 (b->fused_into, (graph->n_nodes + 1) * sizeof *b->fused_into);
+  b->codes_of = g_memdup2 (b->value_of, (graph->n_values + 1) * sizeof *b->value_of);
   return b;
 }
 
@@ -39,6 +42,15 @@ pare_builder_free (PareBuilder *b)
   pare_consumers_free (b->consumers);
   g_free (b->fusions);
   g_free (b->fused_into);
+  for (guint i = 0; i < b->graph->n_nodes; i++)
+    {
+      g_clear_pointer (&b->integers[i].weights, pare_tensor_unref);
+      g_clear_pointer (&b->integers[i].bias, pare_tensor_unref);
+      g_clear_pointer (&b->integers[i].factor, pare_tensor_unref);
+    }
+  g_free (b->integers);
+  g_free (b->integer_before);
+  g_free (b->codes_of);
   g_free (b);
 }
 

@@ -57,8 +57,21 @@ pare_lower_conv (PareBuilder *b, const PareNode *node, GError **error)
     }
   if (pare_lower_has_input (node, 2) && f->head != PARE_NONE && f->add_bias != PARE_NONE && pare_lower_constant (graph, node, 2) == NULL)
     return pare_lower_refuse (graph, node, error, "a bias that is computed is not supported");
-  guint32 in[4] = { pare_builder_value (b, x), pare_builder_value (b, node->inputs[1]), bias_value (b, node, 2, fused ? f->add_bias : PARE_NONE, ws->dims[0]),
-                    fused ? pare_builder_value (b, f->residual) : PARE_RT_NONE };
+  const PareInteger *integer = &b->integers[id_of (b, node)];
+  guint32 in[4] = { 0, 0, PARE_RT_NONE, fused ? pare_builder_value (b, f->residual) : PARE_RT_NONE };
+  if (integer->weights != NULL)
+    {
+      in[0] = pare_lower_codes (b, node, x);
+      in[1] = pare_builder_constant (b, integer->weights);
+      if (integer->bias != NULL)
+        in[2] = pare_builder_constant (b, integer->bias);
+    }
+  else
+    {
+      in[0] = pare_builder_value (b, x);
+      in[1] = pare_builder_value (b, node->inputs[1]);
+      in[2] = bias_value (b, node, 2, fused ? f->add_bias : PARE_NONE, ws->dims[0]);
+    }
   guint32 out = pare_builder_value (b, fused ? f->output : node->outputs[0]);
   if (fused)
     {
@@ -122,7 +135,19 @@ dense_step (PareBuilder *b, const PareNode *node, const PareGemmParams *base, gu
 {
   const PareFusion *f = &b->fusions[id_of (b, node)];
   PareGemmParams p = *base;
-  guint32 in[3] = { pare_builder_value (b, node->inputs[0]), pare_builder_value (b, node->inputs[1]), c };
+  const PareInteger *integer = &b->integers[id_of (b, node)];
+  guint32 in[3] = { 0, 0, c };
+  if (integer->weights != NULL)
+    {
+      in[0] = pare_lower_codes (b, node, node->inputs[0]);
+      in[1] = pare_builder_constant (b, integer->weights);
+      in[2] = integer->bias != NULL ? pare_builder_constant (b, integer->bias) : PARE_RT_NONE;
+    }
+  else
+    {
+      in[0] = pare_builder_value (b, node->inputs[0]);
+      in[1] = pare_builder_value (b, node->inputs[1]);
+    }
   guint32 out = pare_builder_value (b, f->head != PARE_NONE ? f->output : node->outputs[0]);
   if (f->head != PARE_NONE)
     {
@@ -151,7 +176,8 @@ pare_lower_gemm (PareBuilder *b, const PareNode *node, GError **error)
                        .alpha = pare_node_get_float (node, "alpha", 1), .beta = pare_node_get_float (node, "beta", 1), .lo = -INFINITY, .hi = INFINITY };
   if (!pare_lower_has_input (node, 0) || !pare_lower_has_input (node, 1))
     return pare_lower_refuse (b->graph, node, error, "needs two matrices");
-  guint32 c = pare_lower_has_input (node, 2) ? pare_builder_value (b, node->inputs[2]) : PARE_RT_NONE;
+  gboolean own = pare_lower_has_input (node, 2) && b->integers[id_of (b, node)].weights == NULL;
+  guint32 c = own ? pare_builder_value (b, node->inputs[2]) : PARE_RT_NONE;
   if (f->head != PARE_NONE && f->add_bias != PARE_NONE)
     {
       c = column_bias (b, f->add_bias, b->graph->values[node->outputs[0]].shape.dims[1]);

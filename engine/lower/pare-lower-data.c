@@ -285,6 +285,8 @@ pare_lower_quantize (PareBuilder *b, const PareNode *node, GError **error)
   const PareGraph *graph = b->graph;
   if (g_str_equal (node->op, PARE_OP_QUANTIZE))
     {
+      if (pare_lower_quantize_on_codes (b, node))
+        return TRUE;
       const PareQuant *q = graph->values[node->outputs[0]].quant;
       if (q == NULL || q->n == 0)
         return pare_lower_refuse (graph, node, error, "its output has no grid");

@@ -14,6 +14,12 @@ typedef struct {
   PareNodeId pad;              /* Pad in front, PARE_NONE */
 } PareFusion;
 
+/* A Conv, Gemm or MatMul that is computed on codes: its operands as integers in floats. weights NULL: it is not. */
+typedef struct {
+  PareTensor *weights, *bias;
+  PareTensor *factor;          /* sums -> codes of the result, [1, channels, 1...] */
+} PareInteger;
+
 typedef struct {
   const PareGraph *graph;
   GArray *values, *steps;      /* PareRtValue, PareRtStep */
@@ -25,6 +31,9 @@ typedef struct {
   PareConsumers *consumers;
   PareFusion *fusions;         /* of each node: as head; head == PARE_NONE: none */
   PareNodeId *fused_into;      /* of each node: the head of the chain that it is part of, PARE_NONE */
+  PareInteger *integers;       /* of each node */
+  PareNodeId *integer_before;  /* of each PareQuantize: the node whose integer sums it rounds, PARE_NONE */
+  guint32 *codes_of;           /* graph value -> plan value that holds code - zero, PARE_RT_NONE */
 } PareBuilder;
 
 /* --- pare-builder.c --- */
@@ -47,6 +56,13 @@ gboolean pare_lower_refuse (const PareGraph *graph, const PareNode *node, GError
 
 /* --- pare-fuse.c --- */
 void pare_lower_find_fusions (PareBuilder *self);
+
+/* --- pare-lower-integer.c --- */
+void pare_lower_find_integers (PareBuilder *self);
+/* The plan value with code - zero of a value on a grid, for `node`. */
+guint32 pare_lower_codes (PareBuilder *self, const PareNode *node, PareValueId v);
+/* FALSE: this PareQuantize neither rounds integer sums nor is read as codes alone. */
+gboolean pare_lower_quantize_on_codes (PareBuilder *self, const PareNode *node);
 
 /* --- pare-lower-node.c --- */
 gboolean pare_lower_node (PareBuilder *self, PareNodeId id, GError **error);

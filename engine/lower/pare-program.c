@@ -121,6 +121,7 @@ pare_program_compile (const PareGraph *graph, const PareCompileOptions *options,
   g_autoptr (PareBuilder) b = pare_builder_new (canonical, keep);
   if (!options->no_fusion)
     pare_lower_find_fusions (b);
+  pare_lower_find_integers (b);
   if (!lower_all (b, error))
     return NULL;
   PareRtPlan *plan = pare_builder_finish (b, error);
