@@ -175,7 +175,9 @@ pare_explore_page_new (PareSession *session)
   self->session = g_object_ref (session);
   GtkWidget *left = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *right = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *foot = dim (_ ("pp against the original, packed KiB"));
   gtk_widget_add_css_class (left, "view");
-  gtk_box_append (GTK_BOX (left), pare_history_list_new (session));
+  GtkWidget *history = pare_history_list_new (session);
+  gtk_widget_set_vexpand (history, TRUE);
+  gtk_box_append (GTK_BOX (left), history);
   gtk_box_append (GTK_BOX (left), gtk_separator_new (GTK_ORIENTATION_HORIZONTAL));
   gtk_widget_set_margin_top (foot, 6);
   gtk_widget_set_margin_bottom (foot, 6);

@@ -329,6 +329,7 @@ pare_inspector_build (PareInspector *self)
   self->knobs = build_knobs (self);
   self->details = gtk_expander_new (_ ("Attributes and tensors"));
   gtk_widget_add_css_class (self->details, "pare-caption");
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->details), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Attributes and tensors"), -1);
   gtk_box_append (GTK_BOX (column), build_head (self));
   gtk_box_append (GTK_BOX (column), card);
   gtk_box_append (GTK_BOX (column), GTK_WIDGET (self->note));

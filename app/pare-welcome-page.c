@@ -109,9 +109,9 @@ build_drop (PareWelcomePage *self)
   gtk_box_append (GTK_BOX (middle), text);
   GtkWidget *buttons = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12);
   gtk_widget_set_margin_top (buttons, 12);
-  gtk_box_append (GTK_BOX (buttons), button ("pare-open-symbolic", _ ("Open Model…"), "win.open", TRUE));
+  gtk_box_append (GTK_BOX (buttons), button ("document-open-symbolic", _ ("Open Model…"), "win.open", TRUE));
   gtk_box_append (GTK_BOX (buttons), button ("media-playback-start-symbolic", _ ("Try the Bundled Sample"), "win.open-sample", FALSE));
-  gtk_box_append (GTK_BOX (buttons), button ("pare-doc-symbolic", _ ("Open Project…"), "win.open-project", FALSE));
+  gtk_box_append (GTK_BOX (buttons), button ("text-x-generic-symbolic", _ ("Open Project…"), "win.open-project", FALSE));
   gtk_box_append (GTK_BOX (buttons), label ("Ctrl+O", "pare-caption pare-second"));
   gtk_box_append (GTK_BOX (middle), buttons);
   gtk_box_append (GTK_BOX (drop), middle);
@@ -123,8 +123,8 @@ build_drop (PareWelcomePage *self)
   GtkWidget *facts = gtk_box_new (GTK_ORIENTATION_VERTICAL, 9);
   gtk_widget_set_valign (facts, GTK_ALIGN_CENTER);
   gtk_widget_set_size_request (facts, 150, -1);
-  gtk_box_append (GTK_BOX (facts), fact ("pare-doc-symbolic", _ ("Model"), _ ("ONNX, with its data files")));
-  gtk_box_append (GTK_BOX (facts), fact ("pare-data-symbolic", _ ("Data"), _ ("folders, IDX, npy, npz, CSV")));
+  gtk_box_append (GTK_BOX (facts), fact ("text-x-generic-symbolic", _ ("Model"), _ ("ONNX, with its data files")));
+  gtk_box_append (GTK_BOX (facts), fact ("drive-multidisk-symbolic", _ ("Data"), _ ("folders, IDX, npy, npz, CSV")));
   gtk_box_append (GTK_BOX (facts), fact ("pare-board-symbolic", _ ("Target"), _ ("this computer")));
   gtk_box_append (GTK_BOX (drop), facts);
   return drop;

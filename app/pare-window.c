@@ -318,7 +318,7 @@ build_header (PareWindow *self)
 {
   GtkWidget *header = adw_header_bar_new ();
   GtkWidget *open = gtk_button_new (), *content = adw_button_content_new ();
-  adw_button_content_set_icon_name (ADW_BUTTON_CONTENT (content), "pare-open-symbolic");
+  adw_button_content_set_icon_name (ADW_BUTTON_CONTENT (content), "document-open-symbolic");
   adw_button_content_set_label (ADW_BUTTON_CONTENT (content), _ ("Open"));
   self->open_content = ADW_BUTTON_CONTENT (content);
   gtk_button_set_child (GTK_BUTTON (open), content);
