@@ -39,7 +39,7 @@ opset_for (PareDtype dtype, const PareQuant *q)
 static gboolean
 is_quantize (const PareNode *node)
 {
-  return node->op != NULL && strcmp (node->op, PARE_OP_QUANTIZE) == 0;
+  return pare_node_is (node, PARE_OP_QUANTIZE) && node->n_inputs == 1 && node->n_outputs == 1;
 }
 
 static gboolean
