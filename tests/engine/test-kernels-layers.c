@@ -210,6 +210,13 @@ test_einsum (void)
   PareView pair[] = { make (PARE_DTYPE_FLOAT32, "2") };
   MUST (PARE_RT_EINSUM, ((PareEinsumParams){ 2, { 2, 2, 1 }, { { 0, 1 }, { 0, 1 }, { 0 } }, 1, { 1 } }), three, pair);
   SAME (pair[0], 1 * 10 * 2 + 3 * 10 * 3, 2 * 100 * 2 + 4 * 100 * 3);
+  /* abc,acb->: three labels are summed, and walked differently by both */
+  PareView a = floats ("3x4x5", 3), b = floats ("3x5x4", 4), both[] = { a, b };
+  double sum = 0;
+  for (int i = 0; i < 60; i++)
+    sum += (double)F (a)[i] * F (b)[i / 20 * 20 + i % 5 * 4 + i / 5 % 4];
+  MUST (PARE_RT_EINSUM, ((PareEinsumParams){ 3, { 3, 3 }, { { 0, 1, 2 }, { 0, 2, 1 } }, 0, { 0 } }), both, one);
+  g_assert_cmpfloat_with_epsilon (F (one[0])[0], sum, 1e-5);
 }
 
 static void

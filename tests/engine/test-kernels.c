@@ -323,6 +323,22 @@ test_reduce (void)
               g_assert_cmpfloat_with_epsilon (F (out[0])[o], r, 2e-6 * MAX (1, fabs (r)));
           }
       }
+  /* every other axis, so that three are walked on either side */
+  PareView six[] = { floats ("2x3x2x4x3x5", 6) };
+  for (guint axes = 0x15; axes <= 0x2a; axes += 0x15)
+    {
+      PareView out[] = { make (PARE_DTYPE_FLOAT32, axes == 0x15 ? "3x4x5" : "2x2x3") };
+      double sums[60] = { 0 };
+      for (gint64 i = 0; i < 720; i++)
+        {
+          gint64 at[6];
+          unravel (&six[0].shape, i, at);
+          sums[axes == 0x15 ? (at[1] * 4 + at[3]) * 5 + at[5] : (at[0] * 2 + at[2]) * 3 + at[4]] += F (six[0])[i];
+        }
+      MUST (PARE_RT_REDUCE, ((PareReduceParams){ PARE_REDUCE_SUM, axes }), six, out);
+      for (gint64 i = 0; i < count_of (&out[0]); i++)
+        g_assert_cmpfloat_with_epsilon (F (out[0])[i], sums[i], 1e-6 * MAX (1, fabs (sums[i])));
+    }
   /* nothing overflows on the way, and -inf stays */
   PareView in[] = { given_floats ("2x2", (const float[]){ 1000, 1000, -INFINITY, -INFINITY }) }, out[] = { make (PARE_DTYPE_FLOAT32, "2") };
   MUST (PARE_RT_REDUCE, ((PareReduceParams){ PARE_REDUCE_LOG_SUM_EXP, 2 }), in, out);
