@@ -45,4 +45,19 @@ struct _PareChannels
   gboolean *reads;      /* by node: its weights' inputs are indexed by units */
 };
 
+#define MAX_UNITS (4u << 20)
+
 guint32 pare_channels_root (PareChannels *self, guint32 unit);
+void pare_channels_unite (PareChannels *self, guint32 a, guint32 b);
+/* None of the map's units may go, for this reason. */
+void pare_channels_veto (PareChannels *self, const PareChannelMap *map, const char *format, ...) G_GNUC_PRINTF (3, 4);
+/* `n` fresh units; FALSE where there would be too many. */
+gboolean pare_channels_fresh (PareChannels *self, guint n, int axis, PareChannelMap *map);
+PareChannelMap pare_channels_copy_map (const PareChannelMap *map);
+void pare_channels_note (PareChannels *self, PareCutKind kind, PareNodeId node, guint input, int axis, guint repeat, const PareChannelMap *map);
+PareChannelMap *pare_channels_map_of (PareChannels *self, PareValueId value);
+void pare_channels_set_map (PareChannels *self, PareValueId value, PareChannelMap map /* taken */);
+const char *pare_channels_label (const PareGraph *graph, PareNodeId id);
+
+/* pare-channels-walk.c: maps of a node's outputs from those of its inputs, and what it needs cut. rank: by value, -1 unknown. */
+void pare_channels_walk (PareChannels *self, PareNodeId id, int *rank);
