@@ -26,6 +26,7 @@ pare_builder_new (const PareGraph *graph, const gboolean *keep)
     }
   b->integers = g_new0 (PareInteger, graph->n_nodes + 1);
   b->integer_before = g_memdup2 (b->fused_into, (graph->n_nodes + 1) * sizeof *b->fused_into);
+  b->add_quantize = g_memdup2 (b->fused_into, (graph->n_nodes + 1) * sizeof *b->fused_into);
   b->codes_of = g_memdup2 (b->value_of, (graph->n_values + 1) * sizeof *b->value_of);
   return b;
 }
@@ -50,6 +51,7 @@ pare_builder_free (PareBuilder *b)
     }
   g_free (b->integers);
   g_free (b->integer_before);
+  g_free (b->add_quantize);
   g_free (b->codes_of);
   g_free (b);
 }

@@ -129,11 +129,34 @@ consider (PareBuilder *b, PareNodeId id)
   b->integer_before[after - graph->nodes] = id;
 }
 
+/* The sum of two values on grids, laid on a grid. */
+static void
+consider_add (PareBuilder *b, PareNodeId id)
+{
+  const PareGraph *graph = b->graph;
+  const PareNode *node = &graph->nodes[id], *after;
+  if (node->op == NULL || !pare_node_is (node, "Add") || node->n_inputs != 2 || b->fused_into[id] != PARE_NONE
+      || (after = quantize_after (b, id)) == NULL)
+    return;
+  for (guint i = 0; i < 2; i++)
+    {
+      const PareValue *v = &graph->values[node->inputs[i]];
+      if (v->constant != NULL || v->quant == NULL || v->quant->n != 1 || v->quant->bits > 8 || v->dtype != PARE_DTYPE_FLOAT32
+          || !pare_shape_equal (&v->shape, &graph->values[node->outputs[0]].shape))
+        return;
+    }
+  b->add_quantize[id] = (PareNodeId)(after - graph->nodes);
+  b->integer_before[after - graph->nodes] = id;
+}
+
 void
 pare_lower_find_integers (PareBuilder *b)
 {
   for (guint i = 0; i < b->graph->n_nodes; i++)
-    consider (b, i);
+    {
+      consider (b, i);
+      consider_add (b, i);
+    }
 }
 
 static guint32
@@ -191,15 +214,77 @@ pare_lower_quantize_on_codes (PareBuilder *b, const PareNode *node)
   for (guint k = b->consumers->starts[v]; k < b->consumers->starts[v + 1]; k++)
     {
       PareNodeId reader = b->consumers->nodes[k];
-      *(b->integers[reader].weights != NULL && b->graph->nodes[reader].inputs[0] == v ? &as_codes : &as_floats) = TRUE;
+      *(b->add_quantize[reader] != PARE_NONE || (b->integers[reader].weights != NULL && b->graph->nodes[reader].inputs[0] == v)
+            ? &as_codes
+            : &as_floats)
+          = TRUE;
     }
   if (before == PARE_NONE && (!as_codes || as_floats))
     return FALSE; /* the usual step; codes follow from its floats where they are asked for */
-  guint32 x = pare_builder_value (b, node->inputs[0]), t = pare_builder_temporary (b, PARE_DTYPE_FLOAT32, &value->shape);
-  t = before != PARE_NONE ? binary (b, node, PARE_BIN_MUL, x, pare_builder_constant (b, b->integers[before].factor), t)
-                          : binary (b, node, PARE_BIN_DIV, x, scalar (b, q->scale[0]), t);
-  b->codes_of[v] = round_to_codes (b, node, q, t, &value->shape);
+  guint32 x = pare_builder_value (b, node->inputs[0]);
+  guint32 t = before == PARE_NONE || b->integers[before].factor != NULL ? pare_builder_temporary (b, PARE_DTYPE_FLOAT32, &value->shape) : x;
+  if (before == PARE_NONE)
+    x = binary (b, node, PARE_BIN_DIV, x, scalar (b, q->scale[0]), t);
+  else if (b->integers[before].factor != NULL)
+    x = binary (b, node, PARE_BIN_MUL, x, pare_builder_constant (b, b->integers[before].factor), t);
+  b->codes_of[v] = round_to_codes (b, node, q, x, &value->shape);
   if (as_floats || !as_codes)
     binary (b, node, PARE_BIN_MUL, b->codes_of[v], scalar (b, q->scale[0]), pare_builder_value (b, v));
+  return TRUE;
+}
+
+static guint32
+wide_scalar (PareBuilder *b, double value)
+{
+  PareShape one = pare_shape_make (1, (gint64)1);
+  g_autoptr (PareTensor) t = pare_tensor_new (PARE_DTYPE_FLOAT64, &one, NULL);
+  *(double *)t->data = value;
+  return pare_builder_constant (b, t);
+}
+
+static guint32
+cast (PareBuilder *b, const PareNode *node, guint32 x, PareDtype dtype, const PareShape *shape)
+{
+  guint32 out = pare_builder_temporary (b, dtype, shape);
+  pare_builder_step (b, node, PARE_RT_CAST, NULL, 0, &x, 1, &out, 1);
+  return out;
+}
+
+/* fmaf (code, ratio, plus): product and sum are exact in double, so that the one rounding back to float is that of the fma. offset makes up
+ * for the zero point that `codes` lacks; plus: a plan value or PARE_RT_NONE. */
+static guint32
+fused_multiply_add (PareBuilder *b, const PareNode *node, guint32 codes, double ratio, double offset, guint32 plus, const PareShape *shape)
+{
+  guint32 x = cast (b, node, codes, PARE_DTYPE_FLOAT64, shape);
+  x = binary (b, node, PARE_BIN_MUL, x, wide_scalar (b, ratio), pare_builder_temporary (b, PARE_DTYPE_FLOAT64, shape));
+  x = binary (b, node, PARE_BIN_ADD, x, wide_scalar (b, offset), pare_builder_temporary (b, PARE_DTYPE_FLOAT64, shape));
+  if (plus != PARE_RT_NONE)
+    x = binary (b, node, PARE_BIN_ADD, x, cast (b, node, plus, PARE_DTYPE_FLOAT64, shape),
+                pare_builder_temporary (b, PARE_DTYPE_FLOAT64, shape));
+  return cast (b, node, x, PARE_DTYPE_FLOAT32, shape);
+}
+
+/* The codes of the sum as ONNX Runtime's QLinearAdd takes them: fixed = zy - fma (ra, za, rb * zb); rint (fma (b, rb, fma (a, ra, fixed))),
+ * where ra and rb are the scales against the result's. What is written is that less zy. */
+gboolean
+pare_lower_add_on_codes (PareBuilder *b, const PareNode *node)
+{
+  const PareGraph *graph = b->graph;
+  PareNodeId after = b->add_quantize[node - graph->nodes];
+  if (after == PARE_NONE)
+    return FALSE;
+  const PareQuant *qa = graph->values[node->inputs[0]].quant, *qb = graph->values[node->inputs[1]].quant,
+                  *qy = graph->values[graph->nodes[after].outputs[0]].quant;
+  const PareShape *shape = &graph->values[node->outputs[0]].shape;
+  float ra = qa->scale[0] / qy->scale[0], rb = qb->scale[0] / qy->scale[0], za = (float)qa->zero[0], zb = (float)qb->zero[0],
+        zy = (float)qy->zero[0];
+  float fixed = zy - fmaf (ra, za, rb * zb);
+  guint32 left = pare_lower_codes (b, node, node->inputs[0]), right = pare_lower_codes (b, node, node->inputs[1]);
+  guint32 sum = fused_multiply_add (b, node, left, ra, (double)ra * za + fixed, PARE_RT_NONE, shape);
+  sum = fused_multiply_add (b, node, right, rb, (double)rb * zb, sum, shape);
+  PareUnaryParams p = { PARE_UN_ROUND, 0, 0 };
+  guint32 rounded = pare_builder_temporary (b, PARE_DTYPE_FLOAT32, shape);
+  pare_builder_step (b, node, PARE_RT_UNARY, &p, sizeof p, &sum, 1, &rounded, 1);
+  binary (b, node, PARE_BIN_SUB, rounded, scalar (b, zy), pare_builder_value (b, node->outputs[0]));
   return TRUE;
 }

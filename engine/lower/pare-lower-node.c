@@ -87,6 +87,8 @@ plain (PareBuilder *b, const PareNode *node, PareRtOp op, const void *p, gsize b
 static gboolean
 lower_binary (PareBuilder *b, const PareNode *node, PareBinaryKind kind, GError **error)
 {
+  if (pare_lower_add_on_codes (b, node))
+    return TRUE;
   const PareGraph *graph = b->graph;
   const PareValue *y = &graph->values[node->outputs[0]];
   PareBinaryParams p = { kind, PARE_ACT_NONE, -INFINITY, INFINITY };

@@ -33,6 +33,7 @@ typedef struct {
   PareNodeId *fused_into;      /* of each node: the head of the chain that it is part of, PARE_NONE */
   PareInteger *integers;       /* of each node */
   PareNodeId *integer_before;  /* of each PareQuantize: the node whose integer sums it rounds, PARE_NONE */
+  PareNodeId *add_quantize;    /* of each Add on codes: the PareQuantize that alone reads it, PARE_NONE */
   guint32 *codes_of;           /* graph value -> plan value that holds code - zero, PARE_RT_NONE */
 } PareBuilder;
 
@@ -61,6 +62,8 @@ void pare_lower_find_fusions (PareBuilder *self);
 void pare_lower_find_integers (PareBuilder *self);
 /* The plan value with code - zero of a value on a grid, for `node`. */
 guint32 pare_lower_codes (PareBuilder *self, const PareNode *node, PareValueId v);
+/* FALSE: this Add is one of floats. */
+gboolean pare_lower_add_on_codes (PareBuilder *self, const PareNode *node);
 /* FALSE: this PareQuantize neither rounds integer sums nor is read as codes alone. */
 gboolean pare_lower_quantize_on_codes (PareBuilder *self, const PareNode *node);
 
