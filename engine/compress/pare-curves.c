@@ -1,6 +1,7 @@
 /* What the knobs cost a layer by itself: errors and curves for the window, from the weights alone. */
 #include "engine/compress/pare-compress-private.h"
 
+#include <cblas.h>
 #include <lapacke.h>
 #include <math.h>
 #include <stdlib.h>
@@ -306,6 +307,7 @@ pare_layer_spectrum (const PareGraph *source, const char *name, PareFactorize me
   if (matrix == NULL || rows > G_MAXINT32 || columns > G_MAXINT32)
     return NULL;
   gsize k = MIN (rows, columns);
+  openblas_set_num_threads (1);
   g_autofree float *s = g_new0 (float, k + 1);
   if (LAPACKE_sgesdd (LAPACK_ROW_MAJOR, 'N', (lapack_int)rows, (lapack_int)columns, matrix, (lapack_int)columns, s, NULL, (lapack_int)rows,
                       NULL, (lapack_int)columns)

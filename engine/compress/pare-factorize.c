@@ -98,6 +98,7 @@ pare_factorize_split (float *matrix, gsize rows, gsize columns, int rank, float 
   gsize k = MIN (rows, columns);
   if (rank < 1 || (gsize)rank > k || rows > G_MAXINT32 || columns > G_MAXINT32)
     return FALSE;
+  openblas_set_num_threads (1); /* sums in one order, whatever the machine */
   g_autofree float *u = g_try_new (float, rows *k), *vt = g_try_new (float, k *columns), *s = g_new0 (float, k + 1);
   if (u == NULL || vt == NULL)
     return FALSE;
