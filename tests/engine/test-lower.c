@@ -378,18 +378,18 @@ test_codes (gconstpointer data)
     SIZE = 16,
     N = M * SIZE * SIZE
   };
-  const float sx = 0.01865845f, sy = 0.03125937f;
+  const float sx = 0.01865845f, sy = sx * 0.0020571f * 64; /* one sum in 64 lies right between two codes */
   const int zx = 114, zy = 37;
   float sw[M];
   g_autofree gint64 *w = g_new (gint64, M * IN * 9);
   gint64 bias[M], zw = per_channel ? 0 : 133, zeros[M] = { 0 };
   for (int m = 0; m < M; m++)
     {
-      sw[m] = per_channel ? 0.0020571f * (1 + m) / 3 : 0.0020571f;
-      bias[m] = 911 * m - 2500;
+      sw[m] = per_channel ? 0.0020571f * (1 << m % 2) : 0.0020571f;
+      bias[m] = 311 * m;
     }
   for (int i = 0; i < M * IN * 9; i++)
-    w[i] = (i * 7919 + i / 5 * 104729) % 256 - (per_channel ? 128 : 0);
+    w[i] = (i * 7919 + i / 5 * 104729) % 17 - 8 + (per_channel ? 0 : 133);
   g_autoptr (PareGraph) g = make_graph (21);
   PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (4, (gint64)1, (gint64)IN, (gint64)SIZE, (gint64)SIZE));
   PareShape none = { .rank = 0 }, channels = pare_shape_make (1, (gint64)M);
