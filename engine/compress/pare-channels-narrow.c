@@ -131,7 +131,8 @@ choose (PareChannels *self, const PareGraph *g, const PareLayerRecipe *resolved,
         Unit unit = { u, magnitude[u], signature[u] };
         g_array_append_val (units, unit);
       }
-  qsort (units->data, units->len, sizeof (Unit), compare_units);
+  if (units->len > 0)
+    qsort (units->data, units->len, sizeof (Unit), compare_units);
   /* What each group's members ask for. */
   g_autoptr (GHashTable) groups = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, g_free);
   for (guint i = 0; i < units->len; i++)

@@ -23,9 +23,15 @@ note_broadcast (PareChannels *self, PareNodeId node, guint input, const PareChan
     return TRUE;
   if (map->flat || value_rank < 0)
     return FALSE;
-  int axis = map->axis - (value_rank - s->rank); /* shapes are lined up at their ends */
-  if (s->rank > value_rank)
+  int first = value_rank - s->rank; /* shapes are lined up at their ends */
+  const PareNode *reader = &self->graph->nodes[node];
+  if (pare_node_get_int (reader, "broadcast", 0) != 0) /* before opset 7: at `axis`, if it is given */
+    first = (int)CLAMP (pare_node_get_int (reader, "axis", first), -1, PARE_MAX_RANK);
+  int axis = map->axis - first;
+  if (s->rank > value_rank || first < 0)
     return FALSE;
+  if (axis >= s->rank)
+    return TRUE;
   if (axis < 0 || s->dims[axis] == 1)
     return TRUE;
   if (s->dims[axis] != map->n)
