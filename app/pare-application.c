@@ -3,13 +3,15 @@
 
 #include <glib/gi18n.h>
 
-struct _PareApplication {
+struct _PareApplication
+{
   AdwApplication parent_instance;
 };
 
 G_DEFINE_FINAL_TYPE (PareApplication, pare_application, ADW_TYPE_APPLICATION)
 
-static const struct {
+static const struct
+{
   const char *action;
   const char *keys[4];
 } accels[] = {
@@ -68,7 +70,7 @@ pare_application_open (GApplication *application, GFile **files, int n_files, co
 {
   PareWindow *window = get_window (PARE_APPLICATION (application));
   gtk_window_present (GTK_WINDOW (window));
-  pare_window_open_files (window, files, (guint) n_files);
+  pare_window_open_files (window, files, (guint)n_files);
 }
 
 static int
@@ -94,7 +96,7 @@ pare_application_command_line (GApplication *application, GApplicationCommandLin
       g_autoptr (GPtrArray) files = g_ptr_array_new_with_free_func (g_object_unref);
       for (guint i = 1; arguments[i] != NULL; i++)
         g_ptr_array_add (files, g_application_command_line_create_file_for_arg (line, arguments[i]));
-      pare_window_open_files (window, (GFile **) files->pdata, files->len);
+      pare_window_open_files (window, (GFile **)files->pdata, files->len);
     }
   else if (g_variant_dict_contains (options, "sample"))
     pare_window_open_sample (window);
@@ -120,7 +122,8 @@ pare_application_startup (GApplication *application)
     g_object_set (settings, "gtk-font-name", "Cantarell 11", NULL);
   g_autoptr (GtkCssProvider) css = gtk_css_provider_new ();
   gtk_css_provider_load_from_resource (css, "/io/github/pare/Pare/style.css");
-  gtk_style_context_add_provider_for_display (gdk_display_get_default (), GTK_STYLE_PROVIDER (css), GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
+  gtk_style_context_add_provider_for_display (gdk_display_get_default (), GTK_STYLE_PROVIDER (css),
+                                              GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
   gtk_icon_theme_add_resource_path (gtk_icon_theme_get_for_display (gdk_display_get_default ()), "/io/github/pare/Pare/icons");
 }
 

@@ -10,9 +10,18 @@
 #include <math.h>
 #include <string.h>
 
-typedef enum { COLOUR_ERROR, COLOUR_SIZE, COLOUR_MACS, COLOUR_TIME, COLOUR_BITS, N_COLOURS } Colour;
+typedef enum
+{
+  COLOUR_ERROR,
+  COLOUR_SIZE,
+  COLOUR_MACS,
+  COLOUR_TIME,
+  COLOUR_BITS,
+  N_COLOURS
+} Colour;
 
-static const struct {
+static const struct
+{
   const char *name, *legend, *unit;
   PareMetricFlags flags;
 } colours[N_COLOURS] = {
@@ -23,14 +32,15 @@ static const struct {
   [COLOUR_BITS] = { N_ ("Weight bits"), N_ ("Bits of each layer's weights"), N_ ("bits"), PARE_METRIC_WORST },
 };
 
-struct _PareCanvasPane {
+struct _PareCanvasPane
+{
   GtkWidget parent_instance;
   PareSession *session;
   PareSelection *selection;
   GtkWidget *overlay, *stack, *legend, *legend_title, *path, *zoom, *search_bar, *search, *hits, *banner, *banner_text, *minimap;
   GtkDropDown *colour;
   PareGraphView *view;
-  double most;          /* right end of the legend */
+  double most; /* right end of the legend */
   guint idle;
   gboolean syncing;
 };
@@ -42,8 +52,11 @@ G_DEFINE_FINAL_TYPE (PareCanvasPane, pare_canvas_pane, GTK_TYPE_WIDGET)
 static char *
 format_value (double value, gpointer data)
 {
-  Colour colour = (Colour) GPOINTER_TO_INT (data);
-  g_autofree char *number = pare_format_number (value, colour == COLOUR_BITS ? 0 : colour == COLOUR_TIME ? 3 : colour == COLOUR_MACS ? 2 : 1);
+  Colour colour = (Colour)GPOINTER_TO_INT (data);
+  g_autofree char *number = pare_format_number (value, colour == COLOUR_BITS   ? 0
+                                                       : colour == COLOUR_TIME ? 3
+                                                       : colour == COLOUR_MACS ? 2
+                                                                               : 1);
   return g_strdup_printf ("%s %s", number, _ (colours[colour].unit));
 }
 
@@ -54,10 +67,14 @@ value_of (PareCanvasPane *self, Colour colour, const PareLayerInfo *info, const 
   PareLayerRecipe r;
   switch (colour)
     {
-    case COLOUR_ERROR: return info->params > 0 ? 100 * sqrt (pare_session_get_layer_error (self->session, layer)) : NAN;
-    case COLOUR_SIZE: return cost != NULL && cost->packed_bytes > 0 ? cost->packed_bytes / 1024.0 : NAN;
-    case COLOUR_MACS: return cost != NULL && cost->macs > 0 ? cost->macs / 1e6 : info->macs > 0 ? info->macs / 1e6 : NAN;
-    case COLOUR_TIME: return pare_session_get_layer_time (self->session, layer, NULL);
+    case COLOUR_ERROR:
+      return info->params > 0 ? 100 * sqrt (pare_session_get_layer_error (self->session, layer)) : NAN;
+    case COLOUR_SIZE:
+      return cost != NULL && cost->packed_bytes > 0 ? cost->packed_bytes / 1024.0 : NAN;
+    case COLOUR_MACS:
+      return cost != NULL && cost->macs > 0 ? cost->macs / 1e6 : info->macs > 0 ? info->macs / 1e6 : NAN;
+    case COLOUR_TIME:
+      return pare_session_get_layer_time (self->session, layer, NULL);
     default:
       if (!pare_layer_is_compressible (pare_session_get_graph (self->session), info->node, NULL))
         return NAN;
@@ -80,7 +97,8 @@ draw_legend (GtkDrawingArea *area, cairo_t *cr, int width, int height, gpointer 
       cairo_rectangle (cr, i * 2.5, 0, 2.7, 10);
       cairo_fill (cr);
     }
-  g_autofree char *low = format_value (0, GINT_TO_POINTER (gtk_drop_down_get_selected (self->colour))), *high = format_value (self->most, GINT_TO_POINTER (gtk_drop_down_get_selected (self->colour)));
+  g_autofree char *low = format_value (0, GINT_TO_POINTER (gtk_drop_down_get_selected (self->colour))),
+                  *high = format_value (self->most, GINT_TO_POINTER (gtk_drop_down_get_selected (self->colour)));
   g_autoptr (PangoLayout) layout = gtk_widget_create_pango_layout (GTK_WIDGET (area), low);
   gdk_cairo_set_source_rgba (cr, &look.fg);
   cairo_move_to (cr, 0, 11);
@@ -90,6 +108,19 @@ draw_legend (GtkDrawingArea *area, cairo_t *cr, int width, int height, gpointer 
   pango_layout_get_pixel_size (layout, &w, NULL);
   cairo_move_to (cr, 120 - w, 11);
   pango_cairo_show_layout (cr, layout);
+}
+
+/* As the graph's edges show it: without the batch. */
+static char *
+shape_text (const PareShape *shape)
+{
+  PareShape inner = *shape;
+  if (inner.rank > 1)
+    {
+      inner.rank--;
+      memmove (inner.dims, inner.dims + 1, inner.rank * sizeof inner.dims[0]);
+    }
+  return pare_shape_to_string (&inner);
 }
 
 static void
@@ -102,13 +133,15 @@ static void
 decorate (PareCanvasPane *self, const PareGraph *graph, const PareLayerInfo *info)
 {
   const char *layer = graph->nodes[info->node].layer;
-  const PareLayerCost *was = pare_session_get_layer_cost (self->session, layer, TRUE), *now = pare_session_get_layer_cost (self->session, layer, FALSE);
+  const PareLayerCost *was = pare_session_get_layer_cost (self->session, layer, TRUE),
+                      *now = pare_session_get_layer_cost (self->session, layer, FALSE);
   PareLayerRecipe r;
   pare_recipe_resolve (pare_session_get_recipe (self->session), layer, &r);
   g_autoptr (GPtrArray) pills = g_ptr_array_new_with_free_func (g_free);
   if (pare_layer_is_compressible (graph, info->node, NULL))
     {
-      gboolean w = r.weight_bits != PARE_BITS_UNSET && r.weight_bits != PARE_BITS_FLOAT, a = r.activation_bits != PARE_BITS_UNSET && r.activation_bits != PARE_BITS_FLOAT;
+      gboolean w = r.weight_bits != PARE_BITS_UNSET && r.weight_bits != PARE_BITS_FLOAT,
+               a = r.activation_bits != PARE_BITS_UNSET && r.activation_bits != PARE_BITS_FLOAT;
       if (w && a)
         add_pill (pills, g_strdup_printf ("%d·%d", r.weight_bits, r.activation_bits));
       else if (w)
@@ -118,19 +151,21 @@ decorate (PareCanvasPane *self, const PareGraph *graph, const PareLayerInfo *inf
       if (r.prune == PARE_PRUNE_N_M)
         add_pill (pills, g_strdup_printf ("%d:%d", r.prune_n, r.prune_m));
       else if ((r.prune == PARE_PRUNE_UNSTRUCTURED || r.prune == PARE_PRUNE_CHANNELS) && r.prune_ratio > 0)
-        add_pill (pills, g_strdup_printf (r.prune == PARE_PRUNE_CHANNELS ? PARE_MINUS "%.0f %% ch" : PARE_MINUS "%.0f %%", 100 * r.prune_ratio));
+        add_pill (pills,
+                  g_strdup_printf (r.prune == PARE_PRUNE_CHANNELS ? PARE_MINUS "%.0f %% ch" : PARE_MINUS "%.0f %%", 100 * r.prune_ratio));
       if ((r.factorize == PARE_FACTORIZE_SVD || r.factorize == PARE_FACTORIZE_SPATIAL) && r.rank > 0)
         add_pill (pills, g_strdup_printf ("r%d", r.rank));
       if (r.centroids > 0)
         add_pill (pills, g_strdup_printf ("c%d", r.centroids));
     }
   g_ptr_array_add (pills, NULL);
-  double fraction = was != NULL && was->packed_bytes > 0 && now != NULL ? (double) now->packed_bytes / was->packed_bytes : NAN;
-  g_autofree char *old_shape = was != NULL && was->output_shape.rank > 0 ? pare_shape_to_string (&was->output_shape) : NULL;
-  g_autofree char *new_shape = now != NULL && now->output_shape.rank > 0 ? pare_shape_to_string (&now->output_shape) : NULL;
+  double fraction = was != NULL && was->packed_bytes > 0 && now != NULL ? (double)now->packed_bytes / was->packed_bytes : NAN;
+  g_autofree char *old_shape = was != NULL && was->output_shape.rank > 0 ? shape_text (&was->output_shape) : NULL;
+  g_autofree char *new_shape = now != NULL && now->output_shape.rank > 0 ? shape_text (&now->output_shape) : NULL;
   gboolean reshaped = old_shape != NULL && new_shape != NULL && strcmp (old_shape, new_shape) != 0;
   PareGraphFlags flags = (pills->len > 1 ? PARE_GRAPH_CHANGED : 0) | (r.exclude == 1 ? PARE_GRAPH_EXCLUDED : 0);
-  pare_graph_view_set_decorations (self->view, layer, (const char *const *) pills->pdata, fraction, reshaped ? old_shape : NULL, reshaped ? new_shape : NULL, flags);
+  pare_graph_view_set_decorations (self->view, layer, (const char *const *)pills->pdata, fraction, reshaped ? old_shape : NULL,
+                                   reshaped ? new_shape : NULL, flags);
 }
 
 static gboolean
@@ -143,7 +178,7 @@ recolour (gpointer data)
   const PareLayerInfo *infos = pare_session_get_layer_infos (self->session, &n);
   if (graph == NULL)
     return G_SOURCE_REMOVE;
-  Colour colour = (Colour) gtk_drop_down_get_selected (self->colour);
+  Colour colour = (Colour)gtk_drop_down_get_selected (self->colour);
   g_autoptr (GHashTable) values = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   self->most = colour == COLOUR_BITS ? 32 : colour == COLOUR_ERROR ? 10 : 0;
   pare_graph_view_clear_decorations (self->view);
@@ -160,7 +195,8 @@ recolour (gpointer data)
     }
   if (self->most <= 0)
     self->most = 1;
-  pare_graph_view_set_metric (self->view, _ (colours[colour].name), values, format_value, GINT_TO_POINTER (colour), NULL, 0, self->most, colours[colour].flags);
+  pare_graph_view_set_metric (self->view, _ (colours[colour].name), values, format_value, GINT_TO_POINTER (colour), NULL, 0, self->most,
+                              colours[colour].flags);
   gtk_label_set_text (GTK_LABEL (self->legend_title), _ (colours[colour].legend));
   gtk_widget_queue_draw (self->legend);
   return G_SOURCE_REMOVE;
@@ -212,7 +248,7 @@ on_view_selection (PareGraphView *view, PareCanvasPane *self)
 {
   g_auto (GStrv) layers = pare_graph_view_dup_selected (view);
   self->syncing = TRUE;
-  pare_selection_set (self->selection, (const char *const *) layers);
+  pare_selection_set (self->selection, (const char *const *)layers);
   self->syncing = FALSE;
   show_path (self);
 }
@@ -308,12 +344,12 @@ pare_canvas_pane_set_coupled (PareCanvasPane *self, char **layers)
   g_autoptr (GPtrArray) all = g_ptr_array_new ();
   if (layers != NULL && selected[0] != NULL)
     {
-      g_ptr_array_add (all, (gpointer) selected[0]);
+      g_ptr_array_add (all, (gpointer)selected[0]);
       for (char **l = layers; *l != NULL; l++)
         g_ptr_array_add (all, *l);
     }
   g_ptr_array_add (all, NULL);
-  pare_graph_view_set_coupled (self->view, all->len > 1 ? (const char *const *) all->pdata : NULL);
+  pare_graph_view_set_coupled (self->view, all->len > 1 ? (const char *const *)all->pdata : NULL);
 }
 
 GtkWidget *
@@ -336,7 +372,8 @@ on_context_menu (PareGraphView *view, const char *layer, double x, double y, Par
   for (guint i = 0; i < G_N_ELEMENTS (widths); i++)
     {
       g_autofree char *name = widths[i] == PARE_BITS_FLOAT ? g_strdup (_ ("float")) : g_strdup_printf (_ ("%d bits"), widths[i]);
-      g_autofree char *w = g_strdup_printf ("layer.weight-bits(%d)", widths[i]), *a = g_strdup_printf ("layer.activation-bits(%d)", widths[i]);
+      g_autofree char *w = g_strdup_printf ("layer.weight-bits(%d)", widths[i]),
+                      *a = g_strdup_printf ("layer.activation-bits(%d)", widths[i]);
       g_menu_append (weights, name, w);
       g_menu_append (activations, name, a);
     }
@@ -349,7 +386,7 @@ on_context_menu (PareGraphView *view, const char *layer, double x, double y, Par
   g_menu_append_section (menu, NULL, G_MENU_MODEL (rest));
   GtkWidget *popover = gtk_popover_menu_new_from_model (G_MENU_MODEL (menu));
   gtk_widget_set_parent (popover, self->overlay);
-  gtk_popover_set_pointing_to (GTK_POPOVER (popover), &(GdkRectangle){ (int) x, (int) y, 1, 1 });
+  gtk_popover_set_pointing_to (GTK_POPOVER (popover), &(GdkRectangle){ (int)x, (int)y, 1, 1 });
   gtk_popover_set_has_arrow (GTK_POPOVER (popover), FALSE);
   g_signal_connect (popover, "closed", G_CALLBACK (gtk_widget_unparent), NULL);
   gtk_popover_popup (GTK_POPOVER (popover));

@@ -9,7 +9,8 @@
 
 #define MOST_MESSAGES 200
 
-struct _PareDock {
+struct _PareDock
+{
   GtkWidget parent_instance;
   PareSession *session;
   GtkWidget *box, *stack, *head;
@@ -22,8 +23,12 @@ struct _PareDock {
 
 G_DEFINE_FINAL_TYPE (PareDock, pare_dock, GTK_TYPE_WIDGET)
 
-static const struct { const char *name, *title; } tabs[] = {
-  { "results", N_ ("Results") }, { "history", N_ ("History") }, { "flips", N_ ("Flips") }, { "jobs", N_ ("Jobs") }, { "messages", N_ ("Messages") },
+static const struct
+{
+  const char *name, *title;
+} tabs[] = {
+  { "results", N_ ("Results") }, { "history", N_ ("History") },   { "flips", N_ ("Flips") },
+  { "jobs", N_ ("Jobs") },       { "messages", N_ ("Messages") },
 };
 
 static void
@@ -55,7 +60,9 @@ on_message (PareSession *session, const char *severity, const char *text, PareDo
   gtk_label_set_xalign (GTK_LABEL (label), 0);
   gtk_label_set_wrap (GTK_LABEL (label), TRUE);
   gtk_label_set_selectable (GTK_LABEL (label), TRUE);
-  gtk_widget_add_css_class (label, g_str_equal (severity, "error") ? "pare-worse" : g_str_equal (severity, "warning") ? "pare-warning" : "pare-second");
+  gtk_widget_add_css_class (label, g_str_equal (severity, "error")     ? "pare-worse"
+                                   : g_str_equal (severity, "warning") ? "pare-warning"
+                                                                       : "pare-second");
   gtk_box_prepend (GTK_BOX (self->messages), label);
   if (++self->n_messages > MOST_MESSAGES)
     gtk_box_remove (GTK_BOX (self->messages), gtk_widget_get_last_child (self->messages));
@@ -86,15 +93,21 @@ draw_swatch (GtkDrawingArea *area, cairo_t *cr, int width, int height, gpointer 
 {
   PareLook look;
   pare_look_for_widget (&look, GTK_WIDGET (area));
-  pare_draw_bar (cr, &look, (PareMark) GPOINTER_TO_INT (data), 0, 0, width, height);
+  pare_draw_bar (cr, &look, (PareMark)GPOINTER_TO_INT (data), 0, 0, width, height);
 }
 
 static GtkWidget *
 build_legend (void)
 {
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
-  static const struct { PareMark mark; const char *word; } treatments[] = {
-    { PARE_MARK_MEASURED, N_ ("measured") }, { PARE_MARK_PREDICTED, N_ ("predicted") }, { PARE_MARK_STALE, N_ ("stale") },
+  static const struct
+  {
+    PareMark mark;
+    const char *word;
+  } treatments[] = {
+    { PARE_MARK_MEASURED, N_ ("measured") },
+    { PARE_MARK_PREDICTED, N_ ("predicted") },
+    { PARE_MARK_STALE, N_ ("stale") },
   };
   for (guint i = 0; i < G_N_ELEMENTS (treatments); i++)
     {
@@ -138,7 +151,8 @@ pare_dock_init (PareDock *self)
 static GtkWidget *
 build_head (PareDock *self)
 {
-  GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 0), *space = gtk_label_new (NULL), *measure = gtk_button_new_with_label (_ ("Measure"));
+  GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 0), *space = gtk_label_new (NULL),
+            *measure = gtk_button_new_with_label (_ ("Measure"));
   gtk_widget_add_css_class (head, "pare-dock-head");
   for (guint i = 0; i < G_N_ELEMENTS (tabs); i++)
     {
@@ -153,7 +167,7 @@ build_head (PareDock *self)
       gtk_widget_add_css_class (tab, "flat");
       gtk_widget_add_css_class (tab, "pare-dense");
       gtk_widget_set_valign (tab, GTK_ALIGN_CENTER);
-      g_object_set_data (G_OBJECT (tab), "tab", (gpointer) tabs[i].name);
+      g_object_set_data (G_OBJECT (tab), "tab", (gpointer)tabs[i].name);
       gtk_accessible_update_property (GTK_ACCESSIBLE (tab), GTK_ACCESSIBLE_PROPERTY_LABEL, _ (tabs[i].title), -1);
       if (i > 0)
         gtk_toggle_button_set_group (GTK_TOGGLE_BUTTON (tab), GTK_TOGGLE_BUTTON (self->tabs[0]));
@@ -197,7 +211,8 @@ pare_dock_new (PareSession *session)
   gtk_widget_set_margin_top (self->messages, 6);
   GtkWidget *scroller = gtk_scrolled_window_new ();
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), self->messages);
-  GtkWidget *const pages[] = { self->results, pare_history_list_new (session), GTK_WIDGET (self->flips), pare_jobs_view_new (session), scroller };
+  GtkWidget *const pages[]
+      = { self->results, pare_history_list_new (session), GTK_WIDGET (self->flips), pare_jobs_view_new (session), scroller };
   for (guint i = 0; i < G_N_ELEMENTS (tabs); i++)
     gtk_stack_add_named (GTK_STACK (self->stack), pages[i], tabs[i].name);
   gtk_box_append (GTK_BOX (self->box), self->head);

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-struct _PareEditPage {
+struct _PareEditPage
+{
   GtkWidget parent_instance;
   PareSession *session;
   GtkWidget *outer, *inner, *upper, *table, *canvas, *inspector, *dock;
@@ -26,8 +27,9 @@ on_coupled (PareInspector *inspector, char **layers, PareEditPage *self)
 static void
 remember_positions (PareEditPage *self)
 {
-  g_autofree char *text = g_strdup_printf ("%d %d %d", gtk_paned_get_position (GTK_PANED (self->upper)), gtk_paned_get_position (GTK_PANED (self->inner)),
-                                           gtk_paned_get_position (GTK_PANED (self->outer)));
+  g_autofree char *text
+      = g_strdup_printf ("%d %d %d", gtk_paned_get_position (GTK_PANED (self->upper)), gtk_paned_get_position (GTK_PANED (self->inner)),
+                         gtk_paned_get_position (GTK_PANED (self->outer)));
   if (!self->narrow && pare_session_get_graph (self->session) != NULL)
     pare_session_set_ui (self->session, "edit-positions", text);
 }
@@ -132,7 +134,8 @@ pare_edit_page_set_narrow (PareEditPage *self, gboolean narrow)
 static void
 next_region (PareEditPage *self, int step)
 {
-  GtkWidget *const regions[] = { pare_layer_table_get_view (PARE_LAYER_TABLE (self->table)), pare_canvas_pane_get_view (PARE_CANVAS_PANE (self->canvas)), self->inspector, self->dock };
+  GtkWidget *const regions[] = { pare_layer_table_get_view (PARE_LAYER_TABLE (self->table)),
+                                 pare_canvas_pane_get_view (PARE_CANVAS_PANE (self->canvas)), self->inspector, self->dock };
   const int n = G_N_ELEMENTS (regions);
   GtkWidget *focus = gtk_root_get_focus (gtk_widget_get_root (GTK_WIDGET (self)));
   int at = -1;

@@ -5,7 +5,8 @@
 #include <glib/gi18n.h>
 #include <math.h>
 
-struct _PareExplorePage {
+struct _PareExplorePage
+{
   GtkWidget parent_instance;
   PareSession *session;
   GtkWidget *paned;
@@ -31,7 +32,7 @@ on_across (GtkToggleButton *button, PareExplorePage *self)
 {
   if (!gtk_toggle_button_get_active (button))
     return;
-  pare_scatter_chart_set_axis (self->scatter, (PareScatterAxis) GPOINTER_TO_INT (g_object_get_data (G_OBJECT (button), "axis")));
+  pare_scatter_chart_set_axis (self->scatter, (PareScatterAxis)GPOINTER_TO_INT (g_object_get_data (G_OBJECT (button), "axis")));
   update (self);
 }
 
@@ -48,8 +49,9 @@ go_to_best (PareExplorePage *self, gboolean fastest)
     {
       const PareEntry *e = pare_session_get_entry (self->session, i);
       PareOrigin origin = fastest ? e->latency_origin : e->size_origin;
-      double cost = fastest ? e->latency_ms : (double) e->size.packed_bytes;
-      if (e->accuracy_origin == PARE_ORIGIN_MEASURED && origin == PARE_ORIGIN_MEASURED && e->accuracy >= baseline->value - PARE_TOLERANCE_PP / 100 && cost < best)
+      double cost = fastest ? e->latency_ms : (double)e->size.packed_bytes;
+      if (e->accuracy_origin == PARE_ORIGIN_MEASURED && origin == PARE_ORIGIN_MEASURED
+          && e->accuracy >= baseline->value - PARE_TOLERANCE_PP / 100 && cost < best)
         {
           best = cost;
           best_id = e->id;
@@ -59,8 +61,16 @@ go_to_best (PareExplorePage *self, gboolean fastest)
     pare_session_go_to_entry (self->session, best_id);
 }
 
-static void on_smallest (GtkButton *button, PareExplorePage *self) { go_to_best (self, FALSE); }
-static void on_fastest (GtkButton *button, PareExplorePage *self) { go_to_best (self, TRUE); }
+static void
+on_smallest (GtkButton *button, PareExplorePage *self)
+{
+  go_to_best (self, FALSE);
+}
+static void
+on_fastest (GtkButton *button, PareExplorePage *self)
+{
+  go_to_best (self, TRUE);
+}
 
 static void
 on_saved (GtkNativeDialog *dialog, int response, PareExplorePage *self)
@@ -70,7 +80,8 @@ on_saved (GtkNativeDialog *dialog, int response, PareExplorePage *self)
   g_autoptr (GError) error = NULL;
   if (path != NULL && !pare_chart_save (PARE_CHART (self->scatter), path, &error))
     {
-      GtkWidget *message = adw_message_dialog_new (GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))), _ ("The chart could not be saved"), error->message);
+      GtkWidget *message = adw_message_dialog_new (GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))), _ ("The chart could not be saved"),
+                                                   error->message);
       adw_message_dialog_add_response (ADW_MESSAGE_DIALOG (message), "close", _ ("_Close"));
       gtk_window_present (GTK_WINDOW (message));
     }
@@ -80,8 +91,9 @@ on_saved (GtkNativeDialog *dialog, int response, PareExplorePage *self)
 static void
 on_save (GtkButton *button, PareExplorePage *self)
 {
-  GtkFileChooserNative *dialog = gtk_file_chooser_native_new (_ ("Save the Chart (PNG, SVG or CSV)"), GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))),
-                                                              GTK_FILE_CHOOSER_ACTION_SAVE, _ ("_Save"), NULL);
+  GtkFileChooserNative *dialog
+      = gtk_file_chooser_native_new (_ ("Save the Chart (PNG, SVG or CSV)"), GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))),
+                                     GTK_FILE_CHOOSER_ACTION_SAVE, _ ("_Save"), NULL);
   gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (dialog), "history.svg");
   g_signal_connect (dialog, "response", G_CALLBACK (on_saved), self);
   gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
@@ -108,7 +120,8 @@ dim (const char *text)
 static GtkWidget *
 build_head (PareExplorePage *self)
 {
-  GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *across = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 0), *space = gtk_label_new (NULL);
+  GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *across = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 0),
+            *space = gtk_label_new (NULL);
   static const char *const names[] = { N_ ("Size"), N_ ("Latency"), N_ ("MACs") };
   GtkWidget *first = NULL;
   gtk_widget_add_css_class (across, "linked");
@@ -173,7 +186,8 @@ pare_explore_page_new (PareSession *session)
 {
   PareExplorePage *self = g_object_new (PARE_TYPE_EXPLORE_PAGE, NULL);
   self->session = g_object_ref (session);
-  GtkWidget *left = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *right = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *foot = dim (_ ("pp against the original, packed KiB"));
+  GtkWidget *left = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *right = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0),
+            *foot = dim (_ ("pp against the original, packed KiB"));
   gtk_widget_add_css_class (left, "view");
   GtkWidget *history = pare_history_list_new (session);
   gtk_widget_set_vexpand (history, TRUE);

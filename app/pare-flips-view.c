@@ -5,7 +5,8 @@
 
 #define MOST_SHOWN 120
 
-struct _PareFlipsView {
+struct _PareFlipsView
+{
   GtkWidget parent_instance;
   PareSession *session;
   GtkWidget *box, *summary, *flow, *scroller, *empty, *stack;
@@ -45,13 +46,14 @@ build_card (PareFlipsView *self, guint i, const PareEvaluation *before, const Pa
   g_autoptr (GBytes) rgb = pare_dataset_load_thumbnail (data, pare_session_get_split (self->session), i, &width, &height);
   if (rgb != NULL)
     {
-      g_autoptr (GdkTexture) texture = gdk_memory_texture_new (width, height, GDK_MEMORY_R8G8B8, rgb, (gsize) width * 3);
+      g_autoptr (GdkTexture) texture = gdk_memory_texture_new (width, height, GDK_MEMORY_R8G8B8, rgb, (gsize)width * 3);
       GtkWidget *picture = gtk_picture_new_for_paintable (GDK_PAINTABLE (texture));
       gtk_widget_set_size_request (picture, 72, 72);
       gtk_picture_set_can_shrink (GTK_PICTURE (picture), TRUE);
       gtk_box_append (GTK_BOX (card), picture);
     }
-  g_autofree char *was = class_name (data, before->prediction[i]), *now = class_name (data, after->prediction[i]), *truth = class_name (data, after->label[i]);
+  g_autofree char *was = class_name (data, before->prediction[i]), *now = class_name (data, after->prediction[i]),
+                  *truth = class_name (data, after->label[i]);
   g_autofree char *change = g_strdup_printf ("%s → %s", was, now);
   g_autofree char *confidence = g_strdup_printf ("%s  %.2f → %.2f", kind, before->confidence[i], after->confidence[i]);
   g_autofree char *words = g_strdup_printf (_ ("Sample %u, %s: %s became %s; the label says %s"), i, kind, was, now, truth);
@@ -77,7 +79,8 @@ rebuild (gpointer user_data)
   PareDataset *data = pare_session_get_dataset (self->session);
   guint lost = 0, gained = 0, other = 0, shown = 0;
   gboolean comparable = data != NULL && after != NULL && before != NULL && origin == PARE_ORIGIN_MEASURED && after->prediction != NULL
-                        && before->prediction != NULL && after->confidence != NULL && before->confidence != NULL && after->n == before->n && after->label != NULL && pare_dataset_get_task (data) == PARE_TASK_CLASSIFICATION;
+                        && before->prediction != NULL && after->confidence != NULL && before->confidence != NULL && after->n == before->n
+                        && after->label != NULL && pare_dataset_get_task (data) == PARE_TASK_CLASSIFICATION;
   for (int pass = 0; comparable && pass < 3; pass++) /* lost, gained, wrong both times */
     for (guint i = 0; i < after->n; i++)
       {
@@ -90,16 +93,22 @@ rebuild (gpointer user_data)
         gained += kind == 1;
         other += kind == 2;
         if (shown++ < MOST_SHOWN)
-          gtk_flow_box_append (GTK_FLOW_BOX (self->flow), build_card (self, i, before, after, kind == 0 ? _ ("lost") : kind == 1 ? _ ("gained") : _ ("other")));
+          gtk_flow_box_append (GTK_FLOW_BOX (self->flow), build_card (self, i, before, after,
+                                                                      kind == 0   ? _ ("lost")
+                                                                      : kind == 1 ? _ ("gained")
+                                                                                  : _ ("other")));
       }
   self->n = lost + gained + other;
   if (self->n > 0)
     {
-      g_autofree char *text = g_strdup_printf (_ ("<b>%u lost</b>   <b>%u gained</b>   %u wrong both times, of %u samples; p = %.2f that chance alone did it"), lost, gained,
-                                               other, after->n, pare_stat_mcnemar (lost, gained));
+      double p = pare_stat_mcnemar (lost, gained);
+      g_autofree char *chance = p < 0.01 ? g_strdup (_ ("p &lt; 0.01")) : g_strdup_printf (_ ("p = %.2f"), p);
+      g_autofree char *text
+          = g_strdup_printf (_ ("<b>%u lost</b>   <b>%u gained</b>   %u wrong both times, of %u samples; %s by McNemar's test"), lost,
+                             gained, other, after->n, chance);
       gtk_label_set_markup (GTK_LABEL (self->summary), text);
     }
-  gtk_label_set_text (GTK_LABEL (self->empty), comparable    ? _ ("No sample changed its answer.")
+  gtk_label_set_text (GTK_LABEL (self->empty), comparable     ? _ ("No sample changed its answer.")
                                                : data == NULL ? _ ("Add labelled data to see which samples change their answer.")
                                                               : _ ("Counting is under way, or this task has no single answers."));
   gtk_stack_set_visible_child_name (GTK_STACK (self->stack), self->n > 0 ? "flips" : "empty");
@@ -150,7 +159,7 @@ pare_flips_view_init (PareFlipsView *self)
   gtk_flow_box_set_max_children_per_line (GTK_FLOW_BOX (self->flow), 30);
   gtk_flow_box_set_column_spacing (GTK_FLOW_BOX (self->flow), 6);
   gtk_widget_set_valign (self->flow, GTK_ALIGN_START);
-  gtk_widget_set_halign (self->flow, GTK_ALIGN_START);
+  gtk_flow_box_set_min_children_per_line (GTK_FLOW_BOX (self->flow), 4);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->flow), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Samples that changed their answer"), -1);
   self->scroller = gtk_scrolled_window_new ();
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (self->scroller), self->flow);

@@ -10,17 +10,25 @@
 /* A row's entry, by id: what it shows is read from the session when bound. */
 #define PARE_TYPE_HISTORY_ITEM (pare_history_item_get_type ())
 G_DECLARE_FINAL_TYPE (PareHistoryItem, pare_history_item, PARE, HISTORY_ITEM, GObject)
-struct _PareHistoryItem {
+struct _PareHistoryItem
+{
   GObject parent_instance;
   gint64 id;
   PareLaneRow lane;
   gboolean current;
 };
 G_DEFINE_FINAL_TYPE (PareHistoryItem, pare_history_item, G_TYPE_OBJECT)
-static void pare_history_item_class_init (PareHistoryItemClass *klass) {}
-static void pare_history_item_init (PareHistoryItem *self) {}
+static void
+pare_history_item_class_init (PareHistoryItemClass *klass)
+{
+}
+static void
+pare_history_item_init (PareHistoryItem *self)
+{
+}
 
-struct _PareHistoryList {
+struct _PareHistoryList
+{
   GtkWidget parent_instance;
   PareSession *session;
   GListStore *items;
@@ -83,7 +91,7 @@ static GtkWidget *
 text (double x, const char *css)
 {
   GtkWidget *w = gtk_label_new ("");
-  gtk_label_set_xalign (GTK_LABEL (w), (float) x);
+  gtk_label_set_xalign (GTK_LABEL (w), (float)x);
   gtk_label_set_ellipsize (GTK_LABEL (w), PANGO_ELLIPSIZE_END);
   g_auto (GStrv) list = g_strsplit (css, " ", -1);
   for (guint i = 0; list[i] != NULL; i++)

@@ -42,7 +42,8 @@ on_activation_bits (PareBitsKnob *knob, int bits, gboolean final, PareInspector 
 {
   PareLayerRecipe change = unset ();
   change.activation_bits = bits;
-  edit (self, &change, bits == PARE_BITS_FLOAT ? g_strdup (_ ("activations float")) : g_strdup_printf (_ ("activations %d bits"), bits), TRUE);
+  edit (self, &change, bits == PARE_BITS_FLOAT ? g_strdup (_ ("activations float")) : g_strdup_printf (_ ("activations %d bits"), bits),
+        TRUE);
 }
 
 static void
@@ -74,7 +75,7 @@ on_calibrator (GtkDropDown *drop, GParamSpec *pspec, PareInspector *self)
     return;
   static const char *const names[] = { "", N_ ("min-max range"), N_ ("percentile range"), N_ ("MSE range"), N_ ("entropy range") };
   PareLayerRecipe change = unset ();
-  change.calibrator = (PareCalibrator) i;
+  change.calibrator = (PareCalibrator)i;
   edit (self, &change, g_strdup (_ (names[i])), TRUE);
 }
 
@@ -134,7 +135,7 @@ on_factorize (GtkDropDown *drop, GParamSpec *pspec, PareInspector *self)
 {
   if (self->updating || self->study == NULL)
     return;
-  int half = (int) MAX (1, self->study->max_rank / 2);
+  int half = (int)MAX (1, self->study->max_rank / 2);
   edit_rank (self, gtk_drop_down_get_selected (drop) == 1 ? half : 0, TRUE);
 }
 
@@ -208,7 +209,8 @@ figure (const char *title, GtkLabel **value, GtkLabel **note)
 static GtkWidget *
 build_head (PareInspector *self)
 {
-  GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *names = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *reset = gtk_button_new_from_icon_name ("edit-undo-symbolic");
+  GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *names = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0),
+            *reset = gtk_button_new_from_icon_name ("edit-undo-symbolic");
   self->swatch = pare_op_dot_new ();
   gtk_widget_set_size_request (self->swatch, 12, 36);
   self->title = label ("", "pare-bold");
@@ -289,7 +291,8 @@ build_knobs (PareInspector *self)
   gtk_box_append (GTK_BOX (self->per_layer), gtk_separator_new (GTK_ORIENTATION_HORIZONTAL));
   gtk_box_append (GTK_BOX (self->per_layer), build_prune (self));
   gtk_box_append (GTK_BOX (self->per_layer), build_rank (self));
-  gtk_box_append (GTK_BOX (self->per_layer), row (_ ("Share weights"), GTK_WIDGET (self->share), GTK_WIDGET (label (_ ("storage only"), "pare-caption pare-second"))));
+  gtk_box_append (GTK_BOX (self->per_layer),
+                  row (_ ("Share weights"), GTK_WIDGET (self->share), GTK_WIDGET (label (_ ("storage only"), "pare-caption pare-second"))));
   gtk_box_append (GTK_BOX (box), self->per_layer);
   return box;
 }
@@ -301,7 +304,8 @@ build_histograms (PareInspector *self)
   self->histograms = gtk_box_new (GTK_ORIENTATION_VERTICAL, 4);
   self->weights = PARE_HISTOGRAM_VIEW (pare_histogram_view_new (_ ("Weights")));
   gtk_box_append (GTK_BOX (self->histograms), gtk_separator_new (GTK_ORIENTATION_HORIZONTAL));
-  gtk_box_append (GTK_BOX (self->histograms), row (_ ("Weights"), NULL, GTK_WIDGET (label (_ ("line: original, bars: now"), "pare-caption pare-second"))));
+  gtk_box_append (GTK_BOX (self->histograms),
+                  row (_ ("Weights"), NULL, GTK_WIDGET (label (_ ("line: original, bars: now"), "pare-caption pare-second"))));
   gtk_box_append (GTK_BOX (self->histograms), GTK_WIDGET (self->weights));
   self->activations_box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 4);
   self->activations = PARE_HISTOGRAM_VIEW (pare_histogram_view_new (_ ("Input activations")));
@@ -350,13 +354,17 @@ attribute_text (const PareAttr *a)
   g_autoptr (GString) s = g_string_new (NULL);
   switch (a->kind)
     {
-    case PARE_ATTR_INT: g_string_printf (s, "%" G_GINT64_FORMAT, a->i); break;
-    case PARE_ATTR_FLOAT: g_string_printf (s, "%g", a->f); break;
+    case PARE_ATTR_INT:
+      g_string_printf (s, "%" G_GINT64_FORMAT, a->i);
+      break;
+    case PARE_ATTR_FLOAT:
+      g_string_printf (s, "%g", a->f);
+      break;
     case PARE_ATTR_STRING:
       {
         gsize n;
         const char *bytes = a->s != NULL ? g_bytes_get_data (a->s, &n) : NULL;
-        g_autofree char *text = bytes != NULL ? g_utf8_make_valid (bytes, (gssize) MIN (n, 200)) : g_strdup ("");
+        g_autofree char *text = bytes != NULL ? g_utf8_make_valid (bytes, (gssize)MIN (n, 200)) : g_strdup ("");
         g_string_assign (s, text);
         break;
       }
@@ -368,9 +376,14 @@ attribute_text (const PareAttr *a)
       for (guint i = 0; i < MIN (a->n, 16); i++)
         g_string_append_printf (s, "%s%g", i > 0 ? ", " : "", a->floats[i]);
       break;
-    case PARE_ATTR_TENSOR: g_string_assign (s, _ ("tensor")); break;
-    case PARE_ATTR_GRAPH: g_string_assign (s, _ ("graph")); break;
-    default: g_string_assign (s, "…");
+    case PARE_ATTR_TENSOR:
+      g_string_assign (s, _ ("tensor"));
+      break;
+    case PARE_ATTR_GRAPH:
+      g_string_assign (s, _ ("graph"));
+      break;
+    default:
+      g_string_assign (s, "…");
     }
   return g_string_free (g_steal_pointer (&s), FALSE);
 }
@@ -412,7 +425,8 @@ pare_inspector_show_details (PareInspector *self)
           continue;
         const PareValue *value = &graph->values[v];
         g_autofree char *shape = pare_shape_to_string (value->constant != NULL ? &value->constant->shape : &value->shape);
-        g_autofree char *text = g_strdup_printf ("%s · %s %s", value->name, pare_dtype_name (value->constant != NULL ? value->constant->dtype : value->dtype), shape);
+        g_autofree char *text = g_strdup_printf ("%s · %s %s", value->name,
+                                                 pare_dtype_name (value->constant != NULL ? value->constant->dtype : value->dtype), shape);
         add_line (grid, line++, pass == 0 ? (value->constant != NULL ? _ ("constant") : _ ("input")) : _ ("output"), text);
       }
   gtk_expander_set_child (GTK_EXPANDER (self->details), grid);

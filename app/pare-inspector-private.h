@@ -12,7 +12,8 @@
 #define PARE_N_CENTROIDS 6
 extern const int pare_inspector_centroids[PARE_N_CENTROIDS]; /* 0: off, 8, 16, ... */
 
-struct _PareInspector {
+struct _PareInspector
+{
   GtkWidget parent_instance;
   PareSession *session;
   PareSelection *selection;
@@ -25,10 +26,10 @@ struct _PareInspector {
   PareCurveKnob *prune_ratio;
   PareSpectrumKnob *rank;
   PareHistogramView *weights, *activations;
-  PareLayerStudy *study;       /* of the one selected layer, or NULL */
+  PareLayerStudy *study; /* of the one selected layer, or NULL */
   GCancellable *study_cancel;
-  gboolean updating;           /* widgets are being set, not touched */
-  guint drag;                  /* group of the drag under way; the next one gets another */
+  gboolean updating; /* widgets are being set, not touched */
+  guint drag;        /* group of the drag under way; the next one gets another */
 };
 
 void pare_inspector_build (PareInspector *self);

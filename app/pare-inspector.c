@@ -55,7 +55,8 @@ show_figures (PareInspector *self)
   for (guint i = 0; i < n; i++)
     {
       const char *name = pare_selection_get (self->selection)[i];
-      const PareLayerCost *a = pare_session_get_layer_cost (self->session, name, TRUE), *b = pare_session_get_layer_cost (self->session, name, FALSE);
+      const PareLayerCost *a = pare_session_get_layer_cost (self->session, name, TRUE),
+                          *b = pare_session_get_layer_cost (self->session, name, FALSE);
       was += a != NULL ? a->packed_bytes : 0;
       now += b != NULL ? b->packed_bytes : a != NULL ? a->packed_bytes : 0;
       ms += pare_session_get_layer_time (self->session, name, &origin);
@@ -103,7 +104,8 @@ show_head (PareInspector *self)
       for (guint i = 0; graph != NULL && i < count; i++)
         if (strcmp (graph->nodes[infos[i].node].layer, layer) == 0)
           {
-            g_autofree char *shape = pare_shape_to_string (&infos[i].output_shape), *params = pare_format_count (infos[i].params), *macs = pare_format_number (infos[i].macs / 1e6, 2);
+            g_autofree char *shape = pare_shape_to_string (&infos[i].output_shape), *params = pare_format_count (infos[i].params),
+                            *macs = pare_format_number (infos[i].macs / 1e6, 2);
             op = graph->nodes[infos[i].node].op;
             depthwise = pare_layer_item_is_depthwise (graph, &graph->nodes[infos[i].node]);
             detail = g_strdup_printf (_ ("%s · out %s · %s parameters · %s MMACs"), graph->nodes[infos[i].node].op, shape, params, macs);
@@ -152,15 +154,20 @@ show_knobs (PareInspector *self)
   pare_bits_knob_set_values (self->activation_bits, activations, taken);
   gtk_drop_down_set_selected (self->granularity, r.granularity == PARE_GRANULARITY_TENSOR ? 1 : 0);
   gtk_drop_down_set_selected (self->range, r.range == PARE_RANGE_UNSET ? 0 : r.range == PARE_RANGE_MAX ? 1 : 2);
-  gtk_drop_down_set_selected (self->calibrator, r.calibrator == PARE_CALIBRATOR_UNSET ? 0 : (guint) r.calibrator);
-  gtk_drop_down_set_selected (self->prune_kind, r.prune == PARE_PRUNE_UNSTRUCTURED ? 1 : r.prune == PARE_PRUNE_N_M ? 2 : r.prune == PARE_PRUNE_CHANNELS ? 3 : 0);
+  gtk_drop_down_set_selected (self->calibrator, r.calibrator == PARE_CALIBRATOR_UNSET ? 0 : (guint)r.calibrator);
+  gtk_drop_down_set_selected (self->prune_kind, r.prune == PARE_PRUNE_UNSTRUCTURED ? 1
+                                                : r.prune == PARE_PRUNE_N_M        ? 2
+                                                : r.prune == PARE_PRUNE_CHANNELS   ? 3
+                                                                                   : 0);
   gboolean ratio = r.prune == PARE_PRUNE_UNSTRUCTURED || r.prune == PARE_PRUNE_CHANNELS;
   pare_curve_knob_set_values (self->prune_ratio, ratios, taken);
   gtk_widget_set_visible (GTK_WIDGET (self->prune_ratio), ratio);
   gtk_widget_set_visible (pare_curve_knob_get_spin (self->prune_ratio), ratio);
   gtk_drop_down_set_selected (self->factorize, r.factorize == PARE_FACTORIZE_SVD || r.factorize == PARE_FACTORIZE_SPATIAL ? 1 : 0);
   if (self->study != NULL)
-    pare_spectrum_knob_set_rank (self->rank, r.factorize == PARE_FACTORIZE_SVD || r.factorize == PARE_FACTORIZE_SPATIAL ? (guint) MAX (r.rank, 0) : 0, self->study->max_rank + 1);
+    pare_spectrum_knob_set_rank (self->rank,
+                                 r.factorize == PARE_FACTORIZE_SVD || r.factorize == PARE_FACTORIZE_SPATIAL ? (guint)MAX (r.rank, 0) : 0,
+                                 self->study->max_rank + 1);
   guint share = 0;
   for (guint i = 1; i < G_N_ELEMENTS (pare_inspector_centroids); i++)
     if (r.centroids == pare_inspector_centroids[i])
@@ -169,7 +176,9 @@ show_knobs (PareInspector *self)
   self->updating = FALSE;
   gtk_widget_set_sensitive (self->knobs, can);
   gtk_widget_set_visible (self->per_layer, n > 0);
-  g_autofree char *note = !can ? g_strdup (_ ("This layer has no weights to change.")) : skipped > 0 ? g_strdup_printf (_ ("%u of %u have no weights: skipped"), skipped, n) : NULL;
+  g_autofree char *note = !can          ? g_strdup (_ ("This layer has no weights to change."))
+                          : skipped > 0 ? g_strdup_printf (_ ("%u of %u have no weights: skipped"), skipped, n)
+                                        : NULL;
   gtk_label_set_text (self->note, note != NULL ? note : "");
   gtk_widget_set_visible (GTK_WIDGET (self->note), note != NULL);
 }
@@ -199,26 +208,33 @@ show_study (PareInspector *self)
   double curve[PARE_STUDY_PRUNE], at[PARE_STUDY_PRUNE], free_until = NAN;
   for (guint i = 0; i < PARE_STUDY_PRUNE; i++)
     {
-      at[i] = (double) i / (PARE_STUDY_PRUNE - 1);
+      at[i] = (double)i / (PARE_STUDY_PRUNE - 1);
       curve[i] = sqrt (s->prune_error[i]);
       if (i > 0 && curve[i] < 1e-6)
         free_until = at[i];
     }
   pare_curve_knob_set_curve (self->prune_ratio, at, curve, PARE_STUDY_PRUNE, free_until);
   pare_spectrum_knob_set_values (self->rank, s->spectrum, s->n_spectrum);
-  pare_spectrum_knob_set_rank (self->rank, r.factorize == PARE_FACTORIZE_SVD || r.factorize == PARE_FACTORIZE_SPATIAL ? (guint) MAX (r.rank, 0) : 0, s->max_rank + 1);
+  pare_spectrum_knob_set_rank (
+      self->rank, r.factorize == PARE_FACTORIZE_SVD || r.factorize == PARE_FACTORIZE_SPATIAL ? (guint)MAX (r.rank, 0) : 0, s->max_rank + 1);
   gtk_widget_set_sensitive (GTK_WIDGET (self->factorize), s->spectrum != NULL && s->max_rank >= 1);
   gtk_widget_set_visible (GTK_WIDGET (self->rank), s->spectrum != NULL && s->max_rank >= 1);
-  g_autofree char *rank_note = s->spectrum == NULL || s->max_rank < 1 ? g_strdup (_ ("nothing to gain here")) : g_strdup_printf (_ ("saves below rank %u"), s->max_rank + 1);
+  g_autofree char *rank_note = s->spectrum == NULL || s->max_rank < 1 ? g_strdup (_ ("nothing to gain here"))
+                                                                      : g_strdup_printf (_ ("saves below rank %u"), s->max_rank + 1);
   gtk_label_set_text (self->rank_note, rank_note);
-  g_autofree char *percent = pare_format_percent (s->has_error ? sqrt (s->error.relative_error) : NAN, 1), *text = g_strdup_printf (_ ("layer error %s"), percent);
+  g_autofree char *percent = pare_format_percent (s->has_error ? sqrt (s->error.relative_error) : NAN, 1),
+                  *text = g_strdup_printf (_ ("layer error %s"), percent);
   gtk_label_set_text (self->layer_error, s->has_error ? text : "");
 
   g_autofree char *snr = s->has_error && isfinite (s->error.snr_db) ? g_strdup_printf (_ ("SNR %.1f dB"), s->error.snr_db) : g_strdup ("");
-  g_autofree char *zeros = s->has_error && s->error.zeros > 0 ? g_strdup_printf (_ ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " at zero"), s->error.zeros, s->error.count) : g_strdup ("");
-  gboolean changed = r.weight_bits != PARE_BITS_UNSET || r.prune != PARE_PRUNE_UNSET || r.centroids > 0 || r.factorize != PARE_FACTORIZE_UNSET;
+  g_autofree char *zeros = s->has_error && s->error.zeros > 0 ? g_strdup_printf (_ ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " at zero"),
+                                                                                 s->error.zeros, s->error.count)
+                                                              : g_strdup ("");
+  gboolean changed
+      = r.weight_bits != PARE_BITS_UNSET || r.prune != PARE_PRUNE_UNSET || r.centroids > 0 || r.factorize != PARE_FACTORIZE_UNSET;
   pare_histogram_view_set_before (self->weights, s->before, PARE_STUDY_BINS, s->low, s->high);
-  pare_histogram_view_set_after (self->weights, changed && s->has_error ? s->after : NULL, changed && s->has_error ? PARE_STUDY_BINS : 0, s->low, s->high);
+  pare_histogram_view_set_after (self->weights, changed && s->has_error ? s->after : NULL, changed && s->has_error ? PARE_STUDY_BINS : 0,
+                                 s->low, s->high);
   pare_histogram_view_set_texts (self->weights, snr, zeros);
   gtk_widget_set_visible (self->histograms, TRUE);
   gboolean couple = s->coupled != NULL && r.prune == PARE_PRUNE_CHANNELS;
@@ -252,7 +268,8 @@ show_activations (PareInspector *self)
   pare_histogram_view_set_statistics (self->activations, h);
   g_autofree char *clip = g_strdup_printf (_ ("clip %.3g"), high);
   pare_histogram_view_set_clip (self->activations, quantized && high < h->max ? high : NAN, clip);
-  g_autofree char *text = quantized ? g_strdup_printf (_ ("%d bits, %.3g to %.3g"), bits, low, high) : g_strdup_printf (_ ("float, %.3g to %.3g"), h->min, h->max);
+  g_autofree char *text = quantized ? g_strdup_printf (_ ("%d bits, %.3g to %.3g"), bits, low, high)
+                                    : g_strdup_printf (_ ("float, %.3g to %.3g"), h->min, h->max);
   gtk_label_set_text (self->activations_note, text);
 }
 

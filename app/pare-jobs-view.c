@@ -2,7 +2,8 @@
 
 #include <glib/gi18n.h>
 
-struct _PareJobsView {
+struct _PareJobsView
+{
   GtkWidget parent_instance;
   PareSession *session;
   GtkWidget *scroller, *list;
@@ -27,7 +28,7 @@ build_row (PareJobsView *self, guint i)
     state = g_strdup (_ ("waits"));
   else if (job->total > 0 && job->done > 0)
     state = g_strdup_printf (_ ("%" G_GUINT64_FORMAT " / %" G_GUINT64_FORMAT ", about %.1f s to go"), job->done, job->total,
-                             spent / 1e6 * (double) (job->total - job->done) / job->done);
+                             spent / 1e6 * (double)(job->total - job->done) / job->done);
   else
     state = g_strdup_printf (_ ("%.1f s"), spent / 1e6);
   GtkWidget *label = gtk_label_new (state);
@@ -36,7 +37,7 @@ build_row (PareJobsView *self, guint i)
   gtk_widget_set_size_request (bar, 220, -1);
   gtk_widget_set_valign (bar, GTK_ALIGN_CENTER);
   if (job->total > 0)
-    gtk_progress_bar_set_fraction (GTK_PROGRESS_BAR (bar), (double) job->done / job->total);
+    gtk_progress_bar_set_fraction (GTK_PROGRESS_BAR (bar), (double)job->done / job->total);
   gtk_accessible_update_property (GTK_ACCESSIBLE (bar), GTK_ACCESSIBLE_PROPERTY_LABEL, job->name, -1);
   gtk_widget_add_css_class (label, "pare-second");
   gtk_box_append (GTK_BOX (row), name);

@@ -42,7 +42,11 @@ pare_layer_edit_reset (PareSession *session, PareSelection *selection)
 }
 
 /* Borrowed: the page that holds the widgets and actions holds both. */
-typedef struct { PareSession *session; PareSelection *selection; } Keys;
+typedef struct
+{
+  PareSession *session;
+  PareSelection *selection;
+} Keys;
 
 static void
 free_keys (gpointer keys, GClosure *closure)
@@ -63,7 +67,8 @@ on_key (GtkEventControllerKey *controller, guint keyval, guint keycode, GdkModif
   guint *values = NULL;
   int n = 0;
   /* the digit on the key, whatever Shift makes of it */
-  if (gdk_display_map_keycode (gtk_widget_get_display (gtk_event_controller_get_widget (GTK_EVENT_CONTROLLER (controller))), keycode, &codes, &values, &n))
+  if (gdk_display_map_keycode (gtk_widget_get_display (gtk_event_controller_get_widget (GTK_EVENT_CONTROLLER (controller))), keycode,
+                               &codes, &values, &n))
     for (int i = 0; i < n; i++)
       if (codes[i].level == 0 && values[i] >= GDK_KEY_0 && values[i] <= GDK_KEY_9)
         plain = values[i];
@@ -71,7 +76,7 @@ on_key (GtkEventControllerKey *controller, guint keyval, guint keycode, GdkModif
   g_free (values);
   if (plain >= GDK_KEY_2 && plain <= GDK_KEY_8)
     {
-      int bits = (int) (plain - GDK_KEY_0);
+      int bits = (int)(plain - GDK_KEY_0);
       if (state & GDK_SHIFT_MASK)
         change.activation_bits = bits;
       else
@@ -91,7 +96,8 @@ on_key (GtkEventControllerKey *controller, guint keyval, guint keycode, GdkModif
       what = g_strdup (change.exclude ? _ ("excluded") : _ ("included"));
     }
   else if (keyval == GDK_KEY_p || keyval == GDK_KEY_r)
-    return gtk_widget_activate_action (gtk_event_controller_get_widget (GTK_EVENT_CONTROLLER (controller)), "win.focus-knob", "s", keyval == GDK_KEY_p ? "prune" : "rank");
+    return gtk_widget_activate_action (gtk_event_controller_get_widget (GTK_EVENT_CONTROLLER (controller)), "win.focus-knob", "s",
+                                       keyval == GDK_KEY_p ? "prune" : "rank");
   else if (keyval == GDK_KEY_Delete)
     {
       pare_layer_edit_reset (keys->session, keys->selection);
@@ -137,14 +143,19 @@ on_action (GSimpleAction *action, GVariant *parameter, Keys *keys)
   int bits = g_variant_get_int32 (parameter);
   gboolean weights = g_str_equal (name, "weight-bits");
   *(weights ? &change.weight_bits : &change.activation_bits) = bits;
-  g_autofree char *what = bits == PARE_BITS_FLOAT ? g_strdup (_ ("float")) : g_strdup_printf (weights ? _ ("%d bits") : _ ("activations %d bits"), bits);
+  g_autofree char *what
+      = bits == PARE_BITS_FLOAT ? g_strdup (_ ("float")) : g_strdup_printf (weights ? _ ("%d bits") : _ ("activations %d bits"), bits);
   pare_layer_edit (keys->session, keys->selection, &change, what, 0);
 }
 
 GActionGroup *
 pare_layer_actions_new (PareSession *session, PareSelection *selection)
 {
-  static const struct { const char *name; gboolean bits; } actions[] = { { "weight-bits", TRUE }, { "activation-bits", TRUE }, { "exclude", FALSE }, { "reset", FALSE } };
+  static const struct
+  {
+    const char *name;
+    gboolean bits;
+  } actions[] = { { "weight-bits", TRUE }, { "activation-bits", TRUE }, { "exclude", FALSE }, { "reset", FALSE } };
   GSimpleActionGroup *group = g_simple_action_group_new ();
   for (guint i = 0; i < G_N_ELEMENTS (actions); i++)
     {

@@ -4,7 +4,8 @@
 #include <gtk/gtk.h>
 
 /* One way to change what is selected: a change of the set fields goes to every selected layer, or to the defaults where none is. */
-void pare_layer_edit (PareSession *session, PareSelection *selection, const PareLayerRecipe *change, const char *what /* "4 bits" */, guint group);
+void pare_layer_edit (PareSession *session, PareSelection *selection, const PareLayerRecipe *change, const char *what /* "4 bits" */,
+                      guint group);
 void pare_layer_edit_reset (PareSession *session, PareSelection *selection);
 
 /* Plain keys on the selected layers while the widget has the focus: 2..8, Shift+2..8, 0, X, Delete (design README "Keyboard"). */

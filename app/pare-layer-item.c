@@ -32,7 +32,8 @@ pare_layer_item_init (PareLayerItem *self)
 void
 pare_layer_item_refresh (PareLayerItem *self, PareSession *session)
 {
-  const PareLayerCost *now = pare_session_get_layer_cost (session, self->name, FALSE), *was = pare_session_get_layer_cost (session, self->name, TRUE);
+  const PareLayerCost *now = pare_session_get_layer_cost (session, self->name, FALSE),
+                      *was = pare_session_get_layer_cost (session, self->name, TRUE);
   PareLayerRecipe resolved;
   pare_recipe_resolve (pare_session_get_recipe (session), self->name, &resolved);
   g_free (self->shorthand);
@@ -41,7 +42,7 @@ pare_layer_item_refresh (PareLayerItem *self, PareSession *session)
   self->words = self->compressible ? pare_layer_recipe_words (&resolved) : g_strdup ("");
   self->original = was != NULL ? was->packed_bytes : -1;
   self->packed = now != NULL ? now->packed_bytes : self->original;
-  self->sparsity = now != NULL && now->params > 0 ? (double) now->zeros / now->params : NAN;
+  self->sparsity = now != NULL && now->params > 0 ? (double)now->zeros / now->params : NAN;
   self->error = pare_session_get_layer_error (session, self->name);
   self->ms = pare_session_get_layer_time (session, self->name, &self->ms_origin);
   g_signal_emit (self, changed_signal, 0);
@@ -53,7 +54,8 @@ pare_layer_item_is_depthwise (const PareGraph *graph, const PareNode *node)
   gint64 group = pare_node_get_int (node, "group", 1);
   if (group < 2 || node->n_inputs < 2 || node->inputs[1] == PARE_NONE || graph->values[node->inputs[1]].constant == NULL)
     return FALSE;
-  return pare_node_is (node, "Conv") && graph->values[node->inputs[1]].constant->shape.rank > 1 && graph->values[node->inputs[1]].constant->shape.dims[1] == 1;
+  return pare_node_is (node, "Conv") && graph->values[node->inputs[1]].constant->shape.rank > 1
+         && graph->values[node->inputs[1]].constant->shape.dims[1] == 1;
 }
 
 PareLayerItem *

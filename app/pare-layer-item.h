@@ -5,16 +5,17 @@
 #define PARE_TYPE_LAYER_ITEM (pare_layer_item_get_type ())
 G_DECLARE_FINAL_TYPE (PareLayerItem, pare_layer_item, PARE, LAYER_ITEM, GObject)
 
-struct _PareLayerItem {
+struct _PareLayerItem
+{
   GObject parent_instance;
   char *name, *op, *shorthand, *words;
-  guint position;            /* in the model */
+  guint position; /* in the model */
   gint64 params, macs;
   PareShape shape;
-  gint64 packed, original;   /* bytes; -1: not known yet */
-  double sparsity;           /* fraction of zero weights, NAN */
-  double error;              /* weights' relative squared error, NAN */
-  double ms;                 /* NAN */
+  gint64 packed, original; /* bytes; -1: not known yet */
+  double sparsity;         /* fraction of zero weights, NAN */
+  double error;            /* weights' relative squared error, NAN */
+  double ms;               /* NAN */
   PareOrigin ms_origin;
   gboolean compressible, depthwise;
 };

@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct {
+typedef struct
+{
   PareGraph *graph;
   char *layer;
   PareLayerRecipe resolved;
@@ -33,13 +34,13 @@ pare_layer_study_free (PareLayerStudy *self)
 static void
 histogram (const PareTensor *t, double low, double high, double *bins)
 {
-  gsize n = (gsize) pare_tensor_count (t);
+  gsize n = (gsize)pare_tensor_count (t);
   const float *x = t->data;
   memset (bins, 0, PARE_STUDY_BINS * sizeof *bins);
   for (gsize i = 0; i < n; i++)
     {
       double at = (x[i] - low) / (high - low) * PARE_STUDY_BINS;
-      bins[at >= 0 && at < PARE_STUDY_BINS ? (int) at : at >= PARE_STUDY_BINS ? PARE_STUDY_BINS - 1 : 0]++;
+      bins[at >= 0 && at < PARE_STUDY_BINS ? (int)at : at >= PARE_STUDY_BINS ? PARE_STUDY_BINS - 1 : 0]++;
     }
 }
 
@@ -73,7 +74,7 @@ study_group (PareLayerStudy *self, const Request *r)
   if (all->len > 0)
     self->coupled = g_strdup_printf (members > 1 ? _ ("Goes together with %s") : _ ("Also narrows the input of %s"), also->str);
   g_ptr_array_add (all, NULL);
-  self->coupled_layers = (char **) g_ptr_array_free (g_steal_pointer (&all), FALSE);
+  self->coupled_layers = (char **)g_ptr_array_free (g_steal_pointer (&all), FALSE);
   pare_coupled_group_free (group);
 }
 
@@ -88,9 +89,9 @@ run (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
   if (weights != NULL)
     {
       double most = 0;
-      gsize n = (gsize) pare_tensor_count (weights);
+      gsize n = (gsize)pare_tensor_count (weights);
       for (gsize i = 0; i < n; i++)
-        most = fmax (most, fabs (((const float *) weights->data)[i]));
+        most = fmax (most, fabs (((const float *)weights->data)[i]));
       self->high = most > 0 ? most : 1;
       self->low = -self->high;
       histogram (weights, self->low, self->high, self->before);
@@ -111,18 +112,19 @@ run (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
       self->spectrum_method = square ? PARE_FACTORIZE_SVD : PARE_FACTORIZE_SPATIAL;
       self->spectrum = pare_layer_spectrum (r->graph, r->layer, self->spectrum_method, &self->n_spectrum, &self->max_rank);
     }
-  g_task_return_pointer (task, self, (GDestroyNotify) pare_layer_study_free);
+  g_task_return_pointer (task, self, (GDestroyNotify)pare_layer_study_free);
 }
 
 void
-pare_layer_study_async (const PareGraph *graph, const char *layer, const PareLayerRecipe *resolved, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+pare_layer_study_async (const PareGraph *graph, const char *layer, const PareLayerRecipe *resolved, GCancellable *cancellable,
+                        GAsyncReadyCallback callback, gpointer data)
 {
   Request *r = g_new0 (Request, 1);
-  r->graph = pare_graph_ref ((PareGraph *) graph);
+  r->graph = pare_graph_ref ((PareGraph *)graph);
   r->layer = g_strdup (layer);
   r->resolved = *resolved;
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
-  g_task_set_task_data (task, r, (GDestroyNotify) request_free);
+  g_task_set_task_data (task, r, (GDestroyNotify)request_free);
   g_task_run_in_thread (task, run);
 }
 

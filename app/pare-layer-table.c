@@ -9,7 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-struct _PareLayerTable {
+struct _PareLayerTable
+{
   GtkWidget parent_instance;
   PareSession *session;
   PareSelection *selection;
@@ -18,7 +19,7 @@ struct _PareLayerTable {
   GtkMultiSelection *rows;
   GtkColumnView *view;
   GtkWidget *box, *search, *foot_left, *foot_right, *stack;
-  gint64 largest;          /* packed bytes of the largest layer of the original: the bars' scale */
+  gint64 largest; /* packed bytes of the largest layer of the original: the bars' scale */
   double most_error, most_ms;
   gboolean syncing;
 };
@@ -26,7 +27,8 @@ struct _PareLayerTable {
 G_DEFINE_FINAL_TYPE (PareLayerTable, pare_layer_table, GTK_TYPE_WIDGET)
 
 typedef void (*BindFunc) (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item);
-typedef struct {
+typedef struct
+{
   const char *title;
   GtkWidget *(*make) (void);
   BindFunc bind;
@@ -41,12 +43,20 @@ static GtkWidget *
 make_label (double x)
 {
   GtkWidget *w = gtk_label_new ("");
-  gtk_label_set_xalign (GTK_LABEL (w), (float) x);
+  gtk_label_set_xalign (GTK_LABEL (w), (float)x);
   gtk_label_set_ellipsize (GTK_LABEL (w), PANGO_ELLIPSIZE_END);
   return w;
 }
-static GtkWidget *make_left (void) { return make_label (0); }
-static GtkWidget *make_right (void) { return make_label (1); }
+static GtkWidget *
+make_left (void)
+{
+  return make_label (0);
+}
+static GtkWidget *
+make_right (void)
+{
+  return make_label (1);
+}
 
 static GtkWidget *
 make_name (void)
@@ -76,7 +86,8 @@ bind_name (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
 static void
 bind_bar (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
 {
-  pare_bar_cell_set (PARE_BAR_CELL (cell), item->original >= 0 ? item->original : NAN, item->packed >= 0 ? item->packed : NAN, self->largest);
+  pare_bar_cell_set (PARE_BAR_CELL (cell), item->original >= 0 ? item->original : NAN, item->packed >= 0 ? item->packed : NAN,
+                     self->largest);
 }
 
 static void
@@ -110,7 +121,8 @@ bind_heat (GtkWidget *cell, double value, double most, char *text, const char *u
 static void
 bind_error (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
 {
-  bind_heat (cell, item->compressible ? sqrt (item->error) : NAN, self->most_error, pare_format_number (item->compressible ? 100 * sqrt (item->error) : NAN, 1), _ ("percent error of the weights"));
+  bind_heat (cell, item->compressible ? sqrt (item->error) : NAN, self->most_error,
+             pare_format_number (item->compressible ? 100 * sqrt (item->error) : NAN, 1), _ ("percent error of the weights"));
 }
 
 static void
@@ -149,13 +161,41 @@ bind_sparsity (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
   set_text (cell, pare_format_percent (item->sparsity, 0));
 }
 
-static double key_position (PareLayerItem *i) { return i->position; }
-static double key_size (PareLayerItem *i) { return (double) i->packed; }
-static double key_error (PareLayerItem *i) { return i->error; }
-static double key_ms (PareLayerItem *i) { return i->ms; }
-static double key_params (PareLayerItem *i) { return (double) i->params; }
-static double key_macs (PareLayerItem *i) { return (double) i->macs; }
-static double key_sparsity (PareLayerItem *i) { return i->sparsity; }
+static double
+key_position (PareLayerItem *i)
+{
+  return i->position;
+}
+static double
+key_size (PareLayerItem *i)
+{
+  return (double)i->packed;
+}
+static double
+key_error (PareLayerItem *i)
+{
+  return i->error;
+}
+static double
+key_ms (PareLayerItem *i)
+{
+  return i->ms;
+}
+static double
+key_params (PareLayerItem *i)
+{
+  return (double)i->params;
+}
+static double
+key_macs (PareLayerItem *i)
+{
+  return (double)i->macs;
+}
+static double
+key_sparsity (PareLayerItem *i)
+{
+  return i->sparsity;
+}
 
 static const Column columns[] = {
   { N_ ("Layer"), make_name, bind_name, 112, TRUE, TRUE, key_position },
@@ -179,7 +219,6 @@ on_setup (GtkSignalListItemFactory *factory, GtkListItem *row, const Column *col
   gtk_list_item_set_child (row, column->make ());
 }
 
-
 static void
 on_item_changed (PareLayerItem *item, GtkListItem *row)
 {
@@ -193,7 +232,7 @@ on_bind (GtkSignalListItemFactory *factory, GtkListItem *row, const Column *colu
 {
   PareLayerTable *self = g_object_get_data (G_OBJECT (factory), "table");
   PareLayerItem *item = gtk_list_item_get_item (row);
-  g_object_set_data (G_OBJECT (row), "column", (gpointer) column);
+  g_object_set_data (G_OBJECT (row), "column", (gpointer)column);
   g_object_set_data (G_OBJECT (row), "table", self);
   g_signal_connect (item, "changed", G_CALLBACK (on_item_changed), row);
   on_item_changed (item, row);
@@ -217,7 +256,7 @@ static int
 compare (gconstpointer a, gconstpointer b, gpointer data)
 {
   const Column *column = data;
-  PareLayerItem *x = (PareLayerItem *) a, *y = (PareLayerItem *) b;
+  PareLayerItem *x = (PareLayerItem *)a, *y = (PareLayerItem *)b;
   if (column->key == NULL)
     return column->bind == bind_recipe ? strcmp (x->shorthand, y->shorthand) : column->bind == bind_op ? strcmp (x->op, y->op) : 0;
   double p = column->key (x), q = column->key (y);
@@ -244,7 +283,7 @@ on_rows_changed (GtkSelectionModel *model, guint position, guint n, PareLayerTab
     }
   g_ptr_array_add (names, NULL);
   self->syncing = TRUE;
-  pare_selection_set (self->selection, (const char *const *) names->pdata);
+  pare_selection_set (self->selection, (const char *const *)names->pdata);
   self->syncing = FALSE;
 }
 
@@ -253,7 +292,8 @@ update_foot (PareLayerTable *self)
 {
   PareSize size, original;
   guint n = g_list_model_get_n_items (G_LIST_MODEL (self->items)), chosen = pare_selection_get_n (self->selection);
-  g_autofree char *left = chosen > 0 ? g_strdup_printf (_ ("<b>%u layers</b> %u selected"), n, chosen) : g_strdup_printf (_ ("<b>%u layers</b>"), n);
+  g_autofree char *left
+      = chosen > 0 ? g_strdup_printf (_ ("<b>%u layers</b> %u selected"), n, chosen) : g_strdup_printf (_ ("<b>%u layers</b>"), n);
   gtk_label_set_markup (GTK_LABEL (self->foot_left), left);
   if (pare_session_get_size (self->session, &size, &original, NULL, NULL))
     {
@@ -302,7 +342,8 @@ refresh (PareLayerTable *self)
             pare_layer_item_refresh (item, self->session); /* again, now that the scales are known */
             continue;
           }
-        double error = pare_session_get_layer_error (self->session, item->name), ms = pare_session_get_layer_time (self->session, item->name, NULL);
+        double error = pare_session_get_layer_error (self->session, item->name),
+               ms = pare_session_get_layer_time (self->session, item->name, NULL);
         const PareLayerCost *was = pare_session_get_layer_cost (self->session, item->name, TRUE);
         self->most_error = isnan (error) ? self->most_error : MAX (self->most_error, sqrt (error));
         self->most_ms = isnan (ms) ? self->most_ms : MAX (self->most_ms, ms);
@@ -333,7 +374,8 @@ matches (gpointer item, gpointer data)
   const char *text = gtk_editable_get_text (GTK_EDITABLE (self->search));
   if (*text == '\0')
     return TRUE;
-  g_autofree char *wanted = g_utf8_casefold (text, -1), *name = g_utf8_casefold (PARE_LAYER_ITEM (item)->name, -1), *op = g_utf8_casefold (PARE_LAYER_ITEM (item)->op, -1);
+  g_autofree char *wanted = g_utf8_casefold (text, -1), *name = g_utf8_casefold (PARE_LAYER_ITEM (item)->name, -1),
+                  *op = g_utf8_casefold (PARE_LAYER_ITEM (item)->op, -1);
   return strstr (name, wanted) != NULL || strstr (op, wanted) != NULL;
 }
 
@@ -372,11 +414,11 @@ build_view (PareLayerTable *self)
       const Column *c = &columns[i];
       GtkListItemFactory *factory = gtk_signal_list_item_factory_new ();
       g_object_set_data (G_OBJECT (factory), "table", self);
-      g_signal_connect (factory, "setup", G_CALLBACK (on_setup), (gpointer) c);
-      g_signal_connect (factory, "bind", G_CALLBACK (on_bind), (gpointer) c);
-      g_signal_connect (factory, "unbind", G_CALLBACK (on_unbind), (gpointer) c);
+      g_signal_connect (factory, "setup", G_CALLBACK (on_setup), (gpointer)c);
+      g_signal_connect (factory, "bind", G_CALLBACK (on_bind), (gpointer)c);
+      g_signal_connect (factory, "unbind", G_CALLBACK (on_unbind), (gpointer)c);
       g_autoptr (GtkColumnViewColumn) column = gtk_column_view_column_new (_ (c->title), factory);
-      gtk_column_view_column_set_sorter (column, GTK_SORTER (gtk_custom_sorter_new (compare, (gpointer) c, NULL)));
+      gtk_column_view_column_set_sorter (column, GTK_SORTER (gtk_custom_sorter_new (compare, (gpointer)c, NULL)));
       gtk_column_view_column_set_resizable (column, TRUE);
       gtk_column_view_column_set_expand (column, c->expand);
       gtk_column_view_column_set_visible (column, c->visible);

@@ -42,7 +42,8 @@ static int
 newest_first (gconstpointer a, gconstpointer b, gpointer data)
 {
   GKeyFile *file = data;
-  gint64 ta = g_key_file_get_int64 (file, *(char *const *) a, "when", NULL), tb = g_key_file_get_int64 (file, *(char *const *) b, "when", NULL);
+  gint64 ta = g_key_file_get_int64 (file, *(char *const *)a, "when", NULL),
+         tb = g_key_file_get_int64 (file, *(char *const *)b, "when", NULL);
   return ta < tb ? 1 : ta > tb ? -1 : 0;
 }
 
@@ -56,7 +57,7 @@ pare_recent_list (guint most)
     return list;
   gsize n;
   g_auto (GStrv) groups = g_key_file_get_groups (file, &n);
-  g_qsort_with_data (groups, (int) n, sizeof *groups, newest_first, file);
+  g_qsort_with_data (groups, (int)n, sizeof *groups, newest_first, file);
   for (gsize i = 0; i < n && list->len < most; i++)
     {
       g_autofree char *project = g_key_file_get_string (file, groups[i], "path", NULL);
@@ -65,7 +66,8 @@ pare_recent_list (guint most)
       PareRecent *r = g_new0 (PareRecent, 1);
       r->missing = !g_file_test (project, G_FILE_TEST_EXISTS);
       r->title = g_key_file_get_string (file, groups[i], "title", NULL);
-      r->detail = r->missing ? g_strdup_printf (_ ("The project has moved: %s"), project) : g_key_file_get_string (file, groups[i], "detail", NULL);
+      r->detail = r->missing ? g_strdup_printf (_ ("The project has moved: %s"), project)
+                             : g_key_file_get_string (file, groups[i], "detail", NULL);
       r->when = describe_time (g_key_file_get_int64 (file, groups[i], "when", NULL));
       r->path = g_steal_pointer (&project);
       g_ptr_array_add (list, r);
@@ -86,7 +88,7 @@ pare_recent_add (const char *project, const char *title, const char *detail)
   g_key_file_set_int64 (file, group, "when", g_get_real_time () / G_USEC_PER_SEC);
   gsize n;
   g_auto (GStrv) groups = g_key_file_get_groups (file, &n);
-  g_qsort_with_data (groups, (int) n, sizeof *groups, newest_first, file);
+  g_qsort_with_data (groups, (int)n, sizeof *groups, newest_first, file);
   for (gsize i = MOST_KEPT; i < n; i++)
     g_key_file_remove_group (file, groups[i], NULL);
   g_mkdir_with_parents (folder, 0700);

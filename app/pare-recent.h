@@ -2,7 +2,8 @@
 #include <glib.h>
 
 /* Recent projects, newest first: a key file in the user's data folder. */
-typedef struct {
+typedef struct
+{
   char *path, *title, *detail, *when; /* detail: model, data and the last figures; when: two lines for people */
   gboolean missing;
 } PareRecent;

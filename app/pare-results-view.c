@@ -9,7 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-struct _PareResultsView {
+struct _PareResultsView
+{
   GtkWidget parent_instance;
   PareSession *session;
   GtkWidget *grid, *add_data, *accuracy_stack;
@@ -17,11 +18,14 @@ struct _PareResultsView {
   PareSizeChart *size;
   PareLatencyChart *latency;
   PareScatterChart *scatter;
-  GArray *course;   /* Point: the snapshots of the evaluation that runs */
+  GArray *course; /* Point: the snapshots of the evaluation that runs */
   gint64 course_entry;
 };
 
-typedef struct { double x, d, low, high; } Point;
+typedef struct
+{
+  double x, d, low, high;
+} Point;
 
 G_DEFINE_FINAL_TYPE (PareResultsView, pare_results_view, GTK_TYPE_WIDGET)
 
@@ -72,7 +76,7 @@ update_accuracy (PareResultsView *self)
       pare_accuracy_chart_set_value (self->accuracy, NULL);
       return;
     }
-  PareAccuracyValue value = { e->metric, e->value, e->low, e->high, NAN, NAN, NAN, e->done, e->all, (PareMark) origin };
+  PareAccuracyValue value = { e->metric, e->value, e->low, e->high, NAN, NAN, NAN, e->done, e->all, (PareMark)origin };
   if (e->has_difference)
     {
       value.difference = e->difference;
@@ -104,13 +108,14 @@ update_size (PareResultsView *self)
   for (guint i = 0; i < n; i++)
     {
       const char *layer = graph->nodes[infos[i].node].layer;
-      const PareLayerCost *was = pare_session_get_layer_cost (self->session, layer, TRUE), *now = pare_session_get_layer_cost (self->session, layer, FALSE);
+      const PareLayerCost *was = pare_session_get_layer_cost (self->session, layer, TRUE),
+                          *now = pare_session_get_layer_cost (self->session, layer, FALSE);
       if (was == NULL || was->packed_bytes == 0)
         continue;
       /* "/stage1/block/conv1/Conv" belongs to stage1; without scopes the kind of operator stands for the part */
       g_autofree char *part = NULL;
       if (*layer == '/' && strchr (layer + 1, '/') != NULL)
-        part = g_strndup (layer + 1, (gsize) (strchr (layer + 1, '/') - layer - 1));
+        part = g_strndup (layer + 1, (gsize)(strchr (layer + 1, '/') - layer - 1));
       else
         part = g_strdup (was->op);
       guint k = 0;
@@ -145,7 +150,7 @@ update_size (PareResultsView *self)
     }
   PareSizePart rest = { _ ("Graph and rest"), MAX (0, original.packed_bytes - was_sum), MAX (0, size.packed_bytes - now_sum) };
   g_array_append_val (parts, rest);
-  pare_size_chart_set_parts (self->size, (const PareSizePart *) parts->data, parts->len);
+  pare_size_chart_set_parts (self->size, (const PareSizePart *)parts->data, parts->len);
   pare_size_chart_set_files (self->size, size.file_bytes, size.download_bytes);
 }
 
@@ -163,12 +168,15 @@ update_latency (PareResultsView *self)
   PareOrigin origin = PARE_ORIGIN_NONE;
   int edits_ago = 0;
   gboolean known = pare_session_get_latency (self->session, &now, &origin, &edits_ago, &original);
-  PareLatencyBar current = bar_of (&now, (PareMark) origin, edits_ago), first = bar_of (&original, original.median_ms > 0 ? PARE_MARK_MEASURED : PARE_MARK_NONE, 0);
+  PareLatencyBar current = bar_of (&now, (PareMark)origin, edits_ago),
+                 first = bar_of (&original, original.median_ms > 0 ? PARE_MARK_MEASURED : PARE_MARK_NONE, 0);
   gboolean has_now = known && origin != PARE_ORIGIN_NONE && now.median_ms > 0;
   pare_latency_chart_set_bars (self->latency, has_now ? &current : NULL, NULL, first.mark != PARE_MARK_NONE ? &first : NULL);
-  pare_latency_chart_set_message (self->latency, !has_now && first.mark == PARE_MARK_NONE                     ? _ ("Not measured yet: Measure (Ctrl+R)")
-                                                 : origin == PARE_ORIGIN_MEASURED && first.mark != PARE_MARK_NONE && now.p10_ms > original.p90_ms ? _ ("slower than the original here")
-                                                                                                              : _ ("this computer, one inference"));
+  pare_latency_chart_set_message (self->latency,
+                                  !has_now && first.mark == PARE_MARK_NONE ? _ ("Not measured yet: Measure (Ctrl+R)")
+                                  : origin == PARE_ORIGIN_MEASURED && first.mark != PARE_MARK_NONE && now.p10_ms > original.p90_ms
+                                      ? _ ("slower than the original here")
+                                      : _ ("this computer, one inference"));
 }
 
 static void
@@ -195,7 +203,7 @@ on_point (PareScatterChart *chart, gint64 id, PareResultsView *self)
 static void
 on_across (GtkDropDown *drop, GParamSpec *pspec, PareResultsView *self)
 {
-  pare_scatter_chart_set_axis (self->scatter, (PareScatterAxis) gtk_drop_down_get_selected (drop));
+  pare_scatter_chart_set_axis (self->scatter, (PareScatterAxis)gtk_drop_down_get_selected (drop));
   update_scatter (self);
 }
 
@@ -239,7 +247,9 @@ pare_results_view_init (PareResultsView *self)
   self->grid = gtk_grid_new ();
   self->accuracy = PARE_ACCURACY_CHART (pare_accuracy_chart_new ());
   pare_accuracy_chart_set_tolerance (self->accuracy, PARE_TOLERANCE_PP);
-  GtkWidget *add = gtk_box_new (GTK_ORIENTATION_VERTICAL, 9), *hint = gtk_label_new (_ ("Choose data to measure accuracy:\na folder of images, NPY, NPZ, IDX or CSV")), *button = gtk_button_new_with_label (_ ("Add Data…"));
+  GtkWidget *add = gtk_box_new (GTK_ORIENTATION_VERTICAL, 9),
+            *hint = gtk_label_new (_ ("Choose data to measure accuracy:\na folder of images, NPY, NPZ, IDX or CSV")),
+            *button = gtk_button_new_with_label (_ ("Add Data…"));
   gtk_label_set_justify (GTK_LABEL (hint), GTK_JUSTIFY_CENTER);
   gtk_label_set_wrap (GTK_LABEL (hint), TRUE);
   gtk_widget_add_css_class (hint, "pare-caption");
@@ -262,7 +272,8 @@ pare_results_view_init (PareResultsView *self)
   gtk_widget_set_size_request (GTK_WIDGET (self->latency), 186, -1);
   card (self, GTK_WIDGET (self->latency), 2, FALSE);
 
-  GtkWidget *last = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *title = gtk_label_new (_ ("History, accuracy against"));
+  GtkWidget *last = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6),
+            *title = gtk_label_new (_ ("History, accuracy against"));
   static const char *const costs[] = { N_ ("Size, packed"), N_ ("Latency"), N_ ("Multiply-adds"), NULL };
   GtkWidget *drop = pare_drop_down_new (costs, _ ("Cost that the scatter shows"));
   gtk_widget_add_css_class (title, "pare-section");
@@ -300,7 +311,8 @@ pare_results_view_new (PareSession *session)
 void
 pare_results_view_set_narrow (PareResultsView *self, gboolean narrow)
 {
-  PareChart *const charts[] = { PARE_CHART (self->accuracy), PARE_CHART (self->size), PARE_CHART (self->latency), PARE_CHART (self->scatter) };
+  PareChart *const charts[]
+      = { PARE_CHART (self->accuracy), PARE_CHART (self->size), PARE_CHART (self->latency), PARE_CHART (self->scatter) };
   for (guint i = 0; i < G_N_ELEMENTS (charts); i++)
     pare_chart_set_compact (charts[i], narrow);
   gtk_widget_set_size_request (self->accuracy_stack, narrow ? 160 : 240, -1);

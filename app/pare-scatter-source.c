@@ -15,12 +15,18 @@ pare_scatter_source_update (PareScatterChart *chart, PareSession *session)
       PareOrigin cost = axis == PARE_SCATTER_LATENCY ? e->latency_origin : e->size_origin;
       if (e->accuracy_origin == PARE_ORIGIN_NONE || e->accuracy_origin == PARE_ORIGIN_PROVISIONAL || cost == PARE_ORIGIN_NONE)
         continue;
-      PareScatterPoint p = { .id = e->id, .y = e->accuracy, .low = e->accuracy_low, .high = e->accuracy_high, .label = e->title, .is_original = e->parent == 0, .current = e->id == current };
-      p.x = axis == PARE_SCATTER_LATENCY ? e->latency_ms : axis == PARE_SCATTER_MACS ? (double) e->macs : (double) e->size.packed_bytes;
+      PareScatterPoint p = { .id = e->id,
+                             .y = e->accuracy,
+                             .low = e->accuracy_low,
+                             .high = e->accuracy_high,
+                             .label = e->title,
+                             .is_original = e->parent == 0,
+                             .current = e->id == current };
+      p.x = axis == PARE_SCATTER_LATENCY ? e->latency_ms : axis == PARE_SCATTER_MACS ? (double)e->macs : (double)e->size.packed_bytes;
       p.mark = cost == PARE_ORIGIN_STALE || e->accuracy_origin == PARE_ORIGIN_STALE ? PARE_MARK_STALE : PARE_MARK_MEASURED;
       g_array_append_val (points, p);
     }
   const PareEvaluation *baseline = pare_session_get_baseline (session);
-  pare_scatter_chart_set_points (chart, (const PareScatterPoint *) points->data, points->len);
+  pare_scatter_chart_set_points (chart, (const PareScatterPoint *)points->data, points->len);
   pare_scatter_chart_set_floor (chart, baseline != NULL ? baseline->value - PARE_TOLERANCE_PP / 100 : NAN);
 }

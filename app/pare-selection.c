@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-struct _PareSelection {
+struct _PareSelection
+{
   GObject parent_instance;
   char **layers;
 };
@@ -43,10 +44,10 @@ pare_selection_set (PareSelection *self, const char *const *layers)
   static const char *const none[] = { NULL };
   if (layers == NULL)
     layers = none;
-  if (g_strv_equal ((const char *const *) self->layers, layers))
+  if (g_strv_equal ((const char *const *)self->layers, layers))
     return;
   char **old = self->layers;
-  self->layers = g_strdupv ((char **) layers);
+  self->layers = g_strdupv ((char **)layers);
   g_strfreev (old);
   g_signal_emit (self, changed_signal, 0);
 }
@@ -54,7 +55,7 @@ pare_selection_set (PareSelection *self, const char *const *layers)
 const char *const *
 pare_selection_get (PareSelection *self)
 {
-  return (const char *const *) self->layers;
+  return (const char *const *)self->layers;
 }
 
 guint

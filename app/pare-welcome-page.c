@@ -3,7 +3,8 @@
 
 #include <glib/gi18n.h>
 
-struct _PareWelcomePage {
+struct _PareWelcomePage
+{
   GtkWidget parent_instance;
   GtkWidget *scroller, *drop, *heading, *recent_box, *recent_list, *columns;
 };
@@ -101,9 +102,10 @@ build_drop (PareWelcomePage *self)
   self->heading = label (_ ("Open a trained network"), "pare-title-1");
   gtk_label_set_ellipsize (GTK_LABEL (self->heading), PANGO_ELLIPSIZE_MIDDLE);
   gtk_box_append (GTK_BOX (middle), self->heading);
-  GtkWidget *text = label (_ ("Drop an ONNX model, a data folder or a .pare project here. See it layer by layer, shrink it by hand, and watch what "
-                              "each touch costs."),
-                           "pare-second");
+  GtkWidget *text
+      = label (_ ("Drop an ONNX model, a data folder or a .pare project here. See it layer by layer, shrink it by hand, and watch what "
+                  "each touch costs."),
+               "pare-second");
   gtk_label_set_wrap (GTK_LABEL (text), TRUE);
   gtk_label_set_max_width_chars (GTK_LABEL (text), 72);
   gtk_box_append (GTK_BOX (middle), text);
@@ -162,7 +164,7 @@ recent_row (const PareRecent *recent)
 static void
 on_recent (GtkListBox *list, GtkListBoxRow *row, PareWelcomePage *self)
 {
-  gtk_widget_activate_action (GTK_WIDGET (self), "win.open-path", "s", (const char *) g_object_get_data (G_OBJECT (row), "path"));
+  gtk_widget_activate_action (GTK_WIDGET (self), "win.open-path", "s", (const char *)g_object_get_data (G_OBJECT (row), "path"));
 }
 
 void
@@ -222,7 +224,8 @@ pare_welcome_page_init (PareWelcomePage *self)
   gtk_box_append (GTK_BOX (self->recent_box), self->recent_list);
   gtk_box_append (GTK_BOX (column), self->recent_box);
 
-  GtkWidget *foot = label (_ ("Nothing leaves this computer   ·   Every edit can be undone   ·   F1 shortcuts"), "pare-caption pare-second");
+  GtkWidget *foot
+      = label (_ ("Nothing leaves this computer   ·   Every edit can be undone   ·   F1 shortcuts"), "pare-caption pare-second");
   gtk_widget_set_halign (foot, GTK_ALIGN_CENTER);
   gtk_box_append (GTK_BOX (column), foot);
   adw_clamp_set_maximum_size (ADW_CLAMP (clamp), 1008 + 24);

@@ -6,5 +6,5 @@
 G_DECLARE_FINAL_TYPE (PareWelcomePage, pare_welcome_page, PARE, WELCOME_PAGE, GtkWidget)
 
 GtkWidget *pare_welcome_page_new (void);
-void pare_welcome_page_refresh (PareWelcomePage *self);            /* reads the list of recent projects again */
+void pare_welcome_page_refresh (PareWelcomePage *self); /* reads the list of recent projects again */
 void pare_welcome_page_set_drop (PareWelcomePage *self, gboolean over, const char *name /* nullable */);

@@ -12,7 +12,15 @@ pare_window_enable (PareWindow *self, const char *name, gboolean enabled)
 
 /* --- choosing files --- */
 
-typedef enum { CHOOSE_ANY, CHOOSE_DATA, CHOOSE_DATA_FOLDER, CHOOSE_PROJECT, CHOOSE_SAVE, CHOOSE_EXPORT } Choice;
+typedef enum
+{
+  CHOOSE_ANY,
+  CHOOSE_DATA,
+  CHOOSE_DATA_FOLDER,
+  CHOOSE_PROJECT,
+  CHOOSE_SAVE,
+  CHOOSE_EXPORT
+} Choice;
 
 static void
 on_exported (GObject *source, GAsyncResult *result, gpointer data)
@@ -52,7 +60,8 @@ on_chosen (GtkNativeDialog *dialog, int response, PareWindow *self)
 static void
 choose (PareWindow *self, Choice choice)
 {
-  static const struct {
+  static const struct
+  {
     const char *title, *accept;
     GtkFileChooserAction action;
   } kinds[] = {
@@ -63,7 +72,8 @@ choose (PareWindow *self, Choice choice)
     [CHOOSE_SAVE] = { N_ ("Save the Project As"), N_ ("_Save"), GTK_FILE_CHOOSER_ACTION_SAVE },
     [CHOOSE_EXPORT] = { N_ ("Export ONNX"), N_ ("_Export"), GTK_FILE_CHOOSER_ACTION_SAVE },
   };
-  GtkFileChooserNative *dialog = gtk_file_chooser_native_new (_ (kinds[choice].title), GTK_WINDOW (self), kinds[choice].action, _ (kinds[choice].accept), NULL);
+  GtkFileChooserNative *dialog
+      = gtk_file_chooser_native_new (_ (kinds[choice].title), GTK_WINDOW (self), kinds[choice].action, _ (kinds[choice].accept), NULL);
   g_object_set_data (G_OBJECT (dialog), "choice", GINT_TO_POINTER (choice));
   if (choice == CHOOSE_ANY || choice == CHOOSE_PROJECT)
     {
@@ -90,7 +100,8 @@ choose (PareWindow *self, Choice choice)
 static void
 show_shortcuts (PareWindow *self)
 {
-  static const struct {
+  static const struct
+  {
     const char *group;
     const char *keys;
     const char *title;
@@ -128,13 +139,17 @@ show_shortcuts (PareWindow *self)
       if (all[i].group != NULL)
         {
           g_autofree char *title = g_markup_escape_text (_ (all[i].group), -1);
-          g_string_append_printf (ui, "%s<child><object class='GtkShortcutsGroup'><property name='title'>%s</property>", i > 0 ? "</object></child>" : "", title);
+          g_string_append_printf (ui, "%s<child><object class='GtkShortcutsGroup'><property name='title'>%s</property>",
+                                  i > 0 ? "</object></child>" : "", title);
         }
       g_autofree char *title = g_markup_escape_text (_ (all[i].title), -1), *keys = g_markup_escape_text (all[i].keys, -1);
-      g_string_append_printf (ui, "<child><object class='GtkShortcutsShortcut'><property name='accelerator'>%s</property><property name='title'>%s</property></object></child>", keys, title);
+      g_string_append_printf (ui,
+                              "<child><object class='GtkShortcutsShortcut'><property name='accelerator'>%s</property><property "
+                              "name='title'>%s</property></object></child>",
+                              keys, title);
     }
   g_string_append (ui, "</object></child></object></child></object></interface>");
-  g_autoptr (GtkBuilder) builder = gtk_builder_new_from_string (ui->str, (gssize) ui->len);
+  g_autoptr (GtkBuilder) builder = gtk_builder_new_from_string (ui->str, (gssize)ui->len);
   GtkWindow *window = GTK_WINDOW (gtk_builder_get_object (builder, "w"));
   gtk_window_set_transient_for (window, GTK_WINDOW (self));
   gtk_window_present (window);
@@ -209,7 +224,7 @@ on_open_path (GSimpleAction *action, GVariant *parameter, gpointer data)
 static void
 on_focus_knob (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-  pare_edit_page_focus_knob (((PareWindow *) data)->edit, g_variant_get_string (parameter, NULL));
+  pare_edit_page_focus_knob (((PareWindow *)data)->edit, g_variant_get_string (parameter, NULL));
 }
 
 static void
@@ -232,9 +247,10 @@ void
 pare_window_add_actions (PareWindow *self)
 {
   static const char *const simple[]
-      = { "open",        "open-data",    "open-data-folder", "open-project", "open-sample",   "save",       "save-as",     "export",    "undo",          "redo",
-          "measure",     "cancel-job",   "close-project",    "close",        "fullscreen",    "help",       "about",       "find",      "find-next",     "find-previous",
-          "zoom-in",     "zoom-out",     "zoom-original",    "zoom-fit",     "next-colour",   "show-table", "show-inspector", "show-dock", "next-region", "previous-region" };
+      = { "open",        "open-data",  "open-data-folder", "open-project",  "open-sample",   "save",           "save-as",       "export",
+          "undo",        "redo",       "measure",          "cancel-job",    "close-project", "close",          "fullscreen",    "help",
+          "about",       "find",       "find-next",        "find-previous", "zoom-in",       "zoom-out",       "zoom-original", "zoom-fit",
+          "next-colour", "show-table", "show-inspector",   "show-dock",     "next-region",   "previous-region" };
   for (guint i = 0; i < G_N_ELEMENTS (simple); i++)
     {
       g_autoptr (GSimpleAction) action = g_simple_action_new (simple[i], NULL);

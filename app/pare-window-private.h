@@ -6,7 +6,8 @@
 #include "app/pare-welcome-page.h"
 #include "app/pare-window.h"
 
-struct _PareWindow {
+struct _PareWindow
+{
   AdwApplicationWindow parent_instance;
   PareSession *session;
   PareSelection *selection;
@@ -18,8 +19,8 @@ struct _PareWindow {
   AdwWindowTitle *title;
   AdwButtonContent *open_content;
   GtkWidget *undo_box, *undo, *redo, *pages, *side, *job;
-  GPtrArray *wide_labels;  /* hidden when narrow */
-  GQueue to_open;          /* paths */
+  GPtrArray *wide_labels; /* hidden when narrow */
+  GQueue to_open;         /* paths */
   gboolean narrow;
   guint narrow_idle;
 };

@@ -58,7 +58,8 @@ update_actions (PareWindow *self)
 {
   gboolean open = pare_session_get_graph (self->session) != NULL;
   const char *undo = NULL, *redo = NULL;
-  static const char *const with_model[] = { "open-data", "save-as", "export", "measure", "find", "find-next", "find-previous", "page", "zoom-in", "zoom-out", "zoom-original", "zoom-fit", "next-colour" };
+  static const char *const with_model[] = { "open-data", "save-as", "export",   "measure",       "find",     "find-next",  "find-previous",
+                                            "page",      "zoom-in", "zoom-out", "zoom-original", "zoom-fit", "next-colour" };
   for (guint i = 0; i < G_N_ELEMENTS (with_model); i++)
     pare_window_enable (self, with_model[i], open);
   pare_window_enable (self, "undo", pare_session_can_undo (self->session, &undo));
@@ -213,7 +214,8 @@ pare_window_open_sample (PareWindow *self)
   g_autofree char *model = pare_application_dup_sample ("sample.onnx"), *data = pare_application_dup_sample ("dataset.json");
   if (model == NULL || data == NULL)
     {
-      pare_window_alert (self, _ ("The bundled sample is not installed"), _ ("Build it with ./dev build, or set PARE_SAMPLE to its folder."));
+      pare_window_alert (self, _ ("The bundled sample is not installed"),
+                         _ ("Build it with ./dev build, or set PARE_SAMPLE to its folder."));
       return;
     }
   g_queue_push_tail (&self->to_open, g_steal_pointer (&model));

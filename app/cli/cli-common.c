@@ -46,7 +46,7 @@ print_line (const char *kind, const char *text)
   pare_cli_end_progress ();
   g_autofree char *line = g_utf8_make_valid (text, -1);
   for (char *c = line; *c != '\0'; c++)
-    if ((guchar) *c < ' ')
+    if ((guchar)*c < ' ')
       *c = ' ';
   fprintf (stderr, "pare: %s: %s\n", kind, line);
 }
@@ -226,5 +226,5 @@ pare_cli_metadata (const PareRecipe *recipe, const PareEvaluation *baseline, con
       g_ptr_array_add (pairs, g_strdup (pare_dataset_get_hash (dataset)));
     }
   g_ptr_array_add (pairs, NULL);
-  return (char **) g_ptr_array_free (pairs, FALSE);
+  return (char **)g_ptr_array_free (pairs, FALSE);
 }

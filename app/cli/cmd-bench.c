@@ -29,7 +29,7 @@ run (PareCliOptions *o)
             shape.shape.dims[d] = d == 0 ? o->batch : 1;
         g_array_append_val (o->shapes, shape);
       }
-  PareCompileOptions compile = { .backend = o->backend, .shapes = (const PareNamedShape *) o->shapes->data, .n_shapes = o->shapes->len };
+  PareCompileOptions compile = { .backend = o->backend, .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len };
   g_autoptr (PareProgram) program = pare_program_compile (graph, &compile, &error);
   if (program == NULL)
     return pare_cli_fail (error);
@@ -50,9 +50,9 @@ run (PareCliOptions *o)
       pare_cli_json_double (b, "p90_ms", latency.p90_ms);
       pare_cli_json_int (b, "repeats", latency.repeats);
       pare_cli_json_int (b, "threads", o->threads);
-      pare_cli_json_int (b, "peak_rss_bytes", (gint64) latency.peak_rss_bytes);
-      pare_cli_json_int (b, "arena_bytes", (gint64) arena);
-      pare_cli_json_int (b, "tensors_bytes", (gint64) sum);
+      pare_cli_json_int (b, "peak_rss_bytes", (gint64)latency.peak_rss_bytes);
+      pare_cli_json_int (b, "arena_bytes", (gint64)arena);
+      pare_cli_json_int (b, "tensors_bytes", (gint64)sum);
       json_builder_set_member_name (b, "layers");
       json_builder_begin_array (b);
       for (guint i = 0; i < latency.n_layers; i++)
@@ -72,7 +72,8 @@ run (PareCliOptions *o)
     }
   else
     {
-      g_print ("median %.3f ms (p10 %.3f, p90 %.3f; %u runs, %d threads)\n", latency.median_ms, latency.p10_ms, latency.p90_ms, latency.repeats, o->threads);
+      g_print ("median %.3f ms (p10 %.3f, p90 %.3f; %u runs, %d threads)\n", latency.median_ms, latency.p10_ms, latency.p90_ms,
+               latency.repeats, o->threads);
       g_print ("activations %.1f KiB planned of %.1f KiB in all, constants %.1f KiB, peak memory %.1f MiB\n", arena / 1024.0, sum / 1024.0,
                constants / 1024.0, latency.peak_rss_bytes / 1048576.0);
       for (guint i = 0; i < latency.n_layers; i++)
@@ -87,5 +88,9 @@ run (PareCliOptions *o)
   return PARE_EXIT_DONE;
 }
 
-const PareCliCommand pare_cli_bench = { "bench", "MODEL [--shape NAME=...] [--batch N] [--repeat N] [--per-layer] [--backend ...] [--json]",
-                                        "measures latency", "shape batch repeat per-layer backend", TRUE, run };
+const PareCliCommand pare_cli_bench = { "bench",
+                                        "MODEL [--shape NAME=...] [--batch N] [--repeat N] [--per-layer] [--backend ...] [--json]",
+                                        "measures latency",
+                                        "shape batch repeat per-layer backend",
+                                        TRUE,
+                                        run };

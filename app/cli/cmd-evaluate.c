@@ -12,7 +12,7 @@ write_predictions (const char *path, const PareEvaluation *e, GError **error)
     else
       g_string_append_printf (text, "%d,%.9g\n", e->label != NULL ? e->label[i] : -1, e->score != NULL ? e->score[i] : 0);
   GError *inner = NULL;
-  if (g_file_set_contents (path, text->str, (gssize) text->len, &inner))
+  if (g_file_set_contents (path, text->str, (gssize)text->len, &inner))
     return TRUE;
   g_set_error (error, PARE_ERROR, PARE_ERROR_FILE, "%s: %s", path, inner->message);
   g_error_free (inner);
@@ -43,7 +43,7 @@ json_classes (JsonBuilder *b, PareDataset *dataset, const PareEvaluation *e)
             pare_cli_json_int (b, "label", c);
             pare_cli_json_string (b, "name", pare_dataset_get_class_name (dataset, c));
             pare_cli_json_int (b, "samples", all[c]);
-            pare_cli_json_double (b, "value", (double) right[c] / all[c]);
+            pare_cli_json_double (b, "value", (double)right[c] / all[c]);
             json_builder_end_object (b);
           }
     }
@@ -86,9 +86,10 @@ run (PareCliOptions *o)
   return PARE_EXIT_DONE;
 }
 
-const PareCliCommand pare_cli_evaluate = { "evaluate",
-                                           "MODEL --data DATA [--split calibration|search|report|all] [--limit N] [--predictions FILE.csv] [--json]",
-                                           "measures accuracy with its 95 % interval",
-                                           "data split limit predictions backend",
-                                           TRUE,
-                                           run };
+const PareCliCommand pare_cli_evaluate
+    = { "evaluate",
+        "MODEL --data DATA [--split calibration|search|report|all] [--limit N] [--predictions FILE.csv] [--json]",
+        "measures accuracy with its 95 % interval",
+        "data split limit predictions backend",
+        TRUE,
+        run };

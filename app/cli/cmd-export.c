@@ -35,7 +35,7 @@ run (PareCliOptions *o)
   if (changed == NULL)
     return pare_cli_fail (error);
   g_auto (GStrv) metadata = pare_cli_metadata (recipe, NULL, NULL, dataset);
-  g_autoptr (PareGraph) exported = pare_export_onnx (changed, (const char *const *) metadata, &error);
+  g_autoptr (PareGraph) exported = pare_export_onnx (changed, (const char *const *)metadata, &error);
   if (exported == NULL || !pare_onnx_save (exported, o->output, &error))
     return pare_cli_fail (error);
   pare_cli_warnings (warnings);

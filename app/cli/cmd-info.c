@@ -62,7 +62,7 @@ run (PareCliOptions *o)
     return pare_cli_fail (error);
   /* Shapes are a service, not a condition: what cannot be inferred is shown without. */
   g_autoptr (PareGraph) canonical
-      = pare_graph_canonicalize (graph, (const PareNamedShape *) o->shapes->data, o->shapes->len, pare_lower_eval_node, &error);
+      = pare_graph_canonicalize (graph, (const PareNamedShape *)o->shapes->data, o->shapes->len, pare_lower_eval_node, &error);
   if (canonical == NULL)
     {
       if (o->shapes->len > 0)
@@ -81,7 +81,8 @@ run (PareCliOptions *o)
       print_json (graph, infos, n, params, macs, why_not);
       return PARE_EXIT_DONE;
     }
-  g_print ("%s: opset %d, %u layers, %" G_GINT64_FORMAT " parameters, %" G_GINT64_FORMAT " multiply-adds\n", o->model, graph->opset, n, params, macs);
+  g_print ("%s: opset %d, %u layers, %" G_GINT64_FORMAT " parameters, %" G_GINT64_FORMAT " multiply-adds\n", o->model, graph->opset, n,
+           params, macs);
   for (guint i = 0; i < graph->n_inputs; i++)
     print_value ("input", &graph->values[graph->inputs[i]]);
   for (guint i = 0; i < graph->n_outputs; i++)
@@ -93,10 +94,13 @@ run (PareCliOptions *o)
     {
       const PareNode *node = &graph->nodes[infos[i].node];
       g_autofree char *shape = pare_shape_to_string (&infos[i].output_shape);
-      g_print ("%-44s %-18s %12" G_GINT64_FORMAT " %14" G_GINT64_FORMAT "  %s\n", node->layer, node->op, infos[i].params, infos[i].macs, shape);
+      g_print ("%-44s %-18s %12" G_GINT64_FORMAT " %14" G_GINT64_FORMAT "  %s\n", node->layer, node->op, infos[i].params, infos[i].macs,
+               shape);
     }
   return PARE_EXIT_DONE;
 }
 
-const PareCliCommand pare_cli_info = { "info", "MODEL [--shape NAME=1,3,224,224] [--json]", "inputs, outputs and layers with parameters, multiply-adds, shapes",
-                                       "shape", TRUE, run };
+const PareCliCommand pare_cli_info = {
+  "info", "MODEL [--shape NAME=1,3,224,224] [--json]", "inputs, outputs and layers with parameters, multiply-adds, shapes", "shape", TRUE,
+  run
+};

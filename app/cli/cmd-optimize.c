@@ -5,7 +5,8 @@
 
 #include <glib/gstdio.h>
 
-typedef struct {
+typedef struct
+{
   PareEvaluation *accuracy;
   PareSize size;
   gint64 macs;
@@ -25,7 +26,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Side, side_clear)
 static gboolean
 measure (PareCliOptions *o, const PareGraph *graph, PareDataset *dataset, const PareEvaluation *baseline, Side *side, GError **error)
 {
-  PareEvaluateOptions options = { .split = PARE_SPLIT_REPORT, .limit = o->limit, .threads = o->threads, .backend = o->backend, .baseline = baseline };
+  PareEvaluateOptions options
+      = { .split = PARE_SPLIT_REPORT, .limit = o->limit, .threads = o->threads, .backend = o->backend, .baseline = baseline };
   side->accuracy = pare_evaluate (graph, dataset, &options, o->control, error);
   if (side->accuracy == NULL || !pare_cost_size (graph, &side->size, &side->layers, &side->macs, error))
     return FALSE;
@@ -135,7 +137,8 @@ print_table (const Side *before, const Side *after, const char *output)
   g_print ("%-18s %14s %14s %11s\n", "", "before", "after", "difference");
   g_print ("%-18s %13.2f%% %13.2f%% %+8.2f pp\n", r->metric, 100 * a->value, 100 * r->value, 100 * (r->value - a->value));
   if (r->has_difference)
-    g_print ("%-18s %29s %+.2f .. %+.2f pp, 95 %%, %u samples\n", "  paired", "", 100 * r->difference_low, 100 * r->difference_high, r->done);
+    g_print ("%-18s %29s %+.2f .. %+.2f pp, 95 %%, %u samples\n", "  paired", "", 100 * r->difference_low, 100 * r->difference_high,
+             r->done);
   row_bytes ("file", before->size.file_bytes, after->size.file_bytes);
   row_bytes ("packed", before->size.packed_bytes, after->size.packed_bytes);
   row_bytes ("download", before->size.download_bytes, after->size.download_bytes);
@@ -175,7 +178,7 @@ run (PareCliOptions *o)
   if (!measure (o, graph, dataset, NULL, &before, &error) || !measure (o, changed, dataset, before.accuracy, &after, &error))
     return pare_cli_fail (error);
   g_auto (GStrv) metadata = pare_cli_metadata (recipe, before.accuracy, after.accuracy, dataset);
-  g_autoptr (PareGraph) exported = pare_export_onnx (changed, (const char *const *) metadata, &error);
+  g_autoptr (PareGraph) exported = pare_export_onnx (changed, (const char *const *)metadata, &error);
   if (exported == NULL || !pare_onnx_save (exported, o->output, &error))
     return pare_cli_fail (error);
   GStatBuf st;

@@ -20,8 +20,8 @@ load_model (PareCliOptions *o, PareStore *store, const PareStoreModel *model, co
         return graph;
       if (path != NULL || !model->embedded)
         {
-          g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: this is not the model of the project: its SHA-256 is %s, %s is recorded", path != NULL ? path : model->path,
-                       graph->sha256, model->sha256);
+          g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: this is not the model of the project: its SHA-256 is %s, %s is recorded",
+                       path != NULL ? path : model->path, graph->sha256, model->sha256);
           g_clear_pointer (&graph, pare_graph_unref);
           return NULL;
         }
@@ -32,7 +32,8 @@ load_model (PareCliOptions *o, PareStore *store, const PareStoreModel *model, co
   if (bytes == NULL)
     {
       if (error != NULL && *error == NULL)
-        g_set_error (error, PARE_ERROR, PARE_ERROR_FILE, "the model %s is gone: --model MODEL says where it is", model->path != NULL ? model->path : "");
+        g_set_error (error, PARE_ERROR, PARE_ERROR_FILE, "the model %s is gone: --model MODEL says where it is",
+                     model->path != NULL ? model->path : "");
       return NULL;
     }
   return pare_onnx_parse (bytes, model->path, error);
@@ -55,13 +56,14 @@ stored_figures (PareStore *store, const char *hash, const char *data_hash, PareS
   return NULL;
 }
 
-typedef struct {
+typedef struct
+{
   PareCliOptions *options;
   PareStore *store;
   PareGraph *graph;
-  PareDataset *dataset;      /* nullable */
+  PareDataset *dataset; /* nullable */
   PareStatistics *statistics;
-  GPtrArray *baselines;      /* PareEvaluation for each split, or NULL */
+  GPtrArray *baselines; /* PareEvaluation for each split, or NULL */
   JsonBuilder *json;
   guint differ;
 } Replay;
@@ -91,7 +93,8 @@ replay_entry (Replay *r, const PareStoreEntry *entry, GError **error)
   if (r->dataset != NULL)
     {
       before = stored_figures (r->store, entry->hash, pare_dataset_get_hash (r->dataset), &split);
-      PareEvaluateOptions options = { .split = split, .threads = o->threads, .backend = o->backend, .baseline = g_ptr_array_index (r->baselines, split) };
+      PareEvaluateOptions options
+          = { .split = split, .threads = o->threads, .backend = o->backend, .baseline = g_ptr_array_index (r->baselines, split) };
       now = pare_evaluate (changed, r->dataset, &options, o->control, error);
       if (now == NULL)
         return FALSE;
@@ -101,13 +104,17 @@ replay_entry (Replay *r, const PareStoreEntry *entry, GError **error)
   gboolean same = before == NULL || now == NULL || before->value == now->value;
   r->differ += !same;
   g_auto (GStrv) metadata = pare_cli_metadata (recipe, now, now, r->dataset);
-  g_autoptr (PareGraph) exported = pare_export_onnx (changed, (const char *const *) metadata, error);
+  g_autoptr (PareGraph) exported = pare_export_onnx (changed, (const char *const *)metadata, error);
   g_autofree char *file = g_strdup_printf ("%04" G_GINT64_FORMAT ".onnx", entry->id), *path = g_build_filename (o->output, file, NULL);
   if (exported == NULL || !pare_onnx_save (exported, path, error))
     return FALSE;
   pare_cli_end_progress ();
   if (!o->json)
-    g_print ("%4" G_GINT64_FORMAT "  %-40s %s %s%s\n", entry->id, entry->title, file, now != NULL ? "accuracy as shown: " : "", now == NULL ? "" : before == NULL ? "not stored" : same ? "the same" : "differs");
+    g_print ("%4" G_GINT64_FORMAT "  %-40s %s %s%s\n", entry->id, entry->title, file, now != NULL ? "accuracy as shown: " : "",
+             now == NULL      ? ""
+             : before == NULL ? "not stored"
+             : same           ? "the same"
+                              : "differs");
   json_builder_begin_object (r->json);
   pare_cli_json_int (r->json, "id", entry->id);
   pare_cli_json_int (r->json, "parent", entry->parent);
@@ -151,7 +158,8 @@ run (PareCliOptions *o)
     return pare_cli_fail (error);
   if (dataset != NULL && data != NULL && data->hash != NULL && strcmp (pare_dataset_get_hash (dataset), data->hash) != 0)
     {
-      g_set_error (&error, PARE_ERROR, PARE_ERROR_DATA, "%s: these are not the data of the project: their hash is %s, %s is recorded", data_path, pare_dataset_get_hash (dataset), data->hash);
+      g_set_error (&error, PARE_ERROR, PARE_ERROR_DATA, "%s: these are not the data of the project: their hash is %s, %s is recorded",
+                   data_path, pare_dataset_get_hash (dataset), data->hash);
       return pare_cli_fail (error);
     }
   if (g_mkdir_with_parents (o->output, 0777) != 0)
@@ -159,7 +167,7 @@ run (PareCliOptions *o)
       g_set_error (&error, PARE_ERROR, PARE_ERROR_FILE, "%s: the folder cannot be made", o->output);
       return pare_cli_fail (error);
     }
-  r.baselines = g_ptr_array_new_with_free_func ((GDestroyNotify) pare_evaluation_unref);
+  r.baselines = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_evaluation_unref);
   g_ptr_array_set_size (r.baselines, PARE_SPLIT_ALL + 1);
   json_builder_begin_object (json);
   json_builder_set_member_name (json, "entries");
@@ -171,7 +179,7 @@ run (PareCliOptions *o)
   pare_cli_json_int (json, "differ", r.differ);
   json_builder_end_object (json);
   for (guint i = 0; i < r.baselines->len; i++)
-    g_clear_pointer ((PareEvaluation **) &r.baselines->pdata[i], pare_evaluation_unref);
+    g_clear_pointer ((PareEvaluation **)&r.baselines->pdata[i], pare_evaluation_unref);
   g_ptr_array_set_free_func (r.baselines, NULL);
   g_ptr_array_unref (r.baselines);
   g_clear_pointer (&r.statistics, pare_statistics_unref);
@@ -181,11 +189,16 @@ run (PareCliOptions *o)
     pare_cli_json_print (json);
   if (r.differ > 0)
     {
-      g_set_error (&error, PARE_ERROR, PARE_ERROR_DATA, "%s: %u of %u results differ from what is stored", o->model, r.differ, entries->len);
+      g_set_error (&error, PARE_ERROR, PARE_ERROR_DATA, "%s: %u of %u results differ from what is stored", o->model, r.differ,
+                   entries->len);
       return pare_cli_fail (error);
     }
   return PARE_EXIT_DONE;
 }
 
-const PareCliCommand pare_cli_replay = { "replay", "PROJECT.pare --output DIR [--model MODEL] [--data DATA] [--json]", "measures and exports every recipe of a project again",
-                                         "output data model backend", TRUE, run };
+const PareCliCommand pare_cli_replay = { "replay",
+                                         "PROJECT.pare --output DIR [--model MODEL] [--data DATA] [--json]",
+                                         "measures and exports every recipe of a project again",
+                                         "output data model backend",
+                                         TRUE,
+                                         run };

@@ -10,7 +10,7 @@ load_inputs (PareCliOptions *o, const PareGraph *graph, GHashTable *tensors, GAr
   for (guint i = 0; i < o->inputs->len; i++)
     {
       const char *text = g_ptr_array_index (o->inputs, i), *equal = strrchr (text, '=');
-      g_autofree char *name = g_strndup (text, (gsize) (equal - text));
+      g_autofree char *name = g_strndup (text, (gsize)(equal - text));
       gboolean known = FALSE;
       for (guint k = 0; k < graph->n_inputs; k++)
         known |= strcmp (graph->values[graph->inputs[k]].name, name) == 0;
@@ -29,8 +29,8 @@ load_inputs (PareCliOptions *o, const PareGraph *graph, GHashTable *tensors, GAr
   for (guint k = 0; k < graph->n_inputs; k++)
     if (!g_hash_table_contains (tensors, graph->values[graph->inputs[k]].name))
       {
-        g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: input '%s' is missing: --input %s=FILE.npy", o->model, graph->values[graph->inputs[k]].name,
-                     graph->values[graph->inputs[k]].name);
+        g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: input '%s' is missing: --input %s=FILE.npy", o->model,
+                     graph->values[graph->inputs[k]].name, graph->values[graph->inputs[k]].name);
         return FALSE;
       }
   return TRUE;
@@ -69,13 +69,13 @@ run (PareCliOptions *o)
   g_autoptr (PareGraph) graph = pare_cli_load_model (o, &error);
   if (graph == NULL)
     return pare_cli_fail (error);
-  g_autoptr (GHashTable) tensors = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) pare_tensor_unref);
+  g_autoptr (GHashTable) tensors = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)pare_tensor_unref);
   if (!load_inputs (o, graph, tensors, o->shapes, &error))
     {
       g_array_set_size (o->shapes, 0);
       return pare_cli_fail (error);
     }
-  PareCompileOptions compile = { .backend = o->backend, .shapes = (const PareNamedShape *) o->shapes->data, .n_shapes = o->shapes->len };
+  PareCompileOptions compile = { .backend = o->backend, .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len };
   g_autoptr (PareProgram) program = pare_program_compile (graph, &compile, &error);
   g_array_set_size (o->shapes, 0); /* its names are interned here */
   if (program == NULL)
@@ -92,5 +92,9 @@ run (PareCliOptions *o)
   return PARE_EXIT_DONE;
 }
 
-const PareCliCommand pare_cli_run = { "run", "MODEL --input NAME=FILE.npy ... --output-dir DIR [--backend auto|portable|onednn]",
-                                      "runs the model once and writes each output as DIR/NAME.npy", "input output-dir backend", FALSE, run };
+const PareCliCommand pare_cli_run = { "run",
+                                      "MODEL --input NAME=FILE.npy ... --output-dir DIR [--backend auto|portable|onednn]",
+                                      "runs the model once and writes each output as DIR/NAME.npy",
+                                      "input output-dir backend",
+                                      FALSE,
+                                      run };

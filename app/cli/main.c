@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const PareCliCommand *const commands[] = { &pare_cli_info,  &pare_cli_run,    &pare_cli_evaluate, &pare_cli_optimize,
-                                                  &pare_cli_bench, &pare_cli_export, &pare_cli_replay };
+static const PareCliCommand *const commands[]
+    = { &pare_cli_info, &pare_cli_run, &pare_cli_evaluate, &pare_cli_optimize, &pare_cli_bench, &pare_cli_export, &pare_cli_replay };
 static PareControl *interrupted;
 
 static void
@@ -33,7 +33,7 @@ parse_shape (const char *text, PareNamedShape *shape)
   const char *equal = strrchr (text, '=');
   if (equal == NULL || equal == text)
     return FALSE;
-  shape->name = g_strndup (text, (gsize) (equal - text));
+  shape->name = g_strndup (text, (gsize)(equal - text));
   shape->shape.rank = 0;
   if (equal[1] == '\0')
     return TRUE;
@@ -52,7 +52,7 @@ static gboolean
 takes (const PareCliCommand *command, const char *option)
 {
   g_auto (GStrv) known = g_strsplit (command->options, " ", -1);
-  return g_strv_contains ((const char *const *) known, option);
+  return g_strv_contains ((const char *const *)known, option);
 }
 
 static gboolean
@@ -61,7 +61,7 @@ parse_count (const char *option, const char *text, guint *value, int *status)
   guint64 v;
   if (g_ascii_string_to_unsigned (text, 10, 1, 1000000000, &v, NULL))
     {
-      *value = (guint) v;
+      *value = (guint)v;
       return TRUE;
     }
   *status = pare_cli_usage ("--%s takes a whole number above 0, not '%s'", option, text);
@@ -78,7 +78,7 @@ parse_option (PareCliOptions *o, const PareCliCommand *command, const char *name
   if (strcmp (name, "threads") == 0)
     {
       if (parse_count (name, value, &n, &status))
-        o->threads = (int) MIN (n, 1024);
+        o->threads = (int)MIN (n, 1024);
     }
   else if (strcmp (name, "limit") == 0)
     parse_count (name, value, &o->limit, &status);
@@ -200,7 +200,7 @@ main (int argc, char **argv)
     }
   pare_cli_end_progress ();
   for (guint i = 0; i < options.shapes->len; i++)
-    g_free ((char *) g_array_index (options.shapes, PareNamedShape, i).name);
+    g_free ((char *)g_array_index (options.shapes, PareNamedShape, i).name);
   g_array_unref (options.shapes);
   g_ptr_array_unref (options.inputs);
   pare_control_unref (options.control);

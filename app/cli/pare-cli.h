@@ -6,33 +6,41 @@
 #include "engine/cost/pare-cost.h"
 #include "engine/evaluate/pare-evaluate.h"
 
-enum { PARE_EXIT_DONE = 0, PARE_EXIT_FAILED = 1, PARE_EXIT_USAGE = 2 };
+enum
+{
+  PARE_EXIT_DONE = 0,
+  PARE_EXIT_FAILED = 1,
+  PARE_EXIT_USAGE = 2
+};
 
 /* Every option of every command; a command names those it takes. */
-typedef struct {
-  const char *model;      /* the positional argument */
+typedef struct
+{
+  const char *model; /* the positional argument */
   gboolean json, per_layer;
-  int threads;            /* 0: all cores */
+  int threads; /* 0: all cores */
   guint limit, repeat, batch;
   PareBackend backend;
   PareSplit split;
   const char *model_again; /* replay: where the model is now */
   const char *data, *recipe, *output, *output_dir, *format, *predictions;
-  GArray *shapes;         /* PareNamedShape */
-  GPtrArray *inputs;      /* "NAME=FILE" */
-  PareControl *control;   /* cancelled by Ctrl+C; reports progress on a terminal */
+  GArray *shapes;       /* PareNamedShape */
+  GPtrArray *inputs;    /* "NAME=FILE" */
+  PareControl *control; /* cancelled by Ctrl+C; reports progress on a terminal */
 } PareCliOptions;
 
-typedef struct {
+typedef struct
+{
   const char *name;
-  const char *synopsis;   /* what follows the name */
+  const char *synopsis; /* what follows the name */
   const char *summary;
-  const char *options;    /* space-separated long options it takes, besides --json and --threads */
-  gboolean json;          /* takes --json */
+  const char *options; /* space-separated long options it takes, besides --json and --threads */
+  gboolean json;       /* takes --json */
   int (*run) (PareCliOptions *options);
 } PareCliCommand;
 
-extern const PareCliCommand pare_cli_info, pare_cli_run, pare_cli_evaluate, pare_cli_optimize, pare_cli_bench, pare_cli_export, pare_cli_replay;
+extern const PareCliCommand pare_cli_info, pare_cli_run, pare_cli_evaluate, pare_cli_optimize, pare_cli_bench, pare_cli_export,
+    pare_cli_replay;
 
 /* One line on stderr. fail returns PARE_EXIT_FAILED and frees the error. */
 int pare_cli_fail (GError *error);
@@ -58,6 +66,8 @@ char *pare_cli_figure (const PareEvaluation *evaluation);
 /* Loads graph and data with the options' paths. */
 PareGraph *pare_cli_load_model (const PareCliOptions *options, GError **error);
 /* Keeps a run's result with the file: recipe, figures, hash of the calibration data; (transfer full) NULL-terminated pairs. */
-char **pare_cli_metadata (const PareRecipe *recipe, const PareEvaluation *baseline, const PareEvaluation *result, const PareDataset *dataset);
+char **pare_cli_metadata (const PareRecipe *recipe, const PareEvaluation *baseline, const PareEvaluation *result,
+                          const PareDataset *dataset);
 /* Statistics where the recipe needs them (NULL without error where not). */
-PareStatistics *pare_cli_calibrate (const PareCliOptions *options, const PareGraph *graph, PareDataset *dataset, const PareRecipe *recipe, GError **error);
+PareStatistics *pare_cli_calibrate (const PareCliOptions *options, const PareGraph *graph, PareDataset *dataset, const PareRecipe *recipe,
+                                    GError **error);

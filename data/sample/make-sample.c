@@ -15,10 +15,11 @@
 #define EPOCHS 14
 #define BATCH 64
 
-static const char description[] = "{ \"format\": \"npy\", \"samples\": \"x.npy\", \"labels\": \"y.npy\", \"classes\": \"classes.txt\", \"task\": \"classification\",\n"
-                                  "  \"splits\": { \"calibration\": \"0:200\", \"search\": \"200:700\", \"report\": \"700:\" },\n"
-                                  "  \"preprocess\": { \"from\": \"NHWC\", \"layout\": \"NCHW\", \"color\": \"RGB\", \"scale\": 0.00392156862745098,\n"
-                                  "    \"mean\": [0.5, 0.5, 0.5], \"std\": [0.25, 0.25, 0.25] } }\n";
+static const char description[]
+    = "{ \"format\": \"npy\", \"samples\": \"x.npy\", \"labels\": \"y.npy\", \"classes\": \"classes.txt\", \"task\": \"classification\",\n"
+      "  \"splits\": { \"calibration\": \"0:200\", \"search\": \"200:700\", \"report\": \"700:\" },\n"
+      "  \"preprocess\": { \"from\": \"NHWC\", \"layout\": \"NCHW\", \"color\": \"RGB\", \"scale\": 0.00392156862745098,\n"
+      "    \"mean\": [0.5, 0.5, 0.5], \"std\": [0.25, 0.25, 0.25] } }\n";
 
 static gboolean
 fail (GError *error)
@@ -38,19 +39,20 @@ write_text (const char *folder, const char *name, const char *text)
 static gboolean
 make_data (const char *folder)
 {
-  PareShape xs = pare_shape_make (4, (gint64) N_TEST, (gint64) PICTURE_SIZE, (gint64) PICTURE_SIZE, (gint64) 3), ys = pare_shape_make (1, (gint64) N_TEST);
+  PareShape xs = pare_shape_make (4, (gint64)N_TEST, (gint64)PICTURE_SIZE, (gint64)PICTURE_SIZE, (gint64)3),
+            ys = pare_shape_make (1, (gint64)N_TEST);
   g_autoptr (PareTensor) x = pare_tensor_new (PARE_DTYPE_UINT8, &xs, NULL), y = pare_tensor_new (PARE_DTYPE_INT64, &ys, NULL);
   for (guint i = 0; i < N_TEST; i++)
     {
-      ((gint64 *) y->data)[i] = i % PICTURE_CLASSES;
-      picture_draw ((int) (i % PICTURE_CLASSES), 1000003 + i, (guint8 *) x->data + (gsize) i * PICTURE_SIZE * PICTURE_SIZE * 3);
+      ((gint64 *)y->data)[i] = i % PICTURE_CLASSES;
+      picture_draw ((int)(i % PICTURE_CLASSES), 1000003 + i, (guint8 *)x->data + (gsize)i * PICTURE_SIZE * PICTURE_SIZE * 3);
     }
   g_mkdir_with_parents (folder, 0777);
   g_autofree char *xp = g_build_filename (folder, "x.npy", NULL), *yp = g_build_filename (folder, "y.npy", NULL);
   g_autoptr (GError) error = NULL;
   if (!pare_npy_save (xp, x, &error) || !pare_npy_save (yp, y, &error))
     return fail (error);
-  g_autofree char *names = g_strjoinv ("\n", (char **) picture_names);
+  g_autofree char *names = g_strjoinv ("\n", (char **)picture_names);
   g_autofree char *lines = g_strconcat (names, "\n", NULL);
   return write_text (folder, "classes.txt", lines) && write_text (folder, "dataset.json", description);
 }
@@ -63,7 +65,7 @@ make_batch (const guint *order, int n, guint64 seed, float *x, int *labels)
   const int area = PICTURE_SIZE * PICTURE_SIZE;
   for (int i = 0; i < n; i++)
     {
-      labels[i] = (int) (order[i] % PICTURE_CLASSES);
+      labels[i] = (int)(order[i] % PICTURE_CLASSES);
       picture_draw (labels[i], seed + order[i], rgb);
       for (int k = 0; k < area; k++)
         for (int c = 0; c < 3; c++)
@@ -115,7 +117,7 @@ accuracy (PareNet *net)
           hits += best == labels[i];
         }
     }
-  return (double) hits / all;
+  return (double)hits / all;
 }
 
 static gboolean
@@ -134,7 +136,7 @@ make_model (const char *path)
       double loss = 0;
       for (guint i = N_TRAIN - 1; i > 0; i--)
         {
-          guint k = (guint) pare_rng_below (&rng, i + 1), t = order[i];
+          guint k = (guint)pare_rng_below (&rng, i + 1), t = order[i];
           order[i] = order[k];
           order[k] = t;
         }

@@ -3,9 +3,13 @@
 
 #include <cairo.h>
 
-const char *const picture_names[PICTURE_CLASSES + 1] = { "sun", "moon", "tree", "house", "boat", "fish", "flower", "mushroom", "bird", "cup", NULL };
+const char *const picture_names[PICTURE_CLASSES + 1]
+    = { "sun", "moon", "tree", "house", "boat", "fish", "flower", "mushroom", "bird", "cup", NULL };
 
-typedef struct { double r, g, b; } Colour;
+typedef struct
+{
+  double r, g, b;
+} Colour;
 
 static double
 between (PareRng *rng, double low, double high)
@@ -72,7 +76,7 @@ static void
 draw_sun (cairo_t *cr, PareRng *rng)
 {
   Colour c = vary (rng, (Colour){ .95, .75, .2 });
-  int rays = 7 + (int) pare_rng_below (rng, 4);
+  int rays = 7 + (int)pare_rng_below (rng, 4);
   for (int i = 0; i < rays; i++)
     {
       double a = 2 * G_PI * i / rays;
@@ -134,7 +138,8 @@ draw_house (cairo_t *cr, PareRng *rng)
 static void
 draw_boat (cairo_t *cr, PareRng *rng)
 {
-  double hull[8] = { -.95, .35, .95, .35, .55, .85, -.55, .85 }, sail[6] = { .05, -.95, .05, .2, .75, .2 }, jib[6] = { -.05, -.75, -.05, .2, -.6, .2 };
+  double hull[8] = { -.95, .35, .95, .35, .55, .85, -.55, .85 }, sail[6] = { .05, -.95, .05, .2, .75, .2 },
+         jib[6] = { -.05, -.75, -.05, .2, -.6, .2 };
   polygon (cr, hull, 4);
   fill (cr, vary (rng, (Colour){ .5, .3, .2 }));
   cairo_move_to (cr, 0, -1);
@@ -165,7 +170,7 @@ static void
 draw_flower (cairo_t *cr, PareRng *rng)
 {
   Colour petal = vary (rng, (Colour){ .85, .45, .65 });
-  int petals = 5 + (int) pare_rng_below (rng, 3);
+  int petals = 5 + (int)pare_rng_below (rng, 3);
   cairo_move_to (cr, 0, .2);
   cairo_curve_to (cr, .1, .5, -.1, .7, 0, 1.05);
   stroke (cr, vary (rng, (Colour){ .25, .5, .2 }), .12);
@@ -245,7 +250,7 @@ draw_background (cairo_t *cr, PareRng *rng)
   cairo_set_source (cr, sky);
   cairo_paint (cr);
   cairo_pattern_destroy (sky);
-  for (guint i = 0, n = (guint) pare_rng_below (rng, 4); i < n; i++) /* things that mean nothing */
+  for (guint i = 0, n = (guint)pare_rng_below (rng, 4); i < n; i++) /* things that mean nothing */
     {
       double x = between (rng, 0, PICTURE_SIZE), y = between (rng, 0, PICTURE_SIZE);
       if (pare_rng_below (rng, 2))
@@ -259,8 +264,8 @@ draw_background (cairo_t *cr, PareRng *rng)
 void
 picture_draw (int kind, guint64 seed, guint8 *rgb)
 {
-  static void (*const draw[PICTURE_CLASSES]) (cairo_t *, PareRng *) = { draw_sun,  draw_moon,   draw_tree,     draw_house, draw_boat,
-                                                                       draw_fish, draw_flower, draw_mushroom, draw_bird,  draw_cup };
+  static void (*const draw[PICTURE_CLASSES]) (cairo_t *, PareRng *)
+      = { draw_sun, draw_moon, draw_tree, draw_house, draw_boat, draw_fish, draw_flower, draw_mushroom, draw_bird, draw_cup };
   PareRng rng = { pare_splitmix64 (seed) };
   cairo_surface_t *surface = cairo_image_surface_create (CAIRO_FORMAT_RGB24, PICTURE_SIZE, PICTURE_SIZE);
   cairo_t *cr = cairo_create (surface);
@@ -283,11 +288,11 @@ picture_draw (int kind, guint64 seed, guint8 *rgb)
   for (int y = 0; y < PICTURE_SIZE; y++)
     for (int x = 0; x < PICTURE_SIZE; x++)
       {
-        guint32 p = *(const guint32 *) (pixels + y * stride + x * 4);
+        guint32 p = *(const guint32 *)(pixels + y * stride + x * 4);
         for (int c = 0; c < 3; c++)
           {
             double v = (p >> (16 - 8 * c) & 255) * light + noise * pare_rng_normal (&rng);
-            rgb[(y * PICTURE_SIZE + x) * 3 + c] = (guint8) CLAMP (v + .5, 0, 255);
+            rgb[(y * PICTURE_SIZE + x) * 3 + c] = (guint8)CLAMP (v + .5, 0, 255);
           }
       }
   cairo_destroy (cr);

@@ -3,7 +3,8 @@
 
 #include <sched.h>
 
-struct _PareControl {
+struct _PareControl
+{
   gatomicrefcount refs;
   volatile int cancelled;
   PareProgressFunc func;
@@ -74,10 +75,11 @@ pare_default_threads (void)
   cpu_set_t set;
   if (sched_getaffinity (0, sizeof set, &set) == 0)
     return MAX (1, CPU_COUNT (&set));
-  return MAX (1, (int) g_get_num_processors ());
+  return MAX (1, (int)g_get_num_processors ());
 }
 
-typedef struct {
+typedef struct
+{
   guint n, next;
   int stop, worker;
   PareParallelFunc func;
@@ -104,7 +106,7 @@ gboolean
 pare_parallel_for (guint n, int threads, PareParallelFunc func, gpointer data)
 {
   Crew crew = { .n = n, .func = func, .data = data };
-  int extra = CLAMP (threads, 1, (int) MAX (n, 1)) - 1;
+  int extra = CLAMP (threads, 1, (int)MAX (n, 1)) - 1;
   GThread **others = g_new0 (GThread *, MAX (extra, 1));
   for (int i = 0; i < extra; i++)
     others[i] = g_thread_try_new ("pare-worker", crew_run, &crew, NULL);

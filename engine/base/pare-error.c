@@ -1,3 +1,3 @@
 #include "engine/base/pare-error.h"
 
-G_DEFINE_QUARK (pare-error-quark, pare_error)
+G_DEFINE_QUARK (pare - error - quark, pare_error)

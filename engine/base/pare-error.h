@@ -5,7 +5,8 @@
 #define PARE_ERROR (pare_error_quark ())
 GQuark pare_error_quark (void);
 
-typedef enum {
+typedef enum
+{
   PARE_ERROR_FILE,        /* cannot be read or written */
   PARE_ERROR_FORMAT,      /* damaged or hostile content */
   PARE_ERROR_UNSUPPORTED, /* valid, but Pare cannot do it */

@@ -12,7 +12,7 @@ pare_builder_new (const PareGraph *graph, const gboolean *keep)
   b->values = g_array_new (FALSE, TRUE, sizeof (PareRtValue));
   b->steps = g_array_new (FALSE, TRUE, sizeof (PareRtStep));
   b->params = g_byte_array_new ();
-  b->constants = g_ptr_array_new_with_free_func ((GDestroyNotify) pare_tensor_unref);
+  b->constants = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_tensor_unref);
   b->value_of = g_new (guint32, graph->n_values + 1);
   memset (b->value_of, 0xff, (graph->n_values + 1) * sizeof *b->value_of);
   b->keep = g_memdup2 (keep, (graph->n_values + 1) * sizeof *keep);
@@ -72,7 +72,7 @@ static guint32
 add_value (PareBuilder *b, PareDtype dtype, const PareShape *shape, PareRtKind kind, guint32 source)
 {
   PareRtValue v = { .dtype = dtype, .shape = *shape, .kind = kind, .alias_of = PARE_RT_NONE, .source_value = source };
-  v.bytes = (guint64) MAX (pare_shape_bytes (shape, dtype), 0);
+  v.bytes = (guint64)MAX (pare_shape_bytes (shape, dtype), 0);
   g_array_append_val (b->values, v);
   return b->values->len - 1;
 }
@@ -131,14 +131,15 @@ pare_builder_alias (PareBuilder *b, PareValueId id, PareValueId of)
 }
 
 void
-pare_builder_step (PareBuilder *b, const PareNode *node, PareRtOp op, const void *params, gsize params_bytes, const guint32 *in, guint n_in, const guint32 *out, guint n_out)
+pare_builder_step (PareBuilder *b, const PareNode *node, PareRtOp op, const void *params, gsize params_bytes, const guint32 *in, guint n_in,
+                   const guint32 *out, guint n_out)
 {
-  PareRtStep s = { .op = op, .n_in = n_in, .n_out = n_out, .params = b->params->len, .params_bytes = (uint32_t) params_bytes };
+  PareRtStep s = { .op = op, .n_in = n_in, .n_out = n_out, .params = b->params->len, .params_bytes = (uint32_t)params_bytes };
   g_return_if_fail (n_in <= PARE_RT_MAX_IN && n_out <= PARE_RT_MAX_OUT);
   s.layer = node != NULL ? node->origin : PARE_RT_NONE;
   memcpy (s.in, in, n_in * sizeof *in);
   memcpy (s.out, out, n_out * sizeof *out);
-  g_byte_array_append (b->params, params, (guint) params_bytes);
+  g_byte_array_append (b->params, params, (guint)params_bytes);
   static const guint8 zeros[16] = { 0 };
   g_byte_array_append (b->params, zeros, (16 - b->params->len % 16) % 16);
   g_array_append_val (b->steps, s);
@@ -215,15 +216,15 @@ pare_builder_finish (PareBuilder *b, GError **error)
   plan->params_bytes = b->params->len;
   if (posix_memalign (&memory, 64, b->params->len + 64) == 0)
     {
-      memcpy (memory, b->params->data != NULL ? b->params->data : (const void *) "", b->params->len);
+      memcpy (memory, b->params->data != NULL ? b->params->data : (const void *)"", b->params->len);
       plan->params = memory;
     }
   memory = NULL;
   plan->constants_bytes = b->constants_bytes;
   if (plan->params == NULL || posix_memalign (&memory, 64, b->constants_bytes + 128) != 0)
     {
-      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: no memory for %" G_GUINT64_FORMAT " bytes of constants", graph->path != NULL ? graph->path : "model",
-                   b->constants_bytes);
+      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: no memory for %" G_GUINT64_FORMAT " bytes of constants",
+                   graph->path != NULL ? graph->path : "model", b->constants_bytes);
       pare_plan_free (plan);
       return NULL;
     }
@@ -248,8 +249,8 @@ pare_builder_finish (PareBuilder *b, GError **error)
                 layer = graph->nodes[k].layer;
                 break;
               }
-          g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "%s: node '%s' (%s): %s", graph->path != NULL ? graph->path : "model", layer,
-                       pare_rt_op_name (plan->steps[i].op), wrong);
+          g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "%s: node '%s' (%s): %s", graph->path != NULL ? graph->path : "model",
+                       layer, pare_rt_op_name (plan->steps[i].op), wrong);
           pare_plan_free (plan);
           return NULL;
         }

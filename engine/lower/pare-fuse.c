@@ -1,5 +1,5 @@
-/* Which operators are computed in the step of the Conv or Gemm before them: a constant per channel, one residual sum, one activation. A chain ends
- * at a value that somebody else reads or that must stay readable. */
+/* Which operators are computed in the step of the Conv or Gemm before them: a constant per channel, one residual sum, one activation. A
+ * chain ends at a value that somebody else reads or that must stay readable. */
 #include "engine/lower/pare-lower-private.h"
 
 #include <math.h>
@@ -107,7 +107,8 @@ pad_before (PareBuilder *b, const PareNode *conv)
   const PareGraph *graph = b->graph;
   PareNodeId id = graph->values[conv->inputs[0]].producer;
   g_autofree char *automatic = pare_node_dup_string (conv, "auto_pad");
-  if (id == PARE_NONE || !pare_node_is (&graph->nodes[id], "Pad") || only_reader (b, conv->inputs[0]) == PARE_NONE || (automatic != NULL && !g_str_equal (automatic, "NOTSET")))
+  if (id == PARE_NONE || !pare_node_is (&graph->nodes[id], "Pad") || only_reader (b, conv->inputs[0]) == PARE_NONE
+      || (automatic != NULL && !g_str_equal (automatic, "NOTSET")))
     return PARE_NONE;
   const PareNode *pad = &graph->nodes[id];
   g_autofree char *mode = pare_node_dup_string (pad, "mode");
@@ -115,8 +116,9 @@ pad_before (PareBuilder *b, const PareNode *conv)
   guint n = 0;
   int rank = graph->values[pad->inputs[0]].shape.rank;
   PareTensor *value = pare_lower_constant (graph, pad, 2);
-  if ((mode != NULL && !g_str_equal (mode, "constant")) || pare_lower_has_input (pad, 3) || !pare_lower_ints (graph, pad, 1, pads, 2 * PARE_MAX_RANK, &n)
-      || n != 2 * (guint) rank || (pare_lower_has_input (pad, 2) && (value == NULL || pare_tensor_count (value) != 1 || pare_tensor_get_double (value, 0) != 0)))
+  if ((mode != NULL && !g_str_equal (mode, "constant")) || pare_lower_has_input (pad, 3)
+      || !pare_lower_ints (graph, pad, 1, pads, 2 * PARE_MAX_RANK, &n) || n != 2 * (guint)rank
+      || (pare_lower_has_input (pad, 2) && (value == NULL || pare_tensor_count (value) != 1 || pare_tensor_get_double (value, 0) != 0)))
     return PARE_NONE;
   for (int i = 0; i < 2 * rank; i++)
     if (pads[i] < 0 || pads[i] > 65536 || (i % rank < 2 && pads[i] != 0))
@@ -134,7 +136,9 @@ pare_lower_find_fusions (PareBuilder *b)
       if (node->op == NULL || b->fused_into[i] != PARE_NONE)
         continue;
       gboolean conv = pare_node_is (node, "Conv") || pare_node_is (node, "ConvTranspose");
-      gboolean dense = pare_node_is (node, "Gemm") || (pare_node_is (node, "MatMul") && graph->values[node->inputs[0]].shape.rank == 2 && graph->values[node->inputs[1]].shape.rank == 2);
+      gboolean dense = pare_node_is (node, "Gemm")
+                       || (pare_node_is (node, "MatMul") && graph->values[node->inputs[0]].shape.rank == 2
+                           && graph->values[node->inputs[1]].shape.rank == 2);
       if ((!conv && !dense) || graph->values[node->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
         continue;
       PareFusion *f = &b->fusions[i];

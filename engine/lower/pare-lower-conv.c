@@ -7,7 +7,7 @@
 static PareNodeId
 id_of (const PareBuilder *b, const PareNode *node)
 {
-  return (PareNodeId) (node - b->graph->nodes);
+  return (PareNodeId)(node - b->graph->nodes);
 }
 
 /* bias [m] of the node plus a constant per channel. */
@@ -21,7 +21,7 @@ bias_value (PareBuilder *b, const PareNode *node, guint input, PareValueId add, 
   PareShape shape = pare_shape_make (1, m);
   g_autoptr (PareTensor) sum = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL);
   for (gint64 i = 0; i < m; i++)
-    ((float *) sum->data)[i] = ((const float *) more->data)[i] + (own != NULL ? ((const float *) own->data)[i] : 0);
+    ((float *)sum->data)[i] = ((const float *)more->data)[i] + (own != NULL ? ((const float *)own->data)[i] : 0);
   return pare_builder_constant (b, sum);
 }
 
@@ -41,9 +41,10 @@ pare_lower_conv (PareBuilder *b, const PareNode *node, GError **error)
     return pare_lower_refuse (graph, node, error, "1 to 3 spatial axes are supported");
   gint64 group = pare_node_get_int (node, "group", 1);
   if (group < 1 || group > G_MAXINT32
-      || !pare_lower_window (graph, node, p.spatial, &graph->values[node->inputs[0]].shape, ys, ws->dims + 2, p.kernel, p.stride, p.dilation, p.pad_begin, p.pad_end))
+      || !pare_lower_window (graph, node, p.spatial, &graph->values[node->inputs[0]].shape, ys, ws->dims + 2, p.kernel, p.stride,
+                             p.dilation, p.pad_begin, p.pad_end))
     return pare_lower_refuse (graph, node, error, "attributes are out of range");
-  p.group = (gint32) group;
+  p.group = (gint32)group;
   if (fused && f->pad != PARE_NONE)
     {
       gint64 pads[2 * PARE_MAX_RANK];
@@ -51,8 +52,8 @@ pare_lower_conv (PareBuilder *b, const PareNode *node, GError **error)
       pare_lower_ints (graph, &graph->nodes[f->pad], 1, pads, 2 * PARE_MAX_RANK, &n);
       for (int i = 0; i < p.spatial; i++)
         {
-          p.pad_begin[i] += (gint32) pads[2 + i];
-          p.pad_end[i] += (gint32) pads[xs->rank + 2 + i];
+          p.pad_begin[i] += (gint32)pads[2 + i];
+          p.pad_end[i] += (gint32)pads[xs->rank + 2 + i];
         }
     }
   if (pare_lower_has_input (node, 2) && f->head != PARE_NONE && f->add_bias != PARE_NONE && pare_lower_constant (graph, node, 2) == NULL)
@@ -93,13 +94,14 @@ pare_lower_conv_transpose (PareBuilder *b, const PareNode *node, GError **error)
   PareConvParams p = { .hi = INFINITY, .lo = -INFINITY };
   if (!pare_lower_has_input (node, 0) || !pare_lower_has_input (node, 1))
     return pare_lower_refuse (graph, node, error, "needs an input and weights");
-  const PareShape *xs = &graph->values[node->inputs[0]].shape, *ws = &graph->values[node->inputs[1]].shape, *ys = &graph->values[node->outputs[0]].shape;
+  const PareShape *xs = &graph->values[node->inputs[0]].shape, *ws = &graph->values[node->inputs[1]].shape,
+                  *ys = &graph->values[node->outputs[0]].shape;
   p.spatial = xs->rank - 2;
   gint64 group = pare_node_get_int (node, "group", 1);
   if (p.spatial < 1 || p.spatial > 3 || ws->rank != xs->rank || ys->rank != xs->rank || group < 1 || group > G_MAXINT32
       || !pare_lower_window (graph, node, p.spatial, xs, ys, ws->dims + 2, p.kernel, p.stride, p.dilation, p.pad_begin, p.pad_end))
     return pare_lower_refuse (graph, node, error, "attributes are out of range");
-  p.group = (gint32) group;
+  p.group = (gint32)group;
   /* padding that an output_shape or SAME asks for follows from the extents */
   guint n = 0;
   g_autofree char *automatic = pare_node_dup_string (node, "auto_pad");
@@ -110,10 +112,11 @@ pare_lower_conv_transpose (PareBuilder *b, const PareNode *node, GError **error)
       const gint64 *extra = pare_node_get_ints (node, "output_padding", &extra_n);
       for (int i = 0; i < p.spatial; i++)
         {
-          gint64 total = (xs->dims[2 + i] - 1) * p.stride[i] + (extra != NULL && (guint) i < extra_n ? extra[i] : 0) + (gint64) (p.kernel[i] - 1) * p.dilation[i] + 1 - ys->dims[2 + i];
+          gint64 total = (xs->dims[2 + i] - 1) * p.stride[i] + (extra != NULL && (guint)i < extra_n ? extra[i] : 0)
+                         + (gint64)(p.kernel[i] - 1) * p.dilation[i] + 1 - ys->dims[2 + i];
           total = CLAMP (total, 0, G_MAXINT32 / 2);
-          p.pad_begin[i] = (gint32) (lower ? total - total / 2 : total / 2);
-          p.pad_end[i] = (gint32) (total - p.pad_begin[i]);
+          p.pad_begin[i] = (gint32)(lower ? total - total / 2 : total / 2);
+          p.pad_end[i] = (gint32)(total - p.pad_begin[i]);
         }
     }
   guint32 in[3] = { pare_builder_value (b, node->inputs[0]), pare_builder_value (b, node->inputs[1]),
@@ -172,8 +175,12 @@ gboolean
 pare_lower_gemm (PareBuilder *b, const PareNode *node, GError **error)
 {
   const PareFusion *f = &b->fusions[id_of (b, node)];
-  PareGemmParams p = { .trans_a = pare_node_get_int (node, "transA", 0) != 0, .trans_b = pare_node_get_int (node, "transB", 0) != 0,
-                       .alpha = pare_node_get_float (node, "alpha", 1), .beta = pare_node_get_float (node, "beta", 1), .lo = -INFINITY, .hi = INFINITY };
+  PareGemmParams p = { .trans_a = pare_node_get_int (node, "transA", 0) != 0,
+                       .trans_b = pare_node_get_int (node, "transB", 0) != 0,
+                       .alpha = pare_node_get_float (node, "alpha", 1),
+                       .beta = pare_node_get_float (node, "beta", 1),
+                       .lo = -INFINITY,
+                       .hi = INFINITY };
   if (!pare_lower_has_input (node, 0) || !pare_lower_has_input (node, 1))
     return pare_lower_refuse (b->graph, node, error, "needs two matrices");
   gboolean own = pare_lower_has_input (node, 2) && b->integers[id_of (b, node)].weights == NULL;
@@ -203,7 +210,8 @@ pare_lower_matmul (PareBuilder *b, const PareNode *node, GError **error)
     }
   if (as->rank < 2 || bs->rank < 2)
     return pare_lower_refuse (graph, node, error, "operands of rank 1 are not supported");
-  guint32 in[2] = { pare_builder_value (b, node->inputs[0]), pare_builder_value (b, node->inputs[1]) }, out = pare_builder_value (b, node->outputs[0]);
+  guint32 in[2] = { pare_builder_value (b, node->inputs[0]), pare_builder_value (b, node->inputs[1]) },
+          out = pare_builder_value (b, node->outputs[0]);
   pare_builder_step (b, node, PARE_RT_MATMUL, NULL, 0, in, 2, &out, 1);
   return TRUE;
 }
@@ -215,7 +223,8 @@ pare_lower_pool (PareBuilder *b, const PareNode *node, GError **error)
   ParePoolParams p = { 0 };
   const PareShape *xs = &graph->values[node->inputs[0]].shape, *ys = &graph->values[node->outputs[0]].shape;
   p.spatial = xs->rank - 2;
-  if (p.spatial < 1 || p.spatial > 3 || ys->rank != xs->rank || !pare_lower_window (graph, node, p.spatial, xs, ys, NULL, p.kernel, p.stride, p.dilation, p.pad_begin, p.pad_end))
+  if (p.spatial < 1 || p.spatial > 3 || ys->rank != xs->rank
+      || !pare_lower_window (graph, node, p.spatial, xs, ys, NULL, p.kernel, p.stride, p.dilation, p.pad_begin, p.pad_end))
     return pare_lower_refuse (graph, node, error, "attributes are out of range");
   if (node->n_outputs > 1 && node->outputs[1] != PARE_NONE)
     return pare_lower_refuse (graph, node, error, "its second output is not supported");

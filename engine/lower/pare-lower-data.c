@@ -1,4 +1,5 @@
-/* Operators that move, cut or resize data, and reductions. Extents that ONNX passes as operands must be constants of the canonical graph. */
+/* Operators that move, cut or resize data, and reductions. Extents that ONNX passes as operands must be constants of the canonical graph.
+ */
 #include "engine/lower/pare-lower-private.h"
 
 #include <math.h>
@@ -29,7 +30,8 @@ pare_lower_slice (PareBuilder *b, const PareNode *node, GError **error)
       axes[i] = i;
       steps[i] = 1;
     }
-  if (!pare_lower_ints (graph, node, 1, starts, PARE_MAX_RANK, &n) || (pare_lower_has_input (node, 3) && (!pare_lower_ints (graph, node, 3, axes, PARE_MAX_RANK, &m) || m != n))
+  if (!pare_lower_ints (graph, node, 1, starts, PARE_MAX_RANK, &n)
+      || (pare_lower_has_input (node, 3) && (!pare_lower_ints (graph, node, 3, axes, PARE_MAX_RANK, &m) || m != n))
       || (pare_lower_has_input (node, 4) && (!pare_lower_ints (graph, node, 4, steps, PARE_MAX_RANK, &m) || m != n)))
     return pare_lower_refuse (graph, node, error, "starts, axes and steps must be constants");
   for (guint i = 0; i < n; i++)
@@ -112,13 +114,17 @@ pare_lower_pad (PareBuilder *b, const PareNode *node, GError **error)
   const PareGraph *graph = b->graph;
   const PareShape *xs = &graph->values[node->inputs[0]].shape;
   gint64 pads[2 * PARE_MAX_RANK], axes[PARE_MAX_RANK];
-  guint n = 0, m = (guint) xs->rank;
+  guint n = 0, m = (guint)xs->rank;
   ParePadParams p = { 0 };
   g_autofree char *mode = pare_node_dup_string (node, "mode");
-  p.mode = mode == NULL || g_str_equal (mode, "constant") ? PARE_PAD_CONSTANT : g_str_equal (mode, "reflect") ? PARE_PAD_REFLECT : g_str_equal (mode, "edge") ? PARE_PAD_EDGE : PARE_PAD_WRAP;
+  p.mode = mode == NULL || g_str_equal (mode, "constant") ? PARE_PAD_CONSTANT
+           : g_str_equal (mode, "reflect")                ? PARE_PAD_REFLECT
+           : g_str_equal (mode, "edge")                   ? PARE_PAD_EDGE
+                                                          : PARE_PAD_WRAP;
   for (int i = 0; i < PARE_MAX_RANK; i++)
     axes[i] = i;
-  if (!pare_lower_ints (graph, node, 1, pads, 2 * PARE_MAX_RANK, &n) || (pare_lower_has_input (node, 3) && !pare_lower_ints (graph, node, 3, axes, PARE_MAX_RANK, &m)) || n != 2 * m)
+  if (!pare_lower_ints (graph, node, 1, pads, 2 * PARE_MAX_RANK, &n)
+      || (pare_lower_has_input (node, 3) && !pare_lower_ints (graph, node, 3, axes, PARE_MAX_RANK, &m)) || n != 2 * m)
     return pare_lower_refuse (graph, node, error, "pads and axes must be constants that fit");
   for (guint i = 0; i < m; i++)
     {
@@ -127,7 +133,8 @@ pare_lower_pad (PareBuilder *b, const PareNode *node, GError **error)
         return pare_lower_refuse (graph, node, error, "an axis is out of range");
       p.begin[axis] = pads[i];
     }
-  guint32 in[2] = { pare_builder_value (b, node->inputs[0]), pare_lower_has_input (node, 2) ? pare_builder_value (b, node->inputs[2]) : PARE_RT_NONE };
+  guint32 in[2] = { pare_builder_value (b, node->inputs[0]),
+                    pare_lower_has_input (node, 2) ? pare_builder_value (b, node->inputs[2]) : PARE_RT_NONE };
   guint32 out = pare_builder_value (b, node->outputs[0]);
   pare_builder_step (b, node, PARE_RT_PAD, &p, sizeof p, in, 2, &out, 1);
   return TRUE;
@@ -140,13 +147,13 @@ pare_lower_transpose (PareBuilder *b, const PareNode *node, GError **error)
   PareTransposeParams p = { 0 };
   guint n = 0;
   const gint64 *perm = pare_node_get_ints (node, "perm", &n);
-  if (perm != NULL && n != (guint) xs->rank)
+  if (perm != NULL && n != (guint)xs->rank)
     return pare_lower_refuse (b->graph, node, error, "perm does not fit rank %d", xs->rank);
   for (int i = 0; i < xs->rank; i++)
     {
       if (perm != NULL && (perm[i] < 0 || perm[i] >= xs->rank))
         return pare_lower_refuse (b->graph, node, error, "perm is out of range");
-      p.perm[i] = perm != NULL ? (gint32) perm[i] : xs->rank - 1 - i;
+      p.perm[i] = perm != NULL ? (gint32)perm[i] : xs->rank - 1 - i;
     }
   return one_step (b, node, PARE_RT_TRANSPOSE, &p, sizeof p, 1);
 }
@@ -154,9 +161,20 @@ pare_lower_transpose (PareBuilder *b, const PareNode *node, GError **error)
 gboolean
 pare_lower_reduce (PareBuilder *b, const PareNode *node, GError **error)
 {
-  static const struct { const char *op; PareReduceKind kind; } kinds[] = {
-    { "ReduceSum", PARE_REDUCE_SUM }, { "ReduceMean", PARE_REDUCE_MEAN }, { "ReduceMax", PARE_REDUCE_MAX }, { "ReduceMin", PARE_REDUCE_MIN }, { "ReduceProd", PARE_REDUCE_PROD },
-    { "ReduceL1", PARE_REDUCE_L1 }, { "ReduceL2", PARE_REDUCE_L2 }, { "ReduceLogSum", PARE_REDUCE_LOG_SUM }, { "ReduceLogSumExp", PARE_REDUCE_LOG_SUM_EXP },
+  static const struct
+  {
+    const char *op;
+    PareReduceKind kind;
+  } kinds[] = {
+    { "ReduceSum", PARE_REDUCE_SUM },
+    { "ReduceMean", PARE_REDUCE_MEAN },
+    { "ReduceMax", PARE_REDUCE_MAX },
+    { "ReduceMin", PARE_REDUCE_MIN },
+    { "ReduceProd", PARE_REDUCE_PROD },
+    { "ReduceL1", PARE_REDUCE_L1 },
+    { "ReduceL2", PARE_REDUCE_L2 },
+    { "ReduceLogSum", PARE_REDUCE_LOG_SUM },
+    { "ReduceLogSumExp", PARE_REDUCE_LOG_SUM_EXP },
     { "ReduceSumSquare", PARE_REDUCE_SUM_SQUARE },
   };
   const PareShape *xs = &b->graph->values[node->inputs[0]].shape;
@@ -198,41 +216,44 @@ gboolean
 pare_lower_resize (PareBuilder *b, const PareNode *node, GError **error)
 {
   static const char *const modes[] = { "nearest", "linear", "cubic", NULL };
-  static const char *const coords[] = { "half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "tf_crop_and_resize", "half_pixel_symmetric", NULL };
+  static const char *const coords[]
+      = { "half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "tf_crop_and_resize", "half_pixel_symmetric", NULL };
   static const char *const nearests[] = { "round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL };
   const PareGraph *graph = b->graph;
   const PareShape *xs = &graph->values[node->inputs[0]].shape, *ys = &graph->values[node->outputs[0]].shape;
-  PareResizeParams p = { .exclude_outside = pare_node_get_int (node, "exclude_outside", 0) != 0, .cubic_a = pare_node_get_float (node, "cubic_coeff_a", -0.75f),
+  PareResizeParams p = { .exclude_outside = pare_node_get_int (node, "exclude_outside", 0) != 0,
+                         .cubic_a = pare_node_get_float (node, "cubic_coeff_a", -0.75f),
                          .extrapolation = pare_node_get_float (node, "extrapolation_value", 0) };
-  int mode = choice (node, "mode", 0, modes), coord = choice (node, "coordinate_transformation_mode", 0, coords), nearest = choice (node, "nearest_mode", 0, nearests);
+  int mode = choice (node, "mode", 0, modes), coord = choice (node, "coordinate_transformation_mode", 0, coords),
+      nearest = choice (node, "nearest_mode", 0, nearests);
   if (mode < 0 || coord < 0 || nearest < 0 || pare_node_get_int (node, "antialias", 0) != 0)
     return pare_lower_refuse (graph, node, error, "this mode is not supported");
-  p.mode = (PareResizeMode) mode;
-  p.coord = (PareCoordMode) coord;
-  p.nearest = (PareNearestMode) nearest;
+  p.mode = (PareResizeMode)mode;
+  p.coord = (PareCoordMode)coord;
+  p.nearest = (PareNearestMode)nearest;
   guint n = 0, n_axes = 0;
   gint64 axes[PARE_MAX_RANK];
   const gint64 *given = pare_node_get_ints (node, "axes", &n_axes);
   for (int i = 0; i < xs->rank; i++)
     {
-      p.scale[i] = xs->dims[i] > 0 ? (float) ys->dims[i] / (float) xs->dims[i] : 1;
+      p.scale[i] = xs->dims[i] > 0 ? (float)ys->dims[i] / (float)xs->dims[i] : 1;
       p.roi_end[i] = 1;
-      axes[i] = given != NULL && (guint) i < n_axes ? pare_lower_axis (given[i], xs->rank) : i;
+      axes[i] = given != NULL && (guint)i < n_axes ? pare_lower_axis (given[i], xs->rank) : i;
     }
   PareTensor *scales = pare_lower_constant (graph, node, 2), *roi = pare_lower_constant (graph, node, 1);
-  n = given != NULL ? n_axes : (guint) xs->rank;
+  n = given != NULL ? n_axes : (guint)xs->rank;
   if (pare_lower_has_input (node, 2) && scales == NULL)
     return pare_lower_refuse (graph, node, error, "scales must be constant");
-  if (scales != NULL && pare_tensor_count (scales) == (gint64) n)
+  if (scales != NULL && pare_tensor_count (scales) == (gint64)n)
     for (guint i = 0; i < n; i++)
       if (axes[i] >= 0)
-        p.scale[axes[i]] = (float) pare_tensor_get_double (scales, i);
-  if (roi != NULL && pare_tensor_count (roi) == 2 * (gint64) n)
+        p.scale[axes[i]] = (float)pare_tensor_get_double (scales, i);
+  if (roi != NULL && pare_tensor_count (roi) == 2 * (gint64)n)
     for (guint i = 0; i < n; i++)
       if (axes[i] >= 0)
         {
-          p.roi_start[axes[i]] = (float) pare_tensor_get_double (roi, i);
-          p.roi_end[axes[i]] = (float) pare_tensor_get_double (roi, n + i);
+          p.roi_start[axes[i]] = (float)pare_tensor_get_double (roi, i);
+          p.roi_end[axes[i]] = (float)pare_tensor_get_double (roi, n + i);
         }
   return one_step (b, node, PARE_RT_RESIZE, &p, sizeof p, 1);
 }
@@ -262,14 +283,14 @@ pare_lower_einsum (PareBuilder *b, const PareNode *node, GError **error)
         }
       else if (g_ascii_isalpha (*c) && operand < node->n_inputs)
         {
-          if (number[(guchar) *c] < 0)
-            number[(guchar) *c] = p.n_labels++;
+          if (number[(guchar)*c] < 0)
+            number[(guchar)*c] = p.n_labels++;
           if (p.n_labels > 16 || (result ? p.out_rank : p.rank[operand]) >= PARE_MAX_RANK)
             return pare_lower_refuse (graph, node, error, "this equation has too many axes");
           if (result)
-            p.out_label[p.out_rank++] = number[(guchar) *c];
+            p.out_label[p.out_rank++] = number[(guchar)*c];
           else
-            p.label[operand][p.rank[operand]++] = number[(guchar) *c];
+            p.label[operand][p.rank[operand]++] = number[(guchar)*c];
         }
       else
         return pare_lower_refuse (graph, node, error, "this equation is not supported");
@@ -291,8 +312,9 @@ pare_lower_quantize (PareBuilder *b, const PareNode *node, GError **error)
       if (q == NULL || q->n == 0)
         return pare_lower_refuse (graph, node, error, "its output has no grid");
       PareFakeQuantParams p = { q->n == 1 ? -1 : q->axis, q->lo, q->hi };
-      PareShape shape = pare_shape_make (1, (gint64) q->n);
-      g_autoptr (PareTensor) scale = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL), zero = pare_tensor_new (PARE_DTYPE_INT32, &shape, NULL);
+      PareShape shape = pare_shape_make (1, (gint64)q->n);
+      g_autoptr (PareTensor) scale = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL),
+                             zero = pare_tensor_new (PARE_DTYPE_INT32, &shape, NULL);
       memcpy (scale->data, q->scale, q->n * sizeof *q->scale);
       memcpy (zero->data, q->zero, q->n * sizeof *q->zero);
       guint32 in[3] = { pare_builder_value (b, node->inputs[0]), pare_builder_constant (b, scale), pare_builder_constant (b, zero) };
@@ -301,7 +323,7 @@ pare_lower_quantize (PareBuilder *b, const PareNode *node, GError **error)
       return TRUE;
     }
   const PareShape *xs = &graph->values[node->inputs[0]].shape, *ss = &graph->values[node->inputs[1]].shape;
-  PareQuantizeParams p = { -1, (gint32) CLAMP (pare_node_get_int (node, "block_size", 0), 0, G_MAXINT32) };
+  PareQuantizeParams p = { -1, (gint32)CLAMP (pare_node_get_int (node, "block_size", 0), 0, G_MAXINT32) };
   if (pare_shape_count (ss) != 1 || p.block > 0)
     {
       p.axis = pare_lower_axis (pare_node_get_int (node, "axis", 1), xs->rank);
@@ -316,13 +338,24 @@ pare_lower_quantize (PareBuilder *b, const PareNode *node, GError **error)
 static int
 rnn_activation (const char *name)
 {
-  static const struct { const char *name; PareUnaryKind kind; } known[] = {
-    { "Sigmoid", PARE_UN_SIGMOID }, { "Tanh", PARE_UN_TANH }, { "Relu", PARE_UN_RELU }, { "HardSigmoid", PARE_UN_HARD_SIGMOID }, { "LeakyRelu", PARE_UN_LEAKY_RELU },
-    { "Elu", PARE_UN_ELU }, { "Softsign", PARE_UN_SOFTSIGN }, { "Softplus", PARE_UN_SOFTPLUS }, { "ThresholdedRelu", PARE_UN_THRESHOLDED_RELU },
+  static const struct
+  {
+    const char *name;
+    PareUnaryKind kind;
+  } known[] = {
+    { "Sigmoid", PARE_UN_SIGMOID },
+    { "Tanh", PARE_UN_TANH },
+    { "Relu", PARE_UN_RELU },
+    { "HardSigmoid", PARE_UN_HARD_SIGMOID },
+    { "LeakyRelu", PARE_UN_LEAKY_RELU },
+    { "Elu", PARE_UN_ELU },
+    { "Softsign", PARE_UN_SOFTSIGN },
+    { "Softplus", PARE_UN_SOFTPLUS },
+    { "ThresholdedRelu", PARE_UN_THRESHOLDED_RELU },
   };
   for (guint i = 0; i < G_N_ELEMENTS (known); i++)
     if (g_ascii_strcasecmp (name, known[i].name) == 0)
-      return (int) known[i].kind;
+      return (int)known[i].kind;
   return -1;
 }
 
@@ -332,8 +365,11 @@ pare_lower_recurrent (PareBuilder *b, const PareNode *node, GError **error)
   const PareGraph *graph = b->graph;
   gboolean lstm = pare_node_is (node, "LSTM"), gru = pare_node_is (node, "GRU");
   g_autofree char *direction = pare_node_dup_string (node, "direction");
-  PareRnnParams p = { .clip = pare_node_get_float (node, "clip", 0), .linear_before_reset = pare_node_get_int (node, "linear_before_reset", 0) != 0 };
-  p.direction = direction == NULL || g_str_equal (direction, "forward") ? PARE_RNN_FORWARD : g_str_equal (direction, "reverse") ? PARE_RNN_REVERSE : PARE_RNN_BIDIRECTIONAL;
+  PareRnnParams p
+      = { .clip = pare_node_get_float (node, "clip", 0), .linear_before_reset = pare_node_get_int (node, "linear_before_reset", 0) != 0 };
+  p.direction = direction == NULL || g_str_equal (direction, "forward") ? PARE_RNN_FORWARD
+                : g_str_equal (direction, "reverse")                    ? PARE_RNN_REVERSE
+                                                                        : PARE_RNN_BIDIRECTIONAL;
   int directions = p.direction == PARE_RNN_BIDIRECTIONAL ? 2 : 1, per = lstm ? 3 : gru ? 2 : 1;
   static const PareUnaryKind usual[3] = { PARE_UN_SIGMOID, PARE_UN_TANH, PARE_UN_TANH };
   for (int i = 0; i < 6; i++)
@@ -344,7 +380,7 @@ pare_lower_recurrent (PareBuilder *b, const PareNode *node, GError **error)
     }
   const PareAttr *named = pare_node_get_attr (node, "activations");
   const PareAttr *alpha = pare_node_get_attr (node, "activation_alpha"), *beta = pare_node_get_attr (node, "activation_beta");
-  for (guint i = 0; named != NULL && named->kind == PARE_ATTR_STRINGS && i < MIN (named->n, (guint) (directions * per)); i++)
+  for (guint i = 0; named != NULL && named->kind == PARE_ATTR_STRINGS && i < MIN (named->n, (guint)(directions * per)); i++)
     {
       gsize length;
       const char *bytes = g_bytes_get_data (named->strings[i], &length);
@@ -374,7 +410,7 @@ pare_lower_recurrent (PareBuilder *b, const PareNode *node, GError **error)
     }
   if (!pare_lower_has_input (node, 2) || graph->values[node->inputs[2]].shape.rank != 3)
     return pare_lower_refuse (graph, node, error, "needs its recurrent weights");
-  p.hidden = (gint32) graph->values[node->inputs[2]].shape.dims[2];
+  p.hidden = (gint32)graph->values[node->inputs[2]].shape.dims[2];
   guint32 in[8], out[3];
   guint n_in = lstm ? 8 : 6, n_out = lstm ? 3 : 2;
   for (guint i = 0; i < n_in; i++)
@@ -382,8 +418,10 @@ pare_lower_recurrent (PareBuilder *b, const PareNode *node, GError **error)
   for (guint i = 0; i < n_out; i++)
     {
       gint64 t = xs->dims[0], batch = xs->dims[1];
-      PareShape shape = i == 0 ? pare_shape_make (4, t, (gint64) directions, batch, (gint64) p.hidden) : pare_shape_make (3, (gint64) directions, batch, (gint64) p.hidden);
-      out[i] = i < node->n_outputs && node->outputs[i] != PARE_NONE ? pare_builder_value (b, node->outputs[i]) : pare_builder_temporary (b, PARE_DTYPE_FLOAT32, &shape);
+      PareShape shape = i == 0 ? pare_shape_make (4, t, (gint64)directions, batch, (gint64)p.hidden)
+                               : pare_shape_make (3, (gint64)directions, batch, (gint64)p.hidden);
+      out[i] = i < node->n_outputs && node->outputs[i] != PARE_NONE ? pare_builder_value (b, node->outputs[i])
+                                                                    : pare_builder_temporary (b, PARE_DTYPE_FLOAT32, &shape);
     }
   pare_builder_step (b, node, lstm ? PARE_RT_LSTM : gru ? PARE_RT_GRU : PARE_RT_RNN, &p, sizeof p, in, n_in, out, n_out);
   return TRUE;

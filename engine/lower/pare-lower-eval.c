@@ -9,7 +9,7 @@
 static PareTensor *
 constant_of_shape (const PareNode *node, PareTensor *extents)
 {
-  PareShape shape = { .rank = (int) pare_tensor_count (extents) };
+  PareShape shape = { .rank = (int)pare_tensor_count (extents) };
   const PareAttr *value = pare_node_get_attr (node, "value");
   if (shape.rank > PARE_MAX_RANK)
     return NULL;
@@ -21,7 +21,7 @@ constant_of_shape (const PareNode *node, PareTensor *extents)
   PareTensor *t = pare_tensor_new (of != NULL ? of->dtype : PARE_DTYPE_FLOAT32, &shape, NULL);
   gsize size = of != NULL ? pare_dtype_bits (of->dtype) / 8 : 0;
   for (gint64 i = 0; t != NULL && size > 0 && i < pare_tensor_count (t); i++)
-    memcpy ((char *) t->data + (gsize) i * size, of->data, size);
+    memcpy ((char *)t->data + (gsize)i * size, of->data, size);
   return t;
 }
 
@@ -36,7 +36,7 @@ pare_lower_eval_node (const PareGraph *graph, const PareNode *node, PareTensor *
       gint64 from = pare_node_get_int (node, "start", 0), to = pare_node_get_int (node, "end", rank);
       from = CLAMP (from < 0 ? from + rank : from, 0, rank);
       to = CLAMP (to < 0 ? to + rank : to, from, rank);
-      outputs[0] = pare_tensor_new_i64 ((const gint64 *) inputs[0]->shape.dims + from, (gsize) (to - from));
+      outputs[0] = pare_tensor_new_i64 ((const gint64 *)inputs[0]->shape.dims + from, (gsize)(to - from));
       return TRUE;
     }
   if (pare_node_is (node, "ConstantOfShape") && inputs[0] != NULL)
@@ -46,7 +46,7 @@ pare_lower_eval_node (const PareGraph *graph, const PareNode *node, PareTensor *
       gint64 n = pare_tensor_count (inputs[0]);
       PareShape scalar = { .rank = 0 };
       outputs[0] = pare_tensor_new (PARE_DTYPE_INT64, &scalar, NULL);
-      *(gint64 *) outputs[0]->data = n;
+      *(gint64 *)outputs[0]->data = n;
       return TRUE;
     }
 

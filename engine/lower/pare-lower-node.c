@@ -4,23 +4,71 @@
 #include <math.h>
 #include <string.h>
 
-static const struct { const char *op; PareUnaryKind kind; float alpha, beta; } unaries[] = {
-  { "Abs", PARE_UN_ABS, 0, 0 }, { "Neg", PARE_UN_NEG, 0, 0 }, { "Exp", PARE_UN_EXP, 0, 0 }, { "Log", PARE_UN_LOG, 0, 0 }, { "Sqrt", PARE_UN_SQRT, 0, 0 },
-  { "Reciprocal", PARE_UN_RECIPROCAL, 0, 0 }, { "Sigmoid", PARE_UN_SIGMOID, 0, 0 }, { "Tanh", PARE_UN_TANH, 0, 0 }, { "Erf", PARE_UN_ERF, 0, 0 }, { "Relu", PARE_UN_RELU, 0, 0 },
-  { "LeakyRelu", PARE_UN_LEAKY_RELU, 0.01f, 0 }, { "Elu", PARE_UN_ELU, 1, 0 }, { "Selu", PARE_UN_SELU, 1.67326319217681884765625f, 1.05070102214813232421875f },
-  { "Celu", PARE_UN_CELU, 1, 0 }, { "Softplus", PARE_UN_SOFTPLUS, 0, 0 }, { "Softsign", PARE_UN_SOFTSIGN, 0, 0 }, { "HardSigmoid", PARE_UN_HARD_SIGMOID, 0.2f, 0.5f },
-  { "HardSwish", PARE_UN_HARD_SWISH, 0, 0 }, { "Gelu", PARE_UN_GELU, 0, 0 }, { "Mish", PARE_UN_MISH, 0, 0 }, { "Floor", PARE_UN_FLOOR, 0, 0 }, { "Ceil", PARE_UN_CEIL, 0, 0 },
-  { "Round", PARE_UN_ROUND, 0, 0 }, { "Sign", PARE_UN_SIGN, 0, 0 }, { "Not", PARE_UN_NOT, 0, 0 }, { "Sin", PARE_UN_SIN, 0, 0 }, { "Cos", PARE_UN_COS, 0, 0 }, { "Tan", PARE_UN_TAN, 0, 0 },
-  { "Asin", PARE_UN_ASIN, 0, 0 }, { "Acos", PARE_UN_ACOS, 0, 0 }, { "Atan", PARE_UN_ATAN, 0, 0 }, { "Sinh", PARE_UN_SINH, 0, 0 }, { "Cosh", PARE_UN_COSH, 0, 0 },
-  { "Asinh", PARE_UN_ASINH, 0, 0 }, { "Acosh", PARE_UN_ACOSH, 0, 0 }, { "Atanh", PARE_UN_ATANH, 0, 0 }, { "ThresholdedRelu", PARE_UN_THRESHOLDED_RELU, 1, 0 },
-  { "IsNaN", PARE_UN_IS_NAN, 0, 0 }, { "BitwiseNot", PARE_UN_BIT_NOT, 0, 0 }, { "Shrink", PARE_UN_SHRINK, 0.5f, 0 }, { "IsInf", PARE_UN_IS_INF, 1, 1 },
+static const struct
+{
+  const char *op;
+  PareUnaryKind kind;
+  float alpha, beta;
+} unaries[] = {
+  { "Abs", PARE_UN_ABS, 0, 0 },
+  { "Neg", PARE_UN_NEG, 0, 0 },
+  { "Exp", PARE_UN_EXP, 0, 0 },
+  { "Log", PARE_UN_LOG, 0, 0 },
+  { "Sqrt", PARE_UN_SQRT, 0, 0 },
+  { "Reciprocal", PARE_UN_RECIPROCAL, 0, 0 },
+  { "Sigmoid", PARE_UN_SIGMOID, 0, 0 },
+  { "Tanh", PARE_UN_TANH, 0, 0 },
+  { "Erf", PARE_UN_ERF, 0, 0 },
+  { "Relu", PARE_UN_RELU, 0, 0 },
+  { "LeakyRelu", PARE_UN_LEAKY_RELU, 0.01f, 0 },
+  { "Elu", PARE_UN_ELU, 1, 0 },
+  { "Selu", PARE_UN_SELU, 1.67326319217681884765625f, 1.05070102214813232421875f },
+  { "Celu", PARE_UN_CELU, 1, 0 },
+  { "Softplus", PARE_UN_SOFTPLUS, 0, 0 },
+  { "Softsign", PARE_UN_SOFTSIGN, 0, 0 },
+  { "HardSigmoid", PARE_UN_HARD_SIGMOID, 0.2f, 0.5f },
+  { "HardSwish", PARE_UN_HARD_SWISH, 0, 0 },
+  { "Gelu", PARE_UN_GELU, 0, 0 },
+  { "Mish", PARE_UN_MISH, 0, 0 },
+  { "Floor", PARE_UN_FLOOR, 0, 0 },
+  { "Ceil", PARE_UN_CEIL, 0, 0 },
+  { "Round", PARE_UN_ROUND, 0, 0 },
+  { "Sign", PARE_UN_SIGN, 0, 0 },
+  { "Not", PARE_UN_NOT, 0, 0 },
+  { "Sin", PARE_UN_SIN, 0, 0 },
+  { "Cos", PARE_UN_COS, 0, 0 },
+  { "Tan", PARE_UN_TAN, 0, 0 },
+  { "Asin", PARE_UN_ASIN, 0, 0 },
+  { "Acos", PARE_UN_ACOS, 0, 0 },
+  { "Atan", PARE_UN_ATAN, 0, 0 },
+  { "Sinh", PARE_UN_SINH, 0, 0 },
+  { "Cosh", PARE_UN_COSH, 0, 0 },
+  { "Asinh", PARE_UN_ASINH, 0, 0 },
+  { "Acosh", PARE_UN_ACOSH, 0, 0 },
+  { "Atanh", PARE_UN_ATANH, 0, 0 },
+  { "ThresholdedRelu", PARE_UN_THRESHOLDED_RELU, 1, 0 },
+  { "IsNaN", PARE_UN_IS_NAN, 0, 0 },
+  { "BitwiseNot", PARE_UN_BIT_NOT, 0, 0 },
+  { "Shrink", PARE_UN_SHRINK, 0.5f, 0 },
+  { "IsInf", PARE_UN_IS_INF, 1, 1 },
 };
 
-static const struct { const char *op; PareBinaryKind kind; } binaries[] = {
-  { "Add", PARE_BIN_ADD }, { "Sub", PARE_BIN_SUB }, { "Mul", PARE_BIN_MUL }, { "Div", PARE_BIN_DIV }, { "Pow", PARE_BIN_POW }, { "Min", PARE_BIN_MIN }, { "Max", PARE_BIN_MAX },
-  { "Sum", PARE_BIN_ADD }, { "Mean", PARE_BIN_ADD }, { "Mod", PARE_BIN_MOD }, { "PRelu", PARE_BIN_PRELU }, { "Equal", PARE_BIN_EQUAL }, { "Less", PARE_BIN_LESS },
-  { "LessOrEqual", PARE_BIN_LESS_EQUAL }, { "Greater", PARE_BIN_GREATER }, { "GreaterOrEqual", PARE_BIN_GREATER_EQUAL }, { "And", PARE_BIN_AND }, { "Or", PARE_BIN_OR },
-  { "Xor", PARE_BIN_XOR }, { "BitwiseAnd", PARE_BIN_BIT_AND }, { "BitwiseOr", PARE_BIN_BIT_OR }, { "BitwiseXor", PARE_BIN_BIT_XOR },
+static const struct
+{
+  const char *op;
+  PareBinaryKind kind;
+} binaries[] = {
+  { "Add", PARE_BIN_ADD },          { "Sub", PARE_BIN_SUB },
+  { "Mul", PARE_BIN_MUL },          { "Div", PARE_BIN_DIV },
+  { "Pow", PARE_BIN_POW },          { "Min", PARE_BIN_MIN },
+  { "Max", PARE_BIN_MAX },          { "Sum", PARE_BIN_ADD },
+  { "Mean", PARE_BIN_ADD },         { "Mod", PARE_BIN_MOD },
+  { "PRelu", PARE_BIN_PRELU },      { "Equal", PARE_BIN_EQUAL },
+  { "Less", PARE_BIN_LESS },        { "LessOrEqual", PARE_BIN_LESS_EQUAL },
+  { "Greater", PARE_BIN_GREATER },  { "GreaterOrEqual", PARE_BIN_GREATER_EQUAL },
+  { "And", PARE_BIN_AND },          { "Or", PARE_BIN_OR },
+  { "Xor", PARE_BIN_XOR },          { "BitwiseAnd", PARE_BIN_BIT_AND },
+  { "BitwiseOr", PARE_BIN_BIT_OR }, { "BitwiseXor", PARE_BIN_BIT_XOR },
 };
 
 /* lo and hi of a Clip with constant bounds. */
@@ -35,7 +83,7 @@ clip_bounds (const PareGraph *graph, const PareNode *node, float *lo, float *hi)
         PareTensor *t = pare_lower_constant (graph, node, i);
         if (t == NULL || pare_tensor_count (t) != 1)
           return FALSE;
-        *(i == 1 ? lo : hi) = (float) pare_tensor_get_double (t, 0);
+        *(i == 1 ? lo : hi) = (float)pare_tensor_get_double (t, 0);
       }
   return TRUE;
 }
@@ -115,12 +163,13 @@ lower_binary (PareBuilder *b, const PareNode *node, PareBinaryKind kind, GError 
           joined.dims[d] = x == 1 ? z : x;
         }
       shape = joined;
-      guint32 in[2] = { left, pare_builder_value (b, node->inputs[i]) }, out = last && !mean ? pare_builder_value (b, node->outputs[0]) : pare_builder_temporary (b, y->dtype, &shape);
+      guint32 in[2] = { left, pare_builder_value (b, node->inputs[i]) },
+              out = last && !mean ? pare_builder_value (b, node->outputs[0]) : pare_builder_temporary (b, y->dtype, &shape);
       pare_builder_step (b, node, PARE_RT_BINARY, &p, sizeof p, in, 2, &out, 1);
       left = out;
       if (last && mean)
         {
-          g_autoptr (PareTensor) share = pare_tensor_new_scalar_f32 (1.0f / (float) node->n_inputs);
+          g_autoptr (PareTensor) share = pare_tensor_new_scalar_f32 (1.0f / (float)node->n_inputs);
           PareBinaryParams scale = { PARE_BIN_MUL, PARE_ACT_NONE, 0, 0 };
           guint32 args[2] = { left, pare_builder_constant (b, share) }, result = pare_builder_value (b, node->outputs[0]);
           pare_builder_step (b, node, PARE_RT_BINARY, &scale, sizeof scale, args, 2, &result, 1);
@@ -173,7 +222,7 @@ reduction_of (const PareNode *node)
   g_autofree char *text = pare_node_dup_string (node, "reduction");
   for (guint i = 0; text != NULL && i < G_N_ELEMENTS (names); i++)
     if (g_str_equal (text, names[i]))
-      return (PareScatterReduction) i;
+      return (PareScatterReduction)i;
   return PARE_SCATTER_NONE;
 }
 
@@ -197,7 +246,8 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
   if (IS ("Softmax") || IS ("LogSoftmax"))
     {
       PareSoftmaxParams p = { pare_lower_axis (pare_node_get_int (node, "axis", -1), xs->rank), IS ("LogSoftmax") };
-      return p.axis < 0 ? pare_lower_refuse (graph, node, error, "axis is out of range") : plain (b, node, PARE_RT_SOFTMAX, &p, sizeof p, 1);
+      return p.axis < 0 ? pare_lower_refuse (graph, node, error, "axis is out of range")
+                        : plain (b, node, PARE_RT_SOFTMAX, &p, sizeof p, 1);
     }
   if (IS ("Where"))
     return plain (b, node, PARE_RT_WHERE, NULL, 0, 3);
@@ -219,32 +269,40 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
     }
   if (IS ("GroupNormalization"))
     {
-      PareGroupNormParams p = { pare_node_get_float (node, "epsilon", 1e-5f), (gint32) CLAMP (pare_node_get_int (node, "num_groups", 1), 1, G_MAXINT32) };
+      PareGroupNormParams p
+          = { pare_node_get_float (node, "epsilon", 1e-5f), (gint32)CLAMP (pare_node_get_int (node, "num_groups", 1), 1, G_MAXINT32) };
       return plain (b, node, PARE_RT_GROUP_NORM, &p, sizeof p, 3);
     }
   if (IS ("LayerNormalization"))
     {
-      PareLayerNormParams p = { pare_lower_axis (pare_node_get_int (node, "axis", -1), xs->rank), pare_node_get_float (node, "epsilon", 1e-5f) };
+      PareLayerNormParams p
+          = { pare_lower_axis (pare_node_get_int (node, "axis", -1), xs->rank), pare_node_get_float (node, "epsilon", 1e-5f) };
       for (guint i = 1; i < node->n_outputs; i++)
-        if (node->outputs[i] != PARE_NONE && (b->keep[node->outputs[i]] || b->consumers->starts[node->outputs[i]] != b->consumers->starts[node->outputs[i] + 1]))
+        if (node->outputs[i] != PARE_NONE
+            && (b->keep[node->outputs[i]] || b->consumers->starts[node->outputs[i]] != b->consumers->starts[node->outputs[i] + 1]))
           return pare_lower_refuse (graph, node, error, "its mean and deviation as outputs are not supported");
-      return p.axis < 0 ? pare_lower_refuse (graph, node, error, "axis is out of range") : plain (b, node, PARE_RT_LAYER_NORM, &p, sizeof p, 3);
+      return p.axis < 0 ? pare_lower_refuse (graph, node, error, "axis is out of range")
+                        : plain (b, node, PARE_RT_LAYER_NORM, &p, sizeof p, 3);
     }
   if (IS ("LpNormalization"))
     {
-      PareLpNormParams p = { pare_lower_axis (pare_node_get_int (node, "axis", -1), xs->rank), (gint32) CLAMP (pare_node_get_int (node, "p", 2), 1, 2) };
-      return p.axis < 0 ? pare_lower_refuse (graph, node, error, "axis is out of range") : plain (b, node, PARE_RT_LP_NORM, &p, sizeof p, 1);
+      PareLpNormParams p
+          = { pare_lower_axis (pare_node_get_int (node, "axis", -1), xs->rank), (gint32)CLAMP (pare_node_get_int (node, "p", 2), 1, 2) };
+      return p.axis < 0 ? pare_lower_refuse (graph, node, error, "axis is out of range")
+                        : plain (b, node, PARE_RT_LP_NORM, &p, sizeof p, 1);
     }
   if (IS ("LRN"))
     {
-      PareLrnParams p = { (gint32) CLAMP (pare_node_get_int (node, "size", 1), 1, 1 << 20), pare_node_get_float (node, "alpha", 1e-4f), pare_node_get_float (node, "beta", 0.75f),
-                          pare_node_get_float (node, "bias", 1) };
+      PareLrnParams p = { (gint32)CLAMP (pare_node_get_int (node, "size", 1), 1, 1 << 20), pare_node_get_float (node, "alpha", 1e-4f),
+                          pare_node_get_float (node, "beta", 0.75f), pare_node_get_float (node, "bias", 1) };
       return plain (b, node, PARE_RT_LRN, &p, sizeof p, 1);
     }
   if (IS ("ArgMax") || IS ("ArgMin"))
     {
-      PareArgExtremeParams p = { pare_lower_axis (pare_node_get_int (node, "axis", 0), xs->rank), IS ("ArgMin"), pare_node_get_int (node, "select_last_index", 0) != 0 };
-      return p.axis < 0 ? pare_lower_refuse (graph, node, error, "axis is out of range") : plain (b, node, PARE_RT_ARG_EXTREME, &p, sizeof p, 1);
+      PareArgExtremeParams p = { pare_lower_axis (pare_node_get_int (node, "axis", 0), xs->rank), IS ("ArgMin"),
+                                 pare_node_get_int (node, "select_last_index", 0) != 0 };
+      return p.axis < 0 ? pare_lower_refuse (graph, node, error, "axis is out of range")
+                        : plain (b, node, PARE_RT_ARG_EXTREME, &p, sizeof p, 1);
     }
   if (IS ("CumSum"))
     {
@@ -252,7 +310,8 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
       guint n;
       if (!pare_lower_ints (graph, node, 1, &axis, 1, &n) || n != 1 || pare_lower_axis (axis, xs->rank) < 0)
         return pare_lower_refuse (graph, node, error, "axis must be a constant in range");
-      PareCumSumParams p = { pare_lower_axis (axis, xs->rank), pare_node_get_int (node, "exclusive", 0) != 0, pare_node_get_int (node, "reverse", 0) != 0 };
+      PareCumSumParams p = { pare_lower_axis (axis, xs->rank), pare_node_get_int (node, "exclusive", 0) != 0,
+                             pare_node_get_int (node, "reverse", 0) != 0 };
       return plain (b, node, PARE_RT_CUMSUM, &p, sizeof p, 1);
     }
   if (IS ("Gather"))
@@ -261,7 +320,7 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
     return lower_axis (b, node, PARE_RT_GATHER_ELEMENTS, 2, 0, error);
   if (IS ("GatherND"))
     {
-      PareGatherNdParams p = { (gint32) CLAMP (pare_node_get_int (node, "batch_dims", 0), 0, PARE_MAX_RANK) };
+      PareGatherNdParams p = { (gint32)CLAMP (pare_node_get_int (node, "batch_dims", 0), 0, PARE_MAX_RANK) };
       return plain (b, node, PARE_RT_GATHER_ND, &p, sizeof p, 2);
     }
   if (IS ("ScatterND") || IS ("ScatterElements") || IS ("Scatter"))
@@ -276,7 +335,8 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
   if (IS ("DepthToSpace") || IS ("SpaceToDepth"))
     {
       g_autofree char *mode = pare_node_dup_string (node, "mode");
-      PareDepthSpaceParams p = { (gint32) CLAMP (pare_node_get_int (node, "blocksize", 1), 1, 1 << 16), mode != NULL && g_str_equal (mode, "CRD") };
+      PareDepthSpaceParams p
+          = { (gint32)CLAMP (pare_node_get_int (node, "blocksize", 1), 1, 1 << 16), mode != NULL && g_str_equal (mode, "CRD") };
       return plain (b, node, IS ("DepthToSpace") ? PARE_RT_DEPTH_TO_SPACE : PARE_RT_SPACE_TO_DEPTH, &p, sizeof p, 1);
     }
   if (IS ("Trilu"))
@@ -290,7 +350,8 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
     }
   if (IS ("Range"))
     {
-      guint32 in[2] = { pare_builder_value (b, node->inputs[0]), pare_builder_value (b, node->inputs[2]) }, out = pare_builder_value (b, node->outputs[0]);
+      guint32 in[2] = { pare_builder_value (b, node->inputs[0]), pare_builder_value (b, node->inputs[2]) },
+              out = pare_builder_value (b, node->outputs[0]);
       pare_builder_step (b, node, PARE_RT_RANGE, NULL, 0, in, 2, &out, 1);
       return TRUE;
     }
@@ -302,15 +363,17 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
       if (p.axis < 0)
         return pare_lower_refuse (graph, node, error, "axis is out of range");
       for (guint i = 0; i < 2; i++)
-        out[i] = i < node->n_outputs && node->outputs[i] != PARE_NONE ? pare_builder_value (b, node->outputs[i])
-                                                                       : pare_builder_temporary (b, i == 0 ? graph->values[node->inputs[0]].dtype : PARE_DTYPE_INT64, &v->shape);
+        out[i] = i < node->n_outputs && node->outputs[i] != PARE_NONE
+                     ? pare_builder_value (b, node->outputs[i])
+                     : pare_builder_temporary (b, i == 0 ? graph->values[node->inputs[0]].dtype : PARE_DTYPE_INT64, &v->shape);
       pare_builder_step (b, node, PARE_RT_TOPK, &p, sizeof p, &in, 1, out, 2);
       return TRUE;
     }
   if (IS ("OneHot"))
     {
       PareAxisParams p = { pare_lower_axis (pare_node_get_int (node, "axis", -1), xs->rank + 1) };
-      guint32 in[2] = { pare_builder_value (b, node->inputs[0]), pare_builder_value (b, node->inputs[2]) }, out = pare_builder_value (b, node->outputs[0]);
+      guint32 in[2] = { pare_builder_value (b, node->inputs[0]), pare_builder_value (b, node->inputs[2]) },
+              out = pare_builder_value (b, node->outputs[0]);
       if (p.axis < 0)
         return pare_lower_refuse (graph, node, error, "axis is out of range");
       pare_builder_step (b, node, PARE_RT_ONE_HOT, &p, sizeof p, in, 2, &out, 1);
@@ -323,22 +386,44 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
 gboolean
 pare_lower_node (PareBuilder *b, PareNodeId id, GError **error)
 {
-  static const struct { const char *op; PareLowerFunc func; } functions[] = {
-    { "Conv", pare_lower_conv }, { "ConvTranspose", pare_lower_conv_transpose }, { "Gemm", pare_lower_gemm }, { "MatMul", pare_lower_matmul }, { "MaxPool", pare_lower_pool },
-    { "AveragePool", pare_lower_pool }, { "Slice", pare_lower_slice }, { "Split", pare_lower_split }, { "Concat", pare_lower_concat }, { "Pad", pare_lower_pad },
-    { "Resize", pare_lower_resize }, { "Transpose", pare_lower_transpose }, { "Einsum", pare_lower_einsum }, { "LSTM", pare_lower_recurrent }, { "GRU", pare_lower_recurrent },
-    { "RNN", pare_lower_recurrent }, { "QuantizeLinear", pare_lower_quantize }, { "DequantizeLinear", pare_lower_quantize },
+  static const struct
+  {
+    const char *op;
+    PareLowerFunc func;
+  } functions[] = {
+    { "Conv", pare_lower_conv },
+    { "ConvTranspose", pare_lower_conv_transpose },
+    { "Gemm", pare_lower_gemm },
+    { "MatMul", pare_lower_matmul },
+    { "MaxPool", pare_lower_pool },
+    { "AveragePool", pare_lower_pool },
+    { "Slice", pare_lower_slice },
+    { "Split", pare_lower_split },
+    { "Concat", pare_lower_concat },
+    { "Pad", pare_lower_pad },
+    { "Resize", pare_lower_resize },
+    { "Transpose", pare_lower_transpose },
+    { "Einsum", pare_lower_einsum },
+    { "LSTM", pare_lower_recurrent },
+    { "GRU", pare_lower_recurrent },
+    { "RNN", pare_lower_recurrent },
+    { "QuantizeLinear", pare_lower_quantize },
+    { "DequantizeLinear", pare_lower_quantize },
   };
   static const char *const aliases[] = { "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout" };
   const PareNode *node = &b->graph->nodes[id];
   for (guint i = 0; i < node->n_outputs; i++)
     {
       const PareValue *v = node->outputs[i] != PARE_NONE ? &b->graph->values[node->outputs[i]] : NULL;
-      gboolean used = v != NULL && (b->keep[node->outputs[i]] || b->consumers->starts[node->outputs[i]] != b->consumers->starts[node->outputs[i] + 1]);
+      gboolean used
+          = v != NULL
+            && (b->keep[node->outputs[i]] || b->consumers->starts[node->outputs[i]] != b->consumers->starts[node->outputs[i] + 1]);
       if (used && (v->dtype == PARE_DTYPE_NONE || pare_shape_count (&v->shape) < 0))
         {
           gboolean known = node->domain == NULL || *node->domain == '\0';
-          return pare_lower_refuse (b->graph, node, error, known ? "the shape of its output '%s' is not known" : "operators of its domain are not supported ('%s')", v->name);
+          return pare_lower_refuse (
+              b->graph, node, error,
+              known ? "the shape of its output '%s' is not known" : "operators of its domain are not supported ('%s')", v->name);
         }
     }
   if (node->n_outputs == 0 || node->outputs[0] == PARE_NONE)
@@ -361,7 +446,8 @@ pare_lower_node (PareBuilder *b, PareNodeId id, GError **error)
       return lower_binary (b, node, binaries[i].kind, error);
   for (guint i = 0; i < G_N_ELEMENTS (functions); i++)
     if (g_str_equal (node->op, functions[i].op))
-      return pare_lower_has_input (node, 0) ? functions[i].func (b, node, error) : pare_lower_refuse (b->graph, node, error, "needs an input");
+      return pare_lower_has_input (node, 0) ? functions[i].func (b, node, error)
+                                            : pare_lower_refuse (b->graph, node, error, "needs an input");
   if (g_str_has_prefix (node->op, "Reduce") && pare_lower_has_input (node, 0))
     return pare_lower_reduce (b, node, error);
   return lower_other (b, node, error);

@@ -6,22 +6,28 @@
 #include <stdio.h>
 #include <string.h>
 
-struct _PareProgram {
+struct _PareProgram
+{
   gatomicrefcount refs;
-  PareGraph *graph;       /* canonical */
+  PareGraph *graph; /* canonical */
   PareRtPlan *plan;
-  guint32 *value_of;      /* canonical value -> plan value */
+  guint32 *value_of; /* canonical value -> plan value */
   PareBackend backend;
-  GMutex lock;            /* of accels */
-  struct { int threads; PareAccel *accel; } accels[4]; /* packed weights for each number of threads that was asked for */
+  GMutex lock; /* of accels */
+  struct
+  {
+    int threads;
+    PareAccel *accel;
+  } accels[4]; /* packed weights for each number of threads that was asked for */
   guint n_accels;
 };
 
-struct _PareRunner {
+struct _PareRunner
+{
   PareProgram *program;
   PareRtRunner *portable;
   PareAccelRunner *accel;
-  guint64 *step_ns;       /* of the last run, when profiling */
+  guint64 *step_ns; /* of the last run, when profiling */
   gboolean profiling;
 };
 
@@ -32,7 +38,7 @@ pare_backend_parse (const char *text, PareBackend *backend)
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     if (strcmp (text, names[i]) == 0)
       {
-        *backend = (PareBackend) i;
+        *backend = (PareBackend)i;
         return TRUE;
       }
   return FALSE;
@@ -59,21 +65,24 @@ check_memory (const PareGraph *graph, guint64 budget, GError **error)
   for (guint i = 0; i < graph->n_values; i++)
     {
       const PareValue *v = &graph->values[i];
-      gint64 bytes = v->constant != NULL ? (gint64) v->constant->bytes : v->dtype != PARE_DTYPE_NONE ? pare_shape_bytes (&v->shape, v->dtype) : 0;
+      gint64 bytes = v->constant != NULL           ? (gint64)v->constant->bytes
+                     : v->dtype != PARE_DTYPE_NONE ? pare_shape_bytes (&v->shape, v->dtype)
+                                                   : 0;
       if (v->constant != NULL)
-        constants += (guint64) bytes;
-      if (bytes < 0 || (guint64) bytes <= budget)
+        constants += (guint64)bytes;
+      if (bytes < 0 || (guint64)bytes <= budget)
         continue;
       g_autofree char *shape = pare_shape_to_string (&v->shape);
       const PareNode *node = v->producer != PARE_NONE ? &graph->nodes[v->producer] : NULL;
-      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: node '%s' (%s): its output %s needs %.1f GiB, %.1f GiB are allowed", graph->path != NULL ? graph->path : "model",
-                   node != NULL ? node->layer : v->name, node != NULL ? node->op : "input", shape, bytes / 1073741824.0, budget / 1073741824.0);
+      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: node '%s' (%s): its output %s needs %.1f GiB, %.1f GiB are allowed",
+                   graph->path != NULL ? graph->path : "model", node != NULL ? node->layer : v->name, node != NULL ? node->op : "input",
+                   shape, bytes / 1073741824.0, budget / 1073741824.0);
       return FALSE;
     }
   if (constants > budget)
     {
-      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: constants need %.1f GiB, %.1f GiB are allowed", graph->path != NULL ? graph->path : "model", constants / 1073741824.0,
-                   budget / 1073741824.0);
+      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: constants need %.1f GiB, %.1f GiB are allowed",
+                   graph->path != NULL ? graph->path : "model", constants / 1073741824.0, budget / 1073741824.0);
       return FALSE;
     }
   return TRUE;
@@ -114,7 +123,7 @@ pare_program_compile (const PareGraph *graph, const PareCompileOptions *options,
     keep[canonical->outputs[i]] = TRUE;
   g_autoptr (GHashTable) taps = g_hash_table_new (g_str_hash, g_str_equal);
   for (guint i = 0; i < options->n_taps; i++)
-    g_hash_table_add (taps, (gpointer) options->taps[i]);
+    g_hash_table_add (taps, (gpointer)options->taps[i]);
   for (guint i = 0; i < canonical->n_values && options->n_taps > 0; i++)
     if (canonical->values[i].name != NULL && g_hash_table_contains (taps, canonical->values[i].name))
       keep[i] = TRUE;
@@ -129,8 +138,8 @@ pare_program_compile (const PareGraph *graph, const PareCompileOptions *options,
     return NULL;
   if (plan->arena_bytes > budget)
     {
-      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: activations need %.1f GiB, %.1f GiB are allowed", canonical->path != NULL ? canonical->path : "model",
-                   plan->arena_bytes / 1073741824.0, budget / 1073741824.0);
+      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: activations need %.1f GiB, %.1f GiB are allowed",
+                   canonical->path != NULL ? canonical->path : "model", plan->arena_bytes / 1073741824.0, budget / 1073741824.0);
       pare_plan_free (plan);
       return NULL;
     }
@@ -251,7 +260,7 @@ pare_runner_new (PareProgram *program, int threads, GError **error)
       if (self->portable == NULL)
         {
           g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: no memory for %" G_GUINT64_FORMAT " bytes of activations",
-                       program->graph->path != NULL ? program->graph->path : "model", (guint64) program->plan->arena_bytes);
+                       program->graph->path != NULL ? program->graph->path : "model", (guint64)program->plan->arena_bytes);
           pare_runner_free (self);
           return NULL;
         }
@@ -292,8 +301,8 @@ pare_runner_run (PareRunner *self, const PareView *inputs, guint n_inputs, PareC
       if (inputs[i].dtype == v->dtype && pare_shape_equal (&inputs[i].shape, &v->shape))
         continue;
       g_autofree char *got = pare_shape_to_string (&inputs[i].shape), *want = pare_shape_to_string (&v->shape);
-      g_set_error (error, PARE_ERROR, PARE_ERROR_SHAPE, "%s: input '%s' is %s %s, the model takes %s %s", file, graph->values[graph->inputs[i]].name,
-                   pare_dtype_name (inputs[i].dtype), got, pare_dtype_name (v->dtype), want);
+      g_set_error (error, PARE_ERROR, PARE_ERROR_SHAPE, "%s: input '%s' is %s %s, the model takes %s %s", file,
+                   graph->values[graph->inputs[i]].name, pare_dtype_name (inputs[i].dtype), got, pare_dtype_name (v->dtype), want);
       return FALSE;
     }
   guint32 failed = 0;
@@ -317,7 +326,8 @@ pare_runner_run (PareRunner *self, const PareView *inputs, guint n_inputs, PareC
         op = graph->nodes[i].op;
         break;
       }
-  g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: node '%s' (%s): %s", file, layer, op, status == PARE_RT_NO_MEMORY ? "no memory" : "its operands are out of range");
+  g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: node '%s' (%s): %s", file, layer, op,
+               status == PARE_RT_NO_MEMORY ? "no memory" : "its operands are out of range");
   return FALSE;
 }
 
@@ -381,7 +391,7 @@ pare_runner_dup_times (PareRunner *self, guint *n)
       g_array_index (times, PareLayerTime, at - 1).ms += self->step_ns[s] / 1e6;
     }
   *n = times->len;
-  return (PareLayerTime *) g_array_free (g_steal_pointer (&times), FALSE);
+  return (PareLayerTime *)g_array_free (g_steal_pointer (&times), FALSE);
 }
 
 void

@@ -3,25 +3,33 @@
 #include "engine/base/pare-control.h"
 #include "engine/graph/pare-graph.h"
 
-typedef enum { PARE_BACKEND_AUTO, PARE_BACKEND_PORTABLE, PARE_BACKEND_ONEDNN } PareBackend;
+typedef enum
+{
+  PARE_BACKEND_AUTO,
+  PARE_BACKEND_PORTABLE,
+  PARE_BACKEND_ONEDNN
+} PareBackend;
 gboolean pare_backend_parse (const char *text, PareBackend *backend);
 
 typedef struct _PareProgram PareProgram; /* immutable, shared between threads, reference counted */
 typedef struct _PareRunner PareRunner;   /* one thread's arena and scratch */
 
-typedef struct {
+typedef struct
+{
   PareBackend backend;
-  const PareNamedShape *shapes; guint n_shapes;   /* concrete input shapes; symbolic extents are 1 where nothing is said */
-  const char *const *taps; guint n_taps;          /* names of values (of the given graph) that must be readable after a run */
-  gboolean no_fusion;                             /* every node its own step (per-layer error, tests) */
-  guint64 memory_budget;                          /* bytes; 0: three quarters of what is free */
+  const PareNamedShape *shapes;
+  guint n_shapes; /* concrete input shapes; symbolic extents are 1 where nothing is said */
+  const char *const *taps;
+  guint n_taps;          /* names of values (of the given graph) that must be readable after a run */
+  gboolean no_fusion;    /* every node its own step (per-layer error, tests) */
+  guint64 memory_budget; /* bytes; 0: three quarters of what is free */
 } PareCompileOptions;
 
 /* Canonicalizes, fuses, plans memory. Errors name the first node that cannot run and why. options may be NULL. */
 PareProgram *pare_program_compile (const PareGraph *graph, const PareCompileOptions *options, GError **error);
 PareProgram *pare_program_ref (PareProgram *self);
 void pare_program_unref (PareProgram *self);
-const PareGraph *pare_program_get_graph (const PareProgram *self);   /* the canonical graph */
+const PareGraph *pare_program_get_graph (const PareProgram *self); /* the canonical graph */
 guint pare_program_get_n_inputs (const PareProgram *self);
 guint pare_program_get_n_outputs (const PareProgram *self);
 /* Borrowed name; shape and dtype of the i-th input/output as the model declares it to callers. */
@@ -41,9 +49,15 @@ gboolean pare_runner_get_tap (PareRunner *self, const char *value, PareView *vie
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareRunner, pare_runner_free)
 
 /* Per-layer times. When profiling, each run adds to the arrays. */
-typedef struct { PareNodeId layer; /* source node, PARE_NONE: reorders and the like */ char *op; double ms; /* of the last run */ } PareLayerTime;
+typedef struct
+{
+  PareNodeId layer; /* source node, PARE_NONE: reorders and the like */
+  char *op;
+  double ms; /* of the last run */
+} PareLayerTime;
 void pare_runner_set_profiling (PareRunner *self, gboolean on);
-/* (transfer full) array of *n, summed over each source node's steps; free with g_free after freeing op strings, or pare_layer_times_free. */
+/* (transfer full) array of *n, summed over each source node's steps; free with g_free after freeing op strings, or pare_layer_times_free.
+ */
 PareLayerTime *pare_runner_dup_times (PareRunner *self, guint *n);
 void pare_layer_times_free (PareLayerTime *times, guint n);
 

@@ -3,7 +3,11 @@
 #include "engine/runtime/pare-rt.h"
 #include <stdlib.h>
 
-typedef struct { uint64_t bytes; uint32_t index; } Entry;
+typedef struct
+{
+  uint64_t bytes;
+  uint32_t index;
+} Entry;
 
 static int
 larger_first (const void *a, const void *b)

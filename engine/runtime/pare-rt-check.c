@@ -9,18 +9,24 @@ check_value (const PareRtPlan *plan, uint32_t i)
   if (v->shape.rank < 0 || v->shape.rank > PARE_MAX_RANK)
     return "a value has no rank";
   bytes = pare_dtype_bits (v->dtype) > 0 ? pare_shape_bytes (&v->shape, v->dtype) : -1;
-  if (bytes < 0 || (uint64_t) bytes > v->bytes)
+  if (bytes < 0 || (uint64_t)bytes > v->bytes)
     return "a value is larger than its memory";
   switch (v->kind)
     {
     case PARE_RT_CONSTANT:
-      return v->offset % 64 != 0 || v->offset > plan->constants_bytes || v->bytes > plan->constants_bytes - v->offset ? "a constant lies outside" : NULL;
+      return v->offset % 64 != 0 || v->offset > plan->constants_bytes || v->bytes > plan->constants_bytes - v->offset
+                 ? "a constant lies outside"
+                 : NULL;
     case PARE_RT_ARENA:
-      return v->offset % 64 != 0 || v->offset > plan->arena_bytes || v->bytes > plan->arena_bytes - v->offset ? "a value lies outside the arena" : NULL;
+      return v->offset % 64 != 0 || v->offset > plan->arena_bytes || v->bytes > plan->arena_bytes - v->offset
+                 ? "a value lies outside the arena"
+                 : NULL;
     case PARE_RT_ALIAS:
       if (v->alias_of >= plan->n_values)
         return "an alias names no value";
-      return plan->values[v->alias_of].kind == PARE_RT_ALIAS ? "an alias of an alias" : plan->values[v->alias_of].bytes < (uint64_t) bytes ? "an alias is larger than its value" : NULL;
+      return plan->values[v->alias_of].kind == PARE_RT_ALIAS     ? "an alias of an alias"
+             : plan->values[v->alias_of].bytes < (uint64_t)bytes ? "an alias is larger than its value"
+                                                                 : NULL;
     case PARE_RT_INPUT:
       return NULL;
     }
@@ -52,9 +58,12 @@ check_step (const PareRtPlan *plan, const PareRtStep *s)
     }
   switch (kernel (s->params_bytes ? plan->params + s->params : NULL, in, s->n_in, out, s->n_out, PARE_RT_DRY))
     {
-    case PARE_RT_OK: return NULL;
-    case PARE_RT_UNSUPPORTED: return "a step's types are not supported by its kernel";
-    default: return "a step's operands do not fit its kernel";
+    case PARE_RT_OK:
+      return NULL;
+    case PARE_RT_UNSUPPORTED:
+      return "a step's types are not supported by its kernel";
+    default:
+      return "a step's operands do not fit its kernel";
     }
 }
 

@@ -8,7 +8,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-struct PareRtPool {
+struct PareRtPool
+{
   int threads; /* with the caller */
   pthread_t handles[PARE_RT_MAX_WORKERS];
   pthread_mutex_t lock;
@@ -22,7 +23,11 @@ struct PareRtPool {
   atomic_llong next;
 };
 
-typedef struct { PareRtPool *pool; int worker; } Start;
+typedef struct
+{
+  PareRtPool *pool;
+  int worker;
+} Start;
 
 static _Thread_local PareRtPool *current;
 
@@ -41,7 +46,7 @@ take_tasks (PareRtPool *pool, int worker)
 static void *
 worker_main (void *data)
 {
-  Start start = *(Start *) data;
+  Start start = *(Start *)data;
   PareRtPool *pool = start.pool;
   uint64_t seen = 0;
   free (data);

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-struct PareRtRunner {
+struct PareRtRunner
+{
   const PareRtPlan *plan;
   uint8_t *arena;
   void *scratch;
@@ -45,7 +46,8 @@ pare_rt_runner_new (const PareRtPlan *plan)
   r->plan = plan;
   r->data = calloc (plan->n_values + 1, sizeof *r->data);
   void *arena = NULL;
-  if (!r->data || plan->arena_bytes > UINT64_MAX / 2 || posix_memalign (&arena, 64, (plan->arena_bytes + 127) / 64 * 64) != 0 || !take_scratch (r))
+  if (!r->data || plan->arena_bytes > UINT64_MAX / 2 || posix_memalign (&arena, 64, (plan->arena_bytes + 127) / 64 * 64) != 0
+      || !take_scratch (r))
     {
       free (arena);
       pare_rt_runner_free (r);
@@ -94,7 +96,7 @@ now_ns (void)
 {
   struct timespec t;
   clock_gettime (CLOCK_MONOTONIC, &t);
-  return (uint64_t) t.tv_sec * 1000000000u + (uint64_t) t.tv_nsec;
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 PareView
@@ -130,7 +132,8 @@ pare_rt_runner_run (PareRtRunner *r, const PareView *inputs, uint64_t *step_ns, 
         in[i] = pare_rt_runner_view (r, step->in[i]);
       for (uint32_t i = 0; i < step->n_out; i++)
         out[i] = pare_rt_runner_view (r, step->out[i]);
-      status = pare_rt_kernel (step->op) (step->params_bytes ? plan->params + step->params : NULL, in, step->n_in, out, step->n_out, r->scratch);
+      status = pare_rt_kernel (step->op) (step->params_bytes ? plan->params + step->params : NULL, in, step->n_in, out, step->n_out,
+                                          r->scratch);
       if (step_ns)
         step_ns[s] += now_ns () - start;
       if (status != PARE_RT_OK && failed_step)

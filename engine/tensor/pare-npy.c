@@ -5,7 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct { const char *descr; PareDtype dtype; } descrs[] = {
+static const struct
+{
+  const char *descr;
+  PareDtype dtype;
+} descrs[] = {
   { "<f4", PARE_DTYPE_FLOAT32 }, { "<f8", PARE_DTYPE_FLOAT64 }, { "<f2", PARE_DTYPE_FLOAT16 }, { "|u1", PARE_DTYPE_UINT8 },
   { "|i1", PARE_DTYPE_INT8 },    { "<u2", PARE_DTYPE_UINT16 },  { "<i2", PARE_DTYPE_INT16 },   { "<u4", PARE_DTYPE_UINT32 },
   { "<i4", PARE_DTYPE_INT32 },   { "<u8", PARE_DTYPE_UINT64 },  { "<i8", PARE_DTYPE_INT64 },   { "|b1", PARE_DTYPE_BOOL },
@@ -48,7 +52,7 @@ parse_shape (const char *at, PareShape *shape)
       guint64 v = g_ascii_strtoull (at, &end, 10);
       if (v > G_MAXINT64 / 2)
         return FALSE;
-      shape->dims[shape->rank++] = (gint64) v;
+      shape->dims[shape->rank++] = (gint64)v;
       at = end + (*end == 'L');
       while (*at == ' ' || *at == ',')
         at++;
@@ -63,17 +67,17 @@ from_fortran (PareTensor *t)
 {
   int rank = t->shape.rank;
   PareTensor *out = pare_tensor_new_like (t);
-  gsize size = pare_dtype_bits (t->dtype) / 8, n = (gsize) pare_tensor_count (t);
+  gsize size = pare_dtype_bits (t->dtype) / 8, n = (gsize)pare_tensor_count (t);
   gint64 index[PARE_MAX_RANK] = { 0 };
   for (gsize i = 0; out != NULL && i < n; i++)
     {
       gsize from = 0, step = 1;
       for (int d = 0; d < rank; d++)
         {
-          from += (gsize) index[d] * step;
-          step *= (gsize) t->shape.dims[d];
+          from += (gsize)index[d] * step;
+          step *= (gsize)t->shape.dims[d];
         }
-      memcpy ((char *) out->data + i * size, (char *) t->data + from * size, size);
+      memcpy ((char *)out->data + i * size, (char *)t->data + from * size, size);
       for (int d = rank - 1; d >= 0 && ++index[d] == t->shape.dims[d]; d--)
         index[d] = 0;
     }
@@ -91,16 +95,17 @@ pare_npy_parse (GBytes *bytes, const char *name, GError **error)
   gsize start = b[6] >= 2 ? 12 : 10;
   if (b[6] < 1 || b[6] > 3 || size < start)
     return refuse (error, name, "NPY version is not 1, 2 or 3"), NULL;
-  gsize length = b[6] >= 2 ? (gsize) b[8] | (gsize) b[9] << 8 | (gsize) b[10] << 16 | (gsize) b[11] << 24 : (gsize) b[8] | (gsize) b[9] << 8;
+  gsize length = b[6] >= 2 ? (gsize)b[8] | (gsize)b[9] << 8 | (gsize)b[10] << 16 | (gsize)b[11] << 24 : (gsize)b[8] | (gsize)b[9] << 8;
   if (length > size - start)
     return refuse (error, name, "NPY header is cut off"), NULL;
-  g_autofree char *header = g_strndup ((const char *) b + start, length);
+  g_autofree char *header = g_strndup ((const char *)b + start, length);
   const char *descr = find_key (header, "descr"), *order = find_key (header, "fortran_order");
   PareShape shape;
   PareDtype dtype = PARE_DTYPE_NONE;
   if (descr != NULL && (*descr == '\'' || *descr == '"'))
     for (guint i = 0; i < G_N_ELEMENTS (descrs); i++)
-      if (strncmp (descr + 1, descrs[i].descr, 3) == 0 || (descr[1] == '<' && descrs[i].descr[0] == '|' && strncmp (descr + 2, descrs[i].descr + 1, 2) == 0))
+      if (strncmp (descr + 1, descrs[i].descr, 3) == 0
+          || (descr[1] == '<' && descrs[i].descr[0] == '|' && strncmp (descr + 2, descrs[i].descr + 1, 2) == 0))
         dtype = descrs[i].dtype;
   if (dtype == PARE_DTYPE_NONE)
     return refuse (error, name, "NPY element type is not supported (little-endian numbers only)"), NULL;
@@ -147,18 +152,18 @@ pare_npy_save (const char *path, const PareTensor *tensor, GError **error)
   g_autoptr (GString) dict = g_string_new (NULL);
   g_string_append_printf (dict, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
   for (int i = 0; i < tensor->shape.rank; i++)
-    g_string_append_printf (dict, "%" G_GINT64_FORMAT ",", (gint64) tensor->shape.dims[i]);
+    g_string_append_printf (dict, "%" G_GINT64_FORMAT ",", (gint64)tensor->shape.dims[i]);
   g_string_append (dict, "), }");
   while ((10 + dict->len + 1) % 64 != 0)
     g_string_append_c (dict, ' ');
   g_string_append_c (dict, '\n');
-  g_autoptr (GByteArray) out = g_byte_array_sized_new ((guint) (10 + dict->len + tensor->bytes));
-  const guint8 head[10] = { 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (guint8) dict->len, (guint8) (dict->len >> 8) };
+  g_autoptr (GByteArray) out = g_byte_array_sized_new ((guint)(10 + dict->len + tensor->bytes));
+  const guint8 head[10] = { 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (guint8)dict->len, (guint8)(dict->len >> 8) };
   g_byte_array_append (out, head, sizeof head);
-  g_byte_array_append (out, (const guint8 *) dict->str, (guint) dict->len);
-  g_byte_array_append (out, tensor->data, (guint) tensor->bytes);
+  g_byte_array_append (out, (const guint8 *)dict->str, (guint)dict->len);
+  g_byte_array_append (out, tensor->data, (guint)tensor->bytes);
   GError *inner = NULL;
-  if (!g_file_set_contents (path, (const char *) out->data, (gssize) out->len, &inner))
+  if (!g_file_set_contents (path, (const char *)out->data, (gssize)out->len, &inner))
     {
       g_set_error (error, PARE_ERROR, PARE_ERROR_FILE, "%s: %s", path, inner->message);
       g_error_free (inner);

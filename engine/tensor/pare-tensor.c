@@ -11,23 +11,40 @@ pare_dtype_name (PareDtype dtype)
 {
   switch (dtype)
     {
-    case PARE_DTYPE_FLOAT32: return "float32";
-    case PARE_DTYPE_UINT8: return "uint8";
-    case PARE_DTYPE_INT8: return "int8";
-    case PARE_DTYPE_UINT16: return "uint16";
-    case PARE_DTYPE_INT16: return "int16";
-    case PARE_DTYPE_INT32: return "int32";
-    case PARE_DTYPE_INT64: return "int64";
-    case PARE_DTYPE_STRING: return "string";
-    case PARE_DTYPE_BOOL: return "bool";
-    case PARE_DTYPE_FLOAT16: return "float16";
-    case PARE_DTYPE_FLOAT64: return "float64";
-    case PARE_DTYPE_UINT32: return "uint32";
-    case PARE_DTYPE_UINT64: return "uint64";
-    case PARE_DTYPE_BFLOAT16: return "bfloat16";
-    case PARE_DTYPE_UINT4: return "uint4";
-    case PARE_DTYPE_INT4: return "int4";
-    default: return "unknown";
+    case PARE_DTYPE_FLOAT32:
+      return "float32";
+    case PARE_DTYPE_UINT8:
+      return "uint8";
+    case PARE_DTYPE_INT8:
+      return "int8";
+    case PARE_DTYPE_UINT16:
+      return "uint16";
+    case PARE_DTYPE_INT16:
+      return "int16";
+    case PARE_DTYPE_INT32:
+      return "int32";
+    case PARE_DTYPE_INT64:
+      return "int64";
+    case PARE_DTYPE_STRING:
+      return "string";
+    case PARE_DTYPE_BOOL:
+      return "bool";
+    case PARE_DTYPE_FLOAT16:
+      return "float16";
+    case PARE_DTYPE_FLOAT64:
+      return "float64";
+    case PARE_DTYPE_UINT32:
+      return "uint32";
+    case PARE_DTYPE_UINT64:
+      return "uint64";
+    case PARE_DTYPE_BFLOAT16:
+      return "bfloat16";
+    case PARE_DTYPE_UINT4:
+      return "uint4";
+    case PARE_DTYPE_INT4:
+      return "int4";
+    default:
+      return "unknown";
     }
 }
 
@@ -64,7 +81,7 @@ pare_shape_to_string (const PareShape *shape)
       if (shape->dims[i] < 0)
         g_string_append_c (s, '?');
       else
-        g_string_append_printf (s, "%" G_GINT64_FORMAT, (gint64) shape->dims[i]);
+        g_string_append_printf (s, "%" G_GINT64_FORMAT, (gint64)shape->dims[i]);
     }
   return g_string_free (s, FALSE);
 }
@@ -72,10 +89,10 @@ pare_shape_to_string (const PareShape *shape)
 float
 pare_half_to_float (guint16 h)
 {
-  guint32 sign = (guint32) (h & 0x8000) << 16, exponent = (h >> 10) & 31, mantissa = h & 1023, bits;
+  guint32 sign = (guint32)(h & 0x8000) << 16, exponent = (h >> 10) & 31, mantissa = h & 1023, bits;
   if (exponent == 0)
     {
-      float v = ldexpf ((float) mantissa, -24);
+      float v = ldexpf ((float)mantissa, -24);
       return sign ? -v : v;
     }
   bits = exponent == 31 ? sign | 0x7f800000 | mantissa << 13 : sign | (exponent + 112) << 23 | mantissa << 13;
@@ -95,9 +112,9 @@ pare_float_to_half (float f)
   if (a >= 0x477ff000) /* rounds to beyond 65504 */
     return sign | 0x7c00;
   if (a < 0x38800000) /* subnormal: the scaled value rounds half to even */
-    return sign | (guint16) lrintf (ldexpf (fabsf (f), 24));
+    return sign | (guint16)lrintf (ldexpf (fabsf (f), 24));
   guint32 r = a + 0xfff + (a >> 13 & 1);
-  return sign | (guint16) ((r >> 13) - (112u << 10));
+  return sign | (guint16)((r >> 13) - (112u << 10));
 }
 
 static PareTensor *
@@ -131,7 +148,7 @@ pare_tensor_new (PareDtype dtype, const PareShape *shape, GError **error)
   if (bytes < 0)
     return NULL;
   void *data = NULL;
-  gsize padded = ((gsize) bytes + 127) / 64 * 64; /* kernels may read up to one cache line past the end */
+  gsize padded = ((gsize)bytes + 127) / 64 * 64; /* kernels may read up to one cache line past the end */
   if (bytes > (G_GINT64_CONSTANT (1) << 46) || posix_memalign (&data, 64, padded) != 0)
     {
       g_autofree char *text = pare_shape_to_string (shape);
@@ -139,7 +156,7 @@ pare_tensor_new (PareDtype dtype, const PareShape *shape, GError **error)
       return NULL;
     }
   memset (data, 0, padded);
-  PareTensor *self = tensor_alloc (dtype, shape, (gsize) bytes);
+  PareTensor *self = tensor_alloc (dtype, shape, (gsize)bytes);
   self->data = data;
   return self;
 }
@@ -152,7 +169,7 @@ pare_tensor_new_from_bytes (PareDtype dtype, const PareShape *shape, GBytes *own
     return NULL;
   gsize size;
   const guint8 *base = g_bytes_get_data (owner, &size);
-  if (offset > size || (gsize) bytes > size - offset)
+  if (offset > size || (gsize)bytes > size - offset)
     {
       g_autofree char *text = pare_shape_to_string (shape);
       g_set_error (error, PARE_ERROR, PARE_ERROR_FORMAT, "%s %s needs %" G_GINT64_FORMAT " bytes, %" G_GSIZE_FORMAT " are there",
@@ -160,16 +177,16 @@ pare_tensor_new_from_bytes (PareDtype dtype, const PareShape *shape, GBytes *own
       return NULL;
     }
   gsize align = MAX (1, pare_dtype_bits (dtype) / 8);
-  if (bytes > 0 && (guintptr) (base + offset) % align == 0)
+  if (bytes > 0 && (guintptr)(base + offset) % align == 0)
     {
-      PareTensor *self = tensor_alloc (dtype, shape, (gsize) bytes);
+      PareTensor *self = tensor_alloc (dtype, shape, (gsize)bytes);
       self->owner = g_bytes_ref (owner);
-      self->data = (void *) (base + offset);
+      self->data = (void *)(base + offset);
       return self;
     }
   PareTensor *self = pare_tensor_new (dtype, shape, error);
   if (self != NULL && bytes > 0)
-    memcpy (self->data, base + offset, (gsize) bytes);
+    memcpy (self->data, base + offset, (gsize)bytes);
   return self;
 }
 
@@ -193,14 +210,14 @@ pare_tensor_new_scalar_f32 (float value)
 {
   PareShape shape = { .rank = 0 };
   PareTensor *self = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL);
-  *(float *) self->data = value;
+  *(float *)self->data = value;
   return self;
 }
 
 PareTensor *
 pare_tensor_new_i64 (const gint64 *values, gsize n)
 {
-  PareShape shape = { .rank = 1, .dims = { (gint64) n } };
+  PareShape shape = { .rank = 1, .dims = { (gint64)n } };
   PareTensor *self = pare_tensor_new (PARE_DTYPE_INT64, &shape, NULL);
   if (n > 0)
     memcpy (self->data, values, n * sizeof *values);
@@ -244,21 +261,32 @@ pare_tensor_get_int (const PareTensor *self, gsize i)
   const guint8 *b = self->data;
   switch (self->dtype)
     {
-    case PARE_DTYPE_UINT8: return b[i];
-    case PARE_DTYPE_BOOL: return b[i] != 0;
-    case PARE_DTYPE_INT8: return ((const gint8 *) b)[i];
-    case PARE_DTYPE_UINT16: return ((const guint16 *) b)[i];
-    case PARE_DTYPE_INT16: return ((const gint16 *) b)[i];
-    case PARE_DTYPE_UINT32: return ((const guint32 *) b)[i];
-    case PARE_DTYPE_INT32: return ((const gint32 *) b)[i];
-    case PARE_DTYPE_INT64: return ((const gint64 *) b)[i];
-    case PARE_DTYPE_UINT64: return (gint64) ((const guint64 *) b)[i];
-    case PARE_DTYPE_UINT4: return b[i / 2] >> (i % 2 * 4) & 15;
-    case PARE_DTYPE_INT4: return ((b[i / 2] >> (i % 2 * 4) & 15) ^ 8) - 8;
+    case PARE_DTYPE_UINT8:
+      return b[i];
+    case PARE_DTYPE_BOOL:
+      return b[i] != 0;
+    case PARE_DTYPE_INT8:
+      return ((const gint8 *)b)[i];
+    case PARE_DTYPE_UINT16:
+      return ((const guint16 *)b)[i];
+    case PARE_DTYPE_INT16:
+      return ((const gint16 *)b)[i];
+    case PARE_DTYPE_UINT32:
+      return ((const guint32 *)b)[i];
+    case PARE_DTYPE_INT32:
+      return ((const gint32 *)b)[i];
+    case PARE_DTYPE_INT64:
+      return ((const gint64 *)b)[i];
+    case PARE_DTYPE_UINT64:
+      return (gint64)((const guint64 *)b)[i];
+    case PARE_DTYPE_UINT4:
+      return b[i / 2] >> (i % 2 * 4) & 15;
+    case PARE_DTYPE_INT4:
+      return ((b[i / 2] >> (i % 2 * 4) & 15) ^ 8) - 8;
     default:
       {
         double v = pare_tensor_get_double (self, i);
-        return v >= 9.2e18 ? G_MAXINT64 : v <= -9.2e18 ? G_MININT64 : isnan (v) ? 0 : (gint64) v;
+        return v >= 9.2e18 ? G_MAXINT64 : v <= -9.2e18 ? G_MININT64 : isnan (v) ? 0 : (gint64)v;
       }
     }
 }
@@ -268,19 +296,26 @@ pare_tensor_get_double (const PareTensor *self, gsize i)
 {
   switch (self->dtype)
     {
-    case PARE_DTYPE_FLOAT32: return ((const float *) self->data)[i];
-    case PARE_DTYPE_FLOAT64: return ((const double *) self->data)[i];
-    case PARE_DTYPE_FLOAT16: return pare_half_to_float (((const guint16 *) self->data)[i]);
+    case PARE_DTYPE_FLOAT32:
+      return ((const float *)self->data)[i];
+    case PARE_DTYPE_FLOAT64:
+      return ((const double *)self->data)[i];
+    case PARE_DTYPE_FLOAT16:
+      return pare_half_to_float (((const guint16 *)self->data)[i]);
     case PARE_DTYPE_BFLOAT16:
       {
-        guint32 bits = (guint32) ((const guint16 *) self->data)[i] << 16;
+        guint32 bits = (guint32)((const guint16 *)self->data)[i] << 16;
         float f;
         memcpy (&f, &bits, sizeof f);
         return f;
       }
-    case PARE_DTYPE_UINT64: return (double) ((const guint64 *) self->data)[i];
-    case PARE_DTYPE_STRING: case PARE_DTYPE_NONE: return 0;
-    default: return (double) pare_tensor_get_int (self, i);
+    case PARE_DTYPE_UINT64:
+      return (double)((const guint64 *)self->data)[i];
+    case PARE_DTYPE_STRING:
+    case PARE_DTYPE_NONE:
+      return 0;
+    default:
+      return (double)pare_tensor_get_int (self, i);
     }
 }
 
@@ -291,19 +326,33 @@ store_int (PareTensor *self, gsize i, double v, double lo, double hi)
   guint8 *b = self->data;
   switch (self->dtype)
     {
-    case PARE_DTYPE_UINT8: b[i] = (guint8) c; break;
-    case PARE_DTYPE_INT8: ((gint8 *) b)[i] = (gint8) c; break;
-    case PARE_DTYPE_UINT16: ((guint16 *) b)[i] = (guint16) c; break;
-    case PARE_DTYPE_INT16: ((gint16 *) b)[i] = (gint16) c; break;
-    case PARE_DTYPE_UINT32: ((guint32 *) b)[i] = (guint32) c; break;
-    case PARE_DTYPE_INT32: ((gint32 *) b)[i] = (gint32) c; break;
-    case PARE_DTYPE_UINT4: case PARE_DTYPE_INT4:
+    case PARE_DTYPE_UINT8:
+      b[i] = (guint8)c;
+      break;
+    case PARE_DTYPE_INT8:
+      ((gint8 *)b)[i] = (gint8)c;
+      break;
+    case PARE_DTYPE_UINT16:
+      ((guint16 *)b)[i] = (guint16)c;
+      break;
+    case PARE_DTYPE_INT16:
+      ((gint16 *)b)[i] = (gint16)c;
+      break;
+    case PARE_DTYPE_UINT32:
+      ((guint32 *)b)[i] = (guint32)c;
+      break;
+    case PARE_DTYPE_INT32:
+      ((gint32 *)b)[i] = (gint32)c;
+      break;
+    case PARE_DTYPE_UINT4:
+    case PARE_DTYPE_INT4:
       {
-        guint8 code = (guint8) ((int) c & 15), shift = i % 2 * 4;
-        b[i / 2] = (guint8) ((b[i / 2] & ~(15 << shift)) | code << shift);
+        guint8 code = (guint8)((int)c & 15), shift = i % 2 * 4;
+        b[i / 2] = (guint8)((b[i / 2] & ~(15 << shift)) | code << shift);
         break;
       }
-    default: break;
+    default:
+      break;
     }
 }
 
@@ -311,46 +360,73 @@ PareTensor *
 pare_tensor_cast (const PareTensor *self, PareDtype dtype, GError **error)
 {
   if (dtype == self->dtype)
-    return pare_tensor_ref ((PareTensor *) self);
+    return pare_tensor_ref ((PareTensor *)self);
   if (pare_dtype_bits (dtype) == 0 || pare_dtype_bits (self->dtype) == 0)
     {
-      g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "no cast from %s to %s", pare_dtype_name (self->dtype), pare_dtype_name (dtype));
+      g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "no cast from %s to %s", pare_dtype_name (self->dtype),
+                   pare_dtype_name (dtype));
       return NULL;
     }
   PareTensor *out = pare_tensor_new (dtype, &self->shape, error);
   if (out == NULL)
     return NULL;
-  gsize n = (gsize) pare_tensor_count (self);
+  gsize n = (gsize)pare_tensor_count (self);
   for (gsize i = 0; i < n; i++)
     {
       double v = pare_tensor_get_double (self, i);
       switch (dtype)
         {
-        case PARE_DTYPE_FLOAT32: ((float *) out->data)[i] = (float) v; break;
-        case PARE_DTYPE_FLOAT64: ((double *) out->data)[i] = v; break;
-        case PARE_DTYPE_FLOAT16: ((guint16 *) out->data)[i] = pare_float_to_half ((float) v); break;
+        case PARE_DTYPE_FLOAT32:
+          ((float *)out->data)[i] = (float)v;
+          break;
+        case PARE_DTYPE_FLOAT64:
+          ((double *)out->data)[i] = v;
+          break;
+        case PARE_DTYPE_FLOAT16:
+          ((guint16 *)out->data)[i] = pare_float_to_half ((float)v);
+          break;
         case PARE_DTYPE_BFLOAT16:
           {
-            float f = (float) v;
+            float f = (float)v;
             guint32 bits;
             memcpy (&bits, &f, sizeof bits);
             bits = isnan (f) ? 0x7fc00000 : bits + 0x7fff + (bits >> 16 & 1);
-            ((guint16 *) out->data)[i] = (guint16) (bits >> 16);
+            ((guint16 *)out->data)[i] = (guint16)(bits >> 16);
             break;
           }
-        case PARE_DTYPE_BOOL: ((guint8 *) out->data)[i] = v != 0; break;
-        case PARE_DTYPE_INT64: case PARE_DTYPE_UINT64:
-          ((gint64 *) out->data)[i] = pare_tensor_get_int (self, i);
+        case PARE_DTYPE_BOOL:
+          ((guint8 *)out->data)[i] = v != 0;
           break;
-        case PARE_DTYPE_UINT8: store_int (out, i, v, 0, 255); break;
-        case PARE_DTYPE_INT8: store_int (out, i, v, -128, 127); break;
-        case PARE_DTYPE_UINT16: store_int (out, i, v, 0, 65535); break;
-        case PARE_DTYPE_INT16: store_int (out, i, v, -32768, 32767); break;
-        case PARE_DTYPE_UINT32: store_int (out, i, v, 0, 4294967295.0); break;
-        case PARE_DTYPE_INT32: store_int (out, i, v, -2147483648.0, 2147483647.0); break;
-        case PARE_DTYPE_UINT4: store_int (out, i, v, 0, 15); break;
-        case PARE_DTYPE_INT4: store_int (out, i, v, -8, 7); break;
-        default: break;
+        case PARE_DTYPE_INT64:
+        case PARE_DTYPE_UINT64:
+          ((gint64 *)out->data)[i] = pare_tensor_get_int (self, i);
+          break;
+        case PARE_DTYPE_UINT8:
+          store_int (out, i, v, 0, 255);
+          break;
+        case PARE_DTYPE_INT8:
+          store_int (out, i, v, -128, 127);
+          break;
+        case PARE_DTYPE_UINT16:
+          store_int (out, i, v, 0, 65535);
+          break;
+        case PARE_DTYPE_INT16:
+          store_int (out, i, v, -32768, 32767);
+          break;
+        case PARE_DTYPE_UINT32:
+          store_int (out, i, v, 0, 4294967295.0);
+          break;
+        case PARE_DTYPE_INT32:
+          store_int (out, i, v, -2147483648.0, 2147483647.0);
+          break;
+        case PARE_DTYPE_UINT4:
+          store_int (out, i, v, 0, 15);
+          break;
+        case PARE_DTYPE_INT4:
+          store_int (out, i, v, -8, 7);
+          break;
+        default:
+          break;
         }
     }
   return out;

@@ -7,20 +7,28 @@
 
 #define CHUNKS 4 /* of a batch; fixed, so that sums are the same on any number of threads */
 
-typedef enum { KIND_CONV, KIND_ADD, KIND_POOL, KIND_DENSE } Kind;
+typedef enum
+{
+  KIND_CONV,
+  KIND_ADD,
+  KIND_POOL,
+  KIND_DENSE
+} Kind;
 
-typedef struct {
+typedef struct
+{
   Kind kind;
   char *name;
-  int a, b;                /* sources; -1: the input */
+  int a, b; /* sources; -1: the input */
   int cin, hin, win, cout, hout, wout;
   int kernel, stride, groups;
   gboolean relu;
   gsize weights, n_weights, biases; /* into parameters */
-  gsize value;             /* into a sample's activations */
+  gsize value;                      /* into a sample's activations */
 } Layer;
 
-struct _PareNet {
+struct _PareNet
+{
   int channels, height, width;
   GArray *layers;
   gsize n_values, n_parameters;
@@ -62,14 +70,14 @@ append (PareNet *self, Layer *layer, const char *name)
 {
   layer->name = g_strdup (name);
   layer->value = self->n_values;
-  self->n_values += (gsize) layer->cout * layer->hout * layer->wout;
+  self->n_values += (gsize)layer->cout * layer->hout * layer->wout;
   layer->weights = self->n_parameters;
   self->n_parameters += layer->n_weights;
   layer->biases = self->n_parameters;
   if (layer->n_weights > 0)
     self->n_parameters += layer->cout;
   g_array_append_val (self->layers, *layer);
-  return (int) self->layers->len - 1;
+  return (int)self->layers->len - 1;
 }
 
 static void
@@ -83,11 +91,12 @@ source_size (const PareNet *self, int from, int *c, int *h, int *w)
 int
 pare_net_conv (PareNet *self, const char *name, int from, int out_channels, int kernel, int stride, int groups, gboolean relu)
 {
-  Layer l = { .kind = KIND_CONV, .a = from, .b = -2, .cout = out_channels, .kernel = kernel, .stride = stride, .groups = groups, .relu = relu };
+  Layer l
+      = { .kind = KIND_CONV, .a = from, .b = -2, .cout = out_channels, .kernel = kernel, .stride = stride, .groups = groups, .relu = relu };
   source_size (self, from, &l.cin, &l.hin, &l.win);
   l.hout = (l.hin + 2 * (kernel / 2) - kernel) / stride + 1;
   l.wout = (l.win + 2 * (kernel / 2) - kernel) / stride + 1;
-  l.n_weights = (gsize) out_channels * (l.cin / groups) * kernel * kernel;
+  l.n_weights = (gsize)out_channels * (l.cin / groups) * kernel * kernel;
   return append (self, &l, name);
 }
 
@@ -116,7 +125,7 @@ pare_net_dense (PareNet *self, const char *name, int from, int outputs)
 {
   Layer l = { .kind = KIND_DENSE, .a = from, .b = -2, .cout = outputs, .hout = 1, .wout = 1 };
   source_size (self, from, &l.cin, &l.hin, &l.win);
-  l.n_weights = (gsize) outputs * l.cin * l.hin * l.win;
+  l.n_weights = (gsize)outputs * l.cin * l.hin * l.win;
   return append (self, &l, name);
 }
 
@@ -129,13 +138,13 @@ pare_net_init (PareNet *self, guint64 seed)
   self->second = g_new0 (float, self->n_parameters);
   for (guint i = 0; i < self->layers->len; i++)
     {
-      Layer *l = get (self, (int) i);
-      double scale = l->n_weights > 0 ? sqrt (2.0 / ((double) l->n_weights / l->cout)) : 0;
+      Layer *l = get (self, (int)i);
+      double scale = l->n_weights > 0 ? sqrt (2.0 / ((double)l->n_weights / l->cout)) : 0;
       /* the second convolution of a residual branch starts small, so that the sum keeps its variance without normalisation */
-      if (i + 1 < self->layers->len && get (self, (int) i + 1)->kind == KIND_ADD)
+      if (i + 1 < self->layers->len && get (self, (int)i + 1)->kind == KIND_ADD)
         scale *= 0.5;
       for (gsize k = 0; k < l->n_weights; k++)
-        self->parameters[l->weights + k] = (float) (scale * pare_rng_normal (&rng));
+        self->parameters[l->weights + k] = (float)(scale * pare_rng_normal (&rng));
     }
 }
 
@@ -149,7 +158,7 @@ im2col (const Layer *l, const float *x, int channels, float *columns)
     for (int ky = 0; ky < l->kernel; ky++)
       for (int kx = 0; kx < l->kernel; kx++)
         {
-          float *row = columns + (gsize) ((c * l->kernel + ky) * l->kernel + kx) * area;
+          float *row = columns + (gsize)((c * l->kernel + ky) * l->kernel + kx) * area;
           for (int y = 0; y < l->hout; y++)
             for (int x0 = 0; x0 < l->wout; x0++)
               {
@@ -167,7 +176,7 @@ col2im (const Layer *l, const float *columns, int channels, float *dx)
     for (int ky = 0; ky < l->kernel; ky++)
       for (int kx = 0; kx < l->kernel; kx++)
         {
-          const float *row = columns + (gsize) ((c * l->kernel + ky) * l->kernel + kx) * area;
+          const float *row = columns + (gsize)((c * l->kernel + ky) * l->kernel + kx) * area;
           for (int y = 0; y < l->hout; y++)
             for (int x0 = 0; x0 < l->wout; x0++)
               {
@@ -184,31 +193,35 @@ conv_forward (const Layer *l, const float *w, const float *bias, const float *x,
   int ci = l->cin / l->groups, co = l->cout / l->groups, area = l->hout * l->wout, depth = ci * l->kernel * l->kernel;
   for (int g = 0; g < l->groups; g++)
     {
-      float *out = y + (gsize) g * co * area;
-      im2col (l, x + (gsize) g * ci * l->hin * l->win, ci, columns);
+      float *out = y + (gsize)g * co * area;
+      im2col (l, x + (gsize)g * ci * l->hin * l->win, ci, columns);
       for (int c = 0; c < co; c++)
         for (int i = 0; i < area; i++)
           out[c * area + i] = bias[g * co + c];
-      cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasNoTrans, co, area, depth, 1, w + (gsize) g * co * depth, depth, columns, area, 1, out, area);
+      cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasNoTrans, co, area, depth, 1, w + (gsize)g * co * depth, depth, columns, area, 1, out,
+                   area);
     }
 }
 
 static void
-conv_backward (const Layer *l, const float *w, const float *x, const float *dy, float *dw, float *dbias, float *dx, float *columns, float *dcolumns)
+conv_backward (const Layer *l, const float *w, const float *x, const float *dy, float *dw, float *dbias, float *dx, float *columns,
+               float *dcolumns)
 {
   int ci = l->cin / l->groups, co = l->cout / l->groups, area = l->hout * l->wout, depth = ci * l->kernel * l->kernel;
   for (int g = 0; g < l->groups; g++)
     {
-      const float *d = dy + (gsize) g * co * area;
-      im2col (l, x + (gsize) g * ci * l->hin * l->win, ci, columns);
+      const float *d = dy + (gsize)g * co * area;
+      im2col (l, x + (gsize)g * ci * l->hin * l->win, ci, columns);
       for (int c = 0; c < co; c++)
         for (int i = 0; i < area; i++)
           dbias[g * co + c] += d[c * area + i];
-      cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasTrans, co, depth, area, 1, d, area, columns, area, 1, dw + (gsize) g * co * depth, depth);
+      cblas_sgemm (CblasRowMajor, CblasNoTrans, CblasTrans, co, depth, area, 1, d, area, columns, area, 1, dw + (gsize)g * co * depth,
+                   depth);
       if (dx == NULL)
         continue;
-      cblas_sgemm (CblasRowMajor, CblasTrans, CblasNoTrans, depth, area, co, 1, w + (gsize) g * co * depth, depth, d, area, 0, dcolumns, area);
-      col2im (l, dcolumns, ci, dx + (gsize) g * ci * l->hin * l->win);
+      cblas_sgemm (CblasRowMajor, CblasTrans, CblasNoTrans, depth, area, co, 1, w + (gsize)g * co * depth, depth, d, area, 0, dcolumns,
+                   area);
+      col2im (l, dcolumns, ci, dx + (gsize)g * ci * l->hin * l->win);
     }
 }
 
@@ -218,9 +231,9 @@ max_columns (const PareNet *self)
   gsize most = 1;
   for (guint i = 0; i < self->layers->len; i++)
     {
-      Layer *l = get (self, (int) i);
+      Layer *l = get (self, (int)i);
       if (l->kind == KIND_CONV)
-        most = MAX (most, (gsize) l->cin / l->groups * l->kernel * l->kernel * l->hout * l->wout);
+        most = MAX (most, (gsize)l->cin / l->groups * l->kernel * l->kernel * l->hout * l->wout);
     }
   return most;
 }
@@ -230,10 +243,10 @@ forward (const PareNet *self, const float *x, float *values, float *columns)
 {
   for (guint i = 0; i < self->layers->len; i++)
     {
-      const Layer *l = get (self, (int) i);
+      const Layer *l = get (self, (int)i);
       const float *in = l->a < 0 ? x : values + get (self, l->a)->value;
       float *out = values + l->value;
-      gsize n = (gsize) l->cout * l->hout * l->wout, area = (gsize) l->hin * l->win, fan = l->cin * area;
+      gsize n = (gsize)l->cout * l->hout * l->wout, area = (gsize)l->hin * l->win, fan = l->cin * area;
       if (l->kind == KIND_CONV)
         conv_forward (l, self->parameters + l->weights, self->parameters + l->biases, in, out, columns);
       else if (l->kind == KIND_ADD)
@@ -245,11 +258,11 @@ forward (const PareNet *self, const float *x, float *values, float *columns)
             double sum = 0;
             for (gsize k = 0; k < area; k++)
               sum += in[c * area + k];
-            out[c] = (float) (sum / area);
+            out[c] = (float)(sum / area);
           }
       else
         for (int o = 0; o < l->cout; o++)
-          out[o] = self->parameters[l->biases + o] + cblas_sdot ((int) fan, self->parameters + l->weights + o * fan, 1, in, 1);
+          out[o] = self->parameters[l->biases + o] + cblas_sdot ((int)fan, self->parameters + l->weights + o * fan, 1, in, 1);
       if (l->relu)
         for (gsize k = 0; k < n; k++)
           out[k] = MAX (out[k], 0);
@@ -260,12 +273,12 @@ forward (const PareNet *self, const float *x, float *values, float *columns)
 static void
 backward (const PareNet *self, const float *x, const float *values, float *grads, float *gradient, float *columns, float *dcolumns)
 {
-  for (int i = (int) self->layers->len - 1; i >= 0; i--)
+  for (int i = (int)self->layers->len - 1; i >= 0; i--)
     {
       const Layer *l = get (self, i);
       const float *in = l->a < 0 ? x : values + get (self, l->a)->value;
       float *d = grads + l->value, *dx = l->a < 0 ? NULL : grads + get (self, l->a)->value;
-      gsize n = (gsize) l->cout * l->hout * l->wout, area = (gsize) l->hin * l->win, fan = l->cin * area;
+      gsize n = (gsize)l->cout * l->hout * l->wout, area = (gsize)l->hin * l->win, fan = l->cin * area;
       if (l->relu)
         for (gsize k = 0; k < n; k++)
           if (values[l->value + k] <= 0)
@@ -286,14 +299,15 @@ backward (const PareNet *self, const float *x, const float *values, float *grads
         for (int o = 0; o < l->cout; o++)
           {
             gradient[l->biases + o] += d[o];
-            cblas_saxpy ((int) fan, d[o], in, 1, gradient + l->weights + o * fan, 1);
+            cblas_saxpy ((int)fan, d[o], in, 1, gradient + l->weights + o * fan, 1);
             if (dx != NULL)
-              cblas_saxpy ((int) fan, d[o], self->parameters + l->weights + o * fan, 1, dx, 1);
+              cblas_saxpy ((int)fan, d[o], self->parameters + l->weights + o * fan, 1, dx, 1);
           }
     }
 }
 
-typedef struct {
+typedef struct
+{
   PareNet *net;
   const float *x;
   const int *labels;
@@ -307,11 +321,11 @@ run_chunk (guint chunk, int worker, gpointer data)
 {
   Batch *b = data;
   PareNet *net = b->net;
-  const Layer *last = get (net, (int) net->layers->len - 1);
-  gsize size = (gsize) net->channels * net->height * net->width;
+  const Layer *last = get (net, (int)net->layers->len - 1);
+  gsize size = (gsize)net->channels * net->height * net->width;
   g_autofree float *values = g_new (float, net->n_values), *grads = g_new (float, net->n_values);
   g_autofree float *columns = g_new (float, max_columns (net)), *dcolumns = g_new (float, max_columns (net));
-  int from = (int) ((gint64) b->n * chunk / CHUNKS), to = (int) ((gint64) b->n * (chunk + 1) / CHUNKS);
+  int from = (int)((gint64)b->n * chunk / CHUNKS), to = (int)((gint64)b->n * (chunk + 1) / CHUNKS);
   for (int s = from; s < to; s++)
     {
       forward (net, b->x + s * size, values, columns);
@@ -323,7 +337,7 @@ run_chunk (guint chunk, int worker, gpointer data)
       for (int k = 0; k < last->cout; k++)
         sum += exp (logits[k] - top);
       for (int k = 0; k < last->cout; k++)
-        d[k] = (float) ((exp (logits[k] - top) / sum - (k == b->labels[s])) / b->n);
+        d[k] = (float)((exp (logits[k] - top) / sum - (k == b->labels[s])) / b->n);
       b->loss[chunk] -= logits[b->labels[s]] - top - log (sum);
       backward (net, b->x + s * size, values, grads, b->gradients[chunk], columns, dcolumns);
     }
@@ -363,13 +377,13 @@ pare_net_train (PareNet *self, const float *x, const int *labels, int n, const P
   g_autofree float *gradient = g_new (float, self->n_parameters);
   double loss = batch_gradient (self, x, labels, n, step->threads, gradient);
   self->steps++;
-  double c1 = 1 - pow (beta1, (double) self->steps), c2 = 1 - pow (beta2, (double) self->steps);
+  double c1 = 1 - pow (beta1, (double)self->steps), c2 = 1 - pow (beta2, (double)self->steps);
   for (gsize k = 0; k < self->n_parameters; k++)
     {
-      self->first[k] = (float) (beta1 * self->first[k] + (1 - beta1) * gradient[k]);
-      self->second[k] = (float) (beta2 * self->second[k] + (1 - beta2) * gradient[k] * gradient[k]);
+      self->first[k] = (float)(beta1 * self->first[k] + (1 - beta1) * gradient[k]);
+      self->second[k] = (float)(beta2 * self->second[k] + (1 - beta2) * gradient[k] * gradient[k]);
       double update = self->first[k] / c1 / (sqrt (self->second[k] / c2) + epsilon) + step->weight_decay * self->parameters[k];
-      self->parameters[k] -= (float) (step->learning_rate * update);
+      self->parameters[k] -= (float)(step->learning_rate * update);
     }
   return loss;
 }
@@ -377,13 +391,13 @@ pare_net_train (PareNet *self, const float *x, const int *labels, int n, const P
 void
 pare_net_predict (PareNet *self, const float *x, int n, float *logits)
 {
-  const Layer *last = get (self, (int) self->layers->len - 1);
-  gsize size = (gsize) self->channels * self->height * self->width;
+  const Layer *last = get (self, (int)self->layers->len - 1);
+  gsize size = (gsize)self->channels * self->height * self->width;
   g_autofree float *values = g_new (float, self->n_values), *columns = g_new (float, max_columns (self));
   for (int s = 0; s < n; s++)
     {
       forward (self, x + s * size, values, columns);
-      memcpy (logits + (gsize) s * last->cout, values + last->value, last->cout * sizeof (float));
+      memcpy (logits + (gsize)s * last->cout, values + last->value, last->cout * sizeof (float));
     }
 }
 
@@ -422,7 +436,7 @@ pare_net_to_graph (const PareNet *self, const char *name)
   PareGraph *graph = pare_graph_new (name);
   graph->opset = 13;
   graph->ir_version = 8;
-  PareShape input_shape = pare_shape_make (4, (gint64) -1, (gint64) self->channels, (gint64) self->height, (gint64) self->width);
+  PareShape input_shape = pare_shape_make (4, (gint64)-1, (gint64)self->channels, (gint64)self->height, (gint64)self->width);
   PareValueId input = pare_graph_add_value (graph, "input", PARE_DTYPE_FLOAT32, &input_shape, PARE_NONE);
   graph->values[input].dim_names[0] = g_strdup ("N");
   graph->inputs = g_new (PareValueId, 1);
@@ -431,17 +445,21 @@ pare_net_to_graph (const PareNet *self, const char *name)
   g_autofree PareValueId *ids = g_new (PareValueId, self->layers->len);
   for (guint i = 0; i < self->layers->len; i++)
     {
-      const Layer *l = get (self, (int) i);
-      PareShape shape = pare_shape_make (4, (gint64) -1, (gint64) l->cout, (gint64) l->hout, (gint64) l->wout), flat = pare_shape_make (2, (gint64) -1, (gint64) l->cout);
+      const Layer *l = get (self, (int)i);
+      PareShape shape = pare_shape_make (4, (gint64)-1, (gint64)l->cout, (gint64)l->hout, (gint64)l->wout),
+                flat = pare_shape_make (2, (gint64)-1, (gint64)l->cout);
       PareValueId a = l->a < 0 ? input : ids[l->a], y;
       PareNodeId id;
       g_autofree char *scope = g_path_get_dirname (l->name);
       const char *scope_name = *scope == '/' ? scope + 1 : scope;
       if (l->kind == KIND_CONV)
         {
-          PareShape w = pare_shape_make (4, (gint64) l->cout, (gint64) (l->cin / l->groups), (gint64) l->kernel, (gint64) l->kernel), b = pare_shape_make (1, (gint64) l->cout);
-          PareValueId in[3] = { a, constant (graph, scope_name, "weight", w, self->parameters + l->weights), constant (graph, scope_name, "bias", b, self->parameters + l->biases) };
-          gint64 k[2] = { l->kernel, l->kernel }, s[2] = { l->stride, l->stride }, p[4] = { l->kernel / 2, l->kernel / 2, l->kernel / 2, l->kernel / 2 };
+          PareShape w = pare_shape_make (4, (gint64)l->cout, (gint64)(l->cin / l->groups), (gint64)l->kernel, (gint64)l->kernel),
+                    b = pare_shape_make (1, (gint64)l->cout);
+          PareValueId in[3] = { a, constant (graph, scope_name, "weight", w, self->parameters + l->weights),
+                                constant (graph, scope_name, "bias", b, self->parameters + l->biases) };
+          gint64 k[2] = { l->kernel, l->kernel }, s[2] = { l->stride, l->stride },
+                 p[4] = { l->kernel / 2, l->kernel / 2, l->kernel / 2, l->kernel / 2 };
           y = node (graph, "Conv", l->name, in, 3, shape, &id);
           pare_node_set_ints (&graph->nodes[id], "kernel_shape", k, 2);
           pare_node_set_ints (&graph->nodes[id], "strides", s, 2);
@@ -462,8 +480,9 @@ pare_net_to_graph (const PareNet *self, const char *name)
         }
       else
         {
-          PareShape w = pare_shape_make (2, (gint64) l->cout, (gint64) (l->n_weights / l->cout)), b = pare_shape_make (1, (gint64) l->cout);
-          PareValueId in[3] = { a, constant (graph, scope_name, "weight", w, self->parameters + l->weights), constant (graph, scope_name, "bias", b, self->parameters + l->biases) };
+          PareShape w = pare_shape_make (2, (gint64)l->cout, (gint64)(l->n_weights / l->cout)), b = pare_shape_make (1, (gint64)l->cout);
+          PareValueId in[3] = { a, constant (graph, scope_name, "weight", w, self->parameters + l->weights),
+                                constant (graph, scope_name, "bias", b, self->parameters + l->biases) };
           y = node (graph, "Gemm", l->name, in, 3, flat, &id);
           pare_node_set_int (&graph->nodes[id], "transB", 1);
         }

@@ -14,15 +14,19 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareNet, pare_net_free)
  * name: its node in the exported graph. */
 int pare_net_conv (PareNet *self, const char *name, int from, int out_channels, int kernel, int stride, int groups, gboolean relu);
 int pare_net_add (PareNet *self, const char *name, int a, int b, gboolean relu);
-int pare_net_pool (PareNet *self, const char *name, int from);                     /* global average */
+int pare_net_pool (PareNet *self, const char *name, int from); /* global average */
 int pare_net_dense (PareNet *self, const char *name, int from, int outputs);
 
 /* He initialisation of weights, zero biases. */
 void pare_net_init (PareNet *self, guint64 seed);
 
-typedef struct { double learning_rate, weight_decay; int threads; } PareNetStep;
-/* One Adam step (Kingma, Ba 2015; decoupled weight decay) on cross-entropy of a batch: x [n, C, H, W], labels [n]. Returns the mean loss before the step.
- * The batch is cut in fixed chunks whose gradients are summed in order: the result does not depend on `threads`. */
+typedef struct
+{
+  double learning_rate, weight_decay;
+  int threads;
+} PareNetStep;
+/* One Adam step (Kingma, Ba 2015; decoupled weight decay) on cross-entropy of a batch: x [n, C, H, W], labels [n]. Returns the mean loss
+ * before the step. The batch is cut in fixed chunks whose gradients are summed in order: the result does not depend on `threads`. */
 double pare_net_train (PareNet *self, const float *x, const int *labels, int n, const PareNetStep *step);
 /* logits [n, outputs]. */
 void pare_net_predict (PareNet *self, const float *x, int n, float *logits);

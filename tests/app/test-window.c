@@ -33,7 +33,11 @@ wait_for (gboolean (*ready) (PareSession *), PareSession *session)
   g_assert_true (ready (session));
 }
 
-static gboolean tick (gpointer data) { return G_SOURCE_CONTINUE; }
+static gboolean
+tick (gpointer data)
+{
+  return G_SOURCE_CONTINUE;
+}
 
 static void
 settle (guint ms)
@@ -89,7 +93,8 @@ snapshot_of (GtkWidget *widget)
 {
   g_autoptr (GdkPaintable) paintable = gtk_widget_paintable_new (widget);
   GtkSnapshot *snapshot = gtk_snapshot_new ();
-  gdk_paintable_snapshot (paintable, snapshot, gdk_paintable_get_intrinsic_width (paintable), gdk_paintable_get_intrinsic_height (paintable));
+  gdk_paintable_snapshot (paintable, snapshot, gdk_paintable_get_intrinsic_width (paintable),
+                          gdk_paintable_get_intrinsic_height (paintable));
   return gtk_snapshot_free_to_node (snapshot);
 }
 
@@ -123,7 +128,8 @@ test_pages (void)
       g_action_group_activate_action (G_ACTION_GROUP (window), "dock", g_variant_new_string (docks[i]));
       settle (50);
     }
-  static const char *const commands[] = { "find", "next-colour", "zoom-in", "zoom-out", "zoom-original", "zoom-fit", "show-dock", "show-dock", "show-inspector", "show-inspector", "next-region" };
+  static const char *const commands[] = { "find",      "next-colour", "zoom-in",        "zoom-out",       "zoom-original", "zoom-fit",
+                                          "show-dock", "show-dock",   "show-inspector", "show-inspector", "next-region" };
   for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
     {
       g_action_group_activate_action (G_ACTION_GROUP (window), commands[i], NULL);
@@ -132,7 +138,8 @@ test_pages (void)
   /* no region asks for more than the smallest window has */
   int least;
   gtk_widget_measure (GTK_WIDGET (window), GTK_ORIENTATION_HORIZONTAL, -1, &least, NULL, NULL, NULL);
-  for (GtkWidget *c = gtk_widget_get_first_child (adw_application_window_get_content (ADW_APPLICATION_WINDOW (window))); c != NULL; c = gtk_widget_get_next_sibling (c))
+  for (GtkWidget *c = gtk_widget_get_first_child (adw_application_window_get_content (ADW_APPLICATION_WINDOW (window))); c != NULL;
+       c = gtk_widget_get_next_sibling (c))
     {
       int part;
       gtk_widget_measure (c, GTK_ORIENTATION_HORIZONTAL, -1, &part, NULL, NULL, NULL);

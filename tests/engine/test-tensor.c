@@ -11,11 +11,11 @@ test_half (void)
 {
   for (guint h = 0; h < 65536; h++) /* every half survives the way there and back */
     {
-      float f = pare_half_to_float ((guint16) h);
+      float f = pare_half_to_float ((guint16)h);
       if (!isnan (f))
         g_assert_cmphex (pare_float_to_half (f), ==, h);
     }
-  g_assert_cmphex (pare_float_to_half (1.0f + 0x1p-11f), ==, 0x3c00);           /* tie to even */
+  g_assert_cmphex (pare_float_to_half (1.0f + 0x1p-11f), ==, 0x3c00); /* tie to even */
   g_assert_cmphex (pare_float_to_half (1.0f + 3 * 0x1p-11f), ==, 0x3c02);
   g_assert_cmphex (pare_float_to_half (65520.0f), ==, 0x7c00);
 }
@@ -24,7 +24,7 @@ static void
 test_absurd (void)
 {
   g_autoptr (GError) error = NULL;
-  PareShape shape = pare_shape_make (3, G_MAXINT64 / 2, G_MAXINT64 / 2, (gint64) 4);
+  PareShape shape = pare_shape_make (3, G_MAXINT64 / 2, G_MAXINT64 / 2, (gint64)4);
   g_assert_null (pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, &error));
   g_assert_error (error, PARE_ERROR, PARE_ERROR_SHAPE);
 }
@@ -32,7 +32,7 @@ test_absurd (void)
 static void
 test_int4 (void)
 {
-  PareShape shape = pare_shape_make (1, (gint64) 5);
+  PareShape shape = pare_shape_make (1, (gint64)5);
   g_autoptr (PareTensor) t = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL);
   const float values[5] = { -9, -1.5f, 0.5f, 2.5f, 7.4f };
   memcpy (t->data, values, sizeof values);
@@ -47,10 +47,10 @@ static void
 test_npy (void)
 {
   g_autofree char *dir = g_dir_make_tmp ("pare-XXXXXX", NULL), *path = g_build_filename (dir, "t.npy", NULL);
-  PareShape shape = pare_shape_make (2, (gint64) 2, (gint64) 3);
+  PareShape shape = pare_shape_make (2, (gint64)2, (gint64)3);
   g_autoptr (PareTensor) t = pare_tensor_new (PARE_DTYPE_INT16, &shape, NULL);
   for (int i = 0; i < 6; i++)
-    ((gint16 *) t->data)[i] = (gint16) (i * i - 7);
+    ((gint16 *)t->data)[i] = (gint16)(i * i - 7);
   g_assert_true (pare_npy_save (path, t, NULL));
   g_autoptr (PareTensor) back = pare_npy_load (path, NULL);
   g_assert_nonnull (back);
@@ -75,8 +75,8 @@ test_fortran (void)
 {
   static const char head[] = "\x93NUMPY\x01\x00\x46\x00{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }            \n";
   g_autoptr (GByteArray) a = g_byte_array_new ();
-  g_byte_array_append (a, (const guint8 *) head, sizeof head - 1);
-  a->data[8] = (guint8) (a->len - 10);
+  g_byte_array_append (a, (const guint8 *)head, sizeof head - 1);
+  a->data[8] = (guint8)(a->len - 10);
   const guint8 data[6] = { 1, 4, 2, 5, 3, 6 };
   g_byte_array_append (a, data, 6);
   g_autoptr (GBytes) bytes = g_bytes_new (a->data, a->len);
@@ -89,7 +89,7 @@ test_fortran (void)
 static gboolean
 count_one (guint i, int worker, gpointer data)
 {
-  g_atomic_int_add ((int *) data + i, 1);
+  g_atomic_int_add ((int *)data + i, 1);
   return TRUE;
 }
 

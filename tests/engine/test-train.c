@@ -22,7 +22,7 @@ static void
 fill (float *x, int n, PareRng *rng)
 {
   for (int i = 0; i < n; i++)
-    x[i] = (float) pare_rng_normal (rng);
+    x[i] = (float)pare_rng_normal (rng);
 }
 
 static void
@@ -37,7 +37,7 @@ test_gradient (void)
   float *p = pare_net_get_parameters (net, &n);
   g_autofree float *gradient = g_new (float, n), *ignored = g_new (float, n);
   for (gsize i = 0; i < n; i++) /* fresh biases are zero, where a dead ReLU's kink lies */
-    p[i] += 0.2f * (float) pare_rng_normal (&rng);
+    p[i] += 0.2f * (float)pare_rng_normal (&rng);
   pare_net_gradient (net, x, labels, 5, gradient);
   double worst = 0, scale = 0;
   for (gsize i = 0; i < n; i++)
@@ -65,7 +65,7 @@ test_learns (void)
   int labels[24];
   fill (x, G_N_ELEMENTS (x), &rng);
   for (int i = 0; i < 24; i++)
-    labels[i] = (int) pare_rng_below (&rng, 3);
+    labels[i] = (int)pare_rng_below (&rng, 3);
   PareNetStep step = { .learning_rate = 1e-2, .threads = 2 };
   double first = pare_net_train (net, x, labels, 24, &step), last = first;
   for (int i = 0; i < 300; i++)

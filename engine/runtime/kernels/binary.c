@@ -6,21 +6,31 @@ apply_f32 (int kind, float a, float b)
 {
   switch (kind)
     {
-    case PARE_BIN_ADD: return a + b;
-    case PARE_BIN_SUB: return a - b;
-    case PARE_BIN_MUL: return a * b;
-    case PARE_BIN_DIV: return a / b;
-    case PARE_BIN_POW: return powf (a, b);
-    case PARE_BIN_MIN: return isnan (a) ? a : a < b || isnan (b) == 0 ? (a < b ? a : b) : b;
-    case PARE_BIN_MAX: return isnan (a) ? a : a > b || isnan (b) == 0 ? (a > b ? a : b) : b;
+    case PARE_BIN_ADD:
+      return a + b;
+    case PARE_BIN_SUB:
+      return a - b;
+    case PARE_BIN_MUL:
+      return a * b;
+    case PARE_BIN_DIV:
+      return a / b;
+    case PARE_BIN_POW:
+      return powf (a, b);
+    case PARE_BIN_MIN:
+      return isnan (a) ? a : a < b || isnan (b) == 0 ? (a < b ? a : b) : b;
+    case PARE_BIN_MAX:
+      return isnan (a) ? a : a > b || isnan (b) == 0 ? (a > b ? a : b) : b;
     case PARE_BIN_MOD:
       {
         float r = fmodf (a, b);
         return r != 0 && (r < 0) != (b < 0) ? r + b : r;
       }
-    case PARE_BIN_FMOD: return fmodf (a, b);
-    case PARE_BIN_PRELU: return a < 0 ? a * b : a;
-    default: return 0;
+    case PARE_BIN_FMOD:
+      return fmodf (a, b);
+    case PARE_BIN_PRELU:
+      return a < 0 ? a * b : a;
+    default:
+      return 0;
     }
 }
 
@@ -29,12 +39,18 @@ apply_f64 (int kind, double a, double b)
 {
   switch (kind)
     {
-    case PARE_BIN_ADD: return a + b;
-    case PARE_BIN_SUB: return a - b;
-    case PARE_BIN_MUL: return a * b;
-    case PARE_BIN_DIV: return a / b;
-    case PARE_BIN_POW: return pow (a, b);
-    default: return apply_f32 (kind, (float) a, (float) b);
+    case PARE_BIN_ADD:
+      return a + b;
+    case PARE_BIN_SUB:
+      return a - b;
+    case PARE_BIN_MUL:
+      return a * b;
+    case PARE_BIN_DIV:
+      return a / b;
+    case PARE_BIN_POW:
+      return pow (a, b);
+    default:
+      return apply_f32 (kind, (float)a, (float)b);
     }
 }
 
@@ -43,32 +59,45 @@ apply_int (int kind, int64_t a, int64_t b)
 {
   switch (kind)
     {
-    case PARE_BIN_ADD: return (int64_t) ((uint64_t) a + (uint64_t) b);
-    case PARE_BIN_SUB: return (int64_t) ((uint64_t) a - (uint64_t) b);
-    case PARE_BIN_MUL: return (int64_t) ((uint64_t) a * (uint64_t) b);
-    case PARE_BIN_DIV: return b == 0 ? 0 : b == -1 ? (int64_t) (0 - (uint64_t) a) : a / b;
+    case PARE_BIN_ADD:
+      return (int64_t)((uint64_t)a + (uint64_t)b);
+    case PARE_BIN_SUB:
+      return (int64_t)((uint64_t)a - (uint64_t)b);
+    case PARE_BIN_MUL:
+      return (int64_t)((uint64_t)a * (uint64_t)b);
+    case PARE_BIN_DIV:
+      return b == 0 ? 0 : b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b;
     case PARE_BIN_POW:
       {
-        uint64_t r = 1, x = (uint64_t) a;
+        uint64_t r = 1, x = (uint64_t)a;
         for (int64_t e = b < 0 ? 0 : b; e > 0; e >>= 1, x *= x)
           if (e & 1)
             r *= x;
-        return (int64_t) r;
+        return (int64_t)r;
       }
-    case PARE_BIN_MIN: return a < b ? a : b;
-    case PARE_BIN_MAX: return a > b ? a : b;
+    case PARE_BIN_MIN:
+      return a < b ? a : b;
+    case PARE_BIN_MAX:
+      return a > b ? a : b;
     case PARE_BIN_MOD:
       {
         int64_t r = b == 0 || b == -1 ? 0 : a % b;
         return r != 0 && (r < 0) != (b < 0) ? r + b : r;
       }
-    case PARE_BIN_FMOD: return b == 0 || b == -1 ? 0 : a % b;
-    case PARE_BIN_BIT_AND: return a & b;
-    case PARE_BIN_BIT_OR: return a | b;
-    case PARE_BIN_BIT_XOR: return a ^ b;
-    case PARE_BIN_SHIFT_LEFT: return b < 0 || b > 63 ? 0 : (int64_t) ((uint64_t) a << b);
-    case PARE_BIN_SHIFT_RIGHT: return b < 0 || b > 63 ? 0 : (int64_t) ((uint64_t) a >> b);
-    default: return 0;
+    case PARE_BIN_FMOD:
+      return b == 0 || b == -1 ? 0 : a % b;
+    case PARE_BIN_BIT_AND:
+      return a & b;
+    case PARE_BIN_BIT_OR:
+      return a | b;
+    case PARE_BIN_BIT_XOR:
+      return a ^ b;
+    case PARE_BIN_SHIFT_LEFT:
+      return b < 0 || b > 63 ? 0 : (int64_t)((uint64_t)a << b);
+    case PARE_BIN_SHIFT_RIGHT:
+      return b < 0 || b > 63 ? 0 : (int64_t)((uint64_t)a >> b);
+    default:
+      return 0;
     }
 }
 
@@ -77,14 +106,22 @@ compare (int kind, double a, double b)
 {
   switch (kind)
     {
-    case PARE_BIN_EQUAL: return a == b;
-    case PARE_BIN_LESS: return a < b;
-    case PARE_BIN_LESS_EQUAL: return a <= b;
-    case PARE_BIN_GREATER: return a > b;
-    case PARE_BIN_GREATER_EQUAL: return a >= b;
-    case PARE_BIN_AND: return a != 0 && b != 0;
-    case PARE_BIN_OR: return a != 0 || b != 0;
-    default: return (a != 0) != (b != 0);
+    case PARE_BIN_EQUAL:
+      return a == b;
+    case PARE_BIN_LESS:
+      return a < b;
+    case PARE_BIN_LESS_EQUAL:
+      return a <= b;
+    case PARE_BIN_GREATER:
+      return a > b;
+    case PARE_BIN_GREATER_EQUAL:
+      return a >= b;
+    case PARE_BIN_AND:
+      return a != 0 && b != 0;
+    case PARE_BIN_OR:
+      return a != 0 || b != 0;
+    default:
+      return (a != 0) != (b != 0);
     }
 }
 
@@ -93,13 +130,21 @@ load_int (const PareView *v, int64_t i)
 {
   switch (v->dtype)
     {
-    case PARE_DTYPE_INT8: return ((const int8_t *) v->data)[i];
-    case PARE_DTYPE_UINT8: case PARE_DTYPE_BOOL: return ((const uint8_t *) v->data)[i];
-    case PARE_DTYPE_INT16: return ((const int16_t *) v->data)[i];
-    case PARE_DTYPE_UINT16: return ((const uint16_t *) v->data)[i];
-    case PARE_DTYPE_INT32: return ((const int32_t *) v->data)[i];
-    case PARE_DTYPE_UINT32: return ((const uint32_t *) v->data)[i];
-    default: return ((const int64_t *) v->data)[i];
+    case PARE_DTYPE_INT8:
+      return ((const int8_t *)v->data)[i];
+    case PARE_DTYPE_UINT8:
+    case PARE_DTYPE_BOOL:
+      return ((const uint8_t *)v->data)[i];
+    case PARE_DTYPE_INT16:
+      return ((const int16_t *)v->data)[i];
+    case PARE_DTYPE_UINT16:
+      return ((const uint16_t *)v->data)[i];
+    case PARE_DTYPE_INT32:
+      return ((const int32_t *)v->data)[i];
+    case PARE_DTYPE_UINT32:
+      return ((const uint32_t *)v->data)[i];
+    default:
+      return ((const int64_t *)v->data)[i];
     }
 }
 
@@ -108,10 +153,20 @@ store_int (PareView *v, int64_t i, int64_t x)
 {
   switch (v->dtype)
     {
-    case PARE_DTYPE_INT8: case PARE_DTYPE_UINT8: ((uint8_t *) v->data)[i] = (uint8_t) x; break;
-    case PARE_DTYPE_INT16: case PARE_DTYPE_UINT16: ((uint16_t *) v->data)[i] = (uint16_t) x; break;
-    case PARE_DTYPE_INT32: case PARE_DTYPE_UINT32: ((uint32_t *) v->data)[i] = (uint32_t) x; break;
-    default: ((int64_t *) v->data)[i] = x;
+    case PARE_DTYPE_INT8:
+    case PARE_DTYPE_UINT8:
+      ((uint8_t *)v->data)[i] = (uint8_t)x;
+      break;
+    case PARE_DTYPE_INT16:
+    case PARE_DTYPE_UINT16:
+      ((uint16_t *)v->data)[i] = (uint16_t)x;
+      break;
+    case PARE_DTYPE_INT32:
+    case PARE_DTYPE_UINT32:
+      ((uint32_t *)v->data)[i] = (uint32_t)x;
+      break;
+    default:
+      ((int64_t *)v->data)[i] = x;
     }
 }
 
@@ -119,19 +174,50 @@ store_int (PareView *v, int64_t i, int64_t x)
 PARE_RT_CLONES static void
 run_row (int kind, const float *a, int64_t sa, const float *b, int64_t sb, float *y, int64_t n)
 {
-#define ROW(expr) \
-  if (sa && sb) for (int64_t i = 0; i < n; i++) { float u = a[i], v = b[i]; y[i] = expr; } \
-  else if (sa) { float v = b[0]; for (int64_t i = 0; i < n; i++) { float u = a[i]; y[i] = expr; } } \
-  else if (sb) { float u = a[0]; for (int64_t i = 0; i < n; i++) { float v = b[i]; y[i] = expr; } } \
-  else { float u = a[0], v = b[0]; for (int64_t i = 0; i < n; i++) y[i] = expr; } \
+#define ROW(expr)                                                                                                                          \
+  if (sa && sb)                                                                                                                            \
+    for (int64_t i = 0; i < n; i++)                                                                                                        \
+      {                                                                                                                                    \
+        float u = a[i], v = b[i];                                                                                                          \
+        y[i] = expr;                                                                                                                       \
+      }                                                                                                                                    \
+  else if (sa)                                                                                                                             \
+    {                                                                                                                                      \
+      float v = b[0];                                                                                                                      \
+      for (int64_t i = 0; i < n; i++)                                                                                                      \
+        {                                                                                                                                  \
+          float u = a[i];                                                                                                                  \
+          y[i] = expr;                                                                                                                     \
+        }                                                                                                                                  \
+    }                                                                                                                                      \
+  else if (sb)                                                                                                                             \
+    {                                                                                                                                      \
+      float u = a[0];                                                                                                                      \
+      for (int64_t i = 0; i < n; i++)                                                                                                      \
+        {                                                                                                                                  \
+          float v = b[i];                                                                                                                  \
+          y[i] = expr;                                                                                                                     \
+        }                                                                                                                                  \
+    }                                                                                                                                      \
+  else                                                                                                                                     \
+    {                                                                                                                                      \
+      float u = a[0], v = b[0];                                                                                                            \
+      for (int64_t i = 0; i < n; i++)                                                                                                      \
+        y[i] = expr;                                                                                                                       \
+    }                                                                                                                                      \
   break
   switch (kind)
     {
-    case PARE_BIN_ADD: ROW (u + v);
-    case PARE_BIN_SUB: ROW (u - v);
-    case PARE_BIN_MUL: ROW (u * v);
-    case PARE_BIN_DIV: ROW (u / v);
-    case PARE_BIN_PRELU: ROW (u < 0 ? u * v : u);
+    case PARE_BIN_ADD:
+      ROW (u + v);
+    case PARE_BIN_SUB:
+      ROW (u - v);
+    case PARE_BIN_MUL:
+      ROW (u * v);
+    case PARE_BIN_DIV:
+      ROW (u / v);
+    case PARE_BIN_PRELU:
+      ROW (u < 0 ? u * v : u);
     default:
       for (int64_t i = 0; i < n; i++)
         y[i] = apply_f32 (kind, a[i * sa], b[i * sb]);
@@ -175,8 +261,9 @@ KERNEL (pare_rt_k_binary)
   int64_t la = rank > 0 ? sa[rank - 1] : 0, lb = rank > 0 ? sb[rank - 1] : 0;
   /* trailing axes where both run along form one row */
   int axis = rank - 1;
-  while (axis > 0 && ((la && lb && sa[axis - 1] == row && sb[axis - 1] == row) || (la && !lb && sa[axis - 1] == row && !sb[axis - 1])
-                      || (!la && lb && sb[axis - 1] == row && !sa[axis - 1])))
+  while (axis > 0
+         && ((la && lb && sa[axis - 1] == row && sb[axis - 1] == row) || (la && !lb && sa[axis - 1] == row && !sb[axis - 1])
+             || (!la && lb && sb[axis - 1] == row && !sa[axis - 1])))
     row *= out[0].shape.dims[--axis];
   if (n == 0)
     return PARE_RT_OK;
@@ -189,22 +276,23 @@ KERNEL (pare_rt_k_binary)
           ob += index[d] * sb[d];
         }
       if (f32 && !logical)
-        run_row (p->kind, (const float *) in[0].data + oa, la, (const float *) in[1].data + ob, lb, (float *) out[0].data + done, row);
+        run_row (p->kind, (const float *)in[0].data + oa, la, (const float *)in[1].data + ob, lb, (float *)out[0].data + done, row);
       else
         for (int64_t i = 0; i < row; i++)
           {
             int64_t ia = oa + i * la, ib = ob + i * lb;
             if (logical && f32)
-              ((uint8_t *) out[0].data)[done + i] = compare (p->kind, ((const float *) in[0].data)[ia], ((const float *) in[1].data)[ib]);
+              ((uint8_t *)out[0].data)[done + i] = compare (p->kind, ((const float *)in[0].data)[ia], ((const float *)in[1].data)[ib]);
             else if (logical && f64)
-              ((uint8_t *) out[0].data)[done + i] = compare (p->kind, ((const double *) in[0].data)[ia], ((const double *) in[1].data)[ib]);
+              ((uint8_t *)out[0].data)[done + i] = compare (p->kind, ((const double *)in[0].data)[ia], ((const double *)in[1].data)[ib]);
             else if (logical)
               {
                 int64_t a = load_int (&in[0], ia), b = load_int (&in[1], ib);
-                ((uint8_t *) out[0].data)[done + i] = p->kind >= PARE_BIN_AND ? compare (p->kind, a != 0, b != 0) : compare (p->kind, (a > b) - (a < b), 0);
+                ((uint8_t *)out[0].data)[done + i]
+                    = p->kind >= PARE_BIN_AND ? compare (p->kind, a != 0, b != 0) : compare (p->kind, (a > b) - (a < b), 0);
               }
             else if (f64)
-              ((double *) out[0].data)[done + i] = apply_f64 (p->kind, ((const double *) in[0].data)[ia], ((const double *) in[1].data)[ib]);
+              ((double *)out[0].data)[done + i] = apply_f64 (p->kind, ((const double *)in[0].data)[ia], ((const double *)in[1].data)[ib]);
             else
               store_int (&out[0], done + i, apply_int (p->kind, load_int (&in[0], ia), load_int (&in[1], ib)));
           }

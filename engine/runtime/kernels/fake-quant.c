@@ -29,7 +29,7 @@ KERNEL (pare_rt_k_fake_quant)
   for (int64_t r = 0; r < runs; r++)
     {
       int64_t c = p->axis < 0 ? 0 : r % channels;
-      run ((const float *) in[0].data + r * inner, (float *) out[0].data + r * inner, inner, s[c], (float) z[c], (float) p->lo, (float) p->hi);
+      run ((const float *)in[0].data + r * inner, (float *)out[0].data + r * inner, inner, s[c], (float)z[c], (float)p->lo, (float)p->hi);
     }
   return PARE_RT_OK;
 }

@@ -1,13 +1,17 @@
 /* Pooling: x [N,C,D,H,W] (1 to 3 spatial axes) -> y [N,C,oD,oH,oW]. */
 #include "engine/runtime/kernels/kernel.h"
 
-typedef struct { int64_t planes, in[3], out[3], k[3], stride[3], dil[3], pad[3], pad_end[3]; } Geometry;
+typedef struct
+{
+  int64_t planes, in[3], out[3], k[3], stride[3], dil[3], pad[3], pad_end[3];
+} Geometry;
 
 static bool
 geometry (const ParePoolParams *p, const PareView *x, const PareView *y, Geometry *g)
 {
   int s = p->spatial;
-  if (s < 1 || s > 3 || x->shape.rank != s + 2 || y->shape.rank != s + 2 || x->shape.dims[0] != y->shape.dims[0] || x->shape.dims[1] != y->shape.dims[1])
+  if (s < 1 || s > 3 || x->shape.rank != s + 2 || y->shape.rank != s + 2 || x->shape.dims[0] != y->shape.dims[0]
+      || x->shape.dims[1] != y->shape.dims[1])
     return false;
   g->planes = x->shape.dims[0] * x->shape.dims[1];
   for (int i = 0; i < 3; i++)
@@ -26,7 +30,14 @@ geometry (const ParePoolParams *p, const PareView *x, const PareView *y, Geometr
   return true;
 }
 
-typedef struct { const ParePoolParams *p; const Geometry *g; const float *x; float *y; bool max; } Job;
+typedef struct
+{
+  const ParePoolParams *p;
+  const Geometry *g;
+  const float *x;
+  float *y;
+  bool max;
+} Job;
 
 static void
 pool_plane (int64_t plane, int worker, void *arg)
@@ -71,7 +82,7 @@ pool_plane (int64_t plane, int worker, void *arg)
                   seen *= inside;
                 }
             }
-          *y++ = j->max ? best : seen > 0 ? sum / (float) seen : 0;
+          *y++ = j->max ? best : seen > 0 ? sum / (float)seen : 0;
         }
 }
 
@@ -108,7 +119,7 @@ global (const PareView *in, uint32_t n_in, PareView *out, uint32_t n_out, void *
   CHECKED;
   for (int64_t i = 0; i < planes; i++)
     {
-      const float *x = (const float *) in[0].data + i * area;
+      const float *x = (const float *)in[0].data + i * area;
       double sum = 0;
       float best = -INFINITY;
       for (int64_t k = 0; k < area; k++)
@@ -116,7 +127,7 @@ global (const PareView *in, uint32_t n_in, PareView *out, uint32_t n_out, void *
           sum += x[k];
           best = x[k] > best || isnan (x[k]) ? x[k] : best;
         }
-      ((float *) out[0].data)[i] = max ? best : (float) (sum / (double) area);
+      ((float *)out[0].data)[i] = max ? best : (float)(sum / (double)area);
     }
   return PARE_RT_OK;
 }

@@ -12,45 +12,84 @@ pare_rt_unary_f32 (int kind, float x, float alpha, float beta)
 {
   switch (kind)
     {
-    case PARE_UN_ABS: return fabsf (x);
-    case PARE_UN_NEG: return -x;
-    case PARE_UN_EXP: return expf (x);
-    case PARE_UN_LOG: return logf (x);
-    case PARE_UN_SQRT: return sqrtf (x);
-    case PARE_UN_RECIPROCAL: return 1.0f / x;
-    case PARE_UN_SIGMOID: return sigmoid_f32 (x);
-    case PARE_UN_TANH: return tanh_f32 (x);
-    case PARE_UN_ERF: return erff (x);
-    case PARE_UN_RELU: return x < 0 ? 0 : x;
-    case PARE_UN_LEAKY_RELU: return x < 0 ? alpha * x : x;
-    case PARE_UN_ELU: return x < 0 ? alpha * (expf (x) - 1) : x;
-    case PARE_UN_SELU: return beta * (x < 0 ? alpha * (expf (x) - 1) : x); /* beta: gamma */
-    case PARE_UN_SOFTPLUS: return x > 20 ? x : log1pf (expf (x));
-    case PARE_UN_SOFTSIGN: return x / (1 + fabsf (x));
-    case PARE_UN_HARD_SIGMOID: return clip_f32 (alpha * x + beta, 0, 1);
-    case PARE_UN_HARD_SWISH: return hard_swish_f32 (x);
-    case PARE_UN_GELU: return erf_gelu (x);
-    case PARE_UN_GELU_TANH: return 0.5f * x * (1 + tanh_f32 (0.7978845608028654f * (x + 0.044715f * x * x * x)));
-    case PARE_UN_MISH: return x * tanh_f32 (x > 20 ? x : log1pf (expf (x)));
-    case PARE_UN_FLOOR: return floorf (x);
-    case PARE_UN_CEIL: return ceilf (x);
-    case PARE_UN_ROUND: return rintf (x);
-    case PARE_UN_SIGN: return x > 0 ? 1 : x < 0 ? -1 : x;
-    case PARE_UN_SIN: return sinf (x);
-    case PARE_UN_COS: return cosf (x);
-    case PARE_UN_THRESHOLDED_RELU: return x > alpha ? x : 0;
-    case PARE_UN_TAN: return tanf (x);
-    case PARE_UN_ASIN: return asinf (x);
-    case PARE_UN_ACOS: return acosf (x);
-    case PARE_UN_ATAN: return atanf (x);
-    case PARE_UN_SINH: return sinhf (x);
-    case PARE_UN_COSH: return coshf (x);
-    case PARE_UN_ASINH: return asinhf (x);
-    case PARE_UN_ACOSH: return acoshf (x);
-    case PARE_UN_ATANH: return atanhf (x);
-    case PARE_UN_CELU: return (x > 0 ? x : 0) + (x < 0 ? alpha * (expf (x / alpha) - 1) : 0);
-    case PARE_UN_SHRINK: return x < -alpha ? x + beta : x > alpha ? x - beta : 0;
-    default: return x;
+    case PARE_UN_ABS:
+      return fabsf (x);
+    case PARE_UN_NEG:
+      return -x;
+    case PARE_UN_EXP:
+      return expf (x);
+    case PARE_UN_LOG:
+      return logf (x);
+    case PARE_UN_SQRT:
+      return sqrtf (x);
+    case PARE_UN_RECIPROCAL:
+      return 1.0f / x;
+    case PARE_UN_SIGMOID:
+      return sigmoid_f32 (x);
+    case PARE_UN_TANH:
+      return tanh_f32 (x);
+    case PARE_UN_ERF:
+      return erff (x);
+    case PARE_UN_RELU:
+      return x < 0 ? 0 : x;
+    case PARE_UN_LEAKY_RELU:
+      return x < 0 ? alpha * x : x;
+    case PARE_UN_ELU:
+      return x < 0 ? alpha * (expf (x) - 1) : x;
+    case PARE_UN_SELU:
+      return beta * (x < 0 ? alpha * (expf (x) - 1) : x); /* beta: gamma */
+    case PARE_UN_SOFTPLUS:
+      return x > 20 ? x : log1pf (expf (x));
+    case PARE_UN_SOFTSIGN:
+      return x / (1 + fabsf (x));
+    case PARE_UN_HARD_SIGMOID:
+      return clip_f32 (alpha * x + beta, 0, 1);
+    case PARE_UN_HARD_SWISH:
+      return hard_swish_f32 (x);
+    case PARE_UN_GELU:
+      return erf_gelu (x);
+    case PARE_UN_GELU_TANH:
+      return 0.5f * x * (1 + tanh_f32 (0.7978845608028654f * (x + 0.044715f * x * x * x)));
+    case PARE_UN_MISH:
+      return x * tanh_f32 (x > 20 ? x : log1pf (expf (x)));
+    case PARE_UN_FLOOR:
+      return floorf (x);
+    case PARE_UN_CEIL:
+      return ceilf (x);
+    case PARE_UN_ROUND:
+      return rintf (x);
+    case PARE_UN_SIGN:
+      return x > 0 ? 1 : x < 0 ? -1 : x;
+    case PARE_UN_SIN:
+      return sinf (x);
+    case PARE_UN_COS:
+      return cosf (x);
+    case PARE_UN_THRESHOLDED_RELU:
+      return x > alpha ? x : 0;
+    case PARE_UN_TAN:
+      return tanf (x);
+    case PARE_UN_ASIN:
+      return asinf (x);
+    case PARE_UN_ACOS:
+      return acosf (x);
+    case PARE_UN_ATAN:
+      return atanf (x);
+    case PARE_UN_SINH:
+      return sinhf (x);
+    case PARE_UN_COSH:
+      return coshf (x);
+    case PARE_UN_ASINH:
+      return asinhf (x);
+    case PARE_UN_ACOSH:
+      return acoshf (x);
+    case PARE_UN_ATANH:
+      return atanhf (x);
+    case PARE_UN_CELU:
+      return (x > 0 ? x : 0) + (x < 0 ? alpha * (expf (x / alpha) - 1) : 0);
+    case PARE_UN_SHRINK:
+      return x < -alpha ? x + beta : x > alpha ? x - beta : 0;
+    default:
+      return x;
     }
 }
 
@@ -59,23 +98,40 @@ pare_rt_unary_f64 (int kind, double x, float alpha, float beta)
 {
   switch (kind)
     {
-    case PARE_UN_ABS: return fabs (x);
-    case PARE_UN_NEG: return -x;
-    case PARE_UN_EXP: return exp (x);
-    case PARE_UN_LOG: return log (x);
-    case PARE_UN_SQRT: return sqrt (x);
-    case PARE_UN_RECIPROCAL: return 1 / x;
-    case PARE_UN_SIGMOID: return 1 / (1 + exp (-x));
-    case PARE_UN_TANH: return tanh (x);
-    case PARE_UN_ERF: return erf (x);
-    case PARE_UN_RELU: return x < 0 ? 0 : x;
-    case PARE_UN_FLOOR: return floor (x);
-    case PARE_UN_CEIL: return ceil (x);
-    case PARE_UN_ROUND: return rint (x);
-    case PARE_UN_SIGN: return x > 0 ? 1 : x < 0 ? -1 : x;
-    case PARE_UN_SIN: return sin (x);
-    case PARE_UN_COS: return cos (x);
-    default: return pare_rt_unary_f32 (kind, (float) x, alpha, beta);
+    case PARE_UN_ABS:
+      return fabs (x);
+    case PARE_UN_NEG:
+      return -x;
+    case PARE_UN_EXP:
+      return exp (x);
+    case PARE_UN_LOG:
+      return log (x);
+    case PARE_UN_SQRT:
+      return sqrt (x);
+    case PARE_UN_RECIPROCAL:
+      return 1 / x;
+    case PARE_UN_SIGMOID:
+      return 1 / (1 + exp (-x));
+    case PARE_UN_TANH:
+      return tanh (x);
+    case PARE_UN_ERF:
+      return erf (x);
+    case PARE_UN_RELU:
+      return x < 0 ? 0 : x;
+    case PARE_UN_FLOOR:
+      return floor (x);
+    case PARE_UN_CEIL:
+      return ceil (x);
+    case PARE_UN_ROUND:
+      return rint (x);
+    case PARE_UN_SIGN:
+      return x > 0 ? 1 : x < 0 ? -1 : x;
+    case PARE_UN_SIN:
+      return sin (x);
+    case PARE_UN_COS:
+      return cos (x);
+    default:
+      return pare_rt_unary_f32 (kind, (float)x, alpha, beta);
     }
 }
 
@@ -85,25 +141,51 @@ run_f32 (int kind, const float *x, float *y, int64_t n, float alpha, float beta)
 {
   switch (kind)
     {
-    case PARE_UN_RELU: for (int64_t i = 0; i < n; i++) y[i] = x[i] < 0 ? 0 : x[i]; break;
-    case PARE_UN_LEAKY_RELU: for (int64_t i = 0; i < n; i++) y[i] = x[i] < 0 ? alpha * x[i] : x[i]; break;
-    case PARE_UN_SIGMOID: for (int64_t i = 0; i < n; i++) y[i] = sigmoid_f32 (x[i]); break;
-    case PARE_UN_TANH: for (int64_t i = 0; i < n; i++) y[i] = tanh_f32 (x[i]); break;
-    case PARE_UN_EXP: for (int64_t i = 0; i < n; i++) y[i] = exp_f32 (x[i]); break;
-    case PARE_UN_SQRT: for (int64_t i = 0; i < n; i++) y[i] = sqrtf (x[i]); break;
-    case PARE_UN_HARD_SWISH: for (int64_t i = 0; i < n; i++) y[i] = hard_swish_f32 (x[i]); break;
-    default: for (int64_t i = 0; i < n; i++) y[i] = pare_rt_unary_f32 (kind, x[i], alpha, beta);
+    case PARE_UN_RELU:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] < 0 ? 0 : x[i];
+      break;
+    case PARE_UN_LEAKY_RELU:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] < 0 ? alpha * x[i] : x[i];
+      break;
+    case PARE_UN_SIGMOID:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = sigmoid_f32 (x[i]);
+      break;
+    case PARE_UN_TANH:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = tanh_f32 (x[i]);
+      break;
+    case PARE_UN_EXP:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = exp_f32 (x[i]);
+      break;
+    case PARE_UN_SQRT:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = sqrtf (x[i]);
+      break;
+    case PARE_UN_HARD_SWISH:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = hard_swish_f32 (x[i]);
+      break;
+    default:
+      for (int64_t i = 0; i < n; i++)
+        y[i] = pare_rt_unary_f32 (kind, x[i], alpha, beta);
     }
 }
 
-#define INTEGER(type, unsigned_type) \
-  { \
-    const type *x = in[0].data; \
-    type *y = out[0].data; \
-    for (int64_t i = 0; i < n; i++) \
-      y[i] = p->kind == PARE_UN_ABS ? (x[i] < 0 ? (type) (0 - (unsigned_type) x[i]) : x[i]) : p->kind == PARE_UN_NEG ? (type) (0 - (unsigned_type) x[i]) \
-             : p->kind == PARE_UN_SIGN ? (type) ((x[i] > 0) - (x[i] < 0)) : p->kind == PARE_UN_RELU ? (x[i] < 0 ? 0 : x[i]) \
-             : p->kind == PARE_UN_BIT_NOT ? (type) ~x[i] : x[i]; \
+#define INTEGER(type, unsigned_type)                                                                                                       \
+  {                                                                                                                                        \
+    const type *x = in[0].data;                                                                                                            \
+    type *y = out[0].data;                                                                                                                 \
+    for (int64_t i = 0; i < n; i++)                                                                                                        \
+      y[i] = p->kind == PARE_UN_ABS       ? (x[i] < 0 ? (type)(0 - (unsigned_type)x[i]) : x[i])                                            \
+             : p->kind == PARE_UN_NEG     ? (type)(0 - (unsigned_type)x[i])                                                                \
+             : p->kind == PARE_UN_SIGN    ? (type)((x[i] > 0) - (x[i] < 0))                                                                \
+             : p->kind == PARE_UN_RELU    ? (x[i] < 0 ? 0 : x[i])                                                                          \
+             : p->kind == PARE_UN_BIT_NOT ? (type)~x[i]                                                                                    \
+                                          : x[i];                                                                                          \
   }
 
 KERNEL (pare_rt_k_unary)
@@ -127,24 +209,34 @@ KERNEL (pare_rt_k_unary)
       SUPPORT (in[0].dtype == PARE_DTYPE_BOOL);
       CHECKED;
       for (int64_t i = 0; i < n; i++)
-        ((uint8_t *) out[0].data)[i] = !((const uint8_t *) in[0].data)[i];
+        ((uint8_t *)out[0].data)[i] = !((const uint8_t *)in[0].data)[i];
       return PARE_RT_OK;
     }
   bool real = in[0].dtype == PARE_DTYPE_FLOAT32 || in[0].dtype == PARE_DTYPE_FLOAT64;
-  bool whole = p->kind == PARE_UN_ABS || p->kind == PARE_UN_NEG || p->kind == PARE_UN_SIGN || p->kind == PARE_UN_RELU || p->kind == PARE_UN_BIT_NOT;
-  SUPPORT (real || (whole && (in[0].dtype == PARE_DTYPE_INT8 || in[0].dtype == PARE_DTYPE_UINT8 || in[0].dtype == PARE_DTYPE_INT32 || in[0].dtype == PARE_DTYPE_INT64)));
+  bool whole = p->kind == PARE_UN_ABS || p->kind == PARE_UN_NEG || p->kind == PARE_UN_SIGN || p->kind == PARE_UN_RELU
+               || p->kind == PARE_UN_BIT_NOT;
+  SUPPORT (real
+           || (whole
+               && (in[0].dtype == PARE_DTYPE_INT8 || in[0].dtype == PARE_DTYPE_UINT8 || in[0].dtype == PARE_DTYPE_INT32
+                   || in[0].dtype == PARE_DTYPE_INT64)));
   CHECKED;
   switch (in[0].dtype)
     {
-    case PARE_DTYPE_FLOAT32: run_f32 (p->kind, in[0].data, out[0].data, n, p->alpha, p->beta); break;
+    case PARE_DTYPE_FLOAT32:
+      run_f32 (p->kind, in[0].data, out[0].data, n, p->alpha, p->beta);
+      break;
     case PARE_DTYPE_FLOAT64:
       for (int64_t i = 0; i < n; i++)
-        ((double *) out[0].data)[i] = pare_rt_unary_f64 (p->kind, ((const double *) in[0].data)[i], p->alpha, p->beta);
+        ((double *)out[0].data)[i] = pare_rt_unary_f64 (p->kind, ((const double *)in[0].data)[i], p->alpha, p->beta);
       break;
-    case PARE_DTYPE_INT8: INTEGER (int8_t, uint8_t) break;
-    case PARE_DTYPE_UINT8: INTEGER (uint8_t, uint8_t) break;
-    case PARE_DTYPE_INT32: INTEGER (int32_t, uint32_t) break;
-    default: INTEGER (int64_t, uint64_t)
+    case PARE_DTYPE_INT8:
+      INTEGER (int8_t, uint8_t) break;
+    case PARE_DTYPE_UINT8:
+      INTEGER (uint8_t, uint8_t) break;
+    case PARE_DTYPE_INT32:
+      INTEGER (int32_t, uint32_t) break;
+    default:
+      INTEGER (int64_t, uint64_t)
     }
   return PARE_RT_OK;
 }
