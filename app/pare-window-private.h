@@ -21,6 +21,7 @@ struct _PareWindow
   GtkWidget *undo_box, *undo, *redo, *pages, *side, *job;
   GPtrArray *wide_labels; /* hidden when narrow */
   GQueue to_open;         /* paths */
+  gboolean opening; /* one file at a time: the others wait in to_open */
   gboolean narrow;
   guint narrow_idle;
 };

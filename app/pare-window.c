@@ -171,6 +171,7 @@ on_opened (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (PareWindow) self = data;
   g_autoptr (GError) error = NULL;
+  self->opening = FALSE;
   if (!pare_session_open_finish (PARE_SESSION (source), result, &error) && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     {
       pare_window_alert (self, _ ("This file could not be opened"), error->message);
@@ -182,7 +183,10 @@ on_opened (GObject *source, GAsyncResult *result, gpointer data)
 static void
 open_next (PareWindow *self)
 {
+  if (self->opening)
+    return;
   g_autofree char *path = g_queue_pop_head (&self->to_open);
+  self->opening = path != NULL;
   if (path != NULL)
     pare_session_open_async (self->session, path, NULL, on_opened, g_object_ref (self));
 }
@@ -190,10 +194,8 @@ open_next (PareWindow *self)
 void
 pare_window_open_path (PareWindow *self, const char *path)
 {
-  gboolean idle = g_queue_is_empty (&self->to_open);
   g_queue_push_tail (&self->to_open, g_strdup (path));
-  if (idle)
-    open_next (self);
+  open_next (self);
 }
 
 void

@@ -142,7 +142,7 @@ print_table (const Side *before, const Side *after, const char *output)
   row_bytes ("file", before->size.file_bytes, after->size.file_bytes);
   row_bytes ("packed", before->size.packed_bytes, after->size.packed_bytes);
   row_bytes ("download", before->size.download_bytes, after->size.download_bytes);
-  row_bytes ("memory", before->size.memory_bytes, after->size.memory_bytes);
+  row_bytes ("memory, deployed", before->size.memory_bytes, after->size.memory_bytes);
   g_print ("%-18s %14" G_GINT64_FORMAT " %14" G_GINT64_FORMAT " %+9.1f %%\n", "parameters", before->size.params, after->size.params,
            100.0 * (after->size.params - before->size.params) / MAX (1, before->size.params));
   g_print ("%-18s %14" G_GINT64_FORMAT " %14" G_GINT64_FORMAT " %+9.1f %%\n", "multiply-adds", before->macs, after->macs,

@@ -103,7 +103,9 @@ replay_entry (Replay *r, const PareStoreEntry *entry, GError **error)
     }
   gboolean same = before == NULL || now == NULL || before->value == now->value;
   r->differ += !same;
-  g_auto (GStrv) metadata = pare_cli_metadata (recipe, now, now, r->dataset);
+  /* without the original's figure on this split nothing is claimed in the file */
+  const PareEvaluation *baseline = g_ptr_array_index (r->baselines, split);
+  g_auto (GStrv) metadata = pare_cli_metadata (recipe, baseline, baseline != NULL ? now : NULL, r->dataset);
   g_autoptr (PareGraph) exported = pare_export_onnx (changed, (const char *const *)metadata, error);
   g_autofree char *file = g_strdup_printf ("%04" G_GINT64_FORMAT ".onnx", entry->id), *path = g_build_filename (o->output, file, NULL);
   if (exported == NULL || !pare_onnx_save (exported, path, error))

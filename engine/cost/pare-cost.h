@@ -14,7 +14,7 @@ typedef struct {
   PareShape output_shape;
 } PareLayerCost;
 
-/* Of graph (source or graph'): params as in DESIGN; memory: constants as the runtime holds them; file: what export writes (or the file's own size for an
+/* Of graph (source or graph'): params as in DESIGN; memory: constants in the containers that integer kernels read (int8, packed int4), counted, not measured; file: what export writes (or the file's own size for an
  * unchanged source); packed: bits as packed (sparse: the smallest of bitmap, CSR, dense; codebook: indices + table); download: packed codes, entropy-coded (order-0 estimate).
  * layers (nullable): (element-type PareLayerCost), one for each source layer that holds constants or computes; parts of a factorized layer are summed. */
 gboolean pare_cost_size (const PareGraph *graph, PareSize *size, GArray **layers, gint64 *macs, GError **error);
