@@ -6,11 +6,12 @@ struct _PareSelection
 {
   GObject parent_instance;
   char **layers;
+  gint64 preview;
 };
 
 G_DEFINE_FINAL_TYPE (PareSelection, pare_selection, G_TYPE_OBJECT)
 
-static guint changed_signal;
+static guint changed_signal, preview_signal;
 
 static void
 pare_selection_finalize (GObject *object)
@@ -24,12 +25,14 @@ pare_selection_class_init (PareSelectionClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = pare_selection_finalize;
   changed_signal = g_signal_new ("changed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  preview_signal = g_signal_new ("preview-changed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void
 pare_selection_init (PareSelection *self)
 {
   self->layers = g_new0 (char *, 1);
+  self->preview = PARE_PREVIEW_NONE;
 }
 
 PareSelection *
@@ -62,4 +65,19 @@ guint
 pare_selection_get_n (PareSelection *self)
 {
   return g_strv_length (self->layers);
+}
+
+void
+pare_selection_set_preview (PareSelection *self, gint64 entry)
+{
+  if (self->preview == entry)
+    return;
+  self->preview = entry;
+  g_signal_emit (self, preview_signal, 0);
+}
+
+gint64
+pare_selection_get_preview (PareSelection *self)
+{
+  return self->preview;
 }

@@ -1,7 +1,9 @@
 #pragma once
 #include <glib-object.h>
 
-/* The one selection: layer names, shared by table, graph, inspector and charts. Signal "changed". */
+/* What the window's parts show together. Selection: layer names, shared by table, graph, inspector and charts. Preview: a recipe of the
+ * history that is looked at without going to it (a hovered point; the original while B is held).
+ * Signals: "changed" (the selection), "preview-changed". */
 #define PARE_TYPE_SELECTION (pare_selection_get_type ())
 G_DECLARE_FINAL_TYPE (PareSelection, pare_selection, PARE, SELECTION, GObject)
 
@@ -10,3 +12,8 @@ PareSelection *pare_selection_new (void);
 void pare_selection_set (PareSelection *self, const char *const *layers);
 const char *const *pare_selection_get (PareSelection *self); /* borrowed, NULL-terminated, never NULL */
 guint pare_selection_get_n (PareSelection *self);
+
+#define PARE_PREVIEW_NONE (-1)
+/* id of a history entry, or PARE_PREVIEW_NONE. Emits "preview-changed" only when it differs. */
+void pare_selection_set_preview (PareSelection *self, gint64 entry);
+gint64 pare_selection_get_preview (PareSelection *self);
