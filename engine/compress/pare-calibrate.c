@@ -8,44 +8,6 @@
 
 #define CHUNK 16
 
-struct _PareStatistics
-{
-  gatomicrefcount refs;
-  GHashTable *by_name; /* char* -> index + 1 */
-  PareHistogram *histograms;
-  guint n, n_samples;
-};
-
-PareStatistics *
-pare_statistics_ref (PareStatistics *self)
-{
-  g_atomic_ref_count_inc (&self->refs);
-  return self;
-}
-
-void
-pare_statistics_unref (PareStatistics *self)
-{
-  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
-    return;
-  g_hash_table_unref (self->by_name);
-  g_free (self->histograms);
-  g_free (self);
-}
-
-const PareHistogram *
-pare_statistics_get (const PareStatistics *self, const char *value)
-{
-  guint i = self != NULL ? GPOINTER_TO_UINT (g_hash_table_lookup (self->by_name, value)) : 0;
-  return i > 0 && self->histograms[i - 1].count > 0 ? &self->histograms[i - 1] : NULL;
-}
-
-guint
-pare_statistics_get_n_samples (const PareStatistics *self)
-{
-  return self->n_samples;
-}
-
 typedef struct
 {
   PareProgram *program;
@@ -163,16 +125,11 @@ watched_values (const PareGraph *source)
 static PareStatistics *
 collect (Job *job)
 {
-  PareStatistics *self = g_new0 (PareStatistics, 1);
-  g_atomic_ref_count_init (&self->refs);
-  self->by_name = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  self->histograms = g_new (PareHistogram, MAX (job->n, 1));
-  self->n = job->n;
-  self->n_samples = job->n_samples;
+  g_autofree PareHistogram *histograms = g_new (PareHistogram, MAX (job->n, 1));
   guint chunks = (job->n_samples + CHUNK - 1) / CHUNK;
   for (guint i = 0; i < job->n; i++)
     {
-      PareHistogram *h = &self->histograms[i];
+      PareHistogram *h = &histograms[i];
       pare_histogram_init (h);
       for (int w = 0; w < job->threads; w++)
         if (job->histograms[w] != NULL)
@@ -183,9 +140,8 @@ collect (Job *job)
           h->sum += job->sums[((gsize)c * job->n + i) * 2];
           h->sum_squares += job->sums[((gsize)c * job->n + i) * 2 + 1];
         }
-      g_hash_table_insert (self->by_name, g_strdup (job->names[i]), GUINT_TO_POINTER (i + 1));
     }
-  return self;
+  return pare_statistics_new ((const char *const *)job->names, histograms, job->n, job->n_samples);
 }
 
 PareStatistics *

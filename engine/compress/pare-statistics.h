@@ -17,6 +17,8 @@ void pare_histogram_merge (PareHistogram *self, const PareHistogram *other); /* 
 /* Range for quantizing: low <= 0 <= high. */
 void pare_histogram_range (const PareHistogram *self, PareCalibrator calibrator, double percentile, int bits, double *low, double *high);
 
+/* Raised when calibration gives other figures for the same input: what was stored before is measured again. */
+#define PARE_STATISTICS_METHOD 1
 typedef struct _PareStatistics PareStatistics;  /* immutable, reference counted */
 PareStatistics *pare_statistics_ref (PareStatistics *self);
 void pare_statistics_unref (PareStatistics *self);
@@ -26,3 +28,8 @@ PareStatistics *pare_calibrate (const PareGraph *source, PareDataset *dataset, g
 /* value: name in the source graph (nullable result). */
 const PareHistogram *pare_statistics_get (const PareStatistics *self, const char *value);
 guint pare_statistics_get_n_samples (const PareStatistics *self);
+
+/* Putting together and taking apart, for those who store them. Names are copied, and are all different. */
+PareStatistics *pare_statistics_new (const char *const *names, const PareHistogram *histograms, guint n, guint n_samples);
+/* Every value that was watched, sorted, also those that nothing was seen of. (transfer container) */
+const char **pare_statistics_list (const PareStatistics *self, guint *n);

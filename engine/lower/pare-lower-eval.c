@@ -95,7 +95,7 @@ pare_lower_eval_node (const PareGraph *graph, const PareNode *node, PareTensor *
   PareRtPlan *plan = pare_builder_finish (b, NULL);
   if (plan == NULL)
     return FALSE;
-  PareRtRunner *runner = pare_rt_runner_new (plan);
+  PareRtRunner *runner = pare_rt_runner_new (plan, NULL);
   gboolean done = runner != NULL && pare_rt_runner_run (runner, NULL, NULL, NULL, NULL) == PARE_RT_OK;
   for (guint i = 0, k = 0; done && i < node->n_outputs; i++)
     if (alone.outputs[i] != PARE_NONE)

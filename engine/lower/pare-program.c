@@ -20,6 +20,7 @@ struct _PareProgram
     PareAccel *accel;
   } accels[4]; /* packed weights for each number of threads that was asked for */
   guint n_accels;
+  PareRtWeights *weights; /* of the portable kernels, made on first use */
 };
 
 struct _PareRunner
@@ -168,6 +169,7 @@ pare_program_unref (PareProgram *self)
   for (guint i = 0; i < self->n_accels; i++)
     if (self->accels[i].accel != NULL)
       pare_accel_free (self->accels[i].accel);
+  pare_rt_weights_free (self->weights);
   pare_plan_free (self->plan);
   pare_graph_unref (self->graph);
   g_free (self->value_of);
@@ -246,6 +248,16 @@ get_accel (PareProgram *self, int threads)
   return accel;
 }
 
+static const PareRtWeights *
+get_weights (PareProgram *self)
+{
+  g_mutex_lock (&self->lock);
+  if (self->weights == NULL)
+    self->weights = pare_rt_weights_new (self->plan); /* no memory: constants are read as they lie */
+  g_mutex_unlock (&self->lock);
+  return self->weights;
+}
+
 PareRunner *
 pare_runner_new (PareProgram *program, int threads, GError **error)
 {
@@ -256,7 +268,7 @@ pare_runner_new (PareProgram *program, int threads, GError **error)
     self->accel = pare_accel_runner_new (accel);
   if (self->accel == NULL)
     {
-      self->portable = pare_rt_runner_new (program->plan);
+      self->portable = pare_rt_runner_new (program->plan, get_weights (program));
       if (self->portable == NULL)
         {
           g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: no memory for %" G_GUINT64_FORMAT " bytes of activations",

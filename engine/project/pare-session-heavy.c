@@ -1,5 +1,6 @@
 /* The long jobs: baseline, evaluation, latency, calibration. */
 #include "engine/project/pare-session-private.h"
+#include "engine/project/pare-statistics-cache.h"
 
 #include <math.h>
 
@@ -288,13 +289,21 @@ pare_session_start_latency (PareSession *self, gboolean original)
                on_latency, latency_free);
 }
 
-/* --- calibration --- */
+/* --- calibration: from the cache, else measured --- */
+
+static gpointer
+run_recall (PareJob *job, PareControl *control, gpointer data, GError **error)
+{
+  HeavyJob *h = data;
+  g_autofree char *key = pare_statistics_cache_key (h->graph, h->dataset, PARE_BACKEND_AUTO);
+  return pare_statistics_cache_get (key);
+}
 
 static gpointer
 run_calibrate (PareJob *job, PareControl *control, gpointer data, GError **error)
 {
   HeavyJob *h = data;
-  return pare_calibrate (h->graph, h->dataset, 0, pare_default_threads (), PARE_BACKEND_AUTO, control, error);
+  return pare_statistics_cache_calibrate (h->graph, h->dataset, pare_default_threads (), PARE_BACKEND_AUTO, control, error);
 }
 
 static void
@@ -302,14 +311,16 @@ on_calibrated (PareJob *job, gpointer data, const GError *error, gpointer owner)
 {
   PareSession *self = owner;
   HeavyJob *h = pare_job_get_data (job);
-  PareStatistics *statistics = data;
+  g_autoptr (PareStatistics) statistics = data;
   gboolean here = h->model == self->model && h->dataset == self->dataset;
-  if (here && error == NULL)
+  if (here && statistics != NULL)
     {
       g_clear_pointer (&self->statistics, pare_statistics_unref);
       self->statistics = pare_statistics_ref (statistics);
       pare_session_emit (self, SIGNAL_STATISTICS);
     }
+  else if (here && error == NULL)
+    self->calibrate_looked = TRUE;
   else if (here && !is_cancelled (error))
     {
       self->calibrate_failed = TRUE;
@@ -317,21 +328,32 @@ on_calibrated (PareJob *job, gpointer data, const GError *error, gpointer owner)
     }
   else if (here && pare_job_was_stopped (job))
     self->calibrate_stopped = TRUE;
-  if (statistics != NULL)
-    pare_statistics_unref (statistics);
   pare_session_pump (self);
 }
 
-void
-pare_session_start_calibration (PareSession *self)
+static void
+start_calibrate (PareSession *self, const char *name, gboolean quiet, PareJobRun run)
 {
   PareJobSpec spec = { .lane = LANE_CALIBRATE,
-                       .name = "Activation ranges",
-                       .background = TRUE,
-                       .run = run_calibrate,
+                       .name = name,
+                       .quiet = quiet,
+                       .background = !quiet,
+                       .run = run,
                        .data = heavy_new (self, self->model->graph, ""),
                        .data_free = heavy_free,
                        .result_free = (GDestroyNotify)pare_statistics_unref,
                        .done = on_calibrated };
   pare_scheduler_start (self->scheduler, &spec);
+}
+
+void
+pare_session_start_recall (PareSession *self)
+{
+  start_calibrate (self, "Reading activation ranges", TRUE, run_recall);
+}
+
+void
+pare_session_start_calibration (PareSession *self)
+{
+  start_calibrate (self, "Activation ranges", FALSE, run_calibrate);
 }

@@ -346,6 +346,8 @@ pare_session_load (const char *path, gboolean has_model, PareControl *control, G
     case PARE_OPENED_DATA:
       opened->dataset = pare_dataset_open (path, error);
       fine = opened->dataset != NULL;
+      if (fine)
+        pare_dataset_get_hash (opened->dataset); /* kept there: reads every file, which is nothing for the main thread */
       break;
     case PARE_OPENED_RECIPE:
       if (!has_model)

@@ -26,7 +26,7 @@ void
 pare_session_reset_work (PareSession *self)
 {
   g_clear_pointer (&self->statistics, pare_statistics_unref);
-  self->calibrate_failed = self->calibrate_stopped = FALSE;
+  self->calibrate_failed = self->calibrate_stopped = self->calibrate_looked = FALSE;
   g_clear_pointer (&self->changed, pare_graph_unref);
   g_clear_pointer (&self->changed_recipe, pare_recipe_unref);
   g_clear_pointer (&self->changed_key, g_free);
@@ -97,7 +97,7 @@ static void
 emit_everything (PareSession *self)
 {
   static const int signals[] = { SIGNAL_MODEL,      SIGNAL_DATA,       SIGNAL_HISTORY, SIGNAL_RECIPE, SIGNAL_SIZE,
-                                 SIGNAL_STATISTICS, SIGNAL_EVALUATION, SIGNAL_LATENCY, SIGNAL_SAVED };
+                                 SIGNAL_STATISTICS, SIGNAL_EVALUATION, SIGNAL_LATENCY, SIGNAL_SAVED, SIGNAL_LIMITS };
   for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
     pare_session_emit (self, signals[i]);
 }
@@ -136,7 +136,7 @@ adopt_data (PareSession *self, PareDataset *dataset)
   g_autoptr (PareDataset) before = g_steal_pointer (&self->dataset);
   self->dataset = pare_dataset_ref (dataset);
   g_clear_pointer (&self->statistics, pare_statistics_unref);
-  self->calibrate_failed = self->calibrate_stopped = FALSE;
+  self->calibrate_failed = self->calibrate_stopped = self->calibrate_looked = FALSE;
   self->told_no_ranges = FALSE;
   char *copy = g_strdup (hash);
   g_free (self->data_hash);
@@ -160,7 +160,10 @@ static gpointer
 run_data (PareJob *job, PareControl *control, gpointer data, GError **error)
 {
   OpenJob *o = data;
-  return pare_dataset_open (o->path, error);
+  PareDataset *dataset = pare_dataset_open (o->path, error);
+  if (dataset != NULL)
+    pare_dataset_get_hash (dataset); /* kept there: reads every file, which is nothing for the main thread */
+  return dataset;
 }
 
 static void

@@ -24,6 +24,7 @@ enum
   SIGNAL_JOBS,
   SIGNAL_MESSAGE,
   SIGNAL_SAVED,
+  SIGNAL_LIMITS,
   N_SIGNALS
 };
 extern guint pare_session_signals[N_SIGNALS];
@@ -107,6 +108,7 @@ struct _PareSession {
   char *data_hash;        /* of the dataset, or of the one that stored figures belong to */
   PareStatistics *statistics;
   gboolean calibrate_failed, calibrate_stopped;
+  gboolean calibrate_looked;  /* not in the cache: they have to be measured */
   PareSplit split;
 
   /* recipe */
@@ -221,5 +223,6 @@ void pare_session_start_baseline (PareSession *self);
 void pare_session_start_evaluation (PareSession *self);
 void pare_session_start_latency (PareSession *self, gboolean original);
 void pare_session_start_calibration (PareSession *self);
+void pare_session_start_recall (PareSession *self); /* of ranges measured before */
 void pare_session_start_exports (PareSession *self);
 void pare_session_drop_exports (PareSession *self);

@@ -408,7 +408,9 @@ pump_heavy (PareSession *self)
   PareHistoryEntry *entry = pare_session_current (self);
   gboolean needs = pare_session_recipe_needs_ranges (self, entry->shown.recipe);
   gboolean failed = self->calibrate_failed || self->calibrate_stopped;
-  if (self->dataset != NULL && self->statistics == NULL && !failed && idle (self, LANE_CALIBRATE))
+  if (self->dataset != NULL && self->statistics == NULL && !failed && idle (self, LANE_CALIBRATE) && !self->calibrate_looked)
+    pare_session_start_recall (self);
+  else if (self->dataset != NULL && self->statistics == NULL && !failed && idle (self, LANE_CALIBRATE))
     {
       PareJob *heavy = pare_scheduler_get_running (self->scheduler, LANE_HEAVY);
       gboolean measuring = heavy != NULL && pare_job_get_tag (heavy) >= HEAVY_LATENCY_ORIGINAL;

@@ -166,6 +166,7 @@ pare_session_class_init (PareSessionClass *klass)
   pare_session_signals[SIGNAL_JOBS] = add_signal ("jobs-changed", 0, 0, 0);
   pare_session_signals[SIGNAL_MESSAGE] = add_signal ("message", 2, G_TYPE_STRING, G_TYPE_STRING);
   pare_session_signals[SIGNAL_SAVED] = add_signal ("saved-changed", 0, 0, 0);
+  pare_session_signals[SIGNAL_LIMITS] = add_signal ("limits-changed", 0, 0, 0);
 }
 
 PareSession *
@@ -356,6 +357,14 @@ pare_session_evaluate (PareSession *self)
     self->baseline_state = WORK_WANTED;
   self->calibrate_stopped = FALSE;
   pare_session_pump (self);
+}
+
+gboolean
+pare_session_is_stopped (PareSession *self)
+{
+  if (self->model == NULL || self->dataset == NULL || self->model->why_not != NULL || self->evaluation_origin == PARE_ORIGIN_MEASURED)
+    return FALSE;
+  return (self->baseline == NULL && self->baseline_state == WORK_DONE) || self->evaluation_state == WORK_DONE || self->calibrate_stopped;
 }
 
 /* --- history --- */

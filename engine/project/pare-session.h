@@ -28,7 +28,8 @@ typedef struct { char *name; guint64 done, total; gint64 started; /* monotonic u
 
 /* Signals (all in the main thread):
  *   "model-changed", "data-changed", "recipe-changed" (every edit, undo, redo), "size-changed", "statistics-changed" (histograms there),
- *   "evaluation-changed" (snapshot or final), "latency-changed", "history-changed" (list), "entry-changed" (gint64 id), "jobs-changed", "message" (char *severity, char *text), "saved-changed" */
+ *   "evaluation-changed" (snapshot or final), "latency-changed", "history-changed" (list), "entry-changed" (gint64 id), "jobs-changed", "message" (char *severity, char *text), "saved-changed",
+ *   "limits-changed" (pare-limits.h) */
 PareSession *pare_session_new (void);
 
 /* --- opening --- */
@@ -73,6 +74,8 @@ gboolean pare_session_get_size (PareSession *self, PareSize *size, PareSize *ori
 gboolean pare_session_get_latency (PareSession *self, PareLatency *now, PareOrigin *origin, int *edits_ago, PareLatency *original);
 void pare_session_measure (PareSession *self);                           /* latency of original and current, in the background */
 void pare_session_evaluate (PareSession *self);                          /* goes on where a person stopped the evaluation (from its start) */
+
+gboolean pare_session_is_stopped (PareSession *self);                    /* a person (or an error) stopped what would give the accuracy; pare_session_evaluate() goes on */
 
 /* --- history: every recipe tried --- */
 guint pare_session_get_n_entries (PareSession *self);

@@ -42,6 +42,8 @@ check_step (const PareRtPlan *plan, const PareRtStep *s)
     return "a step is malformed";
   if (s->params % 16 != 0 || s->params > plan->params_bytes || s->params_bytes > plan->params_bytes - s->params)
     return "a step's parameters lie outside";
+  if (s->params_bytes < pare_rt_params_bytes (s->op))
+    return "a step's parameters are too short";
   for (uint32_t i = 0; i < s->n_in + s->n_out; i++)
     {
       bool input = i < s->n_in;
@@ -54,7 +56,7 @@ check_step (const PareRtPlan *plan, const PareRtStep *s)
         return "a step names no value";
       if (!input && plan->values[v].kind != PARE_RT_ARENA)
         return "a step writes what is not its own";
-      *view = (PareView){ plan->values[v].dtype, plan->values[v].shape, NULL };
+      *view = (PareView){ plan->values[v].dtype, plan->values[v].shape, NULL, NULL };
     }
   switch (kernel (s->params_bytes ? plan->params + s->params : NULL, in, s->n_in, out, s->n_out, PARE_RT_DRY))
     {

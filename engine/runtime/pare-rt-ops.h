@@ -13,6 +13,7 @@ typedef enum {
   PARE_RT_LSTM, PARE_RT_GRU, PARE_RT_RNN,
   PARE_RT_QUANTIZE_LINEAR, PARE_RT_DEQUANTIZE_LINEAR, PARE_RT_RANGE, PARE_RT_TOPK, PARE_RT_ONE_HOT, PARE_RT_EINSUM,
   PARE_RT_SCATTER_ELEMENTS, PARE_RT_TRILU, PARE_RT_GROUP_NORM, PARE_RT_LP_NORM,
+  PARE_RT_QCONV, PARE_RT_QGEMM, PARE_RT_QADD, PARE_RT_QAVG_POOL, PARE_RT_LUT,
   PARE_RT_N_OPS
 } PareRtOp;
 
@@ -87,8 +88,28 @@ typedef struct {
   int32_t activation[6]; float alpha[6], beta[6]; float clip; /* 0: none */
 } PareRnnParams;
 
-/* in = x, scale, (zero); axis -1: per tensor; block > 0: scales per block of that many along axis. Dtypes as the views say. */
-typedef struct { int32_t axis, block; } PareQuantizeParams;
+/* in = x, scale, (zero); axis -1: per tensor; block > 0: scales per block of that many along axis. Dtypes as the views say.
+ * lo..hi: the codes that QuantizeLinear may write, narrower than their type; both 0: all of it. */
+typedef struct { int32_t axis, block, lo, hi; } PareQuantizeParams;
+
+/* --- Integers: codes of 8 bits and below in UINT8 or INT8, real = (code - zero) * scale ---
+ * Weights are codes less their zero point: INT8, or INT4 or INT2 packed. One definition for every backend (see kernels/qconv.c); activations are part
+ * of the bounds: ReLU is lo >= zero_y. No contraction to fused multiply-adds but where it is written. */
+
+/* in = x codes [N,C,spatial], w [M,C/g,k], (bias INT32 [M]), scale FLOAT32 [M]; out = codes or FLOAT32, [N,M,spatial].
+ * acc = sum (x - zero_x) * w, padding counting as zero_x; v = ((float) acc + (float) bias) * scale[m].
+ * Codes: round_half_even (clamp (v + zero_y, lo, hi)), where scale is sx * sw / sy. FLOAT32: activation (v), where scale is sx * sw. */
+typedef struct { PareConvParams conv; int32_t zero_x, zero_y, lo, hi; } PareQConvParams;
+/* in = a codes [M,K], b [K,N] ([N,K] if trans_b), (bias INT32 [N]), scale FLOAT32 [N]; out = codes or FLOAT32 [M,N]; as QConv.
+ * trans_a is 0, alpha and beta are 1. */
+typedef struct { PareGemmParams gemm; int32_t zero_x, zero_y, lo, hi; } PareQGemmParams;
+/* in = a, b codes of one shape (types may differ); y = clamp (rint (fmaf (b, ratio_b, fmaf (a, ratio_a, fixed))), lo, hi) of the raw codes:
+ * ratio = its scale / sy, fixed = zero_y - fmaf (ratio_a, zero_a, ratio_b * zero_b), as ONNX Runtime's QLinearAdd has it. */
+typedef struct { float ratio_a, ratio_b, fixed; int32_t lo, hi; } PareQAddParams;
+/* in = x codes. acc = sum (x - zero_x) over the window; v = (float) acc * (scale_x / (scale_y * n)); y = round_half_even (clamp (v + zero_y, lo, hi)).
+ * The global pool is one whose window is everything. */
+typedef struct { ParePoolParams pool; float scale_x, scale_y; int32_t zero_x, zero_y, lo, hi; } PareQAvgPoolParams;
+/* Lut: in = x codes, table [256] indexed by the byte; out has the table's type (UINT8, INT8 or FLOAT32). Any function of one code. */
 typedef struct { int32_t axis, largest; } PareTopKParams;  /* in = x; out = values, indices (int64); k from the output's shape; sorted */
 /* in = up to 4 operands; labels: one small number per axis, out_rank of the output's. n_labels <= 16. */
 typedef struct { int32_t n_labels, rank[4], label[4][PARE_MAX_RANK], out_rank, out_label[PARE_MAX_RANK]; } PareEinsumParams;

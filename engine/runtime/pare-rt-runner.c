@@ -1,6 +1,7 @@
 /* The interpreter: one thread's arena and scratch over a plan; no allocation while running. */
 #include "engine/runtime/kernels/kernel.h"
 #include "engine/runtime/pare-rt-pool.h"
+#include "engine/runtime/pare-rt-weights.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -8,6 +9,7 @@
 struct PareRtRunner
 {
   const PareRtPlan *plan;
+  const PareRtWeights *weights;
   uint8_t *arena;
   void *scratch;
   uint64_t scratch_bytes;
@@ -38,12 +40,13 @@ take_scratch (PareRtRunner *r)
 }
 
 PareRtRunner *
-pare_rt_runner_new (const PareRtPlan *plan)
+pare_rt_runner_new (const PareRtPlan *plan, const PareRtWeights *weights)
 {
   PareRtRunner *r = calloc (1, sizeof *r);
   if (!r)
     return NULL;
   r->plan = plan;
+  r->weights = weights;
   r->data = calloc (plan->n_values + 1, sizeof *r->data);
   void *arena = NULL;
   if (!r->data || plan->arena_bytes > UINT64_MAX / 2 || posix_memalign (&arena, 64, (plan->arena_bytes + 127) / 64 * 64) != 0
@@ -104,7 +107,7 @@ pare_rt_runner_view (PareRtRunner *r, uint32_t value)
 {
   if (value == PARE_RT_NONE)
     return (PareView){ .dtype = PARE_DTYPE_NONE };
-  return (PareView){ r->plan->values[value].dtype, r->plan->values[value].shape, r->data[value] };
+  return (PareView){ r->plan->values[value].dtype, r->plan->values[value].shape, r->data[value], NULL };
 }
 
 PareRtStatus
@@ -130,6 +133,8 @@ pare_rt_runner_run (PareRtRunner *r, const PareView *inputs, uint64_t *step_ns, 
         }
       for (uint32_t i = 0; i < step->n_in; i++)
         in[i] = pare_rt_runner_view (r, step->in[i]);
+      if (step->n_in > 1)
+        in[1].packed = pare_rt_weights_get (r->weights, s);
       for (uint32_t i = 0; i < step->n_out; i++)
         out[i] = pare_rt_runner_view (r, step->out[i]);
       status = pare_rt_kernel (step->op) (step->params_bytes ? plan->params + step->params : NULL, in, step->n_in, out, step->n_out,

@@ -25,6 +25,8 @@ typedef enum {
   PARE_DTYPE_BFLOAT16 = 16,
   PARE_DTYPE_UINT4 = 21,
   PARE_DTYPE_INT4 = 22,
+  PARE_DTYPE_UINT2 = 25,
+  PARE_DTYPE_INT2 = 26,
 } PareDtype;
 
 /* Row-major extents. rank -1: unknown rank; dims[i] -1: unknown extent. */
@@ -33,11 +35,12 @@ typedef struct {
   int64_t dims[PARE_MAX_RANK];
 } PareShape;
 
-/* A borrowed, contiguous, row-major tensor. 4-bit types: two per byte, low nibble first. */
+/* A borrowed, contiguous, row-major tensor. Types below 8 bits: several to a byte, the lowest bits first. */
 typedef struct {
   PareDtype dtype;
   PareShape shape;
   void *data;
+  const void *packed; /* a constant as its kernel likes to read it (pare_rt_weights_new), or NULL */
 } PareView;
 
 /* Bits of one element; 0 for types without a fixed size. */
@@ -46,6 +49,7 @@ pare_dtype_bits (PareDtype dtype)
 {
   switch (dtype)
     {
+    case PARE_DTYPE_UINT2: case PARE_DTYPE_INT2: return 2;
     case PARE_DTYPE_UINT4: case PARE_DTYPE_INT4: return 4;
     case PARE_DTYPE_UINT8: case PARE_DTYPE_INT8: case PARE_DTYPE_BOOL: return 8;
     case PARE_DTYPE_UINT16: case PARE_DTYPE_INT16: case PARE_DTYPE_FLOAT16: case PARE_DTYPE_BFLOAT16: return 16;

@@ -82,6 +82,9 @@ typedef PareRtStatus (*PareRtKernel) (const void *params, const PareView *in, ui
 PareRtKernel pare_rt_kernel (PareRtOp op);
 uint64_t pare_rt_kernel_scratch (const PareRtPlan *plan, const PareRtStep *step);
 const char *pare_rt_op_name (PareRtOp op);
+uint32_t pare_rt_params_bytes (PareRtOp op); /* what its kernel reads of the parameters; 0: nothing */
+/* A step's constant weights (in[1]) in its kernel's own order: bytes needed, 0 where they are read as they lie. packed (64-byte aligned) NULL: only asks. */
+uint64_t pare_rt_kernel_pack (const PareRtPlan *plan, const PareRtStep *step, void *packed);
 
 /* Greedy-by-size packing of intervals [first[i], last[i]] (step indices) of bytes[i] into one arena:
  * offsets[i] multiples of 64; returns the arena's size. */
@@ -92,9 +95,15 @@ const char *pare_rt_plan_check (const PareRtPlan *plan);
 /* Of one step's operands and parameters. */
 const char *pare_rt_step_check (const PareRtPlan *plan, uint32_t step);
 
-/* One executing thread's state over a plan: arena and scratch. The plan must outlive it. */
+/* The constants of a plan that kernels read in an order of their own, packed once for this CPU and shared by all runners. Immutable. */
+typedef struct PareRtWeights PareRtWeights;
+PareRtWeights *pare_rt_weights_new (const PareRtPlan *plan); /* NULL: no memory */
+void pare_rt_weights_free (PareRtWeights *self);
+uint64_t pare_rt_weights_bytes (const PareRtWeights *self);
+
+/* One executing thread's state over a plan: arena and scratch. Plan and weights must outlive it. weights NULL: constants are read as they lie. */
 typedef struct PareRtRunner PareRtRunner;
-PareRtRunner *pare_rt_runner_new (const PareRtPlan *plan); /* NULL: no memory */
+PareRtRunner *pare_rt_runner_new (const PareRtPlan *plan, const PareRtWeights *weights); /* NULL: no memory */
 void pare_rt_runner_free (PareRtRunner *runner);
 /* inputs: n_inputs views of the plan's dtypes and shapes. Outputs stay valid until the next run.
  * step_ns (n_steps, may be NULL): time of each step is added. cancel (may be NULL): checked before each step. */

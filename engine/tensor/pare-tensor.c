@@ -252,7 +252,7 @@ pare_tensor_count (const PareTensor *self)
 PareView
 pare_tensor_view (const PareTensor *self)
 {
-  return (PareView){ self->dtype, self->shape, self->data };
+  return (PareView){ self->dtype, self->shape, self->data, NULL };
 }
 
 gint64

@@ -133,8 +133,8 @@ typedef struct
   PareSession *session;
   GString *log; /* names of signals, in order */
   GPtrArray *messages;
-  guint baselines, evaluations, snapshots; /* jobs seen */
-  gboolean seen_baseline, seen_evaluation;
+  guint baselines, evaluations, calibrations, snapshots; /* jobs seen */
+  gboolean seen_baseline, seen_evaluation, seen_calibration;
 } Watch;
 
 G_GNUC_UNUSED static void
@@ -186,7 +186,10 @@ find_job (PareSession *s, const char *name)
 G_GNUC_UNUSED static void
 on_jobs (PareSession *s, Watch *w)
 {
-  gboolean baseline = find_job (s, "Measuring the original") >= 0, evaluation = find_job (s, "Measuring accuracy") >= 0;
+  gboolean baseline = find_job (s, "Measuring the original") >= 0, evaluation = find_job (s, "Measuring accuracy") >= 0,
+           calibration = find_job (s, "Activation ranges") >= 0;
+  w->calibrations += calibration && !w->seen_calibration;
+  w->seen_calibration = calibration;
   w->baselines += baseline && !w->seen_baseline;
   w->evaluations += evaluation && !w->seen_evaluation;
   w->seen_baseline = baseline;
@@ -416,6 +419,7 @@ session_tests_init (int *argc, char ***argv)
   GError *error = NULL;
   folder = g_dir_make_tmp ("pare-session-XXXXXX", NULL);
   g_setenv ("XDG_DATA_HOME", folder, TRUE);
+  g_setenv ("XDG_CACHE_HOME", folder, TRUE);
   g_test_init (argc, argv, NULL);
   model_path = g_build_filename (folder, "tiny.onnx", NULL);
   second_model = g_build_filename (folder, "second.onnx", NULL);

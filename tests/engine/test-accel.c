@@ -8,7 +8,7 @@ static double
 compare (Plan *plan, int threads, float tolerance, const char *what)
 {
   const PareRtPlan *p = plan_finish (plan);
-  PareRtRunner *portable = pare_rt_runner_new (p);
+  PareRtRunner *portable = pare_rt_runner_new (p, NULL);
   PareAccel *accel = pare_accel_new (p, threads);
   g_assert_nonnull (portable);
   if (!accel)
@@ -23,7 +23,7 @@ compare (Plan *plan, int threads, float tolerance, const char *what)
       for (uint32_t i = 0; i < p->n_inputs; i++)
         {
           const PareRtValue *v = &p->values[p->inputs[i]];
-          inputs[i] = (PareView){ v->dtype, v->shape, g_malloc0 (v->bytes + 64) };
+          inputs[i] = (PareView){ v->dtype, v->shape, g_malloc0 (v->bytes + 64), NULL };
           for (guint64 k = 0; k < v->bytes / sizeof (float); k++)
             ((float *)inputs[i].data)[k] = (float)(pare_rng_uniform (&plan->rng) * 2 - 1);
         }

@@ -16,6 +16,11 @@ extern char pare_rt_dry_token;
 /* Scratch bytes for operands; views have no data. */
 #define SCRATCH(name) uint64_t name (const void *params, const PareView *in, uint32_t n_in, const PareView *out, uint32_t n_out)
 
+/* Packs the constant in[1] into `packed` (64-byte aligned) and returns the bytes that takes; packed NULL: only says how many. 0: it is read
+ * as it lies. Kernels find it in in[1].packed; whoever runs without pare_rt_weights_new leaves it NULL. */
+#define PACK(name) \
+  uint64_t name (const void *params, const PareView *in, uint32_t n_in, const PareView *out, uint32_t n_out, void *packed)
+
 /* Vector code for newer CPUs beside the baseline, chosen once at load (needs ifunc: glibc). Sanitizers run before ifuncs are ready. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define PARE_RT_CLONES
@@ -180,25 +185,27 @@ const PareRtGemmIsa *pare_rt_gemm_isa (void);
 /* c[m][n] = a b; b(p, j) = b[p * rsb + j * csb]. scratch: PARE_RT_GEMM_SCRATCH per worker, 64-byte aligned. */
 void pare_rt_sgemm (int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t rsb, int64_t csb, float *c, int64_t ldc, void *scratch);
 
-/* --- the kernels --- */
+/* --- the kernels: id, function, name, has a scratch function, packs its weights --- */
 #define PARE_RT_KERNELS(X) \
-  X (CONV, conv, "Conv", 1) X (CONV_TRANSPOSE, conv_transpose, "ConvTranspose", 1) X (GEMM, gemm, "Gemm", 1) X (MATMUL, matmul, "MatMul", 1) \
-  X (FAKE_QUANT, fake_quant, "FakeQuant", 0) X (MAX_POOL, max_pool, "MaxPool", 0) X (AVG_POOL, avg_pool, "AveragePool", 0) \
-  X (GLOBAL_AVG_POOL, global_avg_pool, "GlobalAveragePool", 0) X (GLOBAL_MAX_POOL, global_max_pool, "GlobalMaxPool", 0) \
-  X (UNARY, unary, "Unary", 0) X (BINARY, binary, "Binary", 0) X (CLIP, clip, "Clip", 0) X (WHERE, where, "Where", 0) X (CAST, cast, "Cast", 0) \
-  X (SOFTMAX, softmax, "Softmax", 0) X (BATCH_NORM, batch_norm, "BatchNormalization", 0) X (LAYER_NORM, layer_norm, "LayerNormalization", 0) \
-  X (INSTANCE_NORM, instance_norm, "InstanceNormalization", 0) X (LRN, lrn, "LRN", 0) X (REDUCE, reduce, "Reduce", 0) \
-  X (ARG_EXTREME, arg_extreme, "ArgMax", 0) X (CUMSUM, cumsum, "CumSum", 0) X (COPY, copy, "Copy", 0) X (TRANSPOSE, transpose, "Transpose", 0) \
-  X (CONCAT, concat, "Concat", 0) X (SLICE, slice, "Slice", 0) X (SPLIT, split, "Split", 0) X (PAD, pad, "Pad", 0) X (GATHER, gather, "Gather", 0) \
-  X (GATHER_ELEMENTS, gather_elements, "GatherElements", 0) X (GATHER_ND, gather_nd, "GatherND", 0) X (SCATTER_ND, scatter_nd, "ScatterND", 0) \
-  X (EXPAND, expand, "Expand", 0) X (TILE, tile, "Tile", 0) X (RESIZE, resize, "Resize", 0) X (DEPTH_TO_SPACE, depth_to_space, "DepthToSpace", 0) \
-  X (SPACE_TO_DEPTH, space_to_depth, "SpaceToDepth", 0) X (LSTM, lstm, "LSTM", 1) X (GRU, gru, "GRU", 1) X (RNN, rnn, "RNN", 1) \
-  X (QUANTIZE_LINEAR, quantize_linear, "QuantizeLinear", 0) X (DEQUANTIZE_LINEAR, dequantize_linear, "DequantizeLinear", 0) \
-  X (RANGE, range, "Range", 0) X (TOPK, topk, "TopK", 1) X (ONE_HOT, one_hot, "OneHot", 0) X (EINSUM, einsum, "Einsum", 0) \
-  X (SCATTER_ELEMENTS, scatter_elements, "ScatterElements", 0) X (TRILU, trilu, "Trilu", 0) X (GROUP_NORM, group_norm, "GroupNormalization", 0) \
-  X (LP_NORM, lp_norm, "LpNormalization", 0)
+  X (CONV, conv, "Conv", 1, 0) X (CONV_TRANSPOSE, conv_transpose, "ConvTranspose", 1, 0) X (GEMM, gemm, "Gemm", 1, 0) X (MATMUL, matmul, "MatMul", 1, 0) \
+  X (FAKE_QUANT, fake_quant, "FakeQuant", 0, 0) X (MAX_POOL, max_pool, "MaxPool", 0, 0) X (AVG_POOL, avg_pool, "AveragePool", 0, 0) \
+  X (GLOBAL_AVG_POOL, global_avg_pool, "GlobalAveragePool", 0, 0) X (GLOBAL_MAX_POOL, global_max_pool, "GlobalMaxPool", 0, 0) \
+  X (UNARY, unary, "Unary", 0, 0) X (BINARY, binary, "Binary", 0, 0) X (CLIP, clip, "Clip", 0, 0) X (WHERE, where, "Where", 0, 0) X (CAST, cast, "Cast", 0, 0) \
+  X (SOFTMAX, softmax, "Softmax", 0, 0) X (BATCH_NORM, batch_norm, "BatchNormalization", 0, 0) X (LAYER_NORM, layer_norm, "LayerNormalization", 0, 0) \
+  X (INSTANCE_NORM, instance_norm, "InstanceNormalization", 0, 0) X (LRN, lrn, "LRN", 0, 0) X (REDUCE, reduce, "Reduce", 0, 0) \
+  X (ARG_EXTREME, arg_extreme, "ArgMax", 0, 0) X (CUMSUM, cumsum, "CumSum", 0, 0) X (COPY, copy, "Copy", 0, 0) X (TRANSPOSE, transpose, "Transpose", 0, 0) \
+  X (CONCAT, concat, "Concat", 0, 0) X (SLICE, slice, "Slice", 0, 0) X (SPLIT, split, "Split", 0, 0) X (PAD, pad, "Pad", 0, 0) X (GATHER, gather, "Gather", 0, 0) \
+  X (GATHER_ELEMENTS, gather_elements, "GatherElements", 0, 0) X (GATHER_ND, gather_nd, "GatherND", 0, 0) X (SCATTER_ND, scatter_nd, "ScatterND", 0, 0) \
+  X (EXPAND, expand, "Expand", 0, 0) X (TILE, tile, "Tile", 0, 0) X (RESIZE, resize, "Resize", 0, 0) X (DEPTH_TO_SPACE, depth_to_space, "DepthToSpace", 0, 0) \
+  X (SPACE_TO_DEPTH, space_to_depth, "SpaceToDepth", 0, 0) X (LSTM, lstm, "LSTM", 1, 0) X (GRU, gru, "GRU", 1, 0) X (RNN, rnn, "RNN", 1, 0) \
+  X (QUANTIZE_LINEAR, quantize_linear, "QuantizeLinear", 0, 0) X (DEQUANTIZE_LINEAR, dequantize_linear, "DequantizeLinear", 0, 0) \
+  X (RANGE, range, "Range", 0, 0) X (TOPK, topk, "TopK", 1, 0) X (ONE_HOT, one_hot, "OneHot", 0, 0) X (EINSUM, einsum, "Einsum", 0, 0) \
+  X (SCATTER_ELEMENTS, scatter_elements, "ScatterElements", 0, 0) X (TRILU, trilu, "Trilu", 0, 0) X (GROUP_NORM, group_norm, "GroupNormalization", 0, 0) \
+  X (LP_NORM, lp_norm, "LpNormalization", 0, 0) \
+  X (QCONV, qconv, "QConv", 1, 1) X (QGEMM, qgemm, "QGemm", 1, 1) X (QADD, qadd, "QAdd", 0, 0) X (QAVG_POOL, qavg_pool, "QAveragePool", 0, 0) \
+  X (LUT, lut, "Lut", 0, 0)
 
-#define PARE_RT_DECLARE(id, name, text, has_scratch) KERNEL (pare_rt_k_##name);
+#define PARE_RT_DECLARE(id, name, text, has_scratch, has_pack) KERNEL (pare_rt_k_##name);
 PARE_RT_KERNELS (PARE_RT_DECLARE)
 #undef PARE_RT_DECLARE
 SCRATCH (pare_rt_s_conv);
@@ -209,3 +216,7 @@ SCRATCH (pare_rt_s_lstm);
 SCRATCH (pare_rt_s_gru);
 SCRATCH (pare_rt_s_rnn);
 SCRATCH (pare_rt_s_topk);
+SCRATCH (pare_rt_s_qconv);
+SCRATCH (pare_rt_s_qgemm);
+PACK (pare_rt_p_qconv);
+PACK (pare_rt_p_qgemm);

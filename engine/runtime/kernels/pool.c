@@ -1,13 +1,8 @@
 /* Pooling: x [N,C,D,H,W] (1 to 3 spatial axes) -> y [N,C,oD,oH,oW]. */
-#include "engine/runtime/kernels/kernel.h"
+#include "engine/runtime/kernels/pool.h"
 
-typedef struct
-{
-  int64_t planes, in[3], out[3], k[3], stride[3], dil[3], pad[3], pad_end[3];
-} Geometry;
-
-static bool
-geometry (const ParePoolParams *p, const PareView *x, const PareView *y, Geometry *g)
+bool
+pare_rt_pool_geometry (const ParePoolParams *p, const PareView *x, const PareView *y, PoolGeometry *g)
 {
   int s = p->spatial;
   if (s < 1 || s > 3 || x->shape.rank != s + 2 || y->shape.rank != s + 2 || x->shape.dims[0] != y->shape.dims[0]
@@ -33,7 +28,7 @@ geometry (const ParePoolParams *p, const PareView *x, const PareView *y, Geometr
 typedef struct
 {
   const ParePoolParams *p;
-  const Geometry *g;
+  const PoolGeometry *g;
   const float *x;
   float *y;
   bool max;
@@ -43,7 +38,7 @@ static void
 pool_plane (int64_t plane, int worker, void *arg)
 {
   const Job *j = arg;
-  const Geometry *g = j->g;
+  const PoolGeometry *g = j->g;
   const float *x = j->x + plane * g->in[0] * g->in[1] * g->in[2];
   float *y = j->y + plane * g->out[0] * g->out[1] * g->out[2];
   for (int64_t oz = 0; oz < g->out[0]; oz++)
@@ -90,10 +85,15 @@ static PareRtStatus
 pool (const void *params, const PareView *in, uint32_t n_in, PareView *out, uint32_t n_out, void *scratch, bool max)
 {
   const ParePoolParams *p = params;
-  Geometry g;
-  REQUIRE (p && n_in >= 1 && n_out >= 1 && in[0].dtype == out[0].dtype && geometry (p, &in[0], &out[0], &g));
-  SUPPORT (is_f32 (&in[0]) && n_out == 1);
+  PoolGeometry g;
+  REQUIRE (p && n_in >= 1 && n_out >= 1 && in[0].dtype == out[0].dtype && pare_rt_pool_geometry (p, &in[0], &out[0], &g));
+  SUPPORT ((is_f32 (&in[0]) || (max && element_size (&in[0]) == 1)) && n_out == 1);
   CHECKED;
+  if (!is_f32 (&in[0]))
+    {
+      pare_rt_max_pool_codes (&g, &in[0], &out[0]);
+      return PARE_RT_OK;
+    }
   Job job = { p, &g, in[0].data, out[0].data, max };
   pare_rt_parallel (g.planes, pool_plane, &job);
   return PARE_RT_OK;

@@ -63,9 +63,15 @@ KERNEL (pare_rt_k_quantize_linear)
   REQUIRE (p && n_in >= 2 && n_out == 1 && same_shape (&in[0], &out[0]) && in[0].dtype == in[1].dtype);
   SUPPORT (in[0].dtype == PARE_DTYPE_FLOAT32 || in[0].dtype == PARE_DTYPE_FLOAT16 || in[0].dtype == PARE_DTYPE_BFLOAT16);
   SUPPORT (range_of (out[0].dtype, &lo, &hi));
+  REQUIRE (p->lo <= p->hi && (p->lo == p->hi || (p->lo >= lo && p->hi <= hi)));
   REQUIRE (pare_rt_scale_runs (p, &in[0], &in[1], &runs));
   REQUIRE (!given (in, n_in, 2) || (in[2].dtype == out[0].dtype && count_of (&in[2]) == count_of (&in[1])));
   CHECKED;
+  if (p->lo < p->hi)
+    {
+      lo = p->lo;
+      hi = p->hi;
+    }
   bool zeros = given (in, n_in, 2), f32 = is_f32 (&in[0]);
   int64_t at = 0, total = count_of (&in[0]);
   for (int64_t r = 0; r < runs.runs && at < total; r++)

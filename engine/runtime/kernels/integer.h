@@ -1,0 +1,59 @@
+/* What the kernels on codes share: the one definition of their arithmetic. Sums of products are exact in int32; everything after that is
+ * float32, step by step, rounded to even. */
+#pragma once
+#include "engine/runtime/kernels/kernel.h"
+
+static inline bool
+is_codes (const PareView *v)
+{
+  return v->dtype == PARE_DTYPE_UINT8 || v->dtype == PARE_DTYPE_INT8;
+}
+
+static inline bool
+is_weight_codes (const PareView *v)
+{
+  return v->dtype == PARE_DTYPE_INT8 || v->dtype == PARE_DTYPE_INT4 || v->dtype == PARE_DTYPE_INT2;
+}
+
+/* lo..hi and the zero points are values of the types they belong to. */
+static inline bool
+fits_codes (const PareView *v, int32_t lo, int32_t hi)
+{
+  return v->dtype == PARE_DTYPE_UINT8 ? lo >= 0 && hi <= 255 && lo <= hi : lo >= -128 && hi <= 127 && lo <= hi;
+}
+
+static inline int32_t
+code_at (const PareView *v, int64_t i)
+{
+  const uint8_t *bytes = v->data;
+  switch (v->dtype)
+    {
+    case PARE_DTYPE_UINT8:
+      return bytes[i];
+    case PARE_DTYPE_INT8:
+      return ((const int8_t *)bytes)[i];
+    case PARE_DTYPE_INT4:
+      return (int8_t)(uint8_t)((bytes[i / 2] >> (i % 2 * 4)) << 4) >> 4;
+    default: /* INT2 */
+      return (int8_t)(uint8_t)((bytes[i / 4] >> (i % 4 * 2)) << 6) >> 6;
+    }
+}
+
+/* From the exact sum to v, before the zero point. */
+static inline float
+scale_sum (int32_t acc, float bias, float scale)
+{
+  float v = (float)acc;
+  v = v + bias;
+  return v * scale;
+}
+
+/* From v to the code. */
+static inline int32_t
+round_code (float v, int32_t zero, int32_t lo, int32_t hi)
+{
+  v = v + (float)zero;
+  v = v > (float)lo ? v : (float)lo;
+  v = v < (float)hi ? v : (float)hi;
+  return (int32_t)rintf (v);
+}
