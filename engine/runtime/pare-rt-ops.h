@@ -93,7 +93,7 @@ typedef struct {
 typedef struct { int32_t axis, block, lo, hi; } PareQuantizeParams;
 
 /* --- Integers: codes of 8 bits and below in UINT8 or INT8, real = (code - zero) * scale ---
- * Weights are codes less their zero point: INT8, or INT4 or INT2 packed. One definition for every backend (see kernels/qconv.c); activations are part
+ * Weights are codes less their zero point: INT8, or INT4 or INT2 packed, or INT16 where that difference does not fit (old files). One definition for every backend (see kernels/qconv.c); activations are part
  * of the bounds: ReLU is lo >= zero_y. No contraction to fused multiply-adds but where it is written. */
 
 /* in = x codes [N,C,spatial], w [M,C/g,k], (bias INT32 [M]), scale FLOAT32 [M]; out = codes or FLOAT32, [N,M,spatial].

@@ -12,7 +12,7 @@ is_codes (const PareView *v)
 static inline bool
 is_weight_codes (const PareView *v)
 {
-  return v->dtype == PARE_DTYPE_INT8 || v->dtype == PARE_DTYPE_INT4 || v->dtype == PARE_DTYPE_INT2;
+  return v->dtype == PARE_DTYPE_INT8 || v->dtype == PARE_DTYPE_INT4 || v->dtype == PARE_DTYPE_INT2 || v->dtype == PARE_DTYPE_INT16;
 }
 
 /* lo..hi and the zero points are values of the types they belong to. */
@@ -32,6 +32,8 @@ code_at (const PareView *v, int64_t i)
       return bytes[i];
     case PARE_DTYPE_INT8:
       return ((const int8_t *)bytes)[i];
+    case PARE_DTYPE_INT16:
+      return ((const int16_t *)v->data)[i];
     case PARE_DTYPE_INT4:
       return (int8_t)(uint8_t)((bytes[i / 2] >> (i % 2 * 4)) << 4) >> 4;
     default: /* INT2 */
