@@ -29,6 +29,26 @@ pare_accel_runner_run (PareAccelRunner *self, const PareView *inputs, uint64_t *
   return PARE_RT_UNSUPPORTED;
 }
 
+uint32_t
+pare_accel_cut (const PareAccel *self, uint32_t step, const uint64_t *hashes, PareAccelPiece *pieces, uint32_t room, uint64_t *layout,
+                bool *needs_input)
+{
+  return UINT32_MAX;
+}
+
+void *
+pare_accel_runner_piece (PareAccelRunner *self, const PareAccelPiece *piece)
+{
+  return NULL;
+}
+
+PareRtStatus
+pare_accel_runner_run_part (PareAccelRunner *self, const PareView *inputs, uint32_t from, uint32_t to, const volatile int *cancel,
+                            uint32_t *failed_step)
+{
+  return PARE_RT_UNSUPPORTED;
+}
+
 PareView
 pare_accel_runner_view (PareAccelRunner *self, uint32_t value)
 {

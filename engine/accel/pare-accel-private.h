@@ -129,6 +129,9 @@ bool pare_accel_may_overwrite (const PareAccel *self, uint32_t step, uint32_t bu
 void pare_accel_set_form (PareAccel *self, uint32_t value, const PareMd *md, uint32_t buffer);
 uint32_t pare_accel_new_form (PareAccel *self, uint32_t value, const PareMd *md);
 
+/* The first node of `step` or of a later one. */
+uint32_t pare_accel_first_node (const PareAccel *self, uint32_t step);
+
 /* Nodes. */
 typedef struct
 {

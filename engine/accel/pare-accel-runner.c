@@ -208,10 +208,11 @@ run_node (PareAccelRunner *self, const Bound *b)
     }
 }
 
+/* Nodes first..end-1. */
 static PareRtStatus
-run_nodes (PareAccelRunner *self, uint64_t *step_ns, uint64_t then, const volatile int *cancel, uint32_t *failed_step)
+run_nodes (PareAccelRunner *self, uint32_t first, uint32_t end, uint64_t *step_ns, uint64_t then, const volatile int *cancel, uint32_t *failed_step)
 {
-  for (uint32_t i = 0; i < self->accel->n_nodes; i++)
+  for (uint32_t i = first; i < end; i++)
     {
       const Bound *b = &self->bound[i];
       PareRtStatus status = cancel && *cancel ? PARE_RT_CANCELLED : run_node (self, b);
@@ -231,10 +232,9 @@ run_nodes (PareAccelRunner *self, uint64_t *step_ns, uint64_t then, const volati
   return PARE_RT_OK;
 }
 
-PareRtStatus
-pare_accel_runner_run (PareAccelRunner *self, const PareView *inputs, uint64_t *step_ns, const volatile int *cancel, uint32_t *failed_step)
+static bool
+rebind (PareAccelRunner *self, const PareView *inputs)
 {
-  const PareAccel *accel = self->accel;
   for (uint32_t i = 0; i < self->n_rebinds; i++)
     {
       const Rebind *r = &self->rebinds[i];
@@ -243,18 +243,46 @@ pare_accel_runner_run (PareAccelRunner *self, const PareView *inputs, uint64_t *
       if (r->view)
         r->view->data = inputs[r->input].data;
       else if (dnnl_memory_set_data_handle (r->memory, inputs[r->input].data) != dnnl_success)
-        return PARE_RT_INVALID;
+        return false;
     }
-  for (uint32_t i = 0; i < accel->plan->n_inputs; i++)
+  for (uint32_t i = 0; i < self->accel->plan->n_inputs; i++)
     self->inputs[i] = inputs[i].data;
+  return true;
+}
+
+static PareRtStatus
+run_range (PareAccelRunner *self, uint32_t first, uint32_t end, uint64_t *step_ns, const volatile int *cancel, uint32_t *failed_step)
+{
+  const PareAccel *accel = self->accel;
   int before = pare_accel_set_threads (accel->threads);
   PareAffinity places;
   bool moved = accel->threads > 1 && pare_accel_spread (accel->threads, &places);
-  PareRtStatus status = run_nodes (self, step_ns, step_ns ? now () : 0, cancel, failed_step);
+  PareRtStatus status = run_nodes (self, first, end, step_ns, step_ns ? now () : 0, cancel, failed_step);
   if (moved)
     pare_accel_unspread (&places);
   pare_accel_set_threads (before);
   return status;
+}
+
+PareRtStatus
+pare_accel_runner_run (PareAccelRunner *self, const PareView *inputs, uint64_t *step_ns, const volatile int *cancel, uint32_t *failed_step)
+{
+  return rebind (self, inputs) ? run_range (self, 0, self->accel->n_nodes, step_ns, cancel, failed_step) : PARE_RT_INVALID;
+}
+
+PareRtStatus
+pare_accel_runner_run_part (PareAccelRunner *self, const PareView *inputs, uint32_t from, uint32_t to, const volatile int *cancel,
+                            uint32_t *failed_step)
+{
+  if (inputs && !rebind (self, inputs))
+    return PARE_RT_INVALID;
+  return run_range (self, pare_accel_first_node (self->accel, from), pare_accel_first_node (self->accel, to), NULL, cancel, failed_step);
+}
+
+void *
+pare_accel_runner_piece (PareAccelRunner *self, const PareAccelPiece *piece)
+{
+  return address (self, piece->buffer);
 }
 
 PareView

@@ -15,6 +15,24 @@ void pare_accel_runner_free (PareAccelRunner *self);
 /* As pare_rt_runner_run; step_ns has n_steps entries, reorders are counted with the step that needed them. */
 PareRtStatus pare_accel_runner_run (PareAccelRunner *self, const PareView *inputs, uint64_t *step_ns, const volatile int *cancel,
                                     uint32_t *failed_step);
+/* --- a run in parts: what lies in memory between two steps --- */
+/* A piece of the arena that steps before a cut wrote and steps after it read. */
+typedef struct
+{
+  uint32_t buffer;
+  uint64_t bytes;
+  uint32_t value; /* one of the plan's values that lie there */
+} PareAccelPiece;
+/* The pieces at the place before `step`. layout: a hash over where which value lies in which memory layout, with hashes[v] standing for what
+ * value v is; two programs whose layouts and sizes of the pieces are equal may take over each other's. needs_input: what follows reads the
+ * model's inputs. Returns their number, UINT32_MAX where a run cannot be cut (the step is computed by an earlier one). pieces: room for `room`.
+ */
+uint32_t pare_accel_cut (const PareAccel *self, uint32_t step, const uint64_t *hashes, PareAccelPiece *pieces, uint32_t room,
+                         uint64_t *layout, bool *needs_input);
+void *pare_accel_runner_piece (PareAccelRunner *self, const PareAccelPiece *piece);
+/* Steps from..to-1. inputs NULL: nothing in that range reads them. */
+PareRtStatus pare_accel_runner_run_part (PareAccelRunner *self, const PareView *inputs, uint32_t from, uint32_t to,
+                                         const volatile int *cancel, uint32_t *failed_step);
 /* Graph outputs and kept values, plain row-major. */
 PareView pare_accel_runner_view (PareAccelRunner *self, uint32_t value);
 /* Share of the plan's steps that oneDNN runs. */

@@ -62,6 +62,36 @@ intern (PareMdPool *pool, const dnnl_memory_desc_t *desc)
   return md;
 }
 
+static uint64_t
+mix (uint64_t hash, const dnnl_dim_t *values, int n)
+{
+  for (int i = 0; i < n; i++)
+    {
+      hash = (hash ^ (uint64_t)values[i]) * 0x9FB21C651E98DF25u;
+      hash ^= hash >> 32;
+    }
+  return hash;
+}
+
+uint64_t
+pare_md_hash (const PareMd *md)
+{
+  const dnnl_memory_desc_t *d = &md->md;
+  const dnnl_dim_t head[4] = { d->ndims, d->data_type, d->format_kind, d->offset0 };
+  uint64_t hash = mix (14695981039346656037u, head, 4);
+  hash = mix (hash, d->dims, d->ndims);
+  hash = mix (hash, d->padded_dims, d->ndims);
+  hash = mix (hash, d->padded_offsets, d->ndims);
+  if (d->format_kind != dnnl_blocked)
+    return hash;
+  const dnnl_blocking_desc_t *b = &d->format_desc.blocking;
+  const dnnl_dim_t blocks = b->inner_nblks;
+  hash = mix (hash, b->strides, d->ndims);
+  hash = mix (hash, &blocks, 1);
+  hash = mix (hash, b->inner_blks, b->inner_nblks);
+  return mix (hash, b->inner_idxs, b->inner_nblks);
+}
+
 const PareMd *
 pare_md_new (PareMdPool *pool, int rank, const int64_t *dims, const int64_t *strides)
 {

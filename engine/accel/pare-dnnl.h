@@ -30,6 +30,8 @@ const int64_t *pare_md_strides (const PareMd *md);
 bool pare_md_is_dense (const PareMd *md);
 /* The tensors sliced along `axis` lie one after the other in memory: batch 1, whole blocks. */
 bool pare_md_is_outermost (const PareMd *md, int axis);
+/* Equal for equal layouts, in any pool. */
+uint64_t pare_md_hash (const PareMd *md);
 /* Elements of the innermost block along the channels, 1 if none. */
 int64_t pare_md_channel_block (const PareMd *md);
 

@@ -2,6 +2,7 @@
 #include "engine/accel/pare-accel.h"
 #include "engine/base/pare-error.h"
 #include "engine/lower/pare-lower-private.h"
+#include "engine/lower/pare-program-cut.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +28,7 @@ struct _PareRunner
 {
   PareProgram *program;
   PareRtRunner *portable;
+  PareRtPlan part; /* the portable runner's own plan: that of the program, or a part of its steps while they run */
   PareAccelRunner *accel;
   guint64 *step_ns; /* of the last run, when profiling */
   gboolean profiling;
@@ -268,7 +270,8 @@ pare_runner_new (PareProgram *program, int threads, GError **error)
     self->accel = pare_accel_runner_new (accel);
   if (self->accel == NULL)
     {
-      self->portable = pare_rt_runner_new (program->plan, get_weights (program));
+      self->part = *program->plan;
+      self->portable = pare_rt_runner_new (&self->part, get_weights (program));
       if (self->portable == NULL)
         {
           g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: no memory for %" G_GUINT64_FORMAT " bytes of activations",
@@ -296,8 +299,8 @@ pare_runner_free (PareRunner *self)
   g_free (self);
 }
 
-gboolean
-pare_runner_run (PareRunner *self, const PareView *inputs, guint n_inputs, PareControl *control, GError **error)
+static gboolean
+check_inputs (PareRunner *self, const PareView *inputs, guint n_inputs, GError **error)
 {
   const PareRtPlan *plan = self->program->plan;
   const PareGraph *graph = self->program->graph;
@@ -317,14 +320,14 @@ pare_runner_run (PareRunner *self, const PareView *inputs, guint n_inputs, PareC
                    graph->values[graph->inputs[i]].name, pare_dtype_name (inputs[i].dtype), got, pare_dtype_name (v->dtype), want);
       return FALSE;
     }
-  guint32 failed = 0;
-  guint64 *times = self->profiling ? self->step_ns : NULL;
-  if (times != NULL)
-    memset (times, 0, plan->n_steps * sizeof *times);
-  PareRtStatus status = self->accel != NULL ? pare_accel_runner_run (self->accel, inputs, times, pare_control_flag (control), &failed)
-                                            : pare_rt_runner_run (self->portable, inputs, times, pare_control_flag (control), &failed);
-  if (status == PARE_RT_OK)
-    return TRUE;
+  return TRUE;
+}
+
+static gboolean
+fail (PareRunner *self, PareRtStatus status, guint32 failed, GError **error)
+{
+  const PareRtPlan *plan = self->program->plan;
+  const PareGraph *graph = self->program->graph;
   if (status == PARE_RT_CANCELLED)
     {
       g_set_error_literal (error, PARE_ERROR, PARE_ERROR_CANCELLED, "cancelled");
@@ -338,9 +341,55 @@ pare_runner_run (PareRunner *self, const PareView *inputs, guint n_inputs, PareC
         op = graph->nodes[i].op;
         break;
       }
-  g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: node '%s' (%s): %s", file, layer, op,
+  g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: node '%s' (%s): %s", graph->path != NULL ? graph->path : "model", layer, op,
                status == PARE_RT_NO_MEMORY ? "no memory" : "its operands are out of range");
   return FALSE;
+}
+
+gboolean
+pare_runner_run (PareRunner *self, const PareView *inputs, guint n_inputs, PareControl *control, GError **error)
+{
+  const PareRtPlan *plan = self->program->plan;
+  if (!check_inputs (self, inputs, n_inputs, error))
+    return FALSE;
+  guint32 failed = 0;
+  guint64 *times = self->profiling ? self->step_ns : NULL;
+  if (times != NULL)
+    memset (times, 0, plan->n_steps * sizeof *times);
+  PareRtStatus status = self->accel != NULL ? pare_accel_runner_run (self->accel, inputs, times, pare_control_flag (control), &failed)
+                                            : pare_rt_runner_run (self->portable, inputs, times, pare_control_flag (control), &failed);
+  return status == PARE_RT_OK || fail (self, status, failed, error);
+}
+
+gboolean
+pare_runner_run_part (PareRunner *self, const PareView *inputs, guint n_inputs, guint from, guint to, PareControl *control, GError **error)
+{
+  const PareRtPlan *plan = self->program->plan;
+  guint32 failed = 0;
+  PareRtStatus status;
+  to = MIN (to, plan->n_steps);
+  if ((inputs != NULL && !check_inputs (self, inputs, n_inputs, error)) || from > to)
+    return FALSE;
+  if (self->accel != NULL)
+    status = pare_accel_runner_run_part (self->accel, inputs, from, to, pare_control_flag (control), &failed);
+  else
+    {
+      g_autofree PareView *none = inputs == NULL ? g_new0 (PareView, plan->n_inputs + 1) : NULL;
+      self->part.steps = plan->steps + from;
+      self->part.n_steps = to - from;
+      status = pare_rt_runner_run (self->portable, inputs != NULL ? inputs : none, NULL, pare_control_flag (control), &failed);
+      self->part = *plan;
+      failed += from;
+    }
+  return status == PARE_RT_OK || fail (self, status, failed, error);
+}
+
+void *
+pare_runner_get_piece (PareRunner *self, const PareCutPiece *piece)
+{
+  return self->accel != NULL
+             ? pare_accel_runner_piece (self->accel, &(PareAccelPiece){ .buffer = piece->place, .bytes = piece->bytes })
+             : pare_rt_runner_view (self->portable, piece->place).data;
 }
 
 static PareView
@@ -365,6 +414,18 @@ pare_runner_get_tap (PareRunner *self, const char *name, PareView *out)
     return FALSE;
   *out = view (self, value);
   return TRUE;
+}
+
+const PareRtPlan *
+pare_program_get_plan (const PareProgram *self)
+{
+  return self->plan;
+}
+
+PareAccel *
+pare_program_get_accel (PareProgram *self)
+{
+  return self->backend == PARE_BACKEND_PORTABLE ? NULL : get_accel (self, 1);
 }
 
 /* --- profile --- */

@@ -1,0 +1,56 @@
+/* A run in two parts: its state between two steps is kept, and taken up later by this program or by another whose steps up to there compute
+ * the same. What makes two states the same is a hash over everything that computes them (operators, parameters, the bytes of constants, the
+ * layouts in memory), never the name of a layer. */
+#pragma once
+#include "engine/accel/pare-accel.h"
+#include "engine/lower/pare-program.h"
+
+typedef struct
+{
+  guint64 a, b;
+} PareCutKey;
+
+typedef struct
+{
+  guint32 place; /* of the backend */
+  guint64 bytes;
+  guint32 value; /* of the plan */
+  float scale;   /* of the grid that the value lies on, 0: none */
+} PareCutPiece;
+
+typedef struct
+{
+  PareCutKey key;
+  guint step;           /* the first that is not done */
+  guint64 bytes;        /* of the state */
+  double work;          /* share of the whole that lies before, by multiplications (and a little for what has none) */
+  gboolean needs_input; /* what follows reads the model's inputs, too */
+  guint n_pieces;
+  PareCutPiece *pieces;
+} PareCut;
+
+typedef struct
+{
+  guint n;
+  PareCut *cuts;   /* ascending by step */
+  guint64 work;    /* of a whole run: multiplications */
+  guint32 *layers; /* source node of each step, or PARE_NONE */
+  guint n_steps;
+} PareCuts;
+/* The places where runs of one-thread runners can be cut. Never NULL; n is 0 where there are none. */
+PareCuts *pare_program_find_cuts (PareProgram *self);
+void pare_cuts_free (PareCuts *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareCuts, pare_cuts_free)
+
+/* Steps from..to-1 of a runner made for one thread; to G_MAXUINT: to the end. inputs NULL: nothing in that range reads them. */
+gboolean pare_runner_run_part (PareRunner *self, const PareView *inputs, guint n_inputs, guint from, guint to, PareControl *control,
+                               GError **error);
+/* The memory of a piece, valid while the runner lives; what lies there counts only between the parts. */
+void *pare_runner_get_piece (PareRunner *self, const PareCutPiece *piece);
+
+/* A fast hash of bytes, for content that nobody forges. */
+PareCutKey pare_cut_hash (PareCutKey seed, const void *data, gsize bytes);
+
+/* pare-program.c, for pare-program-cut.c */
+const PareRtPlan *pare_program_get_plan (const PareProgram *self);
+PareAccel *pare_program_get_accel (PareProgram *self); /* for one thread; NULL: portable */
