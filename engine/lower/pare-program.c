@@ -28,7 +28,6 @@ struct _PareRunner
 {
   PareProgram *program;
   PareRtRunner *portable;
-  PareRtPlan part; /* the portable runner's own plan: that of the program, or a part of its steps while they run */
   PareAccelRunner *accel;
   guint64 *step_ns; /* of the last run, when profiling */
   gboolean profiling;
@@ -270,8 +269,7 @@ pare_runner_new (PareProgram *program, int threads, GError **error)
     self->accel = pare_accel_runner_new (accel);
   if (self->accel == NULL)
     {
-      self->part = *program->plan;
-      self->portable = pare_rt_runner_new (&self->part, get_weights (program));
+      self->portable = pare_rt_runner_new (program->plan, get_weights (program));
       if (self->portable == NULL)
         {
           g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: no memory for %" G_GUINT64_FORMAT " bytes of activations",
@@ -370,17 +368,8 @@ pare_runner_run_part (PareRunner *self, const PareView *inputs, guint n_inputs, 
   to = MIN (to, plan->n_steps);
   if ((inputs != NULL && !check_inputs (self, inputs, n_inputs, error)) || from > to)
     return FALSE;
-  if (self->accel != NULL)
-    status = pare_accel_runner_run_part (self->accel, inputs, from, to, pare_control_flag (control), &failed);
-  else
-    {
-      g_autofree PareView *none = inputs == NULL ? g_new0 (PareView, plan->n_inputs + 1) : NULL;
-      self->part.steps = plan->steps + from;
-      self->part.n_steps = to - from;
-      status = pare_rt_runner_run (self->portable, inputs != NULL ? inputs : none, NULL, pare_control_flag (control), &failed);
-      self->part = *plan;
-      failed += from;
-    }
+  status = self->accel != NULL ? pare_accel_runner_run_part (self->accel, inputs, from, to, pare_control_flag (control), &failed)
+                               : pare_rt_runner_run_part (self->portable, inputs, from, to, NULL, pare_control_flag (control), &failed);
   return status == PARE_RT_OK || fail (self, status, failed, error);
 }
 

@@ -113,16 +113,23 @@ pare_rt_runner_view (PareRtRunner *r, uint32_t value)
 PareRtStatus
 pare_rt_runner_run (PareRtRunner *r, const PareView *inputs, uint64_t *step_ns, const volatile int *cancel, uint32_t *failed_step)
 {
+  return pare_rt_runner_run_part (r, inputs, 0, r->plan->n_steps, step_ns, cancel, failed_step);
+}
+
+PareRtStatus
+pare_rt_runner_run_part (PareRtRunner *r, const PareView *inputs, uint32_t from, uint32_t to, uint64_t *step_ns, const volatile int *cancel,
+                         uint32_t *failed_step)
+{
   const PareRtPlan *plan = r->plan;
   PareView in[PARE_RT_MAX_IN], out[PARE_RT_MAX_OUT];
   PareRtStatus status = PARE_RT_OK;
-  for (uint32_t i = 0; i < plan->n_inputs; i++)
+  for (uint32_t i = 0; i < plan->n_inputs && inputs; i++)
     r->data[plan->inputs[i]] = inputs[i].data;
   for (uint32_t i = 0; i < plan->n_values; i++) /* reshaped inputs */
     if (plan->values[i].kind == PARE_RT_ALIAS)
       r->data[i] = r->data[plan->values[i].alias_of];
   PareRtPool *before = pare_rt_pool_enter (r->pool);
-  for (uint32_t s = 0; s < plan->n_steps && status == PARE_RT_OK; s++)
+  for (uint32_t s = from; s < to && status == PARE_RT_OK; s++)
     {
       const PareRtStep *step = &plan->steps[s];
       uint64_t start = step_ns ? now_ns () : 0;

@@ -108,6 +108,8 @@ void pare_rt_runner_free (PareRtRunner *runner);
 /* inputs: n_inputs views of the plan's dtypes and shapes. Outputs stay valid until the next run.
  * step_ns (n_steps, may be NULL): time of each step is added. cancel (may be NULL): checked before each step. */
 PareRtStatus pare_rt_runner_run (PareRtRunner *runner, const PareView *inputs, uint64_t *step_ns, const volatile int *cancel, uint32_t *failed_step);
+/* Steps from..to-1 alone, over what earlier ones left in the arena. inputs NULL: nothing in that range reads them. */
+PareRtStatus pare_rt_runner_run_part (PareRtRunner *runner, const PareView *inputs, uint32_t from, uint32_t to, uint64_t *step_ns, const volatile int *cancel, uint32_t *failed_step);
 /* Threads for the kernels of this runner (1 unless said). Results do not depend on it. FALSE: threads could not be started, one is used. */
 bool pare_rt_runner_set_threads (PareRtRunner *runner, int threads);
 PareView pare_rt_runner_view (PareRtRunner *runner, uint32_t value);
