@@ -2,6 +2,7 @@
 #include "app/pare-flips-view.h"
 #include "app/pare-history-list.h"
 #include "app/pare-jobs-view.h"
+#include "app/pare-limits-button.h"
 #include "app/pare-results-view.h"
 #include "widgets/pare-draw.h"
 
@@ -189,13 +190,14 @@ build_head (PareDock *self)
   gtk_accessible_update_property (GTK_ACCESSIBLE (hide), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Hide the results"), -1);
   gtk_box_append (GTK_BOX (head), space);
   gtk_box_append (GTK_BOX (head), self->legend);
+  gtk_box_append (GTK_BOX (head), pare_limits_button_new (self->session));
   gtk_box_append (GTK_BOX (head), measure);
   gtk_box_append (GTK_BOX (head), hide);
   return head;
 }
 
 GtkWidget *
-pare_dock_new (PareSession *session)
+pare_dock_new (PareSession *session, PareSelection *selection)
 {
   PareDock *self = g_object_new (PARE_TYPE_DOCK, NULL);
   self->session = g_object_ref (session);
@@ -203,7 +205,7 @@ pare_dock_new (PareSession *session)
   self->stack = gtk_stack_new ();
   gtk_widget_set_vexpand (self->stack, TRUE);
   self->head = build_head (self);
-  self->results = pare_results_view_new (session);
+  self->results = pare_results_view_new (session, selection);
   self->flips = PARE_FLIPS_VIEW (pare_flips_view_new (session));
   self->messages = gtk_box_new (GTK_ORIENTATION_VERTICAL, 3);
   gtk_widget_add_css_class (self->messages, "pare-caption");
@@ -212,7 +214,7 @@ pare_dock_new (PareSession *session)
   GtkWidget *scroller = gtk_scrolled_window_new ();
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), self->messages);
   GtkWidget *const pages[]
-      = { self->results, pare_history_list_new (session), GTK_WIDGET (self->flips), pare_jobs_view_new (session), scroller };
+      = { self->results, pare_history_list_new (session, selection), GTK_WIDGET (self->flips), pare_jobs_view_new (session), scroller };
   for (guint i = 0; i < G_N_ELEMENTS (tabs); i++)
     gtk_stack_add_named (GTK_STACK (self->stack), pages[i], tabs[i].name);
   gtk_box_append (GTK_BOX (self->box), self->head);

@@ -1,4 +1,5 @@
 #pragma once
+#include "app/pare-selection.h"
 #include "engine/project/pare-session.h"
 #include <adwaita.h>
 
@@ -6,6 +7,6 @@
 #define PARE_TYPE_DOCK (pare_dock_get_type ())
 G_DECLARE_FINAL_TYPE (PareDock, pare_dock, PARE, DOCK, GtkWidget)
 
-GtkWidget *pare_dock_new (PareSession *session);
+GtkWidget *pare_dock_new (PareSession *session, PareSelection *selection);
 void pare_dock_show (PareDock *self, const char *tab); /* results, history, flips, jobs, messages */
 void pare_dock_set_narrow (PareDock *self, gboolean narrow);

@@ -93,7 +93,7 @@ pare_edit_page_new (PareSession *session, PareSelection *selection)
   self->table = pare_layer_table_new (session, selection);
   self->canvas = pare_canvas_pane_new (session, selection);
   self->inspector = pare_inspector_new (session, selection);
-  self->dock = pare_dock_new (session);
+  self->dock = pare_dock_new (session, selection);
   gtk_widget_set_size_request (self->table, 240, -1);
   gtk_widget_set_size_request (self->canvas, 320, 200);
   gtk_widget_set_size_request (self->inspector, 304, -1);

@@ -1,6 +1,11 @@
 #include "app/pare-explore-page.h"
+#include "app/pare-compare-view.h"
+#include "app/pare-flips-view.h"
 #include "app/pare-history-list.h"
+#include "app/pare-limits-button.h"
+#include "app/pare-preview.h"
 #include "app/pare-scatter-source.h"
+#include "widgets/pare-format.h"
 
 #include <glib/gi18n.h>
 #include <math.h>
@@ -9,7 +14,8 @@ struct _PareExplorePage
 {
   GtkWidget parent_instance;
   PareSession *session;
-  GtkWidget *paned;
+  PareSelection *selection;
+  GtkWidget *paned, *middle, *outer, *flips, *smallest, *fastest;
   PareScatterChart *scatter;
 };
 
@@ -18,13 +24,63 @@ G_DEFINE_FINAL_TYPE (PareExplorePage, pare_explore_page, GTK_TYPE_WIDGET)
 static void
 update (PareExplorePage *self)
 {
-  pare_scatter_source_update (self->scatter, self->session);
+  pare_scatter_source_update (self->scatter, self->session, self->selection);
 }
 
 static void
 on_point (PareScatterChart *chart, gint64 id, PareExplorePage *self)
 {
   pare_session_go_to_entry (self->session, id);
+}
+
+static void
+on_point_hover (PareScatterChart *chart, gint64 id, PareExplorePage *self)
+{
+  pare_preview_rest (self->selection, id);
+}
+
+static void
+on_brush (PareScatterChart *chart, PareExplorePage *self)
+{
+  g_autoptr (GArray) ids = pare_scatter_chart_get_brush (chart);
+  pare_selection_set_entries (self->selection, ids != NULL ? (const gint64 *)ids->data : NULL, ids != NULL ? ids->len : 0);
+}
+
+static void
+on_entries (PareExplorePage *self)
+{
+  guint n;
+  pare_selection_get_entries (self->selection, &n);
+  update (self);
+  if (n == 0) /* taken back elsewhere: the frame here means nothing any more */
+    pare_scatter_chart_clear_brush (self->scatter);
+}
+
+static void
+on_preview (PareExplorePage *self)
+{
+  pare_scatter_chart_set_hover (self->scatter, pare_selection_get_preview (self->selection));
+}
+
+static void
+on_limit (PareChart *chart, int kind, double value, gboolean final, PareExplorePage *self)
+{
+  pare_session_set_limit (self->session, (PareLimit)kind, value);
+}
+
+/* The buttons say the tolerance that they keep to. */
+static void
+update_limits (PareExplorePage *self)
+{
+  PareLimits limits;
+  pare_session_get_limits (self->session, &limits);
+  gboolean whole = limits.tolerance_pp * 10 == floor (limits.tolerance_pp * 10);
+  g_autofree char *pp = pare_format_number (limits.tolerance_pp, whole ? 1 : 2),
+                  *smallest = g_strdup_printf (_ ("Smallest within %s pp"), pp),
+                  *fastest = g_strdup_printf (_ ("Fastest within %s pp"), pp);
+  gtk_button_set_label (GTK_BUTTON (self->smallest), smallest);
+  gtk_button_set_label (GTK_BUTTON (self->fastest), fastest);
+  update (self);
 }
 
 static void
@@ -43,6 +99,8 @@ go_to_best (PareExplorePage *self, gboolean fastest)
   const PareEvaluation *baseline = pare_session_get_baseline (self->session);
   gint64 best_id = 0;
   double best = INFINITY;
+  PareLimits limits;
+  pare_session_get_limits (self->session, &limits);
   if (baseline == NULL)
     return;
   for (guint i = 0; i < pare_session_get_n_entries (self->session); i++)
@@ -51,7 +109,7 @@ go_to_best (PareExplorePage *self, gboolean fastest)
       PareOrigin origin = fastest ? e->latency_origin : e->size_origin;
       double cost = fastest ? e->latency_ms : (double)e->size.packed_bytes;
       if (e->accuracy_origin == PARE_ORIGIN_MEASURED && origin == PARE_ORIGIN_MEASURED
-          && e->accuracy >= baseline->value - PARE_TOLERANCE_PP / 100 && cost < best)
+          && e->accuracy >= baseline->value - limits.tolerance_pp / 100 && cost < best)
         {
           best = cost;
           best_id = e->id;
@@ -142,9 +200,14 @@ build_head (PareExplorePage *self)
   gtk_box_append (GTK_BOX (head), dim (_ ("Across")));
   gtk_box_append (GTK_BOX (head), across);
   gtk_box_append (GTK_BOX (head), dim (_ ("Go to")));
-  gtk_box_append (GTK_BOX (head), text_button (_ ("Smallest within 1 pp"), G_CALLBACK (on_smallest), self));
-  gtk_box_append (GTK_BOX (head), text_button (_ ("Fastest within 1 pp"), G_CALLBACK (on_fastest), self));
+  self->smallest = text_button ("", G_CALLBACK (on_smallest), self);
+  self->fastest = text_button ("", G_CALLBACK (on_fastest), self);
+  gtk_widget_set_tooltip_text (self->smallest, _ ("Go to the smallest measured recipe whose accuracy keeps the tolerance"));
+  gtk_widget_set_tooltip_text (self->fastest, _ ("Go to the fastest measured recipe whose accuracy keeps the tolerance"));
+  gtk_box_append (GTK_BOX (head), self->smallest);
+  gtk_box_append (GTK_BOX (head), self->fastest);
   gtk_box_append (GTK_BOX (head), space);
+  gtk_box_append (GTK_BOX (head), pare_limits_button_new (self->session));
   GtkWidget *save = gtk_button_new_from_icon_name ("document-save-symbolic");
   gtk_widget_add_css_class (save, "pare-dense");
   gtk_widget_set_tooltip_text (save, _ ("Save the chart"));
@@ -158,14 +221,43 @@ build_head (PareExplorePage *self)
   return head;
 }
 
+/* history | chart over comparison | samples */
+static void
+remember_positions (PareExplorePage *self)
+{
+  g_autofree char *text
+      = g_strdup_printf ("%d %d %d", gtk_paned_get_position (GTK_PANED (self->paned)), gtk_paned_get_position (GTK_PANED (self->middle)),
+                         gtk_paned_get_position (GTK_PANED (self->outer)));
+  /* Never shown: nothing was laid out that could be kept. */
+  if (pare_session_get_graph (self->session) != NULL && gtk_widget_get_width (self->outer) > 0 && gtk_widget_get_visible (self->flips))
+    pare_session_set_ui (self->session, "explore-positions", text);
+}
+
+static void
+restore_positions (PareExplorePage *self)
+{
+  g_autofree char *text = pare_session_get_ui (self->session, "explore-positions");
+  int a, b, c;
+  if (text == NULL || sscanf (text, "%d %d %d", &a, &b, &c) != 3)
+    return;
+  gtk_paned_set_position (GTK_PANED (self->paned), CLAMP (a, 200, 900));
+  gtk_paned_set_position (GTK_PANED (self->middle), CLAMP (b, 160, 4000));
+  gtk_paned_set_position (GTK_PANED (self->outer), CLAMP (c, 400, 8000));
+}
+
 static void
 pare_explore_page_dispose (GObject *object)
 {
   PareExplorePage *self = PARE_EXPLORE_PAGE (object);
-  g_clear_pointer (&self->paned, gtk_widget_unparent);
+  if (self->outer != NULL)
+    remember_positions (self);
+  g_clear_pointer (&self->outer, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
+  if (self->selection != NULL)
+    g_signal_handlers_disconnect_by_data (self->selection, self);
   g_clear_object (&self->session);
+  g_clear_object (&self->selection);
   G_OBJECT_CLASS (pare_explore_page_parent_class)->dispose (object);
 }
 
@@ -181,15 +273,26 @@ pare_explore_page_init (PareExplorePage *self)
 {
 }
 
-GtkWidget *
-pare_explore_page_new (PareSession *session)
+static GtkWidget *
+paned (GtkOrientation orientation, GtkWidget *start, GtkWidget *end, gboolean grow_start, int position)
 {
-  PareExplorePage *self = g_object_new (PARE_TYPE_EXPLORE_PAGE, NULL);
-  self->session = g_object_ref (session);
-  GtkWidget *left = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *right = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0),
-            *foot = dim (_ ("pp against the original, packed KiB"));
+  GtkWidget *p = gtk_paned_new (orientation);
+  gtk_paned_set_start_child (GTK_PANED (p), start);
+  gtk_paned_set_end_child (GTK_PANED (p), end);
+  gtk_paned_set_resize_start_child (GTK_PANED (p), grow_start);
+  gtk_paned_set_resize_end_child (GTK_PANED (p), !grow_start);
+  gtk_paned_set_shrink_start_child (GTK_PANED (p), FALSE);
+  gtk_paned_set_shrink_end_child (GTK_PANED (p), FALSE);
+  gtk_paned_set_position (GTK_PANED (p), position);
+  return p;
+}
+
+static GtkWidget *
+build_history (PareExplorePage *self)
+{
+  GtkWidget *left = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *foot = dim (_ ("pp against the original, packed KiB")),
+            *history = pare_history_list_new (self->session, self->selection);
   gtk_widget_add_css_class (left, "view");
-  GtkWidget *history = pare_history_list_new (session);
   gtk_widget_set_vexpand (history, TRUE);
   gtk_box_append (GTK_BOX (left), history);
   gtk_box_append (GTK_BOX (left), gtk_separator_new (GTK_ORIENTATION_HORIZONTAL));
@@ -197,23 +300,64 @@ pare_explore_page_new (PareSession *session)
   gtk_widget_set_margin_bottom (foot, 6);
   gtk_box_append (GTK_BOX (left), foot);
   gtk_widget_set_size_request (left, 240, -1);
+  return left;
+}
+
+static GtkWidget *
+build_flips (PareExplorePage *self)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6),
+            *title = gtk_label_new (_ ("Flips")), *view = pare_flips_view_new (self->session);
+  gtk_widget_add_css_class (title, "pare-section");
+  g_object_set (head, "margin-start", 12, "margin-end", 12, "margin-top", 8, "margin-bottom", 2, "height-request", 24, NULL);
+  gtk_box_append (GTK_BOX (head), title);
+  gtk_box_append (GTK_BOX (head), dim (_ ("original against now")));
+  gtk_box_append (GTK_BOX (box), head);
+  gtk_widget_set_vexpand (view, TRUE);
+  gtk_box_append (GTK_BOX (box), view);
+  gtk_widget_set_size_request (box, 240, -1);
+  return box;
+}
+
+GtkWidget *
+pare_explore_page_new (PareSession *session, PareSelection *selection)
+{
+  PareExplorePage *self = g_object_new (PARE_TYPE_EXPLORE_PAGE, NULL);
+  self->session = g_object_ref (session);
+  self->selection = g_object_ref (selection);
+  GtkWidget *upper = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *compare = pare_compare_view_new (session, selection);
   self->scatter = PARE_SCATTER_CHART (pare_scatter_chart_new ());
   pare_scatter_chart_set_large (self->scatter, TRUE, _ ("accuracy, 95 % interval"));
   gtk_widget_set_vexpand (GTK_WIDGET (self->scatter), TRUE);
   g_signal_connect (self->scatter, "point-activated", G_CALLBACK (on_point), self);
-  gtk_box_append (GTK_BOX (right), build_head (self));
-  gtk_box_append (GTK_BOX (right), gtk_separator_new (GTK_ORIENTATION_HORIZONTAL));
-  gtk_box_append (GTK_BOX (right), GTK_WIDGET (self->scatter));
-  self->paned = gtk_paned_new (GTK_ORIENTATION_HORIZONTAL);
-  gtk_paned_set_start_child (GTK_PANED (self->paned), left);
-  gtk_paned_set_end_child (GTK_PANED (self->paned), right);
-  gtk_paned_set_resize_start_child (GTK_PANED (self->paned), FALSE);
-  gtk_paned_set_shrink_start_child (GTK_PANED (self->paned), FALSE);
-  gtk_paned_set_shrink_end_child (GTK_PANED (self->paned), FALSE);
-  gtk_paned_set_position (GTK_PANED (self->paned), 296);
-  gtk_widget_set_parent (self->paned, GTK_WIDGET (self));
-  static const char *const signals[] = { "history-changed", "entry-changed", "recipe-changed", "model-changed", "evaluation-changed" };
+  g_signal_connect (self->scatter, "point-hover", G_CALLBACK (on_point_hover), self);
+  g_signal_connect (self->scatter, "brush-changed", G_CALLBACK (on_brush), self);
+  g_signal_connect (self->scatter, "limit-changed", G_CALLBACK (on_limit), self);
+  gtk_box_append (GTK_BOX (upper), build_head (self));
+  gtk_box_append (GTK_BOX (upper), gtk_separator_new (GTK_ORIENTATION_HORIZONTAL));
+  gtk_box_append (GTK_BOX (upper), GTK_WIDGET (self->scatter));
+  gtk_widget_set_size_request (upper, 360, 220);
+  gtk_widget_set_size_request (compare, -1, 120);
+  self->flips = build_flips (self);
+  self->middle = paned (GTK_ORIENTATION_VERTICAL, upper, compare, TRUE, 504);
+  self->paned = paned (GTK_ORIENTATION_HORIZONTAL, build_history (self), self->middle, FALSE, 296);
+  self->outer = paned (GTK_ORIENTATION_HORIZONTAL, self->paned, self->flips, TRUE, 948);
+  /* or the wide form's least width would keep the window from ever becoming narrow */
+  gtk_paned_set_shrink_start_child (GTK_PANED (self->outer), TRUE);
+  gtk_widget_set_parent (self->outer, GTK_WIDGET (self));
+  static const char *const signals[] = { "history-changed", "entry-changed", "recipe-changed", "evaluation-changed" };
   for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
     g_signal_connect_swapped (session, signals[i], G_CALLBACK (update), self);
+  g_signal_connect_swapped (session, "model-changed", G_CALLBACK (restore_positions), self);
+  g_signal_connect_swapped (session, "limits-changed", G_CALLBACK (update_limits), self);
+  g_signal_connect_swapped (selection, "entries-changed", G_CALLBACK (on_entries), self);
+  g_signal_connect_swapped (selection, "preview-changed", G_CALLBACK (on_preview), self);
+  update_limits (self);
   return GTK_WIDGET (self);
+}
+
+void
+pare_explore_page_set_narrow (PareExplorePage *self, gboolean narrow)
+{
+  gtk_widget_set_visible (self->flips, !narrow);
 }

@@ -1,7 +1,10 @@
 #include "app/pare-results-view.h"
 #include "app/pare-drop-down.h"
+#include "app/pare-preview.h"
 #include "app/pare-scatter-source.h"
+#include "engine/project/pare-limits.h"
 #include "widgets/pare-accuracy-chart.h"
+#include "widgets/pare-format.h"
 #include "widgets/pare-latency-chart.h"
 #include "widgets/pare-size-chart.h"
 
@@ -13,7 +16,8 @@ struct _PareResultsView
 {
   GtkWidget parent_instance;
   PareSession *session;
-  GtkWidget *grid, *add_data, *accuracy_stack;
+  PareSelection *selection;
+  GtkWidget *grid, *accuracy_stack, *resume;
   PareAccuracyChart *accuracy;
   PareSizeChart *size;
   PareLatencyChart *latency;
@@ -66,8 +70,19 @@ update_accuracy (PareResultsView *self)
   const char *why_not = pare_session_get_why_not (self->session);
   gboolean no_data = pare_session_get_dataset (self->session) == NULL && e == NULL && baseline == NULL;
   gtk_stack_set_visible_child_name (GTK_STACK (self->accuracy_stack), no_data && why_not == NULL ? "add" : "chart");
-  g_autofree char *cannot = why_not != NULL ? g_strdup_printf (_ ("Opens, cannot run: %s"), why_not) : NULL;
-  pare_accuracy_chart_set_message (self->accuracy, cannot);
+  gboolean stopped = pare_session_is_stopped (self->session);
+  g_autofree char *said = NULL;
+  if (why_not != NULL)
+    said = g_strdup_printf (_ ("Opens, cannot run: %s"), why_not);
+  else if (stopped && e != NULL && e->done < e->all)
+    {
+      g_autofree char *done = pare_format_count (e->done), *all = pare_format_count (e->all);
+      said = g_strdup_printf (_ ("Stopped at %s of %s"), done, all);
+    }
+  else if (stopped)
+    said = g_strdup (_ ("Stopped before the first figure"));
+  gtk_widget_set_visible (self->resume, stopped);
+  pare_accuracy_chart_set_message (self->accuracy, said);
   pare_accuracy_chart_set_baseline (self->accuracy, baseline != NULL ? baseline->value : NAN);
   if (e == NULL)
     {
@@ -182,7 +197,18 @@ update_latency (PareResultsView *self)
 static void
 update_scatter (PareResultsView *self)
 {
-  pare_scatter_source_update (self->scatter, self->session);
+  pare_scatter_source_update (self->scatter, self->session, self->selection);
+}
+
+static void
+update_limits (PareResultsView *self)
+{
+  PareLimits limits;
+  pare_session_get_limits (self->session, &limits);
+  pare_accuracy_chart_set_tolerance (self->accuracy, limits.tolerance_pp);
+  pare_size_chart_set_budget (self->size, limits.size_bytes);
+  pare_latency_chart_set_budget (self->latency, limits.latency_ms);
+  update_scatter (self);
 }
 
 static void
@@ -191,7 +217,58 @@ update_all (PareResultsView *self)
   update_accuracy (self);
   update_size (self);
   update_latency (self);
+  update_limits (self);
+}
+
+static void
+on_limit (PareChart *chart, int kind, double value, gboolean final, PareResultsView *self)
+{
+  pare_session_set_limit (self->session, (PareLimit)kind, value);
+}
+
+/* Stopping may leave every figure as it was (a calibration that others wait for): only the jobs tell. */
+static void
+on_jobs (PareResultsView *self)
+{
+  if (gtk_widget_get_visible (self->resume) != pare_session_is_stopped (self->session))
+    update_accuracy (self);
+}
+
+static void
+on_resume (PareResultsView *self)
+{
+  pare_session_evaluate (self->session);
+  update_accuracy (self);
+}
+
+static void
+on_point_hover (PareScatterChart *chart, gint64 id, PareResultsView *self)
+{
+  pare_preview_rest (self->selection, id);
+}
+
+static void
+on_brush (PareScatterChart *chart, PareResultsView *self)
+{
+  g_autoptr (GArray) ids = pare_scatter_chart_get_brush (chart);
+  pare_selection_set_entries (self->selection, ids != NULL ? (const gint64 *)ids->data : NULL, ids != NULL ? ids->len : 0);
+}
+
+static void
+on_entries (PareResultsView *self)
+{
+  guint n;
+  pare_selection_get_entries (self->selection, &n);
   update_scatter (self);
+  /* Taken back elsewhere: the frame here means nothing any more. */
+  if (n == 0)
+    pare_scatter_chart_clear_brush (self->scatter);
+}
+
+static void
+on_preview (PareResultsView *self)
+{
+  pare_scatter_chart_set_hover (self->scatter, pare_selection_get_preview (self->selection));
 }
 
 static void
@@ -228,7 +305,10 @@ pare_results_view_dispose (GObject *object)
   g_clear_pointer (&self->grid, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
+  if (self->selection != NULL)
+    g_signal_handlers_disconnect_by_data (self->selection, self);
   g_clear_object (&self->session);
+  g_clear_object (&self->selection);
   g_clear_pointer (&self->course, g_array_unref);
   G_OBJECT_CLASS (pare_results_view_parent_class)->dispose (object);
 }
@@ -246,7 +326,6 @@ pare_results_view_init (PareResultsView *self)
   self->course = g_array_new (FALSE, FALSE, sizeof (Point));
   self->grid = gtk_grid_new ();
   self->accuracy = PARE_ACCURACY_CHART (pare_accuracy_chart_new ());
-  pare_accuracy_chart_set_tolerance (self->accuracy, PARE_TOLERANCE_PP);
   GtkWidget *add = gtk_box_new (GTK_ORIENTATION_VERTICAL, 9),
             *hint = gtk_label_new (_ ("Choose data to measure accuracy:\na folder of images, NPY, NPZ, IDX or CSV")),
             *button = gtk_button_new_with_label (_ ("Add Data…"));
@@ -260,7 +339,17 @@ pare_results_view_init (PareResultsView *self)
   gtk_box_append (GTK_BOX (add), hint);
   gtk_box_append (GTK_BOX (add), button);
   self->accuracy_stack = gtk_stack_new ();
-  gtk_stack_add_named (GTK_STACK (self->accuracy_stack), GTK_WIDGET (self->accuracy), "chart");
+  GtkWidget *over = gtk_overlay_new ();
+  self->resume = gtk_button_new_with_label (_ ("Resume"));
+  gtk_widget_add_css_class (self->resume, "pare-dense");
+  gtk_widget_set_halign (self->resume, GTK_ALIGN_END);
+  gtk_widget_set_valign (self->resume, GTK_ALIGN_END);
+  gtk_widget_set_tooltip_text (self->resume, _ ("Count the samples again, from the first"));
+  gtk_widget_set_visible (self->resume, FALSE);
+  g_signal_connect_swapped (self->resume, "clicked", G_CALLBACK (on_resume), self);
+  gtk_overlay_set_child (GTK_OVERLAY (over), GTK_WIDGET (self->accuracy));
+  gtk_overlay_add_overlay (GTK_OVERLAY (over), self->resume);
+  gtk_stack_add_named (GTK_STACK (self->accuracy_stack), over, "chart");
   gtk_stack_add_named (GTK_STACK (self->accuracy_stack), add, "add");
   gtk_widget_set_size_request (self->accuracy_stack, 240, -1);
   card (self, self->accuracy_stack, 0, TRUE);
@@ -285,6 +374,12 @@ pare_results_view_init (PareResultsView *self)
   self->scatter = PARE_SCATTER_CHART (pare_scatter_chart_new ());
   gtk_widget_set_vexpand (GTK_WIDGET (self->scatter), TRUE);
   g_signal_connect (self->scatter, "point-activated", G_CALLBACK (on_point), self);
+  g_signal_connect (self->scatter, "point-hover", G_CALLBACK (on_point_hover), self);
+  g_signal_connect (self->scatter, "brush-changed", G_CALLBACK (on_brush), self);
+  PareChart *const limited[]
+      = { PARE_CHART (self->accuracy), PARE_CHART (self->size), PARE_CHART (self->latency), PARE_CHART (self->scatter) };
+  for (guint i = 0; i < G_N_ELEMENTS (limited); i++)
+    g_signal_connect (limited[i], "limit-changed", G_CALLBACK (on_limit), self);
   gtk_box_append (GTK_BOX (last), head);
   gtk_box_append (GTK_BOX (last), GTK_WIDGET (self->scatter));
   gtk_widget_set_size_request (last, 200, -1);
@@ -293,10 +388,16 @@ pare_results_view_init (PareResultsView *self)
 }
 
 GtkWidget *
-pare_results_view_new (PareSession *session)
+pare_results_view_new (PareSession *session, PareSelection *selection)
 {
   PareResultsView *self = g_object_new (PARE_TYPE_RESULTS_VIEW, NULL);
   self->session = g_object_ref (session);
+  self->selection = g_object_ref (selection);
+  g_signal_connect_swapped (session, "limits-changed", G_CALLBACK (update_limits), self);
+  g_signal_connect_swapped (session, "jobs-changed", G_CALLBACK (on_jobs), self);
+  g_signal_connect_swapped (selection, "entries-changed", G_CALLBACK (on_entries), self);
+  g_signal_connect_swapped (selection, "preview-changed", G_CALLBACK (on_preview), self);
+  update_limits (self);
   g_signal_connect_swapped (session, "evaluation-changed", G_CALLBACK (update_accuracy), self);
   g_signal_connect_swapped (session, "size-changed", G_CALLBACK (update_size), self);
   g_signal_connect_swapped (session, "latency-changed", G_CALLBACK (update_latency), self);

@@ -377,6 +377,7 @@ apply_narrow (gpointer data)
   gtk_widget_set_visible (self->side, self->narrow && strcmp (gtk_stack_get_visible_child_name (self->stack), "edit") == 0);
   pare_job_button_set_narrow (PARE_JOB_BUTTON (self->job), self->narrow);
   pare_edit_page_set_narrow (self->edit, self->narrow);
+  pare_explore_page_set_narrow (self->explore, self->narrow);
   return G_SOURCE_REMOVE;
 }
 
@@ -450,7 +451,7 @@ pare_window_init (PareWindow *self)
   adw_toast_overlay_set_child (self->toasts, stack);
   self->welcome = PARE_WELCOME_PAGE (pare_welcome_page_new ());
   self->edit = PARE_EDIT_PAGE (pare_edit_page_new (self->session, self->selection));
-  self->explore = PARE_EXPLORE_PAGE (pare_explore_page_new (self->session));
+  self->explore = PARE_EXPLORE_PAGE (pare_explore_page_new (self->session, self->selection));
   gtk_stack_add_named (self->stack, GTK_WIDGET (self->welcome), "welcome");
   gtk_stack_add_named (self->stack, GTK_WIDGET (self->edit), "edit");
   gtk_stack_add_named (self->stack, GTK_WIDGET (self->explore), "explore");

@@ -16,6 +16,7 @@ struct _PareAccuracyChart
   gboolean has_value;
   guint all;
   double baseline, tolerance; /* fraction; pp */
+  double held_low, held_high; /* of the scale, while the tolerance is dragged */
 };
 G_DEFINE_FINAL_TYPE (PareAccuracyChart, pare_accuracy_chart, PARE_TYPE_CHART)
 
@@ -35,13 +36,8 @@ sentence (PareAccuracyChart *self)
     return g_strdup ("Choose data to measure");
   if (is_agreement (self) && !isfinite (v->difference))
     return g_strdup ("No labels: agreement with the original");
-  if (v->mark == PARE_MARK_STALE && v->done < v->all)
-    {
-      g_autofree char *done = pare_format_count (v->done), *all = pare_format_count (v->all);
-      return g_strdup_printf ("Stopped at %s of %s", done, all);
-    }
   if (v->mark == PARE_MARK_STALE)
-    return g_strdup ("Stale: of an earlier recipe");
+    return g_strdup (v->done < v->all ? "Stale: of an earlier recipe, not counted to the end" : "Stale: of an earlier recipe");
   if (!isfinite (v->difference) && v->done >= v->all)
     {
       g_autofree char *all = pare_format_count (v->all);
@@ -108,6 +104,11 @@ make_frame (PareAccuracyChart *self, const PareLook *look, double w, double top,
     low = fmin (low, last_low * 1.2);
   if (isfinite (last_high))
     high = fmax (high, last_high * 1.2);
+  if (pare_chart_get_dragged (PARE_CHART (self)) >= 0)
+    {
+      low = self->held_low;
+      high = self->held_high;
+    }
   f->x0 = 30 * s;
   f->x1 = fmax (w - 4, f->x0 + 10);
   f->y0 = top + 10 * s;
@@ -348,6 +349,55 @@ draw_hover (PareChart *chart, cairo_t *cr, const PareLook *look, double w, doubl
   pare_chart_draw_card (cr, look, w, h, px, y, lines);
 }
 
+/* --- dragging the tolerance --- */
+
+static void
+current_frame (PareAccuracyChart *self, Frame *f)
+{
+  PareLook look;
+  double top, bottom;
+  pare_look_for_widget (&look, GTK_WIDGET (self));
+  plot_area (self, &look, gtk_widget_get_height (GTK_WIDGET (self)), &top, &bottom);
+  make_frame (self, &look, gtk_widget_get_width (GTK_WIDGET (self)), top, bottom, f);
+}
+
+static int
+limit_at (PareChart *chart, double x, double y)
+{
+  PareAccuracyChart *self = PARE_ACCURACY_CHART (chart);
+  Frame f;
+  if (!isfinite (self->tolerance))
+    return -1;
+  current_frame (self, &f);
+  return x >= f.x0 && x <= f.x1 && fabs (pare_scale_map (&f.y, -self->tolerance) - y) <= PARE_CHART_LINE_REACH ? PARE_LIMIT_KIND_TOLERANCE
+                                                                                                               : -1;
+}
+
+static double
+limit_value (PareChart *chart, PareLimitKind kind, double x, double y)
+{
+  PareAccuracyChart *self = PARE_ACCURACY_CHART (chart);
+  Frame f;
+  current_frame (self, &f);
+  return fmax (-pare_scale_invert (&f.y, CLAMP (y, f.y0, f.y1)), 0);
+}
+
+static void
+limit_begin (PareChart *chart, PareLimitKind kind)
+{
+  PareAccuracyChart *self = PARE_ACCURACY_CHART (chart);
+  Frame f;
+  current_frame (self, &f);
+  self->held_high = f.y.d0;
+  self->held_low = f.y.d1;
+}
+
+static void
+limit_moved (PareChart *chart, PareLimitKind kind, double value)
+{
+  pare_accuracy_chart_set_tolerance (PARE_ACCURACY_CHART (chart), value);
+}
+
 static char *
 describe (PareChart *chart)
 {
@@ -416,6 +466,10 @@ pare_accuracy_chart_class_init (PareAccuracyChartClass *class)
   chart_class->describe = describe;
   chart_class->table = table;
   chart_class->measure_size = measure_size;
+  chart_class->limit_at = limit_at;
+  chart_class->limit_value = limit_value;
+  chart_class->limit_begin = limit_begin;
+  chart_class->limit_moved = limit_moved;
 }
 
 static void

@@ -1,4 +1,5 @@
 #include "widgets/pare-chart.h"
+#include "widgets/pare-format.h"
 #include "engine/base/pare-error.h"
 
 #include <cairo-pdf.h>
@@ -19,8 +20,12 @@ typedef struct
   double x, y;
   gint64 drawn_at;
   guint repaint; /* source of the next throttled repaint */
+  int dragged;   /* PareLimitKind of the line under the hand, -1 */
+  double dragged_to, dragged_from, drag_x, drag_y;
   GtkWidget *menu;
 } PareChartPrivate;
+
+static guint limit_signal;
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (PareChart, pare_chart, GTK_TYPE_WIDGET)
 #define PRIV(self) ((PareChartPrivate *)pare_chart_get_instance_private (PARE_CHART (self)))
@@ -350,6 +355,13 @@ on_motion (GtkEventControllerMotion *controller, double x, double y, PareChart *
   PareChartClass *class = PARE_CHART_GET_CLASS (self);
   if (class->hover != NULL)
     class->hover (self, x, y);
+  if (class->limit_at != NULL && p->dragged < 0)
+    {
+      int kind = class->limit_at (self, x, y);
+      gtk_widget_set_cursor_from_name (GTK_WIDGET (self), kind < 0                            ? NULL
+                                                          : kind == PARE_LIMIT_KIND_TOLERANCE ? "row-resize"
+                                                                                              : "col-resize");
+    }
   if (class->draw_hover != NULL)
     pare_chart_hover_changed (self);
 }
@@ -369,6 +381,115 @@ on_leave (GtkEventControllerMotion *controller, PareChart *self)
     class->hover (self, -1, -1);
   if (class->draw_hover != NULL)
     pare_chart_hover_changed (self);
+}
+
+/* --- the lines of tolerance and budgets --- */
+
+gboolean
+pare_chart_limit_begin (PareChart *self, double x, double y)
+{
+  PareChartPrivate *p = PRIV (self);
+  PareChartClass *class = PARE_CHART_GET_CLASS (self);
+  int kind = class->limit_at != NULL ? class->limit_at (self, x, y) : -1;
+  if (kind < 0)
+    return FALSE;
+  if (class->limit_begin != NULL)
+    class->limit_begin (self, (PareLimitKind)kind);
+  p->dragged = kind;
+  p->dragged_to = p->dragged_from = pare_limit_round ((PareLimitKind)kind, class->limit_value (self, (PareLimitKind)kind, x, y));
+  return TRUE;
+}
+
+static void
+set_limit (PareChart *self, double value, gboolean final)
+{
+  PareChartPrivate *p = PRIV (self);
+  if (!isfinite (value) || (value == p->dragged_to && !final))
+    return;
+  p->dragged_to = value;
+  PARE_CHART_GET_CLASS (self)->limit_moved (self, (PareLimitKind)p->dragged, value);
+  g_signal_emit (self, limit_signal, 0, p->dragged, value, final);
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+void
+pare_chart_limit_drag (PareChart *self, double x, double y, gboolean final)
+{
+  PareChartPrivate *p = PRIV (self);
+  if (p->dragged < 0)
+    return;
+  PareLimitKind kind = (PareLimitKind)p->dragged;
+  double value = PARE_CHART_GET_CLASS (self)->limit_value (self, kind, x, y);
+  /* No tolerance is one (0), no budget would be none at all. */
+  if (kind != PARE_LIMIT_KIND_TOLERANCE && !(value > 0))
+    value = p->dragged_to;
+  set_limit (self, pare_limit_round (kind, value), final);
+  if (!final)
+    return;
+  p->dragged = -1;
+  pare_chart_changed (self); /* the scale is free again */
+}
+
+void
+pare_chart_limit_cancel (PareChart *self)
+{
+  PareChartPrivate *p = PRIV (self);
+  if (p->dragged < 0)
+    return;
+  set_limit (self, p->dragged_from, TRUE);
+  p->dragged = -1;
+  pare_chart_changed (self);
+}
+
+int
+pare_chart_get_dragged (PareChart *self)
+{
+  return PRIV (self)->dragged;
+}
+
+static void
+on_limit_begin (GtkGestureDrag *gesture, double x, double y, PareChart *self)
+{
+  if (!pare_chart_limit_begin (self, x, y))
+    {
+      gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_DENIED);
+      return;
+    }
+  gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_CLAIMED);
+  PRIV (self)->drag_x = x;
+  PRIV (self)->drag_y = y;
+}
+
+static void
+on_limit_update (GtkGestureDrag *gesture, double dx, double dy, PareChart *self)
+{
+  pare_chart_limit_drag (self, PRIV (self)->drag_x + dx, PRIV (self)->drag_y + dy, FALSE);
+}
+
+static void
+on_limit_end (GtkGestureDrag *gesture, double dx, double dy, PareChart *self)
+{
+  pare_chart_limit_drag (self, PRIV (self)->drag_x + dx, PRIV (self)->drag_y + dy, TRUE);
+}
+
+static void
+on_limit_cancel (GtkGesture *gesture, GdkEventSequence *sequence, PareChart *self)
+{
+  pare_chart_limit_cancel (self);
+}
+
+/* What the line says now, beside the pointer. */
+static void
+draw_limit_card (PareChart *self, cairo_t *cr, const PareLook *look, double w, double h)
+{
+  PareChartPrivate *p = PRIV (self);
+  g_autofree char *number = p->dragged == PARE_LIMIT_KIND_TOLERANCE ? pare_format_number (-p->dragged_to, 2)
+                            : p->dragged == PARE_LIMIT_KIND_SIZE    ? pare_format_kib_unit (p->dragged_to)
+                                                                    : pare_format_ms_unit (p->dragged_to);
+  g_autofree char *text
+      = p->dragged == PARE_LIMIT_KIND_TOLERANCE ? g_strdup_printf ("tolerance %s pp", number) : g_strdup_printf ("budget %s", number);
+  const char *const lines[] = { text, NULL };
+  pare_chart_draw_card (cr, look, w, h, p->x, p->y, lines);
 }
 
 /* --- widget --- */
@@ -398,7 +519,15 @@ pare_chart_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
     gtk_snapshot_append_node (snapshot, p->data);
   PareChartClass *class = PARE_CHART_GET_CLASS (self);
   /* Without the pointer (x < 0) too: a brush, or a ring set from the history list. */
-  if (class->draw_hover != NULL)
+  if (p->dragged >= 0)
+    {
+      PareLook look;
+      pare_look_for_widget (&look, widget);
+      cairo_t *cr = gtk_snapshot_append_cairo (snapshot, &area);
+      draw_limit_card (self, cr, &look, w, h);
+      cairo_destroy (cr);
+    }
+  else if (class->draw_hover != NULL)
     {
       PareLook look;
       pare_look_for_widget (&look, widget);
@@ -429,6 +558,21 @@ pare_chart_size_allocate (GtkWidget *widget, int w, int h, int baseline)
 }
 
 static void
+pare_chart_constructed (GObject *object)
+{
+  PareChartClass *class = PARE_CHART_GET_CLASS (object);
+  G_OBJECT_CLASS (pare_chart_parent_class)->constructed (object);
+  if (class->limit_at == NULL || class->drags_itself)
+    return;
+  GtkGesture *drag = gtk_gesture_drag_new ();
+  g_signal_connect (drag, "drag-begin", G_CALLBACK (on_limit_begin), object);
+  g_signal_connect (drag, "drag-update", G_CALLBACK (on_limit_update), object);
+  g_signal_connect (drag, "drag-end", G_CALLBACK (on_limit_end), object);
+  g_signal_connect (drag, "cancel", G_CALLBACK (on_limit_cancel), object);
+  gtk_widget_add_controller (GTK_WIDGET (object), GTK_EVENT_CONTROLLER (drag));
+}
+
+static void
 pare_chart_dispose (GObject *object)
 {
   PareChartPrivate *p = PRIV (object);
@@ -450,11 +594,14 @@ pare_chart_class_init (PareChartClass *class)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (class);
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (class);
+  object_class->constructed = pare_chart_constructed;
   object_class->dispose = pare_chart_dispose;
   object_class->finalize = pare_chart_finalize;
   widget_class->snapshot = pare_chart_snapshot;
   widget_class->measure = pare_chart_measure;
   widget_class->size_allocate = pare_chart_size_allocate;
+  limit_signal = g_signal_new ("limit-changed", G_TYPE_FROM_CLASS (class), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3,
+                               G_TYPE_INT, G_TYPE_DOUBLE, G_TYPE_BOOLEAN);
   gtk_widget_class_set_css_name (widget_class, "pare-chart");
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_IMG);
   gtk_widget_class_install_action (widget_class, "chart.copy", NULL, action_copy);
@@ -468,6 +615,7 @@ static void
 pare_chart_init (PareChart *self)
 {
   GtkWidget *widget = GTK_WIDGET (self);
+  PRIV (self)->dragged = -1;
   pare_style_load ();
   gtk_widget_set_focusable (widget, TRUE);
   gtk_widget_add_css_class (widget, "pare-focus");

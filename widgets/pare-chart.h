@@ -4,10 +4,14 @@
  * # CSS nodes
  * `pare-chart`, with `.pare-focus`. Role `img`, named by the one-sentence reading.
  *
+ * # Signals
+ * - `limit-changed` (int kind, double value, gboolean final): the line of the tolerance or a budget was dragged, see PareLimitKind
+ *
  * # Actions
  * `chart.copy`, `chart.save` (parameter s: "png", "svg" or "csv"), `chart.show-table`; on the right-click and Menu-key menu. */
 #pragma once
 #include "widgets/pare-draw.h"
+#include "widgets/pare-verdict.h"
 
 G_BEGIN_DECLS
 #define PARE_TYPE_CHART (pare_chart_get_type ())
@@ -27,6 +31,15 @@ struct _PareChartClass
   void (*measure_size) (PareChart *self, int *min_w, int *nat_w, int *min_h, int *nat_h);
   /* The pointer moved or left (x < 0). */
   void (*hover) (PareChart *self, double x, double y);
+  /* Lines of tolerance and budget that can be dragged (each nullable). Which one lies under the point, -1: none. */
+  int (*limit_at) (PareChart *self, double x, double y);
+  /* What the line would say if it lay under the point, not rounded. The scale must hold still while pare_chart_get_dragged () is not -1. */
+  double (*limit_value) (PareChart *self, PareLimitKind kind, double x, double y);
+  /* The drag moved the line here (rounded). */
+  void (*limit_moved) (PareChart *self, PareLimitKind kind, double value);
+  /* A line is about to be dragged: keep the scale. */
+  void (*limit_begin) (PareChart *self, PareLimitKind kind);
+  gboolean drags_itself; /* has a drag gesture of its own, and calls pare_chart_limit_* () from it */
 };
 
 /* For subclasses: data changed. Redraws (throttled) and renews the accessible name. */
@@ -36,6 +49,15 @@ void pare_chart_hover_changed (PareChart *self);
 gboolean pare_chart_get_pointer (PareChart *self, double *x, double *y);
 /* Appends one row; the arguments are `char *` (transfer full), ended by NULL. */
 void pare_chart_row (GPtrArray *rows, ...) G_GNUC_NULL_TERMINATED;
+
+/* A line is under the pointer this far from it. */
+#define PARE_CHART_LINE_REACH 6
+
+/* Dragging a limit's line; for charts with a gesture of their own. begin: FALSE where there is no line. */
+gboolean pare_chart_limit_begin (PareChart *self, double x, double y);
+void pare_chart_limit_drag (PareChart *self, double x, double y, gboolean final);
+void pare_chart_limit_cancel (PareChart *self);
+int pare_chart_get_dragged (PareChart *self); /* PareLimitKind, -1 */
 
 /* The reading of the chart in one sentence (transfer full). */
 char *pare_chart_describe (PareChart *self);

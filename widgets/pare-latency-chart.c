@@ -17,6 +17,7 @@ struct _PareLatencyChart
   PareChart parent;
   PareLatencyBar bars[N_BARS];
   double budget;
+  double held; /* full scale, while the budget is dragged */
   char *message;
 };
 G_DEFINE_FINAL_TYPE (PareLatencyChart, pare_latency_chart, PARE_TYPE_CHART)
@@ -57,6 +58,8 @@ verdict (PareLatencyChart *self)
 static double
 full_scale (PareLatencyChart *self)
 {
+  if (pare_chart_get_dragged (PARE_CHART (self)) >= 0)
+    return self->held;
   double most = isfinite (self->budget) ? self->budget : 0;
   for (int i = 0; i < N_BARS; i++)
     if (there (&self->bars[i]))
@@ -91,14 +94,22 @@ draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h)
       double mw = pare_draw_text (cr, look, ink, PARE_TICK_PX, PARE_TEXT_RIGHT | (old ? 0 : PARE_TEXT_BOLD), w, y + 9 * s, 0, ms);
       pare_draw_text (cr, look, ink, PARE_TICK_PX, 0, 0, y + 9 * s, fmax (w - mw - 4, 10), label);
       double by = y + (compact ? 12 : 13) * s;
-      pare_draw_bar (cr, look, bar->mark, 0, by, bar->median * k, bar_h);
       if (isfinite (budget))
-        pare_draw_line (cr, &look->worse, 2, budget, by - 2 * s, budget, by + bar_h + 2 * s);
+        pare_draw_forbidden (cr, look, budget, by - 2 * s, w - budget, bar_h + 4 * s, 0.3);
+      pare_draw_bar (cr, look, bar->mark, 0, by, bar->median * k, bar_h);
       if (!old && isfinite (bar->p10) && isfinite (bar->p90))
         pare_draw_whisker_h (cr, &look->fg, bar->p10 * k, bar->p90 * k, by + bar_h / 2);
       y += step;
       n++;
     }
+  if (n > 0 && isfinite (budget))
+    for (guint i = 0; i < n; i++)
+      {
+        double by = top + i * step + (compact ? 12 : 13) * s;
+        pare_draw_dash (cr, 5, 3);
+        pare_draw_line (cr, &look->worse, 1.5, budget, by - 2 * s, budget, by + bar_h + 2 * s);
+        pare_draw_dash (cr, 0, 0);
+      }
   if (n == 0)
     pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, 0, 0, top + 14 * s, w,
                     self->message != NULL ? self->message : "Not measured yet");
@@ -115,6 +126,40 @@ draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h)
     }
   if (y + 16 * s <= h + 4)
     pare_draw_text (cr, look, &look->second, PARE_TICK_PX, 0, 0, h - 8 * s, w, self->message);
+}
+
+static int
+limit_at (PareChart *chart, double x, double y)
+{
+  PareLatencyChart *self = PARE_LATENCY_CHART (chart);
+  PareLook look;
+  pare_look_for_widget (&look, GTK_WIDGET (self));
+  gboolean compact = pare_chart_get_compact (chart);
+  guint n = 0;
+  for (int i = 0; i < N_BARS; i++)
+    n += there (&self->bars[i]);
+  double top = (compact ? 20 : 40) * look.scale, bottom = top + n * (compact ? 24 : 34) * look.scale;
+  double at = self->budget / full_scale (self) * gtk_widget_get_width (GTK_WIDGET (self));
+  return isfinite (at) && fabs (at - x) <= PARE_CHART_LINE_REACH && y >= top && y < bottom ? PARE_LIMIT_KIND_LATENCY : -1;
+}
+
+static double
+limit_value (PareChart *chart, PareLimitKind kind, double x, double y)
+{
+  int w = gtk_widget_get_width (GTK_WIDGET (chart));
+  return w > 0 ? CLAMP (x / w, 0, 1) * full_scale (PARE_LATENCY_CHART (chart)) : NAN;
+}
+
+static void
+limit_begin (PareChart *chart, PareLimitKind kind)
+{
+  PARE_LATENCY_CHART (chart)->held = full_scale (PARE_LATENCY_CHART (chart));
+}
+
+static void
+limit_moved (PareChart *chart, PareLimitKind kind, double value)
+{
+  pare_latency_chart_set_budget (PARE_LATENCY_CHART (chart), value);
 }
 
 static char *
@@ -208,6 +253,10 @@ pare_latency_chart_class_init (PareLatencyChartClass *class)
   chart_class->describe = describe;
   chart_class->table = table;
   chart_class->measure_size = measure_size;
+  chart_class->limit_at = limit_at;
+  chart_class->limit_value = limit_value;
+  chart_class->limit_begin = limit_begin;
+  chart_class->limit_moved = limit_moved;
 }
 
 static void

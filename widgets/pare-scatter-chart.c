@@ -7,14 +7,12 @@
 /* A click may miss a point by this much; a press moves that far before it is a drag. */
 #define REACH 14
 #define SLOP 5
-#define LINE_REACH 6
 
 enum
 {
   POINT_HOVER,
   POINT_ACTIVATED,
   BRUSH_CHANGED,
-  BUDGET_CHANGED,
   N_SIGNALS
 };
 static guint signals[N_SIGNALS];
@@ -55,14 +53,53 @@ set_hover (PareScatterChart *self, gint64 id, gboolean tell)
     g_signal_emit (self, signals[POINT_HOVER], 0, id);
 }
 
-static gboolean
-near_budget (PareScatterChart *self, double x)
+/* --- the lines of budget and tolerance --- */
+
+static int
+limit_at (PareChart *chart, double x, double y)
 {
-  if (!isfinite (self->budget))
-    return FALSE;
+  PareScatterChart *self = PARE_SCATTER_CHART (chart);
+  ScatterFrame f;
+  if (find_point (self, x, y) >= 0)
+    return -1;
+  current_frame (self, &f);
+  if (isfinite (self->budget) && fabs (pare_scale_map (&f.x, self->budget) - x) <= PARE_CHART_LINE_REACH)
+    return self->axis == PARE_SCATTER_SIZE ? PARE_LIMIT_KIND_SIZE : PARE_LIMIT_KIND_LATENCY;
+  if (isfinite (self->floor) && x >= f.x0 && x <= f.x1 && fabs (pare_scale_map (&f.y, self->floor) - y) <= PARE_CHART_LINE_REACH)
+    return PARE_LIMIT_KIND_TOLERANCE;
+  return -1;
+}
+
+static double
+limit_value (PareChart *chart, PareLimitKind kind, double x, double y)
+{
+  PareScatterChart *self = PARE_SCATTER_CHART (chart);
   ScatterFrame f;
   current_frame (self, &f);
-  return fabs (pare_scale_map (&f.x, self->budget) - x) <= LINE_REACH;
+  return kind == PARE_LIMIT_KIND_TOLERANCE ? fmax (self->baseline - pare_scale_invert (&f.y, CLAMP (y, f.y0, f.y1)), 0)
+                                           : pare_scale_invert (&f.x, CLAMP (x, f.x0, f.x1)) * pare_scatter_unit (self->axis);
+}
+
+static void
+limit_begin (PareChart *chart, PareLimitKind kind)
+{
+  PareScatterChart *self = PARE_SCATTER_CHART (chart);
+  ScatterFrame f;
+  current_frame (self, &f);
+  self->held[0] = f.x.d0;
+  self->held[1] = f.x.d1;
+  self->held[2] = f.y.d0;
+  self->held[3] = f.y.d1;
+}
+
+static void
+limit_moved (PareChart *chart, PareLimitKind kind, double value)
+{
+  PareScatterChart *self = PARE_SCATTER_CHART (chart);
+  if (kind == PARE_LIMIT_KIND_TOLERANCE)
+    pare_scatter_chart_set_tolerance (self, self->baseline / 100, value);
+  else
+    pare_scatter_chart_set_budget (self, value);
 }
 
 static void
@@ -73,7 +110,6 @@ hover (PareChart *chart, double x, double y)
     return;
   int at = x < 0 ? -1 : find_point (self, x, y);
   set_hover (self, at < 0 ? -1 : self->points[at].id, TRUE);
-  gtk_widget_set_cursor_from_name (GTK_WIDGET (self), at < 0 && x >= 0 && near_budget (self, x) ? "col-resize" : NULL);
 }
 
 /* --- pointer --- */
@@ -82,19 +118,11 @@ static void
 on_drag_begin (GtkGestureDrag *gesture, double x, double y, PareScatterChart *self)
 {
   gtk_widget_grab_focus (GTK_WIDGET (self));
-  self->drag = find_point (self, x, y) < 0 && near_budget (self, x) ? DRAG_BUDGET : DRAG_PENDING;
+  self->drag = pare_chart_limit_begin (PARE_CHART (self), x, y) ? DRAG_LIMIT : DRAG_PENDING;
+  if (self->drag == DRAG_LIMIT)
+    gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_CLAIMED);
   self->drag_x = x;
   self->drag_y = y;
-}
-
-static void
-move_budget (PareScatterChart *self, double x, gboolean final)
-{
-  ScatterFrame f;
-  current_frame (self, &f);
-  self->budget = pare_scale_invert (&f.x, CLAMP (x, f.x0, f.x1));
-  pare_chart_changed (PARE_CHART (self));
-  g_signal_emit (self, signals[BUDGET_CHANGED], 0, self->budget * pare_scatter_unit (self->axis), final);
 }
 
 static void
@@ -106,8 +134,8 @@ on_drag_update (GtkGestureDrag *gesture, double dx, double dy, PareScatterChart 
       gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_CLAIMED);
       set_hover (self, -1, TRUE);
     }
-  if (self->drag == DRAG_BUDGET)
-    move_budget (self, self->drag_x + dx, FALSE);
+  if (self->drag == DRAG_LIMIT)
+    pare_chart_limit_drag (PARE_CHART (self), self->drag_x + dx, self->drag_y + dy, FALSE);
   if (self->drag != DRAG_BRUSH)
     return;
   ScatterFrame f;
@@ -128,11 +156,13 @@ on_drag_end (GtkGestureDrag *gesture, double dx, double dy, PareScatterChart *se
   on_drag_update (gesture, dx, dy, self);
   drag = self->drag;
   self->drag = DRAG_NONE;
-  if (drag == DRAG_BUDGET)
-    move_budget (self, self->drag_x + dx, TRUE);
+  if (drag == DRAG_LIMIT)
+    pare_chart_limit_drag (PARE_CHART (self), self->drag_x + dx, self->drag_y + dy, TRUE);
   else if (drag == DRAG_BRUSH)
     {
       self->brushed = TRUE;
+      g_autoptr (GArray) inside = pare_scatter_chart_get_brush (self);
+      self->brushed = inside->len > 0; /* a frame around nothing selects nothing */
       pare_chart_hover_changed (PARE_CHART (self));
       g_signal_emit (self, signals[BRUSH_CHANGED], 0);
     }
@@ -149,6 +179,7 @@ on_drag_end (GtkGestureDrag *gesture, double dx, double dy, PareScatterChart *se
 static void
 on_drag_cancel (GtkGesture *gesture, GdkEventSequence *sequence, PareScatterChart *self)
 {
+  pare_chart_limit_cancel (PARE_CHART (self));
   self->drag = DRAG_NONE;
 }
 
@@ -295,6 +326,7 @@ pare_scatter_chart_finalize (GObject *object)
   PareScatterChart *self = PARE_SCATTER_CHART (object);
   free_points (self);
   g_free (self->y_caption);
+  g_free (self->marked);
   G_OBJECT_CLASS (pare_scatter_chart_parent_class)->finalize (object);
 }
 
@@ -309,19 +341,22 @@ pare_scatter_chart_class_init (PareScatterChartClass *class)
   chart_class->table = table;
   chart_class->measure_size = measure_size;
   chart_class->hover = hover;
+  chart_class->drags_itself = TRUE;
+  chart_class->limit_at = limit_at;
+  chart_class->limit_value = limit_value;
+  chart_class->limit_begin = limit_begin;
+  chart_class->limit_moved = limit_moved;
   GType type = G_TYPE_FROM_CLASS (class);
   signals[POINT_HOVER] = g_signal_new ("point-hover", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_INT64);
   signals[POINT_ACTIVATED] = g_signal_new ("point-activated", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_INT64);
   signals[BRUSH_CHANGED] = g_signal_new ("brush-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
-  signals[BUDGET_CHANGED]
-      = g_signal_new ("budget-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_DOUBLE, G_TYPE_BOOLEAN);
 }
 
 static void
 pare_scatter_chart_init (PareScatterChart *self)
 {
   GtkWidget *widget = GTK_WIDGET (self);
-  self->budget = self->floor = NAN;
+  self->budget = self->floor = self->baseline = NAN;
   self->hover = -1;
   GtkGesture *drag = gtk_gesture_drag_new (), *click = gtk_gesture_click_new ();
   g_signal_connect (drag, "drag-begin", G_CALLBACK (on_drag_begin), self);
@@ -412,9 +447,10 @@ pare_scatter_chart_set_budget (PareScatterChart *self, double x)
 }
 
 void
-pare_scatter_chart_set_floor (PareScatterChart *self, double accuracy)
+pare_scatter_chart_set_tolerance (PareScatterChart *self, double baseline, double pp)
 {
-  self->floor = accuracy * 100;
+  self->baseline = baseline * 100;
+  self->floor = self->baseline - fabs (pp);
   pare_chart_changed (PARE_CHART (self));
 }
 
@@ -441,6 +477,15 @@ pare_scatter_chart_get_brush (PareScatterChart *self)
         g_array_append_val (ids, p->id);
     }
   return ids;
+}
+
+void
+pare_scatter_chart_set_marked (PareScatterChart *self, const gint64 *ids, guint n)
+{
+  g_free (self->marked);
+  self->marked = n > 0 ? g_memdup2 (ids, n * sizeof *ids) : NULL;
+  self->n_marked = n;
+  pare_chart_changed (PARE_CHART (self));
 }
 
 void

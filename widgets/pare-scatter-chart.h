@@ -4,7 +4,7 @@
  * - `point-hover` (gint64 id; -1: none): pointer or keyboard is on a point
  * - `point-activated` (gint64 id): click or Enter
  * - `brush-changed`: drag ended or was cleared; see pare_scatter_chart_get_brush ()
- * - `budget-changed` (double x, gboolean final): the budget line was dragged
+ * - `limit-changed`: PareChart's; the lines of the budget and the tolerance
  *
  * Drag brushes, Ctrl+wheel zooms at the pointer, double click resets, Left / Right walk the points, Escape clears the brush. */
 #pragma once
@@ -36,12 +36,15 @@ GtkWidget *pare_scatter_chart_new (void);
 void pare_scatter_chart_set_points (PareScatterChart *self, const PareScatterPoint *points, guint n); /* copied */
 void pare_scatter_chart_set_axis (PareScatterChart *self, PareScatterAxis axis);
 PareScatterAxis pare_scatter_chart_get_axis (PareScatterChart *self);
-void pare_scatter_chart_set_budget (PareScatterChart *self, double x);       /* NAN: none */
-void pare_scatter_chart_set_floor (PareScatterChart *self, double accuracy); /* baseline − tolerance, fraction; NAN: none */
+void pare_scatter_chart_set_budget (PareScatterChart *self, double x); /* NAN: none */
+/* Tolerance in pp below the original's accuracy (fraction); NAN: none. */
+void pare_scatter_chart_set_tolerance (PareScatterChart *self, double baseline, double pp);
 /* The large form of the Explore page: axis captions and minor grid. */
 void pare_scatter_chart_set_large (PareScatterChart *self, gboolean large, const char *y_caption);
 /* Ids inside the brushed rectangle (element-type gint64) (transfer full); NULL: nothing is brushed. */
 GArray *pare_scatter_chart_get_brush (PareScatterChart *self);
+/* Ringed: what is selected in history or brushed in another chart; copied. */
+void pare_scatter_chart_set_marked (PareScatterChart *self, const gint64 *ids, guint n);
 void pare_scatter_chart_clear_brush (PareScatterChart *self);
 void pare_scatter_chart_reset_zoom (PareScatterChart *self);
 /* Rings the point (history row under the pointer); -1: none. */

@@ -74,6 +74,13 @@ pare_scatter_frame (PareScatterChart *self, double s, double w, double h, Scatte
       y0 = self->vy0;
       y1 = self->vy1;
     }
+  if (pare_chart_get_dragged (PARE_CHART (self)) >= 0)
+    {
+      x0 = self->held[0];
+      x1 = self->held[1];
+      y0 = self->held[2];
+      y1 = self->held[3];
+    }
   pare_scale_init (&f->y, FALSE, y0, y1, f->y1, f->y0);
   /* Room for the labels of the accuracy axis, whose decimals depend on its range. */
   double ticks[24];
@@ -277,9 +284,17 @@ draw_labels (PareScatterChart *self, cairo_t *cr, const PareLook *look, const Sc
       pare_draw_text (cr, look, &look->worse, PARE_TICK_PX, PARE_TEXT_HALO, pare_scale_map (&f->x, self->budget) + 4, f->y1 - 5 * s, 0,
                       label);
     }
-  if (self->large && isfinite (self->floor))
-    pare_draw_text (cr, look, &look->worse, PARE_TICK_PX, PARE_TEXT_HALO | PARE_TEXT_RIGHT, f->x1 - 4,
-                    pare_scale_map (&f->y, self->floor) - 4, 0, "tolerance");
+  double line = pare_scale_map (&f->y, self->floor);
+  if (!self->large || !isfinite (line) || line < f->y0 || line > f->y1)
+    return;
+  /* At the right end, unless the original's point and name are there. */
+  gboolean taken = FALSE;
+  for (guint i = 0; i < self->n; i++)
+    taken |= self->points[i].is_original && fabs (pare_scale_map (&f->y, self->points[i].y) - line) < 28 * s
+             && pare_scale_map (&f->x, self->points[i].x) > (f->x0 + f->x1) / 2;
+  g_autofree char *number = pare_format_number (self->floor - self->baseline, 1), *label = g_strdup_printf ("tolerance %s pp", number);
+  pare_draw_text (cr, look, &look->worse, PARE_TICK_PX, PARE_TEXT_HALO | (taken ? 0 : PARE_TEXT_RIGHT), taken ? f->x0 + 4 : f->x1 - 4,
+                  line - 4, 0, label);
 }
 
 void
@@ -312,6 +327,15 @@ pare_scatter_draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w
             draw_point (self, cr, look, &f, i);
         }
     }
+  for (guint i = 0; i < self->n; i++)
+    for (guint k = 0; k < self->n_marked; k++)
+      if (self->points[i].id == self->marked[k] && isfinite (self->points[i].x) && isfinite (self->points[i].y))
+        {
+          circle (cr, pare_scale_map (&f.x, self->points[i].x), pare_scale_map (&f.y, self->points[i].y), 8);
+          pare_draw_source (cr, &look->mark, 1);
+          cairo_set_line_width (cr, 2);
+          cairo_stroke (cr);
+        }
   cairo_restore (cr);
   draw_labels (self, cr, look, &f);
 }

@@ -8,7 +8,7 @@ typedef enum
   DRAG_NONE,
   DRAG_PENDING,
   DRAG_BRUSH,
-  DRAG_BUDGET
+  DRAG_LIMIT
 } ScatterDrag;
 
 struct _PareScatterChart
@@ -18,11 +18,14 @@ struct _PareScatterChart
   gboolean *on_front;
   guint n;
   PareScatterAxis axis;
-  double budget, floor; /* display units, percent */
+  double budget, floor, baseline; /* display units, percent, percent */
   gboolean large;
   char *y_caption;
+  gint64 *marked; /* ids that are selected elsewhere: ringed, the others recede */
+  guint n_marked;
   gboolean zoomed;
   double vx0, vx1, vy0, vy1; /* domain while zoomed */
+  double held[4];            /* the same while a limit is dragged */
   gint64 hover;              /* id, -1 */
   ScatterDrag drag;
   double drag_x, drag_y; /* where it began */

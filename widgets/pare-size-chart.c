@@ -17,6 +17,7 @@ struct _PareSizeChart
   Part *parts;
   guint n;
   double original, now, budget, file, download;
+  double held; /* full scale, while the budget is dragged */
 };
 G_DEFINE_FINAL_TYPE (PareSizeChart, pare_size_chart, PARE_TYPE_CHART)
 
@@ -24,6 +25,16 @@ static double
 amount (double v)
 {
   return isfinite (v) && v > 0 ? v : 0;
+}
+
+/* What the whole width stands for. */
+static double
+full_scale (PareSizeChart *self)
+{
+  if (pare_chart_get_dragged (PARE_CHART (self)) >= 0)
+    return self->held;
+  double total = fmax (fmax (amount (self->original), amount (self->now)), isfinite (self->budget) ? self->budget * 1.02 : 0);
+  return fmax (total, 1);
 }
 
 static void
@@ -89,18 +100,21 @@ draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h)
       pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, 0, 0, top + 14 * s, w, "No model");
       return;
     }
-  double total = fmax (fmax (amount (self->original), amount (self->now)), isfinite (self->budget) ? self->budget * 1.02 : 0);
-  total = fmax (total, 1);
+  double total = full_scale (self);
   g_autofree char *original = pare_format_kib_unit (self->original);
   pare_draw_text (cr, look, &look->second, PARE_TICK_PX, 0, 0, top + 9 * s, 0, "original");
   pare_draw_text (cr, look, &look->second, PARE_TICK_PX, PARE_TEXT_RIGHT, w, top + 9 * s, 0, original);
   draw_bar (self, cr, look, top + 13 * s, 9 * s, total, w, TRUE);
   pare_draw_text (cr, look, &look->second, PARE_TICK_PX, 0, 0, top + 34 * s, 0, "now, to scale");
+  if (isfinite (self->budget))
+    pare_draw_forbidden (cr, look, self->budget / total * w, top + 36 * s, w - self->budget / total * w, 13 * s, 0.3);
   draw_bar (self, cr, look, top + 38 * s, 9 * s, total, w, FALSE);
   if (isfinite (self->budget))
     {
       double x = round (self->budget / total * w);
-      pare_draw_line (cr, &look->worse, 1.5, x, top + 35 * s, x, top + 51 * s);
+      pare_draw_dash (cr, 5, 3);
+      pare_draw_line (cr, &look->worse, 1.5, x, top + 11 * s, x, top + 51 * s);
+      pare_draw_dash (cr, 0, 0);
       g_autofree char *kib = pare_format_number (self->budget / 1024, 0), *label = g_strdup_printf ("budget %s", kib);
       double label_w = pare_draw_text_width (cr, look, PARE_TICK_PX, 0, label);
       gboolean fits = x + 4 + label_w <= w;
@@ -126,7 +140,7 @@ draw_hover (PareChart *chart, cairo_t *cr, const PareLook *look, double w, doubl
   gboolean original = y >= top + 11 * s && y < top + 24 * s;
   if (self->n == 0 || x < 0 || !(original || (y >= top + 36 * s && y < top + 49 * s)))
     return;
-  double total = fmax (fmax (amount (self->original), amount (self->now)), isfinite (self->budget) ? self->budget * 1.02 : 1);
+  double total = full_scale (self);
   for (guint i = 0; i < self->n; i++)
     {
       at += amount (original ? self->parts[i].original : self->parts[i].now) / total * w;
@@ -139,6 +153,38 @@ draw_hover (PareChart *chart, cairo_t *cr, const PareLook *look, double w, doubl
       pare_chart_draw_card (cr, look, w, h, x, y, lines);
       return;
     }
+}
+
+static int
+limit_at (PareChart *chart, double x, double y)
+{
+  PareSizeChart *self = PARE_SIZE_CHART (chart);
+  PareLook look;
+  pare_look_for_widget (&look, GTK_WIDGET (self));
+  double top = (pare_chart_get_compact (chart) ? 20 : 40) * look.scale,
+         at = self->budget / full_scale (self) * gtk_widget_get_width (GTK_WIDGET (self));
+  return self->n > 0 && isfinite (at) && fabs (at - x) <= PARE_CHART_LINE_REACH && y >= top + 8 * look.scale && y <= top + 53 * look.scale
+             ? PARE_LIMIT_KIND_SIZE
+             : -1;
+}
+
+static double
+limit_value (PareChart *chart, PareLimitKind kind, double x, double y)
+{
+  int w = gtk_widget_get_width (GTK_WIDGET (chart));
+  return w > 0 ? CLAMP (x / w, 0, 1) * full_scale (PARE_SIZE_CHART (chart)) : NAN;
+}
+
+static void
+limit_begin (PareChart *chart, PareLimitKind kind)
+{
+  PARE_SIZE_CHART (chart)->held = full_scale (PARE_SIZE_CHART (chart));
+}
+
+static void
+limit_moved (PareChart *chart, PareLimitKind kind, double value)
+{
+  pare_size_chart_set_budget (PARE_SIZE_CHART (chart), value);
 }
 
 static char *
@@ -203,6 +249,10 @@ pare_size_chart_class_init (PareSizeChartClass *class)
   chart_class->describe = describe;
   chart_class->table = table;
   chart_class->measure_size = measure_size;
+  chart_class->limit_at = limit_at;
+  chart_class->limit_value = limit_value;
+  chart_class->limit_begin = limit_begin;
+  chart_class->limit_moved = limit_moved;
 }
 
 static void

@@ -42,6 +42,27 @@ pare_samples_to_go (guint done, guint all, double half, double distance)
   return need > all ? G_MAXUINT : (guint)ceil (need - done);
 }
 
+double
+pare_limit_round (PareLimitKind kind, double value)
+{
+  if (!isfinite (value))
+    return value;
+  if (kind == PARE_LIMIT_KIND_TOLERANCE)
+    {
+      double steps = fabs (value) < 0.5 ? 20 : fabs (value) < 10 ? 10 : 2; /* per point */
+      return CLAMP (round (value * steps) / steps, 0, 100);
+    }
+  double unit = kind == PARE_LIMIT_KIND_SIZE ? 1024 : 1, v = value / unit;
+  if (!(v > 0))
+    return value;
+  double decade = pow (10, floor (log10 (v))), step = decade * (v < 2 * decade ? 0.05 : 0.1);
+  if (kind == PARE_LIMIT_KIND_SIZE)
+    step = fmax (step, 1);
+  /* Through a decimal text: 3 * 0.1 is to be 0.3. */
+  char buffer[G_ASCII_DTOSTR_BUF_SIZE];
+  return g_ascii_strtod (g_ascii_formatd (buffer, sizeof buffer, "%.6g", fmax (round (v / step), 1) * step), NULL) * unit;
+}
+
 char *
 pare_accuracy_sentence (double difference, double low, double high, double tolerance, guint done, guint all)
 {
@@ -55,13 +76,12 @@ pare_accuracy_sentence (double difference, double low, double high, double toler
     return g_strdup (running ? "Within tolerance, still counting" : "Within tolerance");
   if (verdict == PARE_VERDICT_MISSED)
     return g_strdup (running ? "Beyond tolerance, still counting" : "Beyond tolerance");
-  const char *leaning = verdict == PARE_VERDICT_LIKELY_MET ? "likely within" : "likely beyond";
   if (!running)
-    return g_strdup_printf ("Undecided: %s tolerance", leaning);
+    return g_strdup_printf ("Undecided: tolerance %s", pare_verdict_words (verdict));
   double half = verdict == PARE_VERDICT_LIKELY_MET ? difference - low : high - difference;
   guint left = pare_samples_to_go (done, all, half, difference + tolerance);
   if (left == G_MAXUINT)
-    return g_strdup_printf ("Undecided, %s: all may not settle it", leaning);
+    return g_strdup_printf ("Undecided, %s: all may not settle it", pare_verdict_words (verdict));
   /* A forecast: two digits are all it is worth. */
   guint unit = left >= 1000 ? 100 : left >= 100 ? 50 : 10;
   g_autofree char *count = pare_format_count ((left + unit - 1) / unit * unit);

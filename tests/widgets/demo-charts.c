@@ -123,7 +123,7 @@ scatter (gboolean large)
   if (large)
     {
       pare_scatter_chart_set_large (PARE_SCATTER_CHART (w), TRUE, "top-1 on 5 000 samples, 95 % interval");
-      pare_scatter_chart_set_floor (PARE_SCATTER_CHART (w), 0.9074);
+      pare_scatter_chart_set_tolerance (PARE_SCATTER_CHART (w), 0.9174, 1);
       pare_scatter_chart_set_hover (PARE_SCATTER_CHART (w), 108);
     }
   g_signal_connect (w, "point-hover", G_CALLBACK (on_hover), NULL);

@@ -186,6 +186,7 @@ test_latency (void)
 typedef struct
 {
   guint hovers, activations, brushes, finals;
+  int kind;
   gint64 id;
   double budget;
 } Heard;
@@ -211,8 +212,9 @@ on_brush (PareScatterChart *chart, Heard *heard)
 }
 
 static void
-on_budget (PareScatterChart *chart, double x, gboolean final, Heard *heard)
+on_limit (PareChart *chart, int kind, double x, gboolean final, Heard *heard)
 {
+  heard->kind = kind;
   heard->finals += final;
   heard->budget = x;
 }
@@ -239,7 +241,7 @@ test_scatter (void)
   g_signal_connect (c, "point-hover", G_CALLBACK (on_hover), &heard);
   g_signal_connect (c, "point-activated", G_CALLBACK (on_activated), &heard);
   g_signal_connect (c, "brush-changed", G_CALLBACK (on_brush), &heard);
-  g_signal_connect (c, "budget-changed", G_CALLBACK (on_budget), &heard);
+  g_signal_connect (c, "limit-changed", G_CALLBACK (on_limit), &heard);
   sizes (w);
   const PareScatterPoint points[] = {
     { .id = 7, .x = 1024e3, .y = 0.92, .low = 0.91, .high = 0.93, .label = "original", .mark = PARE_MARK_MEASURED, .is_original = TRUE },
@@ -306,7 +308,7 @@ test_scatter (void)
           pare_scatter_chart_set_axis (c, (PareScatterAxis)axis);
           pare_scatter_chart_set_points (c, strange, 1 + i % 2);
           pare_scatter_chart_set_budget (c, odd[k]);
-          pare_scatter_chart_set_floor (c, odd[i]);
+          pare_scatter_chart_set_tolerance (c, odd[i], odd[k]);
           pare_scatter_chart_set_hover (c, 1);
           paint (w, 250, 160);
         }
@@ -442,8 +444,8 @@ test_verdict (void)
     { -0.0037, -0.0080, 0.0004, 2140, 5000, "Within tolerance, still counting" },
     { -0.0037, -0.0080, 0.0004, 5000, 5000, "Within tolerance" },
     { -0.05, -0.06, -0.04, 5000, 5000, "Beyond tolerance" },
-    { -0.0097, -0.0115, 0.0041, 5000, 5000, "Undecided: likely within tolerance" },
-    { -0.0105, -0.0125, -0.0085, 5000, 5000, "Undecided: likely beyond tolerance" },
+    { -0.0097, -0.0115, 0.0041, 5000, 5000, "Undecided: tolerance likely met" },
+    { -0.0105, -0.0125, -0.0085, 5000, 5000, "Undecided: tolerance likely missed" },
     { NAN, NAN, NAN, 5, 5000, "Counting: an interval from 20 samples on" },
   };
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)

@@ -1,0 +1,297 @@
+#include "app/pare-compare-view.h"
+#include "widgets/pare-delta-cell.h"
+#include "widgets/pare-format.h"
+
+#include <glib/gi18n.h>
+#include <math.h>
+#include <string.h>
+
+#define MOST_ENTRIES 24
+#define MOST_LAYERS 80
+
+struct _PareCompareView
+{
+  GtkWidget parent_instance;
+  PareSession *session;
+  PareSelection *selection;
+  GtkWidget *box, *about, *clear, *scroller;
+  guint idle;
+};
+
+G_DEFINE_FINAL_TYPE (PareCompareView, pare_compare_view, GTK_TYPE_WIDGET)
+
+GArray *
+pare_compare_entries (PareSession *session, PareSelection *selection)
+{
+  GArray *ids = g_array_new (FALSE, FALSE, sizeof (gint64));
+  guint n_brushed, n = pare_session_get_n_entries (session);
+  gint64 current = pare_session_get_current_entry (session);
+  pare_selection_get_entries (selection, &n_brushed);
+  for (guint i = 0; i < n; i++)
+    {
+      const PareEntry *e = pare_session_get_entry (session, i);
+      gboolean brushed = pare_selection_has_entry (selection, e->id);
+      /* One alone is compared with the recipe in use. */
+      if (brushed || (n_brushed == 0 && i == 0) || (n_brushed <= 1 && e->id == current))
+        g_array_append_val (ids, e->id);
+    }
+  return ids;
+}
+
+static GtkWidget *
+cell (const char *text, const char *css, gboolean number)
+{
+  GtkWidget *w = gtk_label_new (text);
+  gtk_label_set_xalign (GTK_LABEL (w), number ? 1 : 0);
+  gtk_label_set_ellipsize (GTK_LABEL (w), PANGO_ELLIPSIZE_END);
+  gtk_widget_add_css_class (w, "pare-caption");
+  if (css != NULL)
+    gtk_widget_add_css_class (w, css);
+  return w;
+}
+
+static GtkWidget *
+title_cell (const PareEntry *e, int at, gboolean pair)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *title = cell (e->title, at > 0 ? "pare-bold" : NULL, FALSE);
+  if (pair)
+    {
+      GtkWidget *tag = gtk_label_new (at == 0 ? "A" : "B");
+      gtk_widget_add_css_class (tag, "pare-tag");
+      gtk_widget_set_valign (tag, GTK_ALIGN_CENTER);
+      if (at > 0)
+        gtk_widget_add_css_class (tag, "pare-tag-b");
+      gtk_box_append (GTK_BOX (box), tag);
+    }
+  gtk_widget_set_tooltip_text (title, e->title);
+  gtk_label_set_width_chars (GTK_LABEL (title), 16);
+  gtk_widget_set_hexpand (box, TRUE);
+  gtk_box_append (GTK_BOX (box), title);
+  return box;
+}
+
+typedef struct
+{
+  double value[3]; /* bytes, ms, fraction; NAN */
+  gboolean stale[3];
+} Figures;
+
+static Figures
+figures_of (const PareEntry *e)
+{
+  const PareOrigin origins[3] = { e->size_origin, e->latency_origin, e->accuracy_origin };
+  Figures f = { { (double)e->size.packed_bytes, e->latency_ms, e->accuracy }, { FALSE, FALSE, FALSE } };
+  for (int k = 0; k < 3; k++)
+    {
+      f.stale[k] = origins[k] == PARE_ORIGIN_STALE || origins[k] == PARE_ORIGIN_PROVISIONAL;
+      if (origins[k] == PARE_ORIGIN_NONE)
+        f.value[k] = NAN;
+    }
+  return f;
+}
+
+static const double unit_size[3] = { 1024, 1, 0.01 };
+static const int decimals[3] = { 1, 3, 2 };
+
+static void
+add_entries (PareCompareView *self, GtkWidget *grid, int *line, GArray *ids)
+{
+  static const char *const heads[] = { N_ ("Recipe"), N_ ("Size, KiB"), N_ ("Time, ms"), N_ ("Accuracy, %") };
+  static const char *const units[] = { "KiB", "ms", N_ ("points") };
+  Figures first = { { NAN, NAN, NAN }, { FALSE } };
+  double most[3] = { 0, 0, 0 };
+  guint n = MIN (ids->len, MOST_ENTRIES);
+  for (guint i = 0; i < n; i++)
+    {
+      Figures f = figures_of (pare_session_find_entry (self->session, g_array_index (ids, gint64, i)));
+      if (i == 0)
+        first = f;
+      for (int k = 0; k < 3; k++)
+        if (isfinite (f.value[k] - first.value[k]))
+          most[k] = fmax (most[k], fabs (f.value[k] - first.value[k]) / unit_size[k]);
+    }
+  for (int k = 0; k < 4; k++)
+    gtk_grid_attach (GTK_GRID (grid), cell (_ (heads[k]), "pare-second", k > 0), k == 0 ? 0 : 2 * k - 1, *line, k == 0 ? 1 : 2, 1);
+  ++*line;
+  for (guint i = 0; i < n; i++, ++*line)
+    {
+      const PareEntry *e = pare_session_find_entry (self->session, g_array_index (ids, gint64, i));
+      Figures f = figures_of (e);
+      gtk_grid_attach (GTK_GRID (grid), title_cell (e, (int)i, ids->len == 2), 0, *line, 1, 1);
+      for (int k = 0; k < 3; k++)
+        {
+          g_autofree char *text = pare_format_number (f.value[k] / unit_size[k], decimals[k]);
+          GtkWidget *value = cell (text, f.stale[k] ? "pare-second" : NULL, TRUE);
+          if (f.stale[k])
+            gtk_widget_set_tooltip_text (value, _ ("not final: stale or still counting"));
+          gtk_grid_attach (GTK_GRID (grid), value, 2 * k + 1, *line, 1, 1);
+          double delta = (f.value[k] - first.value[k]) / unit_size[k];
+          if (i == 0 || !isfinite (delta))
+            continue;
+          GtkWidget *bar = pare_delta_cell_new ();
+          pare_delta_cell_set (PARE_DELTA_CELL (bar), delta, most[k], decimals[k], k == 2, _ (units[k]));
+          gtk_widget_set_size_request (bar, 100, 24);
+          gtk_grid_attach (GTK_GRID (grid), bar, 2 * k + 2, *line, 1, 1);
+        }
+    }
+  if (ids->len > n)
+    {
+      g_autofree char *more = g_strdup_printf (_ ("and %u more"), ids->len - n);
+      gtk_grid_attach (GTK_GRID (grid), cell (more, "pare-second", FALSE), 0, (*line)++, 7, 1);
+    }
+}
+
+/* Of two recipes: which layers they treat differently. */
+static void
+add_layers (PareCompareView *self, GtkWidget *grid, int *line, GArray *ids)
+{
+  const PareGraph *graph = pare_session_get_graph (self->session);
+  const PareEntry *a = pare_session_find_entry (self->session, g_array_index (ids, gint64, 0)),
+                  *b = pare_session_find_entry (self->session, g_array_index (ids, gint64, 1));
+  guint n = 0, different = 0, same = 0;
+  const PareLayerInfo *infos = pare_session_get_layer_infos (self->session, &n);
+  if (graph == NULL || a->recipe == NULL || b->recipe == NULL)
+    return;
+  gtk_grid_attach (GTK_GRID (grid), gtk_separator_new (GTK_ORIENTATION_HORIZONTAL), 0, (*line)++, 7, 1);
+  int head = (*line)++;
+  for (guint i = 0; i < n; i++)
+    {
+      const char *layer = graph->nodes[infos[i].node].layer;
+      PareLayerRecipe ra, rb;
+      if (!pare_layer_is_compressible (graph, infos[i].node, NULL))
+        continue;
+      pare_recipe_resolve (a->recipe, layer, &ra);
+      pare_recipe_resolve (b->recipe, layer, &rb);
+      if (pare_layer_recipe_equal (&ra, &rb))
+        {
+          same++;
+          continue;
+        }
+      if (different++ >= MOST_LAYERS)
+        continue;
+      g_autofree char *ta = pare_layer_recipe_shorthand (&ra), *tb = pare_layer_recipe_shorthand (&rb), *wa = pare_layer_recipe_words (&ra),
+                      *wb = pare_layer_recipe_words (&rb);
+      GtkWidget *was = cell (ta, "pare-second", FALSE), *now = cell (tb, "pare-bold", FALSE);
+      gtk_widget_set_tooltip_text (was, wa);
+      gtk_widget_set_tooltip_text (now, wb);
+      gtk_grid_attach (GTK_GRID (grid), cell (layer, NULL, FALSE), 0, *line, 1, 1);
+      gtk_grid_attach (GTK_GRID (grid), was, 1, *line, 2, 1);
+      gtk_grid_attach (GTK_GRID (grid), now, 3, (*line)++, 2, 1);
+    }
+  if (different > 0)
+    {
+      gtk_grid_attach (GTK_GRID (grid), cell (_ ("Layer"), "pare-second", FALSE), 0, head, 1, 1);
+      gtk_grid_attach (GTK_GRID (grid), cell ("A", "pare-second", FALSE), 1, head, 2, 1);
+      gtk_grid_attach (GTK_GRID (grid), cell ("B", "pare-second", FALSE), 3, head, 2, 1);
+    }
+  g_autofree char *rest = different > MOST_LAYERS ? g_strdup_printf (_ ("%u more differ, %u are the same"), different - MOST_LAYERS, same)
+                          : different == 0        ? g_strdup (_ ("Both treat every layer alike"))
+                                                  : g_strdup_printf (_ ("%u others: the same"), same);
+  gtk_grid_attach (GTK_GRID (grid), cell (rest, "pare-second", FALSE), 0, (*line)++, 7, 1);
+}
+
+static gboolean
+rebuild (gpointer data)
+{
+  PareCompareView *self = data;
+  self->idle = 0;
+  g_autoptr (GArray) ids = pare_compare_entries (self->session, self->selection);
+  guint brushed;
+  pare_selection_get_entries (self->selection, &brushed);
+  gtk_widget_set_visible (self->clear, brushed > 0);
+  g_autofree char *about = brushed > 0 ? g_strdup_printf (g_dngettext (NULL, "%u recipe selected", "%u recipes selected", brushed), brushed)
+                           : ids->len > 1 ? g_strdup (_ ("original and now; drag over points of the chart to compare others"))
+                                          : g_strdup ("");
+  gtk_label_set_text (GTK_LABEL (self->about), about);
+  if (ids->len < 2)
+    {
+      GtkWidget *hint = cell (_ ("Drag over points of the chart to compare their recipes here."), "pare-second", FALSE);
+      gtk_widget_set_halign (hint, GTK_ALIGN_CENTER);
+      gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (self->scroller), hint);
+      return G_SOURCE_REMOVE;
+    }
+  GtkWidget *grid = gtk_grid_new ();
+  int line = 0;
+  gtk_grid_set_column_spacing (GTK_GRID (grid), 9);
+  gtk_grid_set_row_spacing (GTK_GRID (grid), 2);
+  g_object_set (grid, "margin-start", 12, "margin-end", 12, "margin-bottom", 8, NULL);
+  add_entries (self, grid, &line, ids);
+  if (ids->len == 2)
+    add_layers (self, grid, &line, ids);
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (self->scroller), grid);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+queue_rebuild (PareCompareView *self)
+{
+  if (self->idle == 0)
+    self->idle = g_timeout_add (60, rebuild, self);
+}
+
+static void
+on_clear (PareCompareView *self)
+{
+  pare_selection_set_entries (self->selection, NULL, 0);
+}
+
+static void
+pare_compare_view_dispose (GObject *object)
+{
+  PareCompareView *self = PARE_COMPARE_VIEW (object);
+  g_clear_handle_id (&self->idle, g_source_remove);
+  g_clear_pointer (&self->box, gtk_widget_unparent);
+  if (self->session != NULL)
+    g_signal_handlers_disconnect_by_data (self->session, self);
+  if (self->selection != NULL)
+    g_signal_handlers_disconnect_by_data (self->selection, self);
+  g_clear_object (&self->session);
+  g_clear_object (&self->selection);
+  G_OBJECT_CLASS (pare_compare_view_parent_class)->dispose (object);
+}
+
+static void
+pare_compare_view_class_init (PareCompareViewClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = pare_compare_view_dispose;
+  gtk_widget_class_set_layout_manager_type (GTK_WIDGET_CLASS (klass), GTK_TYPE_BIN_LAYOUT);
+  gtk_widget_class_set_accessible_role (GTK_WIDGET_CLASS (klass), GTK_ACCESSIBLE_ROLE_GROUP);
+}
+
+static void
+pare_compare_view_init (PareCompareView *self)
+{
+  GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *title = cell (_ ("Compare"), "pare-bold", FALSE);
+  self->box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
+  self->about = cell ("", "pare-second", FALSE);
+  gtk_widget_set_hexpand (self->about, TRUE);
+  self->clear = gtk_button_new_with_label (_ ("Clear"));
+  gtk_widget_add_css_class (self->clear, "pare-dense");
+  gtk_widget_set_tooltip_text (self->clear, _ ("Select no recipes (Esc in the chart)"));
+  g_signal_connect_swapped (self->clear, "clicked", G_CALLBACK (on_clear), self);
+  g_object_set (head, "margin-start", 12, "margin-end", 12, "margin-top", 6, "margin-bottom", 6, "height-request", 24, NULL);
+  gtk_box_append (GTK_BOX (head), title);
+  gtk_box_append (GTK_BOX (head), self->about);
+  gtk_box_append (GTK_BOX (head), self->clear);
+  self->scroller = gtk_scrolled_window_new ();
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (self->scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
+  gtk_widget_set_vexpand (self->scroller, TRUE);
+  gtk_box_append (GTK_BOX (self->box), head);
+  gtk_box_append (GTK_BOX (self->box), self->scroller);
+  gtk_widget_set_parent (self->box, GTK_WIDGET (self));
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Compare recipes"), -1);
+}
+
+GtkWidget *
+pare_compare_view_new (PareSession *session, PareSelection *selection)
+{
+  PareCompareView *self = g_object_new (PARE_TYPE_COMPARE_VIEW, NULL);
+  self->session = g_object_ref (session);
+  self->selection = g_object_ref (selection);
+  static const char *const signals[] = { "history-changed", "entry-changed", "recipe-changed", "model-changed" };
+  for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
+    g_signal_connect_swapped (session, signals[i], G_CALLBACK (queue_rebuild), self);
+  g_signal_connect_swapped (selection, "entries-changed", G_CALLBACK (queue_rebuild), self);
+  queue_rebuild (self);
+  return GTK_WIDGET (self);
+}
