@@ -62,12 +62,10 @@ pare_evaluate_compile (const PareGraph *graph, PareDataset *dataset, PareSplit s
   return pare_program_compile (graph, &own, error);
 }
 
-static gboolean
-run_one (PareProgram *program, PareRunner *runner, PareDataset *dataset, PareTensor *x, PareControl *control, GError **error)
+gboolean
+pare_evaluate_inputs (PareProgram *program, PareDataset *dataset, PareTensor *x, GPtrArray *kept, PareView *views, GError **error)
 {
   guint n = pare_program_get_n_inputs (program);
-  g_autoptr (GPtrArray) kept = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_tensor_unref);
-  g_autofree PareView *views = g_new0 (PareView, MAX (n, 1));
   for (guint i = 0; i < n; i++)
     {
       PareDtype dtype;
@@ -88,7 +86,16 @@ run_one (PareProgram *program, PareRunner *runner, PareDataset *dataset, PareTen
       g_ptr_array_add (kept, t);
       views[i] = pare_tensor_view (t);
     }
-  return pare_runner_run (runner, views, n, control, error);
+  return TRUE;
+}
+
+static gboolean
+run_one (PareProgram *program, PareRunner *runner, PareDataset *dataset, PareTensor *x, PareControl *control, GError **error)
+{
+  guint n = pare_program_get_n_inputs (program);
+  g_autoptr (GPtrArray) kept = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_tensor_unref);
+  g_autofree PareView *views = g_new0 (PareView, MAX (n, 1));
+  return pare_evaluate_inputs (program, dataset, x, kept, views, error) && pare_runner_run (runner, views, n, control, error);
 }
 
 gboolean

@@ -9,6 +9,20 @@ double pare_stat_anytime_half_width (double n, double se, double alpha);
 /* Fraction of `hits` in `units` where the units of one cluster depend on each other (positions of one text). */
 void pare_stat_clustered (const double *hits, const double *units, guint clusters, double *value, double *se);
 
+/* The samples' order: a seeded shuffle of 0..n-1 (g_free). */
+guint *pare_evaluate_order (guint n);
+/* A sample as the program's inputs. kept holds what the views point into. */
+gboolean pare_evaluate_inputs (PareProgram *program, PareDataset *dataset, PareTensor *x, GPtrArray *kept, PareView *views, GError **error);
+
+/* What a stopped evaluation has to keep so that it can be gone on with. */
+struct _PareUnfinished
+{
+  guint8 *finished, *top5;
+  double *kl;
+  guint width;
+};
+void pare_unfinished_free (PareUnfinished *self);
+
 /* Room for n entries, nothing done. */
 PareEvaluation *pare_evaluation_new (guint n);
 /* Copies the arrays (not outputs). */

@@ -1,6 +1,7 @@
 /* One model on one split: samples in a seeded order on many threads, each result stored at its own index, figures computed from the whole.
  */
 #include "engine/evaluate/pare-evaluate-private.h"
+#include "engine/evaluate/pare-prefix-private.h"
 #include "engine/base/pare-error.h"
 #include "engine/base/pare-rng.h"
 
@@ -12,6 +13,7 @@
 #define FIRST_SAMPLES 20
 #define FIRST_US 100000
 #define TOP 5
+#define ALPHA 0.05
 
 typedef struct
 {
@@ -29,7 +31,11 @@ typedef struct
   guint8 *finished, *top5;
   double *kl;
   guint width; /* values of an entry's output */
-  GMutex lock; /* guards what follows and the arrays of result while workers run */
+  ParePrefixUse *prefix;
+  gboolean paired;    /* answers are counted against the baseline's as they come */
+  guint lost, gained; /* likewise */
+  gboolean decided;   /* enough is known */
+  GMutex lock;        /* guards what follows and the arrays of result while workers run */
   guint samples_done;
   gint64 started, last_snapshot;
   gboolean in_snapshot;
@@ -188,6 +194,12 @@ store (Run *run, guint entry, gint32 label, const Entry *e)
   run->top5[entry] = e->top5 != 0;
   run->kl[entry] = e->kl;
   run->finished[entry] = 1;
+  if (run->paired)
+    {
+      gboolean before = run->options->baseline->correct[entry];
+      run->lost += before && !e->correct;
+      run->gained += !before && e->correct;
+    }
 }
 
 static gboolean
@@ -313,6 +325,18 @@ measure_of (Run *run)
                         .n_samples = run->n_samples };
 }
 
+/* With the lock held. */
+static gboolean
+is_decided (Run *run)
+{
+  double d, low, high;
+  guint done = run->samples_done;
+  if (!run->paired || done < FIRST_SAMPLES || done >= run->n_samples)
+    return FALSE;
+  pare_stat_paired_anytime (done, run->lost, run->gained, ALPHA, &d, &low, &high);
+  return low >= -run->options->tolerance || high < -run->options->tolerance;
+}
+
 /* Called after every sample. The copy is made under the lock; the figures and the callback happen outside it, one at a time. */
 static void
 after_sample (Run *run)
@@ -322,11 +346,14 @@ after_sample (Run *run)
   gint64 now = g_get_monotonic_time ();
   gboolean first = run->last_snapshot == 0;
   gboolean due = first ? done >= FIRST_SAMPLES || now - run->started >= FIRST_US : now - run->last_snapshot >= SNAPSHOT_US;
-  gboolean take = run->options->snapshot != NULL && due && !run->in_snapshot && done < run->n_samples;
+  gboolean asked = run->options->snapshot != NULL || (run->options->stop_early && !run->paired);
+  gboolean take = asked && due && !run->in_snapshot && done < run->n_samples;
   PareEvaluation *partial = NULL;
   g_autofree guint8 *finished = NULL, *top5 = NULL;
   g_autofree double *kl = NULL;
   PareMeasure m = measure_of (run);
+  if (run->options->stop_early && is_decided (run))
+    run->decided = TRUE;
   if (take)
     {
       run->in_snapshot = TRUE;
@@ -344,10 +371,13 @@ after_sample (Run *run)
   m.top5 = top5;
   m.kl = kl;
   pare_evaluation_measure (partial, &m);
-  run->options->snapshot (partial, run->options->data);
+  gboolean decided = run->options->stop_early && !run->paired && pare_evaluation_is_decided (partial, run->options->tolerance);
+  if (run->options->snapshot != NULL)
+    run->options->snapshot (partial, run->options->data);
   pare_evaluation_unref (partial);
   g_mutex_lock (&run->lock);
   run->in_snapshot = FALSE;
+  run->decided |= decided;
   g_mutex_unlock (&run->lock);
 }
 
@@ -367,6 +397,37 @@ fail (Run *run, guint index, GError *error)
   return FALSE;
 }
 
+/* Nothing is left to do for it: it was done before the evaluation was stopped, or enough is known. */
+static gboolean
+may_skip (Run *run, guint sample)
+{
+  g_mutex_lock (&run->lock);
+  guint first = run->starts[sample];
+  gboolean skip = run->decided || first == run->starts[sample + 1] || run->finished[first];
+  g_mutex_unlock (&run->lock);
+  return skip;
+}
+
+/* The sample through the part of the model that is not known yet. */
+static gboolean
+run_from_prefix (Run *run, guint rank, guint sample, PareRunner *runner, Visit *visit, PareSample *loaded, GError **error)
+{
+  gint64 label = -1;
+  guint n = pare_program_get_n_inputs (run->program);
+  const PareCut *cut = pare_prefix_use_load (run->prefix, rank, runner, &label);
+  gboolean whole = cut == NULL || cut->needs_input;
+  g_autoptr (GPtrArray) kept = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_tensor_unref);
+  g_autofree PareView *views = whole ? g_new0 (PareView, MAX (n, 1)) : NULL;
+  pare_prefix_cache_count_run (run->options->prefix, cut != NULL);
+  loaded->label = label;
+  if ((whole || run->task != PARE_TASK_CLASSIFICATION) && !pare_dataset_load (run->dataset, run->options->split, sample, loaded, error))
+    return FALSE;
+  if (whole && !pare_evaluate_inputs (run->program, run->dataset, loaded->x, kept, views, error))
+    return FALSE;
+  return pare_prefix_use_run (run->prefix, runner, cut, G_MAXUINT, rank, loaded->label, views, n, run->control, error)
+         && on_run (runner, 0, visit);
+}
+
 static gboolean
 one_sample (guint index, int worker, gpointer data)
 {
@@ -376,15 +437,22 @@ one_sample (guint index, int worker, gpointer data)
   g_auto (PareSample) loaded = { 0 };
   if (pare_control_check (run->control, &error))
     return fail (run, index, error);
+  if (may_skip (run, sample))
+    return TRUE;
   if (run->runners[worker] == NULL && (run->runners[worker] = pare_runner_new (run->program, 1, &error)) == NULL)
     return fail (run, index, error);
-  if (!pare_dataset_load (run->dataset, run->options->split, sample, &loaded, &error))
-    return fail (run, index, error);
   Visit visit = { .run = run, .sample = sample, .data = &loaded };
-  if (!pare_evaluate_feed (run->program, run->runners[worker], run->dataset, &loaded, on_run, &visit, run->control, &error))
+  gboolean fine;
+  if (run->prefix != NULL)
+    fine = run_from_prefix (run, index, sample, run->runners[worker], &visit, &loaded, &error);
+  else
+    fine = pare_dataset_load (run->dataset, run->options->split, sample, &loaded, &error)
+           && pare_evaluate_feed (run->program, run->runners[worker], run->dataset, &loaded, on_run, &visit, run->control, &error);
+  if (!fine)
     {
       if (error == NULL)
-        error = visit.error != NULL ? visit.error : g_error_new (PARE_ERROR, PARE_ERROR_DATA, "%s: sample %u could not be run", run->model, sample);
+        error = visit.error != NULL ? visit.error
+                                    : g_error_new (PARE_ERROR, PARE_ERROR_DATA, "%s: sample %u could not be run", run->model, sample);
       return fail (run, index, error);
     }
   if (run->task == PARE_TASK_ANOMALY)
@@ -427,6 +495,56 @@ make_starts (Run *run, GError **error)
   return TRUE;
 }
 
+guint *
+pare_evaluate_order (guint n)
+{
+  /* A seeded shuffle (Fisher-Yates): whatever the order of the files, the first samples stand for all. */
+  PareRng rng = { .state = 1 };
+  guint *order = g_new (guint, MAX (n, 1));
+  for (guint i = 0; i < n; i++)
+    order[i] = i;
+  for (guint i = n; i > 1; i--)
+    {
+      guint k = (guint)pare_rng_below (&rng, i), keep = order[i - 1];
+      order[i - 1] = order[k];
+      order[k] = keep;
+    }
+  return order;
+}
+
+/* What an evaluation that was stopped has done already. */
+static void
+take_over (Run *run)
+{
+  const PareEvaluation *from = run->options->resume;
+  const PareUnfinished *rest = from != NULL ? from->unfinished : NULL;
+  guint n = run->result->n;
+  if (rest == NULL || from->n != n)
+    return;
+  memcpy (run->finished, rest->finished, n);
+  memcpy (run->top5, rest->top5, n);
+  memcpy (run->kl, rest->kl, n * sizeof *run->kl);
+  memcpy (run->result->prediction, from->prediction, n * sizeof *from->prediction);
+  memcpy (run->result->label, from->label, n * sizeof *from->label);
+  memcpy (run->result->confidence, from->confidence, n * sizeof *from->confidence);
+  memcpy (run->result->correct, from->correct, n);
+  memcpy (run->result->score, from->score, n * sizeof *from->score);
+  run->width = rest->width;
+  if (from->outputs != NULL)
+    {
+      run->result->n_outputs = from->n_outputs;
+      run->result->outputs = g_memdup2 (from->outputs, (gsize)n * from->n_outputs * sizeof *from->outputs);
+    }
+  for (guint i = 0; i < run->n_samples; i++)
+    run->samples_done += run->starts[i] < run->starts[i + 1] && run->finished[run->starts[i]];
+  for (guint i = 0; run->paired && i < n; i++)
+    if (run->finished[i])
+      {
+        run->lost += run->options->baseline->correct[i] && !run->result->correct[i];
+        run->gained += !run->options->baseline->correct[i] && run->result->correct[i];
+      }
+}
+
 static gboolean
 prepare (Run *run, const PareGraph *graph, GError **error)
 {
@@ -465,17 +583,13 @@ prepare (Run *run, const PareGraph *graph, GError **error)
   run->finished = g_new0 (guint8, MAX (n, 1));
   run->top5 = g_new0 (guint8, MAX (n, 1));
   run->kl = g_new0 (double, MAX (n, 1));
-  /* A seeded shuffle (Fisher-Yates): whatever the order of the files, the first samples stand for all. */
-  PareRng rng = { .state = 1 };
-  run->order = g_new (guint, MAX (run->n_samples, 1));
-  for (guint i = 0; i < run->n_samples; i++)
-    run->order[i] = i;
-  for (guint i = run->n_samples; i > 1; i--)
-    {
-      guint k = (guint)pare_rng_below (&rng, i), keep = run->order[i - 1];
-      run->order[i - 1] = run->order[k];
-      run->order[k] = keep;
-    }
+  run->order = pare_evaluate_order (run->n_samples);
+  const PareEvaluation *baseline = o->baseline;
+  run->paired = run->task == PARE_TASK_CLASSIFICATION && baseline != NULL && baseline->n == n && baseline->done == n;
+  take_over (run);
+  if (o->prefix != NULL && !pare_dataset_has_windows (run->dataset)
+      && (run->prefix = pare_prefix_use_new (o->prefix, run->program, run->dataset, o->split, run->n_samples)) != NULL)
+    pare_prefix_use_want_change (run->prefix, run->n_samples);
   return TRUE;
 }
 
@@ -494,6 +608,7 @@ run_clear (Run *run, int threads)
   g_free (run->finished);
   g_free (run->top5);
   g_free (run->kl);
+  pare_prefix_use_free (run->prefix);
   pare_evaluation_unref (run->result);
   g_clear_error (&run->error);
   g_mutex_clear (&run->lock);
@@ -520,6 +635,13 @@ pare_evaluate (const PareGraph *graph, PareDataset *dataset, const PareEvaluateO
           PareMeasure m = measure_of (&run);
           pare_evaluation_measure (run.result, &m);
           result = g_steal_pointer (&run.result);
+          if (result->done < result->all)
+            {
+              result->stopped_early = TRUE;
+              result->unfinished = g_new0 (PareUnfinished, 1);
+              *result->unfinished
+                  = (PareUnfinished){ g_steal_pointer (&run.finished), g_steal_pointer (&run.top5), g_steal_pointer (&run.kl), run.width };
+            }
         }
       else
         g_propagate_error (error, g_steal_pointer (&run.error));

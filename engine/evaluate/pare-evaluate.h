@@ -1,6 +1,9 @@
 #pragma once
 #include "engine/dataset/pare-dataset.h"
+#include "engine/evaluate/pare-prefix.h"
 #include "engine/lower/pare-program.h"
+
+typedef struct _PareUnfinished PareUnfinished;
 
 /* What one model did on one split, sample by sample; everything else is computed from it. Plain data, immutable once handed over. */
 typedef struct {
@@ -22,6 +25,8 @@ typedef struct {
   float *score;                 /* anomaly: reconstruction error; else negative log likelihood of the label */
   float *outputs; guint n_outputs; /* [n, n_outputs] first output, kept for baselines when n * n_outputs is small (< 64 MiB), else NULL */
   guint *units;                 /* next-token: positions of each sample (they sum to n; intervals take samples as units), else NULL */
+  gboolean stopped_early;       /* on purpose, with done < all: the difference's interval lies on one side of the tolerance */
+  PareUnfinished *unfinished;   /* what going on needs; NULL for whole results and snapshots */
 } PareEvaluation;
 PareEvaluation *pare_evaluation_ref (PareEvaluation *self);
 void pare_evaluation_unref (PareEvaluation *self);
@@ -36,10 +41,17 @@ typedef struct {
   /* Called from a worker at most every 50 ms, first after 20 samples (or 100 ms), with a snapshot that the callee must ref to keep. */
   void (*snapshot) (PareEvaluation *partial, gpointer data);
   gpointer data;
+  ParePrefixCache *prefix;           /* nullable: begins where the model is the same as in runs before, and keeps states for the next. The figures are the same bits. */
+  gboolean stop_early;               /* with a baseline: as soon as the anytime-valid interval says on which side of the tolerance the loss is */
+  double tolerance;                  /* fraction that may be lost; 0.01 is one percentage point */
+  const PareEvaluation *resume;      /* one that was stopped early, of the same graph, data, split, limit and baseline: only the rest is run */
 } PareEvaluateOptions;
 
 /* Runs every sample (parallel over samples, one kernel thread each) and measures. The result does not depend on `threads`. */
 PareEvaluation *pare_evaluate (const PareGraph *graph, PareDataset *dataset, const PareEvaluateOptions *options, PareControl *control, GError **error);
+
+/* Is it known on which side of -tolerance the difference lies? */
+gboolean pare_evaluation_is_decided (const PareEvaluation *self, double tolerance);
 
 /* Feeds sample i to a runner: fits shapes and dtypes, zero state for further inputs. Returns the number of runs (windows) done; visit is called after each. */
 typedef gboolean (*PareVisitFunc) (PareRunner *runner, guint window, gpointer data);

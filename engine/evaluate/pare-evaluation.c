@@ -64,7 +64,25 @@ pare_evaluation_unref (PareEvaluation *self)
   g_free (self->score);
   g_free (self->outputs);
   g_free (self->units);
+  pare_unfinished_free (self->unfinished);
   g_free (self);
+}
+
+void
+pare_unfinished_free (PareUnfinished *self)
+{
+  if (self == NULL)
+    return;
+  g_free (self->finished);
+  g_free (self->top5);
+  g_free (self->kl);
+  g_free (self);
+}
+
+gboolean
+pare_evaluation_is_decided (const PareEvaluation *self, double tolerance)
+{
+  return self->has_difference && (self->difference_low >= -tolerance || self->difference_high < -tolerance);
 }
 
 static void

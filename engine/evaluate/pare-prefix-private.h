@@ -1,0 +1,55 @@
+/* Inside of the prefix cache and of the runs that use it. */
+#pragma once
+#include "engine/evaluate/pare-prefix.h"
+
+/* --- pare-prefix.c: the store --- */
+
+/* A use of the cache for n samples in evaluation order. Returns what keys are mixed with: states of other data are never found. */
+guint64 pare_prefix_cache_begin (ParePrefixCache *self, PareDataset *dataset, PareSplit split, guint n);
+PareCutKey pare_prefix_key (PareCutKey cut, guint64 salt);
+/* Samples kept. */
+guint pare_prefix_cache_count (ParePrefixCache *self, PareCutKey key);
+gboolean pare_prefix_cache_has (ParePrefixCache *self, PareCutKey key, guint rank);
+/* Puts the state of a sample into the runner. rank: its place in the order of evaluation. */
+gboolean pare_prefix_cache_load (ParePrefixCache *self, PareCutKey key, guint rank, PareRunner *runner, const PareCut *cut, gint64 *label);
+/* Keeps the state that is in the runner. saved: multiplications that it spares. FALSE: there is no room for it. */
+gboolean pare_prefix_cache_store (ParePrefixCache *self, PareCutKey key, guint rank, PareRunner *runner, const PareCut *cut, double saved,
+                                  gint64 label);
+/* Keys of the programs that ran last: where a new one leaves them is the place that is being changed. */
+void pare_prefix_cache_note (ParePrefixCache *self, const PareCuts *cuts, guint64 salt);
+gboolean pare_prefix_cache_noted (ParePrefixCache *self, PareCutKey key);
+void pare_prefix_cache_count_run (ParePrefixCache *self, gboolean hit);
+
+/* --- pare-prefix-choose.c: which cuts are worth keeping --- */
+
+/* Seconds that a kept state spares, the time to fetch it taken off; <= 0: none. */
+double pare_prefix_worth (const PareCuts *cuts, const PareCut *cut);
+guint64 pare_prefix_expected_bytes (const PareCut *cut);
+/* The cut that spares most over n samples if the steps from `step` on change, G_MAXUINT: none is worth it. */
+guint pare_prefix_choose_before (const PareCuts *cuts, guint step, guint n, guint64 budget);
+/* (transfer full) indices of cuts, most useful first, for changes at each step with the weights. At most `most`. */
+GArray *pare_prefix_choose (const PareCuts *cuts, const double *weights, guint n, guint64 budget, guint most);
+
+/* --- pare-prefix-run.c: runs that begin at a kept state and leave some --- */
+
+typedef struct
+{
+  ParePrefixCache *cache;
+  PareCuts *cuts;
+  guint64 salt;
+  PareCutKey *keys;   /* of each cut, salted */
+  GArray *usable;     /* guint: cuts that something is kept for, latest first */
+  GArray *wanted;     /* guint: cuts that are to be kept, ascending */
+  volatile gint full; /* bit i: there was no room for wanted[i] */
+} ParePrefixUse;
+/* NULL: the program cannot be cut. wanted is empty. */
+ParePrefixUse *pare_prefix_use_new (ParePrefixCache *cache, PareProgram *program, PareDataset *dataset, PareSplit split, guint n);
+void pare_prefix_use_free (ParePrefixUse *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ParePrefixUse, pare_prefix_use_free)
+/* Wants the state just before the first change against the programs that ran last, or some of a model that runs for the first time. */
+void pare_prefix_use_want_change (ParePrefixUse *self, guint n);
+/* The latest kept state of the sample, put into the runner; NULL: none. */
+const PareCut *pare_prefix_use_load (ParePrefixUse *self, guint rank, PareRunner *runner, gint64 *label);
+/* Runs from `from` (NULL: the beginning) to step `to`, keeping what is wanted on the way. views NULL: `from` needs no input. */
+gboolean pare_prefix_use_run (ParePrefixUse *self, PareRunner *runner, const PareCut *from, guint to, guint rank, gint64 label,
+                              const PareView *views, guint n_views, PareControl *control, GError **error);

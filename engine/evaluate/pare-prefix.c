@@ -1,0 +1,435 @@
+#include "engine/evaluate/pare-prefix-private.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MOST_BYTES (G_GUINT64_CONSTANT (1) << 30)
+#define NOTED 4
+
+/* A state, packed: for each piece a Head, then its bytes. */
+typedef struct
+{
+  gatomicrefcount refs;
+  gint64 label;
+  gsize bytes;
+  guint8 data[];
+} Blob;
+
+typedef struct
+{
+  float scale; /* 0: the bytes as they are; else one byte for each float: (byte + lowest) * scale */
+  gint32 lowest;
+  guint64 bytes; /* packed */
+} Head;
+
+/* The samples of one cut. */
+typedef struct
+{
+  PareCutKey key;
+  GPtrArray *blobs; /* by rank; NULL: not kept */
+  guint count;
+  guint64 bytes;
+  double saved;  /* multiplications for each sample */
+  guint64 clock; /* of the last use */
+} Group;
+
+struct _ParePrefixCache
+{
+  gatomicrefcount refs;
+  GMutex lock; /* of all that follows */
+  guint64 budget, bytes, clock, salt;
+  GHashTable *groups; /* PareCutKey -> Group */
+  PareDataset *dataset;
+  PareSplit split;
+  guint n;
+  GHashTable *noted[NOTED]; /* sets of PareCutKey, newest first */
+  guint64 hits, misses;
+};
+
+static guint
+key_hash (gconstpointer key)
+{
+  return (guint)((const PareCutKey *)key)->a;
+}
+
+static gboolean
+key_equal (gconstpointer a, gconstpointer b)
+{
+  return memcmp (a, b, sizeof (PareCutKey)) == 0;
+}
+
+static void
+blob_unref (gpointer data)
+{
+  Blob *blob = data;
+  if (blob != NULL && g_atomic_ref_count_dec (&blob->refs))
+    g_free (blob);
+}
+
+static void
+group_free (gpointer data)
+{
+  Group *group = data;
+  g_ptr_array_unref (group->blobs);
+  g_free (group);
+}
+
+/* --- packing --- */
+
+/* x as codes of one byte, where every element is exactly one: FALSE where not. out may be NULL to ask. */
+static gboolean
+to_codes (const float *x, gsize n, float scale, gint32 *lowest, guint8 *out)
+{
+  float low = INFINITY, high = -INFINITY;
+  for (gsize i = 0; i < n; i++)
+    {
+      float code = rintf (x[i] / scale), back = code * scale;
+      if (memcmp (&back, &x[i], sizeof back) != 0 || !(fabsf (code) <= 65536))
+        return FALSE;
+      low = MIN (low, code);
+      high = MAX (high, code);
+    }
+  if (!(high - low <= 255))
+    return FALSE;
+  *lowest = (gint32)low;
+  for (gsize i = 0; i < n; i++)
+    out[i] = (guint8)(rintf (x[i] / scale) - low);
+  return TRUE;
+}
+
+static Blob *
+pack (PareRunner *runner, const PareCut *cut, gint64 label)
+{
+  gsize most = 0;
+  for (guint i = 0; i < cut->n_pieces; i++)
+    most += sizeof (Head) + cut->pieces[i].bytes + 8;
+  Blob *blob = g_try_malloc (sizeof *blob + most);
+  if (blob == NULL)
+    return NULL;
+  guint8 *at = blob->data;
+  for (guint i = 0; i < cut->n_pieces; i++)
+    {
+      const PareCutPiece *piece = &cut->pieces[i];
+      const void *x = pare_runner_get_piece (runner, piece);
+      Head head = { .bytes = piece->bytes };
+      if (piece->scale > 0 && to_codes (x, piece->bytes / sizeof (float), piece->scale, &head.lowest, at + sizeof head))
+        {
+          head.scale = piece->scale;
+          head.bytes = piece->bytes / sizeof (float);
+        }
+      else
+        memcpy (at + sizeof head, x, piece->bytes);
+      memcpy (at, &head, sizeof head);
+      at += sizeof head + head.bytes;
+    }
+  g_atomic_ref_count_init (&blob->refs);
+  blob->label = label;
+  blob->bytes = sizeof *blob + (gsize)(at - blob->data);
+  Blob *shrunk = g_try_realloc (blob, blob->bytes);
+  return shrunk != NULL ? shrunk : blob;
+}
+
+static void
+unpack (const Blob *blob, PareRunner *runner, const PareCut *cut)
+{
+  const guint8 *at = blob->data;
+  for (guint i = 0; i < cut->n_pieces; i++)
+    {
+      Head head;
+      memcpy (&head, at, sizeof head);
+      at += sizeof head;
+      void *x = pare_runner_get_piece (runner, &cut->pieces[i]);
+      if (head.scale > 0)
+        for (gsize k = 0; k < head.bytes; k++)
+          ((float *)x)[k] = (float)(at[k] + head.lowest) * head.scale;
+      else
+        memcpy (x, at, head.bytes);
+      at += head.bytes;
+    }
+}
+
+/* --- the cache --- */
+
+static guint64
+default_budget (void)
+{
+  g_autofree char *text = NULL;
+  guint64 kib = 0;
+  if (g_file_get_contents ("/proc/meminfo", &text, NULL, NULL))
+    {
+      const char *line = strstr (text, "MemAvailable:");
+      if (line != NULL)
+        kib = g_ascii_strtoull (line + strlen ("MemAvailable:"), NULL, 10);
+    }
+  return kib > 0 ? MIN (kib * 1024 / 4, MOST_BYTES) : MOST_BYTES / 4;
+}
+
+ParePrefixCache *
+pare_prefix_cache_new (guint64 budget)
+{
+  ParePrefixCache *self = g_new0 (ParePrefixCache, 1);
+  g_atomic_ref_count_init (&self->refs);
+  g_mutex_init (&self->lock);
+  self->budget = budget > 0 ? budget : default_budget ();
+  self->groups = g_hash_table_new_full (key_hash, key_equal, NULL, group_free);
+  return self;
+}
+
+ParePrefixCache *
+pare_prefix_cache_ref (ParePrefixCache *self)
+{
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
+static void
+clear_locked (ParePrefixCache *self)
+{
+  g_hash_table_remove_all (self->groups);
+  self->bytes = 0;
+  for (guint i = 0; i < NOTED; i++)
+    g_clear_pointer (&self->noted[i], g_hash_table_unref);
+}
+
+void
+pare_prefix_cache_unref (ParePrefixCache *self)
+{
+  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+    return;
+  clear_locked (self);
+  g_hash_table_unref (self->groups);
+  g_clear_pointer (&self->dataset, pare_dataset_unref);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+static void
+drop_blob (ParePrefixCache *self, Group *group, guint rank)
+{
+  Blob *blob = group->blobs->pdata[rank];
+  self->bytes -= blob->bytes;
+  group->bytes -= blob->bytes;
+  group->count--;
+  group->blobs->pdata[rank] = NULL;
+  blob_unref (blob);
+  while (group->blobs->len > 0 && group->blobs->pdata[group->blobs->len - 1] == NULL)
+    g_ptr_array_set_size (group->blobs, (int)group->blobs->len - 1);
+}
+
+/* What a byte of it spares, the less the longer nobody asked. */
+static double
+score_of (const ParePrefixCache *self, const Group *group)
+{
+  double bytes = group->count > 0 ? (double)group->bytes / group->count : 1;
+  return group->saved / bytes / (1 + (double)(self->clock - group->clock));
+}
+
+/* Makes room at the cost of what is less useful than `score`: its last samples go first, since the first give the first interval. */
+static gboolean
+make_room (ParePrefixCache *self, guint64 bytes, const Group *keep, double score)
+{
+  while (self->bytes + bytes > self->budget)
+    {
+      GHashTableIter iter;
+      gpointer value;
+      Group *worst = NULL;
+      g_hash_table_iter_init (&iter, self->groups);
+      while (g_hash_table_iter_next (&iter, NULL, &value))
+        if (value != keep && (worst == NULL || score_of (self, value) < score_of (self, worst)))
+          worst = value;
+      if (worst == NULL || (score_of (self, worst) >= score && (keep == NULL || worst->clock >= keep->clock)))
+        return FALSE;
+      if (worst->count > 0)
+        drop_blob (self, worst, worst->blobs->len - 1);
+      if (worst->count == 0)
+        g_hash_table_remove (self->groups, &worst->key);
+    }
+  return TRUE;
+}
+
+void
+pare_prefix_cache_set_budget (ParePrefixCache *self, guint64 budget)
+{
+  g_mutex_lock (&self->lock);
+  self->budget = budget > 0 ? budget : default_budget ();
+  make_room (self, 0, NULL, INFINITY);
+  g_mutex_unlock (&self->lock);
+}
+
+guint64
+pare_prefix_cache_get_budget (ParePrefixCache *self)
+{
+  g_mutex_lock (&self->lock);
+  guint64 budget = self->budget;
+  g_mutex_unlock (&self->lock);
+  return budget;
+}
+
+guint64
+pare_prefix_cache_get_bytes (ParePrefixCache *self)
+{
+  g_mutex_lock (&self->lock);
+  guint64 bytes = self->bytes;
+  g_mutex_unlock (&self->lock);
+  return bytes;
+}
+
+void
+pare_prefix_cache_clear (ParePrefixCache *self)
+{
+  g_mutex_lock (&self->lock);
+  clear_locked (self);
+  g_mutex_unlock (&self->lock);
+}
+
+void
+pare_prefix_cache_get_counts (ParePrefixCache *self, guint64 *hits, guint64 *misses)
+{
+  g_mutex_lock (&self->lock);
+  *hits = self->hits;
+  *misses = self->misses;
+  g_mutex_unlock (&self->lock);
+}
+
+guint64
+pare_prefix_cache_begin (ParePrefixCache *self, PareDataset *dataset, PareSplit split, guint n)
+{
+  g_mutex_lock (&self->lock);
+  if (self->dataset != dataset || self->split != split || self->n != n)
+    {
+      clear_locked (self);
+      pare_dataset_ref (dataset);
+      g_clear_pointer (&self->dataset, pare_dataset_unref);
+      self->dataset = dataset; /* held, so that no other can come to lie at its address */
+      self->split = split;
+      self->n = n;
+      self->salt++;
+    }
+  self->clock++;
+  guint64 salt = self->salt;
+  g_mutex_unlock (&self->lock);
+  return salt;
+}
+
+PareCutKey
+pare_prefix_key (PareCutKey cut, guint64 salt)
+{
+  return pare_cut_hash (cut, &salt, sizeof salt);
+}
+
+guint
+pare_prefix_cache_count (ParePrefixCache *self, PareCutKey key)
+{
+  g_mutex_lock (&self->lock);
+  Group *group = g_hash_table_lookup (self->groups, &key);
+  guint count = group != NULL ? group->count : 0;
+  g_mutex_unlock (&self->lock);
+  return count;
+}
+
+gboolean
+pare_prefix_cache_has (ParePrefixCache *self, PareCutKey key, guint rank)
+{
+  g_mutex_lock (&self->lock);
+  Group *group = g_hash_table_lookup (self->groups, &key);
+  gboolean has = group != NULL && rank < group->blobs->len && group->blobs->pdata[rank] != NULL;
+  g_mutex_unlock (&self->lock);
+  return has;
+}
+
+gboolean
+pare_prefix_cache_load (ParePrefixCache *self, PareCutKey key, guint rank, PareRunner *runner, const PareCut *cut, gint64 *label)
+{
+  Blob *blob = NULL;
+  g_mutex_lock (&self->lock);
+  Group *group = g_hash_table_lookup (self->groups, &key);
+  if (group != NULL && rank < group->blobs->len && (blob = group->blobs->pdata[rank]) != NULL)
+    {
+      g_atomic_ref_count_inc (&blob->refs);
+      group->clock = self->clock;
+    }
+  g_mutex_unlock (&self->lock);
+  if (blob == NULL)
+    return FALSE;
+  unpack (blob, runner, cut);
+  *label = blob->label;
+  blob_unref (blob);
+  return TRUE;
+}
+
+gboolean
+pare_prefix_cache_store (ParePrefixCache *self, PareCutKey key, guint rank, PareRunner *runner, const PareCut *cut, double saved,
+                         gint64 label)
+{
+  if (pare_prefix_cache_has (self, key, rank))
+    return TRUE;
+  Blob *blob = pack (runner, cut, label);
+  if (blob == NULL)
+    return FALSE;
+  g_mutex_lock (&self->lock);
+  Group *group = g_hash_table_lookup (self->groups, &key);
+  if (group == NULL)
+    {
+      group = g_new0 (Group, 1);
+      group->key = key;
+      group->blobs = g_ptr_array_new_with_free_func (blob_unref);
+      group->saved = saved;
+      g_hash_table_insert (self->groups, &group->key, group);
+    }
+  group->clock = self->clock;
+  gboolean fits = make_room (self, blob->bytes, group, saved / (double)blob->bytes);
+  if (fits)
+    {
+      if (rank >= group->blobs->len)
+        g_ptr_array_set_size (group->blobs, (int)rank + 1);
+      if (group->blobs->pdata[rank] != NULL)
+        drop_blob (self, group, rank); /* another thread was here first */
+      if (rank >= group->blobs->len)
+        g_ptr_array_set_size (group->blobs, (int)rank + 1);
+      group->blobs->pdata[rank] = blob;
+      group->count++;
+      group->bytes += blob->bytes;
+      self->bytes += blob->bytes;
+    }
+  else if (group->count == 0)
+    g_hash_table_remove (self->groups, &key);
+  g_mutex_unlock (&self->lock);
+  if (!fits)
+    blob_unref (blob);
+  return fits;
+}
+
+void
+pare_prefix_cache_note (ParePrefixCache *self, const PareCuts *cuts, guint64 salt)
+{
+  GHashTable *set = g_hash_table_new_full (key_hash, key_equal, g_free, NULL);
+  for (guint i = 0; i < cuts->n; i++)
+    {
+      PareCutKey key = pare_prefix_key (cuts->cuts[i].key, salt);
+      g_hash_table_add (set, g_memdup2 (&key, sizeof key));
+    }
+  g_mutex_lock (&self->lock);
+  g_clear_pointer (&self->noted[NOTED - 1], g_hash_table_unref);
+  memmove (self->noted + 1, self->noted, (NOTED - 1) * sizeof *self->noted);
+  self->noted[0] = set;
+  g_mutex_unlock (&self->lock);
+}
+
+gboolean
+pare_prefix_cache_noted (ParePrefixCache *self, PareCutKey key)
+{
+  gboolean found = FALSE;
+  g_mutex_lock (&self->lock);
+  for (guint i = 0; i < NOTED && !found; i++)
+    found = self->noted[i] != NULL && g_hash_table_contains (self->noted[i], &key);
+  g_mutex_unlock (&self->lock);
+  return found;
+}
+
+void
+pare_prefix_cache_count_run (ParePrefixCache *self, gboolean hit)
+{
+  g_mutex_lock (&self->lock);
+  *(hit ? &self->hits : &self->misses) += 1;
+  g_mutex_unlock (&self->lock);
+}
