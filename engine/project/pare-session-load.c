@@ -1,5 +1,7 @@
 /* Opening, the part that runs in a worker thread: what a path is, told by its content, and everything that can be read of it. */
 #include "engine/project/pare-session-private.h"
+#include "engine/project/pare-projects.h"
+#include "engine/project/pare-statistics-cache.h"
 #include "engine/onnx/pare-onnx.h"
 
 #include <errno.h>
@@ -27,6 +29,7 @@ pare_opened_free (PareOpened *self)
   g_clear_pointer (&self->history, pare_history_free);
   g_clear_pointer (&self->ui, g_hash_table_unref);
   g_clear_pointer (&self->data, pare_store_data_free);
+  g_free (self->save_trouble);
   g_clear_pointer (&self->notes, g_ptr_array_unref);
   g_free (self);
 }
@@ -169,7 +172,7 @@ create_own_store (PareOpened *opened)
   for (guint n = 1;; n++)
     {
       GError *error = NULL;
-      g_autofree char *path = pare_session_new_path (opened->model->name, n);
+      g_autofree char *path = pare_projects_path (opened->model->name, n);
       /* Also while a file of that number is there, but not for ever. */
       PareStore *store = g_file_test (path, G_FILE_TEST_EXISTS) && n < 100000 ? NULL : pare_store_create (path, &error);
       if (store != NULL)
@@ -177,6 +180,7 @@ create_own_store (PareOpened *opened)
       if (error != NULL && !g_file_test (path, G_FILE_TEST_EXISTS))
         {
           add_note (opened, "warning", "Changes will not be saved: %s", error->message);
+          opened->save_trouble = g_strdup_printf ("Changes are not saved: %s", error->message);
           g_error_free (error);
           return NULL;
         }
@@ -197,6 +201,7 @@ load_model (PareOpened *opened, const char *path, PareControl *control, GError *
   g_autoptr (PareRecipe) original = pare_recipe_new ();
   pare_recipe_set_model_sha256 (original, graph->sha256);
   opened->history = pare_history_new (original);
+  pare_projects_tidy (g_get_real_time () / G_USEC_PER_SEC);
   opened->store = create_own_store (opened);
   opened->own_file = opened->store != NULL;
   if (opened->store == NULL)
@@ -326,8 +331,68 @@ load_project (PareOpened *opened, const char *path, PareControl *control, GError
   return !pare_control_check (control, error);
 }
 
+/* --- a model that has a project --- */
+
+static void
+forget_project (PareOpened *opened)
+{
+  g_clear_pointer (&opened->model, pare_session_model_unref);
+  g_clear_pointer (&opened->store, pare_store_close);
+  g_clear_pointer (&opened->history, pare_history_free);
+  g_clear_pointer (&opened->ui, g_hash_table_unref);
+  g_clear_pointer (&opened->data, pare_store_data_free);
+  g_ptr_array_set_size (opened->notes, 0);
+  opened->split = PARE_SPLIT_SEARCH;
+}
+
+/* Tensors in other files may have changed under a model file that did not. */
+static gboolean
+has_same_tensors (const PareGraph *kept, const char *path, PareControl *control)
+{
+  g_autoptr (PareGraph) now = pare_onnx_load (path, control, NULL);
+  g_autofree char *a = now != NULL ? pare_statistics_cache_tensors (now) : NULL, *b = pare_statistics_cache_tensors (kept);
+  return g_strcmp0 (a, b) == 0;
+}
+
+/* The newest unnamed project of this very file, if nobody else has it open. */
+static gboolean
+continue_project (PareOpened *opened, const char *path, const char *current, PareControl *control)
+{
+  g_autofree char *name = name_of_model (path), *canonical = g_canonicalize_filename (path, NULL), *sha256 = NULL;
+  g_autoptr (GPtrArray) files = pare_projects_find (name, canonical);
+  if (files->len == 0 || !hash_of_file (path, &sha256))
+    return FALSE;
+  g_autoptr (GPtrArray) troubles = g_ptr_array_new_with_free_func (g_free);
+  gboolean found = FALSE;
+  for (guint i = 0; !found && i < files->len && !pare_control_cancelled (control); i++)
+    {
+      PareProjectFile *file = files->pdata[i];
+      GError *error = NULL;
+      if (g_strcmp0 (file->peek.model_sha256, sha256) != 0)
+        continue;
+      if (g_strcmp0 (file->path, current) == 0 && !file->peek.serialized)
+        {
+          opened->kind = PARE_OPENED_ALREADY;
+          return TRUE;
+        }
+      found = load_project (opened, file->path, control, &error) && !pare_store_is_read_only (opened->store)
+              && (!file->peek.serialized || has_same_tensors (opened->model->graph, path, control));
+      if (error != NULL && !g_error_matches (error, PARE_ERROR, PARE_ERROR_CANCELLED))
+        g_ptr_array_add (troubles, g_strdup (error->message));
+      g_clear_error (&error);
+      if (found)
+        opened->continued = file->peek.plain ? 0 : file->peek.when;
+      else
+        forget_project (opened);
+    }
+  for (guint i = 0; i < troubles->len; i++)
+    add_note (opened, "warning", "An earlier project of this model cannot be read: %s", (char *)troubles->pdata[i]);
+  opened->own_file = found;
+  return found;
+}
+
 PareOpened *
-pare_session_load (const char *path, gboolean has_model, PareControl *control, GError **error)
+pare_session_load (const char *path, gboolean has_model, gboolean fresh, const char *current, PareControl *control, GError **error)
 {
   g_autoptr (PareOpened) opened = g_new0 (PareOpened, 1);
   opened->notes = g_ptr_array_new_with_free_func (note_free);
@@ -338,7 +403,8 @@ pare_session_load (const char *path, gboolean has_model, PareControl *control, G
   switch (opened->kind)
     {
     case PARE_OPENED_MODEL:
-      fine = load_model (opened, path, control, error);
+      opened->fresh = fresh;
+      fine = (!fresh && continue_project (opened, path, current, control)) || load_model (opened, path, control, error);
       break;
     case PARE_OPENED_PROJECT:
       fine = load_project (opened, path, control, error);
@@ -348,6 +414,8 @@ pare_session_load (const char *path, gboolean has_model, PareControl *control, G
       fine = opened->dataset != NULL;
       if (fine)
         pare_dataset_get_hash (opened->dataset); /* kept there: reads every file, which is nothing for the main thread */
+      break;
+    case PARE_OPENED_ALREADY: /* no content says so */
       break;
     case PARE_OPENED_RECIPE:
       if (!has_model)

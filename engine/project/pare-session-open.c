@@ -6,7 +6,8 @@ typedef struct
   GTask *task;
   char *path;
   char *expected_hash; /* of a project's data */
-  gboolean has_model;
+  gboolean has_model, fresh;
+  char *current; /* project */
   gulong cancel_id;
   PareSessionModel *model; /* DATA: for which it is loaded */
 } OpenJob;
@@ -19,6 +20,7 @@ open_job_free (gpointer data)
   g_clear_pointer (&o->model, pare_session_model_unref);
   g_free (o->path);
   g_free (o->expected_hash);
+  g_free (o->current);
   g_free (o);
 }
 
@@ -97,7 +99,7 @@ static void
 emit_everything (PareSession *self)
 {
   static const int signals[] = { SIGNAL_MODEL,      SIGNAL_DATA,       SIGNAL_HISTORY, SIGNAL_RECIPE, SIGNAL_SIZE,
-                                 SIGNAL_STATISTICS, SIGNAL_EVALUATION, SIGNAL_LATENCY, SIGNAL_SAVED, SIGNAL_LIMITS };
+                                 SIGNAL_STATISTICS, SIGNAL_EVALUATION, SIGNAL_LATENCY, SIGNAL_SAVED,  SIGNAL_LIMITS };
   for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
     pare_session_emit (self, signals[i]);
 }
@@ -210,10 +212,12 @@ pare_session_start_data (PareSession *self, const char *path, const char *expect
 static void
 adopt_model (PareSession *self, PareOpened *opened)
 {
+  gboolean dispensable = pare_session_is_dispensable (self);
+  /* Data that was chosen before there was a model is meant for this one; and a model from the beginning keeps its data. */
+  gboolean keep_data = opened->kind == PARE_OPENED_MODEL && self->dataset != NULL && (self->model == NULL || opened->fresh);
   g_autoptr (PareSessionModel) old_model = g_steal_pointer (&self->model);
   g_autoptr (PareDataset) old_data = g_steal_pointer (&self->dataset);
   g_autoptr (PareHistory) old_history = g_steal_pointer (&self->history);
-  gboolean fresh = opened->kind == PARE_OPENED_MODEL;
   pare_session_cancel_heavy (self, HEAVY_BASELINE);
   pare_session_cancel_heavy (self, HEAVY_EVALUATE);
   pare_session_cancel_heavy (self, HEAVY_LATENCY_NOW);
@@ -225,7 +229,7 @@ adopt_model (PareSession *self, PareOpened *opened)
   if (self->debounce != NULL)
     g_source_destroy (self->debounce);
   g_clear_pointer (&self->debounce, g_source_unref);
-  pare_session_close_store (self);
+  pare_session_close_store (self, dispensable);
   pare_session_reset_work (self);
   self->generation++;
 
@@ -233,14 +237,15 @@ adopt_model (PareSession *self, PareOpened *opened)
   self->history = g_steal_pointer (&opened->history);
   self->store = g_steal_pointer (&opened->store);
   self->own_file = opened->own_file;
+  self->continued = opened->continued;
+  self->save_trouble = g_steal_pointer (&opened->save_trouble);
   self->split = opened->split;
   g_clear_pointer (&self->project_path, g_free);
   self->project_path = self->store != NULL ? g_strdup (pare_store_get_path (self->store)) : NULL;
   pare_session_connect_store (self);
   g_hash_table_unref (self->ui);
   self->ui = opened->ui != NULL ? g_steal_pointer (&opened->ui) : g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  /* Data that was chosen before there was a model is meant for this one. */
-  if (fresh && old_model == NULL && old_data != NULL)
+  if (keep_data)
     {
       self->dataset = g_steal_pointer (&old_data);
       save_data (self);
@@ -255,7 +260,7 @@ adopt_model (PareSession *self, PareOpened *opened)
   tell_notes (self, opened->notes);
   if (self->model->why_not != NULL)
     pare_session_message (self, "warning", "%s opens, but cannot run: %s", self->model->name, self->model->why_not);
-  if (opened->data != NULL)
+  if (opened->data != NULL && !keep_data)
     pare_session_start_data (self, opened->data->path, opened->data->hash);
   pare_session_pump (self);
 }
@@ -264,7 +269,7 @@ static gpointer
 run_open (PareJob *job, PareControl *control, gpointer data, GError **error)
 {
   OpenJob *o = data;
-  return pare_session_load (o->path, o->has_model, control, error);
+  return pare_session_load (o->path, o->has_model, o->fresh, o->current, control, error);
 }
 
 static void
@@ -291,6 +296,8 @@ on_opened (PareJob *job, gpointer data, const GError *error, gpointer owner)
     case PARE_OPENED_PROJECT:
       adopt_model (self, opened);
       break;
+    case PARE_OPENED_ALREADY:
+      break;
     case PARE_OPENED_DATA:
       adopt_data (self, opened->dataset);
       break;
@@ -312,12 +319,17 @@ on_cancelled (GCancellable *cancellable, gpointer data)
   pare_job_cancel (data);
 }
 
-void
-pare_session_open_async (PareSession *self, const char *path, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+static void
+open_path (PareSession *self, const char *path, gboolean fresh, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
-  g_return_if_fail (PARE_IS_SESSION (self) && path != NULL);
   GTask *task = g_task_new (self, cancellable, callback, data);
   g_task_set_source_tag (task, pare_session_open_async);
+  if (pare_scheduler_get_running (self->scheduler, LANE_SAVE) != NULL)
+    {
+      g_task_return_new_error (task, PARE_ERROR, PARE_ERROR_FILE, "%s: the project is just being saved; open it when that is done", path);
+      g_object_unref (task);
+      return;
+    }
   if (self->closed || pare_scheduler_get_running (self->scheduler, LANE_OPEN) != NULL)
     {
       g_task_return_new_error (task, PARE_ERROR, PARE_ERROR_FILE, "%s: another file is being opened", path);
@@ -335,6 +347,8 @@ pare_session_open_async (PareSession *self, const char *path, GCancellable *canc
   o->task = task;
   o->path = g_steal_pointer (&absolute);
   o->has_model = self->model != NULL;
+  o->fresh = fresh;
+  o->current = g_strdup (self->project_path);
   g_autofree char *base = g_path_get_basename (path);
   g_autofree char *shown = g_filename_display_name (base);
   g_autofree char *name = g_strdup_printf ("Opening %s", shown);
@@ -349,6 +363,29 @@ pare_session_open_async (PareSession *self, const char *path, GCancellable *canc
   PareJob *job = pare_scheduler_start (self->scheduler, &spec);
   if (job != NULL && cancellable != NULL)
     o->cancel_id = g_cancellable_connect (cancellable, G_CALLBACK (on_cancelled), job, NULL);
+}
+
+void
+pare_session_open_async (PareSession *self, const char *path, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  g_return_if_fail (PARE_IS_SESSION (self) && path != NULL);
+  open_path (self, path, FALSE, cancellable, callback, data);
+}
+
+void
+pare_session_start_fresh_async (PareSession *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  g_return_if_fail (PARE_IS_SESSION (self));
+  const char *path = self->model != NULL ? self->model->graph->path : NULL;
+  if (path != NULL)
+    {
+      open_path (self, path, TRUE, cancellable, callback, data);
+      return;
+    }
+  GTask *task = g_task_new (self, cancellable, callback, data);
+  g_task_set_source_tag (task, pare_session_open_async);
+  g_task_return_new_error (task, PARE_ERROR, PARE_ERROR_FILE, "no model file is open");
+  g_object_unref (task);
 }
 
 gboolean

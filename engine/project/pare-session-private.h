@@ -39,6 +39,7 @@ enum
   LANE_HEAVY,
   LANE_CALIBRATE,
   LANE_EXPORT,
+  LANE_SAVE,
 };
 
 /* Tags of jobs in LANE_HEAVY. */
@@ -97,6 +98,7 @@ struct _PareSession {
   gboolean own_file;      /* in the user's data folder, made by this session */
   char *project_path;
   char *save_trouble;     /* why nothing can be written now */
+  gint64 continued;       /* unix seconds of the last edit of the project that opening a model went on with; 0: it is a new one */
   GHashTable *ui;
   GMutex trouble_mutex;   /* of the two below: the writer thread puts them there */
   char *trouble_text;
@@ -164,7 +166,7 @@ void pare_session_take_stored (PareSession *self);
 void pare_session_reset_work (PareSession *self);
 
 /* pare-session-load.c */
-typedef enum { PARE_OPENED_MODEL, PARE_OPENED_DATA, PARE_OPENED_PROJECT, PARE_OPENED_RECIPE } PareOpenedKind;
+typedef enum { PARE_OPENED_MODEL, PARE_OPENED_DATA, PARE_OPENED_PROJECT, PARE_OPENED_RECIPE, PARE_OPENED_ALREADY } PareOpenedKind;
 typedef struct {
   char *severity, *text;
 } PareSessionNote;
@@ -176,13 +178,17 @@ typedef struct {
   PareRecipe *recipe;
   PareStore *store;
   gboolean own_file;
+  char *save_trouble; /* why there is no store */
+  gboolean fresh;     /* the model that is open, with its data, but from the beginning */
+  gint64 continued;   /* as in the session */
   PareHistory *history;
   GHashTable *ui;
   PareStoreData *data;
   PareSplit split;
   GPtrArray *notes; /* PareSessionNote */
 } PareOpened;
-PareOpened *pare_session_load (const char *path, gboolean has_model, PareControl *control, GError **error);
+/* fresh: a new project, also where one of this model is there. current: the project that is open (nullable). */
+PareOpened *pare_session_load (const char *path, gboolean has_model, gboolean fresh, const char *current, PareControl *control, GError **error);
 void pare_opened_free (PareOpened *self);
 
 /* pare-session-save.c */
@@ -190,8 +196,10 @@ void pare_session_save_edit (PareSession *self, gboolean entry, gboolean step);
 void pare_session_save_all (PareSession *self);
 void pare_session_put_model (PareStore *store, const PareSessionModel *model); /* any thread */
 void pare_session_connect_store (PareSession *self);
-char *pare_session_new_path (const char *model_name, guint n);
-void pare_session_close_store (PareSession *self);
+/* remove: the file goes too, where it is the session's own. */
+void pare_session_close_store (PareSession *self, gboolean remove);
+/* What nobody would miss: a file of our own that holds the original and nothing of a person's. Waits for the writer. */
+gboolean pare_session_is_dispensable (PareSession *self);
 
 /* pare-session-edit.c */
 /* The recipe is another one: signals, what is known of it, what has to be computed. */

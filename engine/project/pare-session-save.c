@@ -2,18 +2,7 @@
 #include "engine/project/pare-session-private.h"
 #include "engine/onnx/pare-onnx.h"
 
-#include <errno.h>
-#include <glib/gstdio.h>
 #include <string.h>
-
-char *
-pare_session_new_path (const char *model_name, guint n)
-{
-  g_autofree char *folder = g_build_filename (g_get_user_data_dir (), "pare", "projects", NULL);
-  g_autofree char *file = g_strdup_printf ("%s-%u.pare", model_name, n);
-  g_mkdir_with_parents (folder, 0700);
-  return g_build_filename (folder, file, NULL);
-}
 
 /* --- trouble with writing: from the writer thread to the main thread --- */
 
@@ -59,9 +48,18 @@ pare_session_connect_store (PareSession *self)
     pare_store_set_trouble_func (self->store, on_trouble, self);
 }
 
-void
-pare_session_close_store (PareSession *self)
+gboolean
+pare_session_is_dispensable (PareSession *self)
 {
+  return self->own_file && self->store != NULL && self->history != NULL && pare_history_get_n_entries (self->history) == 1
+         && pare_store_is_plain (self->store);
+}
+
+void
+pare_session_close_store (PareSession *self, gboolean remove)
+{
+  if (self->store == NULL)
+    g_clear_pointer (&self->save_trouble, g_free);
   if (self->store == NULL)
     return;
   GError *error = NULL;
@@ -72,7 +70,10 @@ pare_session_close_store (PareSession *self)
   if (!pare_store_flush (self->store, &error))
     pare_session_message (self, "error", "%s", error->message);
   g_clear_error (&error);
-  g_clear_pointer (&self->store, pare_store_close);
+  if (remove && self->own_file)
+    g_clear_pointer (&self->store, pare_store_close_and_remove);
+  else
+    g_clear_pointer (&self->store, pare_store_close);
   g_clear_pointer (&self->save_trouble, g_free);
 }
 
@@ -181,59 +182,6 @@ pare_session_save_all (PareSession *self)
       g_autofree char *name = g_strconcat ("ui.", key, NULL);
       pare_store_put_meta (self->store, name, value);
     }
-}
-
-gboolean
-pare_session_save_as (PareSession *self, const char *path, GError **error)
-{
-  g_return_val_if_fail (PARE_IS_SESSION (self) && path != NULL, FALSE);
-  if (self->history == NULL || self->closed)
-    {
-      g_set_error_literal (error, PARE_ERROR, PARE_ERROR_FILE, "there is no model open that could be saved");
-      return FALSE;
-    }
-  g_autofree char *target = g_canonicalize_filename (path, NULL);
-  gboolean read_only = pare_session_is_read_only (self);
-  if (self->store != NULL && !read_only && g_str_equal (target, pare_store_get_path (self->store)))
-    return pare_store_flush (self->store, error);
-  PareStore *store = NULL;
-  if (self->store != NULL)
-    {
-      if (!pare_store_copy (self->store, target, error))
-        return FALSE;
-      store = pare_store_open (target, error);
-    }
-  else
-    {
-      /* Nothing to copy from: a new file beside, put in place when it is whole. */
-      g_autofree char *beside = g_strdup_printf ("%s.new-%x", target, g_random_int ());
-      PareStore *fresh = pare_store_create (beside, error);
-      if (fresh == NULL)
-        return FALSE;
-      self->store = fresh;
-      pare_session_save_all (self);
-      self->store = NULL;
-      gboolean fine = pare_store_copy (fresh, target, error);
-      pare_store_close (fresh);
-      g_unlink (beside);
-      store = fine ? pare_store_open (target, error) : NULL;
-    }
-  if (store == NULL)
-    return FALSE;
-  g_autofree char *old = self->own_file && self->store != NULL ? g_strdup (pare_store_get_path (self->store)) : NULL;
-  pare_session_close_store (self);
-  self->store = store;
-  self->own_file = FALSE;
-  pare_session_connect_store (self);
-  if (read_only)
-    pare_session_save_all (self); /* what was done since it was opened went nowhere */
-  /* The unnamed file was only a place to be safe in. */
-  if (old != NULL)
-    g_unlink (old);
-  g_free (self->project_path);
-  self->project_path = g_strdup (target);
-  pare_session_emit (self, SIGNAL_SAVED);
-  return TRUE;
 }
 
 const char *

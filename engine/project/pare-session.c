@@ -111,7 +111,7 @@ pare_session_close (PareSession *self)
   g_clear_pointer (&self->debounce, g_source_unref);
   pare_session_drop_exports (self);
   pare_scheduler_stop (self->scheduler);
-  pare_session_close_store (self);
+  pare_session_close_store (self, pare_session_is_dispensable (self));
   g_object_unref (self);
 }
 
@@ -181,6 +181,18 @@ const char *
 pare_session_get_project_path (PareSession *self)
 {
   return self->project_path;
+}
+
+gboolean
+pare_session_is_untouched (PareSession *self)
+{
+  return self->own_file && pare_session_get_n_entries (self) <= 1;
+}
+
+gint64
+pare_session_get_continued (PareSession *self)
+{
+  return self->continued;
 }
 
 gboolean

@@ -37,7 +37,16 @@ void pare_session_open_async (PareSession *self, const char *path /* .onnx, data
 gboolean pare_session_open_finish (PareSession *self, GAsyncResult *result, GError **error);
 /* Where the project is saved continuously. Until save-as: a file in the user's data folder. */
 const char *pare_session_get_project_path (PareSession *self);
-gboolean pare_session_save_as (PareSession *self, const char *path, GError **error);
+/* A file that is there is replaced. The copy is made by a job; edits go on, and are in it. */
+void pare_session_save_as_async (PareSession *self, const char *path, GCancellable *c, GAsyncReadyCallback cb, gpointer data);
+gboolean pare_session_save_as_finish (PareSession *self, GAsyncResult *result, GError **error);
+gboolean pare_session_save_as (PareSession *self, const char *path, GError **error); /* the same, waiting */
+/* TRUE while the project has no name and holds nothing of a person's: then it is removed when it is closed. */
+gboolean pare_session_is_untouched (PareSession *self);
+/* Opening a model goes on with the unnamed project that it already has: unix seconds of that project's last edit. 0: it is a new one, or was opened by its own path. */
+gint64 pare_session_get_continued (PareSession *self);
+/* The open model and its data again, in a new project; the one that was open stays where it is. Ends as opening does. */
+void pare_session_start_fresh_async (PareSession *self, GCancellable *c, GAsyncReadyCallback cb, gpointer data);
 gboolean pare_session_is_read_only (PareSession *self);
 const char *pare_session_get_save_trouble (PareSession *self);           /* why changes cannot be written just now (signal "saved-changed"); NULL: all is saved */
 void pare_session_close (PareSession *self);                           /* stops jobs, waits, closes the store */

@@ -1,5 +1,6 @@
 #pragma once
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include "engine/base/pare-error.h"
 #include "engine/project/pare-store.h"
 
@@ -9,6 +10,7 @@ struct _PareStore {
   int lock;            /* descriptor that holds the flock, or -1 */
   guint64 device, inode;
   gboolean registered;
+  gboolean remove;     /* the file goes when it is closed */
 
   GMutex read_mutex;
   sqlite3 *reader;
@@ -49,3 +51,8 @@ extern const char *const pare_store_schema[];
 
 void pare_store_start_writer (PareStore *self);
 void pare_store_stop_writer (PareStore *self);
+/* From now on what is written is also remembered, for pare_store_hand_over(); what was queued before is written when it returns. */
+gboolean pare_store_remember (PareStore *self, GError **error);
+/* Is it open in this process? Then no descriptor of it may be opened and closed here: that would drop SQLite's locks. */
+gboolean pare_store_is_open_here (const struct stat *st);
+char *pare_store_temporary_beside (const char *path);

@@ -21,6 +21,8 @@ typedef enum
 {
   TASK_WRITE,
   TASK_FLUSH,
+  TASK_REMEMBER,
+  TASK_HAND_OVER,
   TASK_STOP
 } TaskKind;
 
@@ -28,7 +30,8 @@ typedef struct
 {
   TaskKind kind;
   GPtrArray *statements;
-  /* FLUSH: the caller waits on these */
+  PareStore *to; /* HAND_OVER: NULL forgets */
+  /* FLUSH, REMEMBER, HAND_OVER: the caller waits on these */
   GMutex *mutex;
   GCond *cond;
   gboolean *answered, *fine;
@@ -188,11 +191,21 @@ answer_flush (Task *task, gboolean fine, const char *why)
   g_mutex_unlock (task->mutex);
 }
 
+static void
+push (PareStore *self, Task *task)
+{
+  if (self->thread != NULL)
+    g_async_queue_push (self->queue, task);
+  else
+    task_free (task); /* read-only: who opened it so was told */
+}
+
 static gpointer
 writer_main (gpointer data)
 {
   PareStore *self = data;
-  GQueue waiting = G_QUEUE_INIT;
+  GQueue waiting = G_QUEUE_INIT, remembered = G_QUEUE_INIT;
+  gboolean remember = FALSE;
   g_autofree char *trouble = NULL;
   gboolean stop = FALSE, unsettled = FALSE;
   while (!stop)
@@ -206,8 +219,18 @@ writer_main (gpointer data)
       Task *flush = NULL;
       if (task != NULL && task->kind == TASK_WRITE)
         g_queue_push_tail (&waiting, task);
-      else if (task != NULL && task->kind == TASK_FLUSH)
+      else if (task != NULL && (task->kind == TASK_FLUSH || task->kind == TASK_REMEMBER))
         flush = task;
+      else if (task != NULL && task->kind == TASK_HAND_OVER)
+        {
+          /* In order: what is here already, then what could not be written here. */
+          while (task->to != NULL && (!g_queue_is_empty (&remembered) || !g_queue_is_empty (&waiting)))
+            push (task->to, g_queue_pop_head (g_queue_is_empty (&remembered) ? &waiting : &remembered));
+          g_queue_clear_full (&remembered, (GDestroyNotify)task_free);
+          remember = FALSE;
+          answer_flush (task, TRUE, NULL);
+          task_free (task);
+        }
       else if (task != NULL)
         {
           stop = TRUE;
@@ -218,7 +241,11 @@ writer_main (gpointer data)
           int rc = run_task (self->writer, g_queue_peek_head (&waiting));
           if (rc == SQLITE_OK)
             {
-              task_free (g_queue_pop_head (&waiting));
+              Task *written = g_queue_pop_head (&waiting);
+              if (remember)
+                g_queue_push_tail (&remembered, written);
+              else
+                task_free (written);
               unsettled = TRUE;
               continue;
             }
@@ -236,6 +263,7 @@ writer_main (gpointer data)
         }
       if (flush != NULL)
         {
+          remember |= flush->kind == TASK_REMEMBER && trouble == NULL;
           answer_flush (flush, trouble == NULL, trouble);
           task_free (flush);
         }
@@ -246,6 +274,7 @@ writer_main (gpointer data)
         }
     }
   g_queue_clear_full (&waiting, (GDestroyNotify)task_free);
+  g_queue_clear_full (&remembered, (GDestroyNotify)task_free);
   return NULL;
 }
 
@@ -275,8 +304,9 @@ pare_store_set_trouble_func (PareStore *self, PareStoreTroubleFunc func, gpointe
   g_mutex_unlock (&self->trouble_mutex);
 }
 
-gboolean
-pare_store_flush (PareStore *self, GError **error)
+/* Sends a task and waits until it is answered. */
+static gboolean
+ask (PareStore *self, TaskKind kind, PareStore *to, GError **error)
 {
   if (self->thread == NULL)
     return TRUE;
@@ -286,7 +316,8 @@ pare_store_flush (PareStore *self, GError **error)
   g_autofree char *why = NULL;
   g_mutex_init (&mutex);
   g_cond_init (&cond);
-  Task *task = task_new (TASK_FLUSH);
+  Task *task = task_new (kind);
+  task->to = to;
   task->mutex = &mutex;
   task->cond = &cond;
   task->answered = &answered;
@@ -304,13 +335,28 @@ pare_store_flush (PareStore *self, GError **error)
   return fine;
 }
 
-static void
-push (PareStore *self, Task *task)
+gboolean
+pare_store_flush (PareStore *self, GError **error)
 {
-  if (self->thread != NULL)
-    g_async_queue_push (self->queue, task);
-  else
-    task_free (task); /* read-only: who opened it so was told */
+  return ask (self, TASK_FLUSH, NULL, error);
+}
+
+gboolean
+pare_store_remember (PareStore *self, GError **error)
+{
+  return ask (self, TASK_REMEMBER, NULL, error);
+}
+
+void
+pare_store_hand_over (PareStore *self, PareStore *to)
+{
+  ask (self, TASK_HAND_OVER, to, NULL);
+}
+
+void
+pare_store_forget (PareStore *self)
+{
+  ask (self, TASK_HAND_OVER, NULL, NULL);
 }
 
 static void

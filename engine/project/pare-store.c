@@ -69,8 +69,8 @@ unregister_file (PareStore *self)
   self->registered = FALSE;
 }
 
-static gboolean
-is_open_here (const struct stat *st)
+gboolean
+pare_store_is_open_here (const struct stat *st)
 {
   g_mutex_lock (&open_mutex);
   gboolean open = find_open (st->st_dev, st->st_ino) != NULL;
@@ -85,7 +85,7 @@ pare_store_sniff (const char *path)
   guint8 h[100];
   if (stat (path, &st) != 0 || !S_ISREG (st.st_mode))
     return FALSE;
-  if (is_open_here (&st))
+  if (pare_store_is_open_here (&st))
     return TRUE;
   int fd = open (path, O_RDONLY | O_CLOEXEC);
   gboolean ours
@@ -162,6 +162,14 @@ pare_store_close (PareStore *self)
     pare_store_stop_writer (self);
   sqlite3_close (self->reader);
   sqlite3_close (self->writer);
+  /* While it is locked, so that nobody who opens it now goes on writing to a file without a name. */
+  if (self->remove && self->lock >= 0)
+    {
+      g_autofree char *log = g_strconcat (self->path, "-wal", NULL), *index = g_strconcat (self->path, "-shm", NULL);
+      g_unlink (self->path);
+      g_unlink (log);
+      g_unlink (index);
+    }
   /* After SQLite, whose own locks go with any descriptor of the file. */
   if (self->lock >= 0)
     close (self->lock);
@@ -171,6 +179,14 @@ pare_store_close (PareStore *self)
   g_free (self->path);
   g_free (self->why_read_only);
   g_free (self);
+}
+
+void
+pare_store_close_and_remove (PareStore *self)
+{
+  if (self != NULL)
+    self->remove = self->why_read_only == NULL;
+  pare_store_close (self);
 }
 
 const char *
@@ -247,6 +263,13 @@ open_checked (PareStore *self, gboolean write, GError **error)
       if (write && self->why_read_only == NULL)
         {
           locked = flock (fd, LOCK_EX | LOCK_NB) == 0;
+          struct stat now;
+          if (locked && (stat (self->path, &now) != 0 || now.st_ino != st.st_ino || now.st_dev != st.st_dev))
+            {
+              pare_store_fail (error, PARE_ERROR_FILE, self->path, "was removed or replaced while it was opened; try again");
+              close (fd);
+              return FALSE;
+            }
           if (!locked)
             self->why_read_only
                 = g_strdup (errno == EWOULDBLOCK ? "another process has the project open" : "the file system gives no locks");
@@ -298,8 +321,8 @@ pare_store_open_read (const char *path, GError **error)
   return NULL;
 }
 
-static char *
-temporary_beside (const char *path)
+char *
+pare_store_temporary_beside (const char *path)
 {
   g_autofree char *folder = g_path_get_dirname (path);
   g_autofree char *base = g_path_get_basename (path);
@@ -324,7 +347,7 @@ PareStore *
 pare_store_create (const char *path, GError **error)
 {
   PareStore *self = store_new (path);
-  g_autofree char *temporary = temporary_beside (self->path);
+  g_autofree char *temporary = pare_store_temporary_beside (self->path);
   gboolean fine = build_empty (self, temporary, error);
   /* link() refuses to replace what is there. */
   if (fine && link (temporary, self->path) != 0)
@@ -346,74 +369,4 @@ pare_store_create (const char *path, GError **error)
     }
   pare_store_close (self);
   return NULL;
-}
-
-static gboolean
-backup (PareStore *self, const char *to, GError **error)
-{
-  sqlite3 *db = pare_store_connect (to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, FALSE, error);
-  if (db == NULL)
-    return FALSE;
-  g_mutex_lock (&self->read_mutex);
-  sqlite3_backup *b = sqlite3_backup_init (db, "main", self->reader, "main");
-  int rc = b != NULL ? sqlite3_backup_step (b, -1) : sqlite3_errcode (db);
-  if (b != NULL)
-    sqlite3_backup_finish (b);
-  g_mutex_unlock (&self->read_mutex);
-  gboolean fine = rc == SQLITE_DONE;
-  if (!fine)
-    pare_store_fail (error, PARE_ERROR_FILE, to, "cannot be written: %s", sqlite3_errstr (rc));
-  if (sqlite3_close (db) != SQLITE_OK && fine)
-    {
-      pare_store_fail (error, PARE_ERROR_FILE, to, "cannot be written");
-      fine = FALSE;
-    }
-  int fd = fine ? open (to, O_RDONLY | O_CLOEXEC) : -1;
-  if (fine && (fd < 0 || fsync (fd) != 0))
-    {
-      pare_store_fail (error, PARE_ERROR_FILE, to, "cannot be written: %s", g_strerror (errno));
-      fine = FALSE;
-    }
-  if (fd >= 0)
-    close (fd);
-  return fine;
-}
-
-gboolean
-pare_store_copy (PareStore *self, const char *path, GError **error)
-{
-  struct stat st;
-  g_autofree char *target = g_canonicalize_filename (path, NULL);
-  g_autofree char *temporary = temporary_beside (target);
-  int lock = -1;
-  if (!pare_store_flush (self, error))
-    return FALSE;
-  if (stat (target, &st) == 0)
-    {
-      gboolean here = is_open_here (&st);
-      lock = here ? -1 : open (target, O_RDONLY | O_CLOEXEC);
-      if (here || (lock >= 0 && flock (lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK))
-        {
-          if (lock >= 0)
-            close (lock);
-          pare_store_fail (error, PARE_ERROR_FILE, target, "is open as a project; choose another name");
-          return FALSE;
-        }
-    }
-  gboolean fine = backup (self, temporary, error);
-  if (fine)
-    {
-      /* A log left beside the old file would be taken for the new one's. */
-      g_autofree char *log = g_strconcat (target, "-wal", NULL), *index = g_strconcat (target, "-shm", NULL);
-      g_unlink (log);
-      g_unlink (index);
-      fine = g_rename (temporary, target) == 0;
-      if (!fine)
-        pare_store_fail (error, PARE_ERROR_FILE, target, "cannot be written: %s", g_strerror (errno));
-    }
-  if (!fine)
-    g_unlink (temporary);
-  if (lock >= 0)
-    close (lock);
-  return fine;
 }

@@ -24,6 +24,8 @@ PareStore *pare_store_open (const char *path, GError **error);
 PareStore *pare_store_open_read (const char *path, GError **error);
 /* Writes what is queued, then closes. */
 void pare_store_close (PareStore *self);
+/* Closes, and removes the file while nobody else can open it for writing. Where it is open for reading only it stays. */
+void pare_store_close_and_remove (PareStore *self);
 const char *pare_store_get_path (const PareStore *self);
 gboolean pare_store_is_read_only (const PareStore *self);
 const char *pare_store_get_why_read_only (const PareStore *self); /* (nullable) */
@@ -100,5 +102,24 @@ typedef void (*PareStoreTroubleFunc) (const char *text, gpointer data);
 void pare_store_set_trouble_func (PareStore *self, PareStoreTroubleFunc func, gpointer data);
 /* Waits until what was queued before is written; FALSE where it could not be. */
 gboolean pare_store_flush (PareStore *self, GError **error);
-/* A whole copy at `path`, by way of a temporary file and rename. An existing file is replaced, unless another process has it open as its project. */
-gboolean pare_store_copy (PareStore *self, const char *path, GError **error);
+/* A whole copy at `path`, by way of a temporary file and rename. An existing file is replaced, unless another process has it open as its project. Any thread; the others may
+ * write on meanwhile. remember: what is written from here on waits for pare_store_hand_over() or pare_store_forget(), unless the copy fails. */
+gboolean pare_store_copy (PareStore *self, const char *path, gboolean remember, PareControl *control, GError **error);
+/* After a copy that remembers: `to`, which is the opened copy, is given what was written since. */
+void pare_store_hand_over (PareStore *self, PareStore *to);
+void pare_store_forget (PareStore *self);
+
+/* --- without opening --- */
+typedef struct {
+  char *model_path, *model_sha256; /* (nullable) */
+  gboolean serialized;             /* as in PareStoreModel */
+  guint n_entries;
+  gint64 when;                     /* of the newest entry */
+  gboolean plain;                  /* nothing of a person's is in it: the original alone, and what is made from model and data */
+} PareStorePeek;
+/* A quick look into a project that is ours, without checking all of it; it is neither locked nor written. Any thread. */
+gboolean pare_store_peek (const char *path, PareStorePeek *peek, GError **error);
+void pare_store_peek_clear (PareStorePeek *peek);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (PareStorePeek, pare_store_peek_clear)
+/* Of a store that is open: the same `plain`, of what was written. FALSE where that cannot be said. */
+gboolean pare_store_is_plain (PareStore *self);

@@ -293,6 +293,7 @@ test_data_first (void)
   g_assert_no_error (error);
   g_assert_nonnull (pare_session_get_dataset (w.session));
   WAIT (w.session, quiet);
+  set_bits (w.session, "conv1", 3, 0, 0); /* else nobody would miss the project */
   g_autofree char *path = g_strdup (pare_session_get_project_path (w.session));
   watch_clear (&w);
   watch_init (&w);

@@ -304,7 +304,7 @@ test_second_writer (Fixture *f, gconstpointer unused)
   g_assert_no_error (error);
   g_assert_cmpuint (entries->len, ==, 1);
   /* And nobody's copy may land on it. */
-  g_assert_false (pare_store_copy (second, f->path, &error));
+  g_assert_false (pare_store_copy (second, f->path, FALSE, NULL, &error));
   g_assert_error (error, PARE_ERROR, PARE_ERROR_FILE);
   g_clear_error (&error);
   pare_store_close (second);
@@ -538,11 +538,11 @@ test_copy (Fixture *f, gconstpointer unused)
   PareStore *store = pare_store_create (f->path, &error);
   g_assert_no_error (error);
   fill (store);
-  g_assert_true (pare_store_copy (store, to, &error));
+  g_assert_true (pare_store_copy (store, to, FALSE, NULL, &error));
   g_assert_no_error (error);
   put_entry (store, 50, 20);
-  g_assert_true (pare_store_copy (store, to, &error));       /* replaces */
-  g_assert_false (pare_store_copy (store, f->path, &error)); /* itself */
+  g_assert_true (pare_store_copy (store, to, FALSE, NULL, &error));       /* replaces */
+  g_assert_false (pare_store_copy (store, f->path, FALSE, NULL, &error)); /* itself */
   g_assert_error (error, PARE_ERROR, PARE_ERROR_FILE);
   g_clear_error (&error);
   pare_store_close (store);
@@ -553,7 +553,7 @@ test_copy (Fixture *f, gconstpointer unused)
   g_autofree char *nowhere = g_build_filename (f->folder, "none", "x.pare", NULL);
   store = pare_store_open_read (f->path, &error);
   g_assert_no_error (error);
-  g_assert_false (pare_store_copy (store, nowhere, &error));
+  g_assert_false (pare_store_copy (store, nowhere, FALSE, NULL, &error));
   g_assert_error (error, PARE_ERROR, PARE_ERROR_FILE);
   g_clear_error (&error);
   pare_store_close (store);
