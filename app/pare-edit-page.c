@@ -5,6 +5,7 @@
 #include "app/pare-layer-edit.h"
 #include "app/pare-layer-table.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 struct _PareEditPage
@@ -85,6 +86,28 @@ paned (GtkOrientation orientation, GtkWidget *start, GtkWidget *end, gboolean gr
   return p;
 }
 
+static gboolean
+on_key (GtkEventControllerKey *controller, guint keyval, guint keycode, GdkModifierType state, PareSelection *selection)
+{
+  if (keyval != GDK_KEY_Escape || pare_selection_get_n (selection) == 0)
+    return FALSE;
+  pare_selection_set (selection, NULL);
+  return TRUE;
+}
+
+/* The table's foot counts them; where no table is shown, a toast does. */
+static void
+on_skipped (PareSelection *selection, PareEditPage *self)
+{
+  guint of = 0, n = g_strv_length ((char **)pare_selection_get_skipped (selection, &of));
+  GtkWidget *toasts = gtk_widget_get_ancestor (GTK_WIDGET (self), ADW_TYPE_TOAST_OVERLAY);
+  if (n == 0 || toasts == NULL || gtk_widget_get_mapped (self->table))
+    return;
+  g_autofree char *names = g_strjoinv (", ", (char **)pare_selection_get_skipped (selection, NULL));
+  g_autofree char *text = g_strdup_printf (_ ("%u of %u skipped, they cannot take it: %s"), n, of, names);
+  adw_toast_overlay_add_toast (ADW_TOAST_OVERLAY (toasts), adw_toast_new (text));
+}
+
 GtkWidget *
 pare_edit_page_new (PareSession *session, PareSelection *selection)
 {
@@ -112,6 +135,10 @@ pare_edit_page_new (PareSession *session, PareSelection *selection)
   GActionGroup *actions = pare_layer_actions_new (session, selection);
   gtk_widget_insert_action_group (GTK_WIDGET (self), "layer", actions);
   g_object_unref (actions);
+  GtkEventController *keys = gtk_event_controller_key_new ();
+  g_signal_connect_object (keys, "key-pressed", G_CALLBACK (on_key), selection, 0);
+  gtk_widget_add_controller (GTK_WIDGET (self), keys);
+  g_signal_connect_object (selection, "skipped-changed", G_CALLBACK (on_skipped), self, 0);
   g_signal_connect (self->inspector, "coupled", G_CALLBACK (on_coupled), self);
   g_signal_connect_swapped (session, "model-changed", G_CALLBACK (restore_positions), self);
   return GTK_WIDGET (self);
@@ -138,7 +165,7 @@ next_region (PareEditPage *self, int step)
                                  pare_canvas_pane_get_view (PARE_CANVAS_PANE (self->canvas)), self->inspector, self->dock };
   const int n = G_N_ELEMENTS (regions);
   GtkWidget *focus = gtk_root_get_focus (gtk_widget_get_root (GTK_WIDGET (self)));
-  int at = -1;
+  int at = step > 0 ? -1 : n; /* from the header bar: to the first or the last */
   for (int i = 0; i < n; i++)
     if (focus != NULL && (focus == regions[i] || gtk_widget_is_ancestor (focus, regions[i])))
       at = i;

@@ -3,7 +3,8 @@
 #include "engine/project/pare-session.h"
 #include <gtk/gtk.h>
 
-/* One way to change what is selected: a change of the set fields goes to every selected layer, or to the defaults where none is. */
+/* One way to change what is selected: a change of the set fields goes to every selected layer that can take it, as one undo step, or to the
+ * defaults where none is selected. Layers that cannot take it are counted in the selection (pare_selection_get_skipped()). */
 void pare_layer_edit (PareSession *session, PareSelection *selection, const PareLayerRecipe *change, const char *what /* "4 bits" */,
                       guint group);
 void pare_layer_edit_reset (PareSession *session, PareSelection *selection);
