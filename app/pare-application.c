@@ -1,4 +1,5 @@
 #include "app/pare-application.h"
+#include "app/pare-preferences.h"
 #include "app/pare-window.h"
 
 #include <glib/gi18n.h>
@@ -39,6 +40,7 @@ static const struct
   { "win.zoom-out", { "<Control>minus", "<Shift>Down" } },
   { "win.zoom-original", { "<Control>0", "<Shift>BackSpace" } },
   { "win.next-colour", { "<Control><Shift>c" } },
+  { "win.preferences", { "<Control>comma" } },
   { "win.close", { "<Control>w" } },
   { "app.quit", { "<Control>q" } },
 };
@@ -124,6 +126,7 @@ pare_application_startup (GApplication *application)
   gtk_css_provider_load_from_resource (css, "/io/github/pare/Pare/style.css");
   gtk_style_context_add_provider_for_display (gdk_display_get_default (), GTK_STYLE_PROVIDER (css),
                                               GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
+  pare_preferences_apply ();
   gtk_icon_theme_add_resource_path (gtk_icon_theme_get_for_display (gdk_display_get_default ()), "/io/github/pare/Pare/icons");
 }
 

@@ -45,6 +45,7 @@ cell (const char *text, const char *css, gboolean number)
   gtk_label_set_xalign (GTK_LABEL (w), number ? 1 : 0);
   gtk_label_set_ellipsize (GTK_LABEL (w), PANGO_ELLIPSIZE_END);
   gtk_widget_add_css_class (w, "pare-caption");
+  gtk_widget_set_size_request (w, -1, 22);
   if (css != NULL)
     gtk_widget_add_css_class (w, css);
   return w;

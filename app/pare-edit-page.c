@@ -4,6 +4,7 @@
 #include "app/pare-inspector.h"
 #include "app/pare-layer-edit.h"
 #include "app/pare-layer-table.h"
+#include "app/pare-preferences.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -24,35 +25,10 @@ on_coupled (PareInspector *inspector, char **layers, PareEditPage *self)
   pare_canvas_pane_set_coupled (PARE_CANVAS_PANE (self->canvas), layers);
 }
 
-/* Table | graph, results under both; the inspector beside. */
-static void
-remember_positions (PareEditPage *self)
-{
-  g_autofree char *text
-      = g_strdup_printf ("%d %d %d", gtk_paned_get_position (GTK_PANED (self->upper)), gtk_paned_get_position (GTK_PANED (self->inner)),
-                         gtk_paned_get_position (GTK_PANED (self->outer)));
-  if (!self->narrow && pare_session_get_graph (self->session) != NULL)
-    pare_session_set_ui (self->session, "edit-positions", text);
-}
-
-static void
-restore_positions (PareEditPage *self)
-{
-  g_autofree char *text = pare_session_get_ui (self->session, "edit-positions");
-  int a, b, c;
-  if (text == NULL || self->narrow || sscanf (text, "%d %d %d", &a, &b, &c) != 3)
-    return;
-  gtk_paned_set_position (GTK_PANED (self->upper), CLAMP (a, 200, 900));
-  gtk_paned_set_position (GTK_PANED (self->inner), CLAMP (b, 200, 4000));
-  gtk_paned_set_position (GTK_PANED (self->outer), CLAMP (c, 400, 8000));
-}
-
 static void
 pare_edit_page_dispose (GObject *object)
 {
   PareEditPage *self = PARE_EDIT_PAGE (object);
-  if (self->outer != NULL)
-    remember_positions (self);
   g_clear_pointer (&self->outer, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
@@ -129,6 +105,9 @@ pare_edit_page_new (PareSession *session, PareSelection *selection)
   gtk_paned_set_position (GTK_PANED (self->upper), 318);
   gtk_paned_set_position (GTK_PANED (self->inner), 525);
   gtk_paned_set_position (GTK_PANED (self->outer), 956);
+  pare_preferences_keep_paned (GTK_PANED (self->upper), "edit-table");
+  pare_preferences_keep_paned (GTK_PANED (self->inner), "edit-dock");
+  pare_preferences_keep_paned (GTK_PANED (self->outer), "edit-inspector");
   gtk_widget_set_parent (self->outer, GTK_WIDGET (self));
   pare_layer_keys_attach (pare_canvas_pane_get_view (PARE_CANVAS_PANE (self->canvas)), session, selection);
   pare_layer_keys_attach (pare_layer_table_get_view (PARE_LAYER_TABLE (self->table)), session, selection);
@@ -140,7 +119,6 @@ pare_edit_page_new (PareSession *session, PareSelection *selection)
   gtk_widget_add_controller (GTK_WIDGET (self), keys);
   g_signal_connect_object (selection, "skipped-changed", G_CALLBACK (on_skipped), self, 0);
   g_signal_connect (self->inspector, "coupled", G_CALLBACK (on_coupled), self);
-  g_signal_connect_swapped (session, "model-changed", G_CALLBACK (restore_positions), self);
   return GTK_WIDGET (self);
 }
 
@@ -154,6 +132,11 @@ pare_edit_page_set_narrow (PareEditPage *self, gboolean narrow)
     {
       gtk_paned_set_position (GTK_PANED (self->outer), 710);
       gtk_paned_set_position (GTK_PANED (self->inner), 435);
+    }
+  else
+    {
+      pare_preferences_restore_paned (GTK_PANED (self->inner));
+      pare_preferences_restore_paned (GTK_PANED (self->outer));
     }
   pare_dock_set_narrow (PARE_DOCK (self->dock), narrow);
 }

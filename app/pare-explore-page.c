@@ -3,6 +3,7 @@
 #include "app/pare-flips-view.h"
 #include "app/pare-history-list.h"
 #include "app/pare-limits-button.h"
+#include "app/pare-preferences.h"
 #include "app/pare-preview.h"
 #include "app/pare-scatter-source.h"
 #include "widgets/pare-format.h"
@@ -221,36 +222,10 @@ build_head (PareExplorePage *self)
   return head;
 }
 
-/* history | chart over comparison | samples */
-static void
-remember_positions (PareExplorePage *self)
-{
-  g_autofree char *text
-      = g_strdup_printf ("%d %d %d", gtk_paned_get_position (GTK_PANED (self->paned)), gtk_paned_get_position (GTK_PANED (self->middle)),
-                         gtk_paned_get_position (GTK_PANED (self->outer)));
-  /* Never shown: nothing was laid out that could be kept. */
-  if (pare_session_get_graph (self->session) != NULL && gtk_widget_get_width (self->outer) > 0 && gtk_widget_get_visible (self->flips))
-    pare_session_set_ui (self->session, "explore-positions", text);
-}
-
-static void
-restore_positions (PareExplorePage *self)
-{
-  g_autofree char *text = pare_session_get_ui (self->session, "explore-positions");
-  int a, b, c;
-  if (text == NULL || sscanf (text, "%d %d %d", &a, &b, &c) != 3)
-    return;
-  gtk_paned_set_position (GTK_PANED (self->paned), CLAMP (a, 200, 900));
-  gtk_paned_set_position (GTK_PANED (self->middle), CLAMP (b, 160, 4000));
-  gtk_paned_set_position (GTK_PANED (self->outer), CLAMP (c, 400, 8000));
-}
-
 static void
 pare_explore_page_dispose (GObject *object)
 {
   PareExplorePage *self = PARE_EXPLORE_PAGE (object);
-  if (self->outer != NULL)
-    remember_positions (self);
   g_clear_pointer (&self->outer, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
@@ -344,11 +319,13 @@ pare_explore_page_new (PareSession *session, PareSelection *selection)
   self->outer = paned (GTK_ORIENTATION_HORIZONTAL, self->paned, self->flips, TRUE, 948);
   /* or the wide form's least width would keep the window from ever becoming narrow */
   gtk_paned_set_shrink_start_child (GTK_PANED (self->outer), TRUE);
+  pare_preferences_keep_paned (GTK_PANED (self->paned), "explore-history");
+  pare_preferences_keep_paned (GTK_PANED (self->middle), "explore-compare");
+  pare_preferences_keep_paned (GTK_PANED (self->outer), "explore-flips");
   gtk_widget_set_parent (self->outer, GTK_WIDGET (self));
-  static const char *const signals[] = { "history-changed", "entry-changed", "recipe-changed", "evaluation-changed" };
+  static const char *const signals[] = { "history-changed", "entry-changed", "recipe-changed", "model-changed", "evaluation-changed" };
   for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
     g_signal_connect_swapped (session, signals[i], G_CALLBACK (update), self);
-  g_signal_connect_swapped (session, "model-changed", G_CALLBACK (restore_positions), self);
   g_signal_connect_swapped (session, "limits-changed", G_CALLBACK (update_limits), self);
   g_signal_connect_swapped (selection, "entries-changed", G_CALLBACK (on_entries), self);
   g_signal_connect_swapped (selection, "preview-changed", G_CALLBACK (on_preview), self);

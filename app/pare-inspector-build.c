@@ -47,6 +47,22 @@ on_activation_bits (PareBitsKnob *knob, int bits, gboolean final, PareInspector 
 }
 
 static void
+on_weight_bits_preview (PareBitsKnob *knob, int bits, PareInspector *self)
+{
+  PareLayerRecipe change = unset ();
+  change.weight_bits = bits;
+  pare_inspector_preview (self, bits > 0 ? &change : NULL);
+}
+
+static void
+on_activation_bits_preview (PareBitsKnob *knob, int bits, PareInspector *self)
+{
+  PareLayerRecipe change = unset ();
+  change.activation_bits = bits;
+  pare_inspector_preview (self, bits > 0 ? &change : NULL);
+}
+
+static void
 on_granularity (GtkDropDown *drop, GParamSpec *pspec, PareInspector *self)
 {
   if (self->updating)
@@ -111,6 +127,14 @@ on_prune_ratio (PareCurveKnob *knob, double value, gboolean final, PareInspector
 }
 
 static void
+on_prune_ratio_preview (PareCurveKnob *knob, double value, PareInspector *self)
+{
+  PareLayerRecipe change = unset ();
+  change.prune_ratio = value;
+  pare_inspector_preview (self, isfinite (value) ? &change : NULL);
+}
+
+static void
 edit_rank (PareInspector *self, int rank, gboolean final)
 {
   PareLayerRecipe change = unset ();
@@ -128,6 +152,15 @@ static void
 on_rank (PareSpectrumKnob *knob, int rank, gboolean final, PareInspector *self)
 {
   edit_rank (self, rank, final);
+}
+
+static void
+on_rank_preview (PareSpectrumKnob *knob, int rank, PareInspector *self)
+{
+  PareLayerRecipe change = unset ();
+  change.factorize = self->study != NULL ? self->study->spectrum_method : PARE_FACTORIZE_OFF;
+  change.rank = rank;
+  pare_inspector_preview (self, rank > 0 && self->study != NULL ? &change : NULL);
 }
 
 static void
@@ -194,13 +227,16 @@ row (const char *title, GtkWidget *beside, GtkWidget *right)
 }
 
 static GtkWidget *
-figure (const char *title, GtkLabel **value, GtkLabel **note)
+figure (const char *title, GtkLabel **head, GtkLabel **value, GtkLabel **note)
 {
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
+  GtkLabel *name = label (title, "pare-tiny pare-second");
+  if (head != NULL)
+    *head = name;
   *value = label ("", "pare-figure");
   *note = label ("", "pare-tiny pare-second");
   gtk_widget_set_hexpand (box, TRUE);
-  gtk_box_append (GTK_BOX (box), GTK_WIDGET (label (title, "pare-tiny pare-second")));
+  gtk_box_append (GTK_BOX (box), GTK_WIDGET (name));
   gtk_box_append (GTK_BOX (box), GTK_WIDGET (*value));
   gtk_box_append (GTK_BOX (box), GTK_WIDGET (*note));
   return box;
@@ -238,6 +274,7 @@ build_prune (PareInspector *self)
   self->prune_ratio = PARE_CURVE_KNOB (pare_curve_knob_new (_ ("Pruning ratio")));
   self->prune_kind = drop_down (kinds, _ ("Pruning"), G_CALLBACK (on_prune_kind), self);
   g_signal_connect (self->prune_ratio, "changed", G_CALLBACK (on_prune_ratio), self);
+  g_signal_connect (self->prune_ratio, "preview", G_CALLBACK (on_prune_ratio_preview), self);
   gtk_box_append (GTK_BOX (box), row (_ ("Prune"), GTK_WIDGET (self->prune_kind), pare_curve_knob_get_spin (self->prune_ratio)));
   gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->prune_ratio));
   self->coupled = label ("", "pare-caption pare-hint");
@@ -256,6 +293,7 @@ build_rank (PareInspector *self)
   self->rank = PARE_SPECTRUM_KNOB (pare_spectrum_knob_new (_ ("Rank")));
   self->rank_note = label ("", "pare-caption pare-second");
   g_signal_connect (self->rank, "changed", G_CALLBACK (on_rank), self);
+  g_signal_connect (self->rank, "preview", G_CALLBACK (on_rank_preview), self);
   gtk_box_append (GTK_BOX (box), row (_ ("Factorize"), GTK_WIDGET (self->factorize), GTK_WIDGET (self->rank_note)));
   gtk_box_append (GTK_BOX (box), GTK_WIDGET (self->rank));
   return box;
@@ -273,7 +311,9 @@ build_knobs (PareInspector *self)
   self->weight_bits = PARE_BITS_KNOB (pare_bits_knob_new (_ ("Weight bits")));
   self->activation_bits = PARE_BITS_KNOB (pare_bits_knob_new (_ ("Activation bits")));
   g_signal_connect (self->weight_bits, "changed", G_CALLBACK (on_weight_bits), self);
+  g_signal_connect (self->weight_bits, "preview", G_CALLBACK (on_weight_bits_preview), self);
   g_signal_connect (self->activation_bits, "changed", G_CALLBACK (on_activation_bits), self);
+  g_signal_connect (self->activation_bits, "preview", G_CALLBACK (on_activation_bits_preview), self);
   self->granularity = drop_down (granularities, _ ("Scales of the weights"), G_CALLBACK (on_granularity), self);
   self->range = drop_down (ranges, _ ("Range of the weights"), G_CALLBACK (on_range), self);
   self->calibrator = drop_down (calibrators, _ ("Range of the activations"), G_CALLBACK (on_calibrator), self);
@@ -325,9 +365,9 @@ pare_inspector_build (PareInspector *self)
   gtk_widget_add_css_class (column, "pare-inspector");
   gtk_widget_add_css_class (card, "pare-card");
   gtk_box_set_homogeneous (GTK_BOX (card), TRUE);
-  gtk_box_append (GTK_BOX (card), figure (_ ("Size, packed"), &self->size_value, &self->size_note));
-  gtk_box_append (GTK_BOX (card), figure (_ ("Time here"), &self->time_value, &self->time_note));
-  gtk_box_append (GTK_BOX (card), figure (_ ("Error"), &self->error_value, &self->error_note));
+  gtk_box_append (GTK_BOX (card), figure (_ ("Size, packed"), NULL, &self->size_value, &self->size_note));
+  gtk_box_append (GTK_BOX (card), figure (_ ("Time here"), &self->time_title, &self->time_value, &self->time_note));
+  gtk_box_append (GTK_BOX (card), figure (_ ("Error"), NULL, &self->error_value, &self->error_note));
   self->note = label ("", "pare-caption pare-warning");
   gtk_label_set_wrap (self->note, TRUE);
   self->knobs = build_knobs (self);

@@ -37,9 +37,12 @@ bits_or_float (int bits)
   return bits == PARE_BITS_UNSET ? PARE_BITS_FLOAT : bits;
 }
 
-static void
-show_figures (PareInspector *self)
+void
+pare_inspector_show_figures (PareInspector *self)
 {
+  /* What is looked at stays until the pointer leaves. */
+  if (self->preview_shown)
+    return;
   const char *layer = first_layer (self);
   double now = 0, was = 0, ms = 0;
   PareOrigin origin = PARE_ORIGIN_NONE;
@@ -308,7 +311,8 @@ static void
 refresh (PareInspector *self)
 {
   show_head (self);
-  show_figures (self);
+  pare_inspector_end_preview (self);
+  pare_inspector_show_figures (self);
   show_knobs (self);
   show_activations (self);
   pare_inspector_show_details (self);
@@ -318,7 +322,7 @@ refresh (PareInspector *self)
 static void
 on_figures (PareInspector *self)
 {
-  show_figures (self);
+  pare_inspector_show_figures (self);
 }
 
 static void
@@ -328,6 +332,9 @@ pare_inspector_dispose (GObject *object)
   if (self->study_cancel != NULL)
     g_cancellable_cancel (self->study_cancel);
   g_clear_object (&self->study_cancel);
+  if (self->preview_control != NULL)
+    pare_control_cancel (self->preview_control);
+  self->previewing = self->preview_wanted = self->preview_shown = FALSE;
   g_clear_pointer (&self->study, pare_layer_study_free);
   g_clear_pointer (&self->box, gtk_widget_unparent);
   if (self->session != NULL)

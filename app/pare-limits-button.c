@@ -103,7 +103,10 @@ pare_limits_button_new (PareSession *session)
       spin = gtk_spin_button_new (self->values[i], 0, (guint)rows[i].digits);
       const char *none = rows[i].none != NULL ? _ (rows[i].none) : NULL;
       if (none != NULL)
-        g_signal_connect (spin, "output", G_CALLBACK (on_output), (gpointer)none);
+        {
+          g_signal_connect (spin, "output", G_CALLBACK (on_output), (gpointer)none);
+          on_output (GTK_SPIN_BUTTON (spin), (gpointer)none); /* the value it begins with is no change that would be written */
+        }
       g_signal_connect (spin, "input", G_CALLBACK (on_input), (gpointer)none);
       gtk_editable_set_width_chars (GTK_EDITABLE (spin), 8);
       gtk_widget_add_css_class (spin, "numeric");

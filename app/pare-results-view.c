@@ -144,9 +144,10 @@ update_size (PareResultsView *self)
         }
       PareSizePart *p = &g_array_index (parts, PareSizePart, k);
       p->original += was->packed_bytes;
-      p->now += now != NULL ? now->packed_bytes : was->packed_bytes;
+      /* What is not in the changed graph any more was folded into its neighbour, and is counted there. */
+      p->now += now != NULL ? now->packed_bytes : 0;
       was_sum += was->packed_bytes;
-      now_sum += now != NULL ? now->packed_bytes : was->packed_bytes;
+      now_sum += now != NULL ? now->packed_bytes : 0;
     }
   while (parts->len > 4) /* the smallest two become one */
     {
@@ -156,9 +157,7 @@ update_size (PareResultsView *self)
             < g_array_index (parts, PareSizePart, least).original + g_array_index (parts, PareSizePart, least + 1).original)
           least = k;
       PareSizePart *a = &g_array_index (parts, PareSizePart, least), b = g_array_index (parts, PareSizePart, least + 1);
-      char *joined = g_str_has_suffix (a->name, "…") ? g_strdup (a->name) : g_strdup_printf ("%s…", a->name);
-      g_ptr_array_add (names, joined);
-      a->name = joined;
+      a->name = _ ("Others");
       a->original += b.original;
       a->now += b.now;
       g_array_remove_index (parts, least + 1);

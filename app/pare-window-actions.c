@@ -1,5 +1,7 @@
 #include "app/pare-window-private.h"
 
+#include "app/pare-preferences.h"
+
 #include <glib/gi18n.h>
 #include <string.h>
 
@@ -131,6 +133,7 @@ show_shortcuts (PareWindow *self)
     { NULL, "F9 <Shift>F9 <Control>j", N_ ("Layer table, inspector, results") },
     { NULL, "F6 <Shift>F6", N_ ("Next, previous region") },
     { NULL, "F11", N_ ("Full screen") },
+    { NULL, "<Control>comma", N_ ("Preferences") },
   };
   g_autoptr (GString) ui = g_string_new ("<interface><object class='GtkShortcutsWindow' id='w'><property name='modal'>1</property><child>"
                                          "<object class='GtkShortcutsSection'><property name='max-height'>12</property>");
@@ -209,6 +212,8 @@ on_simple (GSimpleAction *action, GVariant *parameter, gpointer data)
     g_object_set (self, "fullscreened", !gtk_window_is_fullscreen (GTK_WINDOW (self)), NULL);
   else if (strcmp (name, "help") == 0)
     show_shortcuts (self);
+  else if (strcmp (name, "preferences") == 0)
+    pare_preferences_show (GTK_WINDOW (self), self->session);
   else if (strcmp (name, "about") == 0)
     show_about (self);
   else
@@ -250,7 +255,7 @@ pare_window_add_actions (PareWindow *self)
       = { "open",        "open-data",  "open-data-folder", "open-project",  "open-sample",   "save",           "save-as",       "export",
           "undo",        "redo",       "measure",          "cancel-job",    "close-project", "close",          "fullscreen",    "help",
           "about",       "find",       "find-next",        "find-previous", "zoom-in",       "zoom-out",       "zoom-original", "zoom-fit",
-          "next-colour", "show-table", "show-inspector",   "show-dock",     "next-region",   "previous-region" };
+          "next-colour", "preferences", "show-table", "show-inspector",   "show-dock",     "next-region",   "previous-region" };
   for (guint i = 0; i < G_N_ELEMENTS (simple); i++)
     {
       g_autoptr (GSimpleAction) action = g_simple_action_new (simple[i], NULL);

@@ -1,6 +1,7 @@
 #include "app/pare-window-private.h"
 #include "app/pare-jobs-view.h"
 #include "app/pare-recent.h"
+#include "app/pare-preferences.h"
 #include "widgets/pare-job-button.h"
 
 #include <glib/gi18n.h>
@@ -97,6 +98,7 @@ pare_window_show_page (PareWindow *self, const char *page)
   GtkWidget *const shown[] = { self->pages, self->undo_box };
   for (guint i = 0; i < G_N_ELEMENTS (shown); i++)
     gtk_widget_set_visible (shown[i], working);
+  gtk_widget_set_visible (self->side, self->narrow && strcmp (page, "edit") == 0);
   GAction *action = g_action_map_lookup_action (G_ACTION_MAP (self), "page");
   if (working)
     g_simple_action_set_state (G_SIMPLE_ACTION (action), g_variant_new_string (page));
@@ -309,6 +311,7 @@ build_menu (void)
   g_menu_append (view, _ ("Layer _Table"), "win.show-table");
   g_menu_append (view, _ ("_Inspector"), "win.show-inspector");
   g_menu_append (view, _ ("_Results"), "win.show-dock");
+  g_menu_append (about, _ ("_Preferences"), "win.preferences");
   g_menu_append (about, _ ("_Keyboard Shortcuts"), "win.help");
   g_menu_append (about, _ ("_About Pare"), "win.about");
   g_menu_append_section (menu, NULL, G_MENU_MODEL (files));
@@ -437,6 +440,7 @@ static void
 pare_window_init (PareWindow *self)
 {
   self->session = pare_session_new ();
+  pare_preferences_attach_session (self->session);
   self->selection = pare_selection_new ();
   self->wide_labels = g_ptr_array_new ();
   g_queue_init (&self->to_open);

@@ -269,9 +269,27 @@ on_leave (GtkEventControllerMotion *controller, PareBitsKnob *self)
 static gboolean
 on_key (GtkEventControllerKey *controller, guint key, guint code, GdkModifierType state, PareBitsKnob *self)
 {
+  int at = single (self), to;
+  if ((state & GDK_CONTROL_MASK) && (key == GDK_KEY_Left || key == GDK_KEY_Right))
+    {
+      int from = self->hover >= 0 ? self->hover : at;
+      set_hover (self, CLAMP (from + (key == GDK_KEY_Left ? -1 : 1), 0, PARE_BITS_KNOB_N - 1));
+      return GDK_EVENT_STOP;
+    }
   if (state & (GDK_CONTROL_MASK | GDK_ALT_MASK | GDK_SUPER_MASK))
     return GDK_EVENT_PROPAGATE;
-  int at = single (self), to;
+  if (self->hover >= 0 && key == GDK_KEY_Escape)
+    {
+      set_hover (self, -1);
+      return GDK_EVENT_STOP;
+    }
+  if (self->hover >= 0 && (key == GDK_KEY_space || key == GDK_KEY_Return || key == GDK_KEY_KP_Enter))
+    {
+      to = self->hover;
+      set_hover (self, -1);
+      choose (self, to);
+      return GDK_EVENT_STOP;
+    }
   if (key >= GDK_KEY_KP_0 && key <= GDK_KEY_KP_9)
     key = GDK_KEY_0 + (key - GDK_KEY_KP_0);
   switch (key)
@@ -303,6 +321,12 @@ on_key (GtkEventControllerKey *controller, guint key, guint code, GdkModifierTyp
     }
   choose (self, to);
   return GDK_EVENT_STOP;
+}
+
+static void
+on_focus_left (GtkEventControllerFocus *controller, PareBitsKnob *self)
+{
+  set_hover (self, -1);
 }
 
 static gboolean
@@ -373,6 +397,9 @@ pare_bits_knob_init (PareBitsKnob *self)
       = gtk_event_controller_scroll_new (GTK_EVENT_CONTROLLER_SCROLL_VERTICAL | GTK_EVENT_CONTROLLER_SCROLL_DISCRETE);
   g_signal_connect (motion, "motion", G_CALLBACK (on_motion), self);
   g_signal_connect (motion, "leave", G_CALLBACK (on_leave), self);
+  GtkEventController *focus = gtk_event_controller_focus_new ();
+  g_signal_connect (focus, "leave", G_CALLBACK (on_focus_left), self);
+  gtk_widget_add_controller (widget, focus);
   g_signal_connect (key, "key-pressed", G_CALLBACK (on_key), self);
   g_signal_connect (scroll, "scroll", G_CALLBACK (on_scroll), self);
   gtk_widget_add_controller (widget, motion);

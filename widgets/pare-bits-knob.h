@@ -4,7 +4,8 @@
  * - `changed` (int bits, gboolean final): always final, one choice is one step
  * - `preview` (int bits; 0: left): the pointer or the keyboard cursor rests on a choice
  *
- * Role `radio-group`, each segment a `radio`. Left / Right, digits 2..8, 0 or F: float, 1: 16. */
+ * Role `radio-group`, each segment a `radio`. Left / Right, digits 2..8, 0 or F: float, 1: 16.
+ * Ctrl+Left / Right move a cursor that only previews; Space or Enter takes what it is on, Esc or leaving ends it. */
 #pragma once
 #include "widgets/pare-draw.h"
 

@@ -22,12 +22,14 @@ struct _PareCurveKnob
   guint n_curve;
   gboolean dragging, shifting, moved, quiet, hovered;
   double start, from, shift; /* value where the drag began; last shift told */
+  double cursor;             /* value that is only looked at; NAN: none */
 };
 
 enum
 {
   CHANGED,
   SHIFTED,
+  PREVIEW,
   N_SIGNALS
 };
 static guint signals[N_SIGNALS];
@@ -91,6 +93,18 @@ hold (PareCurveKnob *self, const double *values, guint n)
   g_free (self->values);
   self->values = copy;
   self->n_values = kept;
+}
+
+static void
+set_cursor (PareCurveKnob *self, double v)
+{
+  if (self->reason != NULL)
+    v = NAN;
+  if (self->cursor == v || (isnan (self->cursor) && isnan (v)))
+    return;
+  self->cursor = v;
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+  g_signal_emit (self, signals[PREVIEW], 0, v);
 }
 
 /* Every change by hand goes through here. A move that changes nothing says nothing, unless it ends a drag. */
@@ -251,6 +265,20 @@ pare_curve_knob_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
       cairo_set_line_width (cr, 2);
       cairo_stroke (cr);
     }
+  if (isfinite (self->cursor) && !self->dragging)
+    {
+      double x = CLAMP (self->cursor * w, 1, w - 1), e = curve_at (self, self->cursor);
+      pare_draw_dash (cr, 2, 2);
+      pare_draw_line (cr, &look.mark, 1, x, 0, x, base);
+      pare_draw_dash (cr, 0, 0);
+      if (isfinite (e))
+        {
+          cairo_new_path (cr);
+          cairo_arc (cr, x, base - fmax (e, 0) / top * 0.88 * base, 3, 0, 2 * G_PI);
+          pare_draw_source (cr, &look.mark, 1);
+          cairo_fill (cr);
+        }
+    }
   draw_texts (self, cr, &look, w, handle, TRUE);
   cairo_destroy (cr);
 }
@@ -286,6 +314,7 @@ on_drag_begin (GtkGestureDrag *gesture, double x, double y, PareCurveKnob *self)
 {
   gtk_widget_grab_focus (GTK_WIDGET (self));
   gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_CLAIMED);
+  set_cursor (self, NAN);
   self->dragging = TRUE;
   self->start = x;
   self->moved = FALSE;
@@ -344,6 +373,21 @@ on_drag_cancel (GtkGesture *gesture, GdkEventSequence *sequence, PareCurveKnob *
 static gboolean
 on_key (GtkEventControllerKey *controller, guint key, guint code, GdkModifierType state, PareCurveKnob *self)
 {
+  if ((state & GDK_CONTROL_MASK) && (key == GDK_KEY_Left || key == GDK_KEY_Right))
+    {
+      double from = isfinite (self->cursor) ? self->cursor : anchor (self);
+      int by = (key == GDK_KEY_Left ? -1 : 1) * (state & GDK_SHIFT_MASK ? 10 : 1);
+      set_cursor (self, CLAMP (self->n_steps > 0 ? pare_snap_step (self->steps, self->n_steps, from, by) : from + by * 0.01, 0, 1));
+      return GDK_EVENT_STOP;
+    }
+  if (isfinite (self->cursor) && (key == GDK_KEY_Escape || key == GDK_KEY_space || key == GDK_KEY_Return || key == GDK_KEY_KP_Enter))
+    {
+      double to = self->cursor;
+      set_cursor (self, NAN);
+      if (key != GDK_KEY_Escape)
+        move_to (self, to, TRUE);
+      return GDK_EVENT_STOP;
+    }
   if (state & (GDK_CONTROL_MASK | GDK_SUPER_MASK))
     return GDK_EVENT_PROPAGATE;
   switch (key)
@@ -396,6 +440,13 @@ on_scroll (GtkEventControllerScroll *controller, double dx, double dy, PareCurve
 }
 
 static void
+on_motion (GtkEventControllerMotion *controller, double x, double y, PareCurveKnob *self)
+{
+  if (!self->dragging)
+    set_cursor (self, value_at (self, x, state_of (controller)));
+}
+
+static void
 on_enter (GtkEventControllerMotion *controller, double x, double y, PareCurveKnob *self)
 {
   self->hovered = TRUE;
@@ -403,9 +454,16 @@ on_enter (GtkEventControllerMotion *controller, double x, double y, PareCurveKno
 }
 
 static void
+on_focus_left (GtkEventControllerFocus *controller, PareCurveKnob *self)
+{
+  set_cursor (self, NAN);
+}
+
+static void
 on_leave (GtkEventControllerMotion *controller, PareCurveKnob *self)
 {
   self->hovered = FALSE;
+  set_cursor (self, NAN);
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }
 
@@ -517,6 +575,7 @@ pare_curve_knob_class_init (PareCurveKnobClass *class)
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_SLIDER);
   GType type = G_TYPE_FROM_CLASS (class);
   signals[CHANGED] = g_signal_new ("changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_DOUBLE, G_TYPE_BOOLEAN);
+  signals[PREVIEW] = g_signal_new ("preview", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_DOUBLE);
   signals[SHIFTED] = g_signal_new ("shifted", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_DOUBLE, G_TYPE_BOOLEAN);
 }
 
@@ -525,7 +584,7 @@ pare_curve_knob_init (PareCurveKnob *self)
 {
   GtkWidget *widget = GTK_WIDGET (self);
   pare_style_load ();
-  self->free_until = NAN;
+  self->free_until = self->cursor = NAN;
   gtk_widget_set_focusable (widget, TRUE);
   gtk_widget_add_css_class (widget, "pare-focus");
   pare_look_watch (widget, gtk_widget_queue_resize);
@@ -541,7 +600,11 @@ pare_curve_knob_init (PareCurveKnob *self)
   g_signal_connect (key, "key-pressed", G_CALLBACK (on_key), self);
   g_signal_connect (scroll, "scroll", G_CALLBACK (on_scroll), self);
   g_signal_connect (motion, "enter", G_CALLBACK (on_enter), self);
+  g_signal_connect (motion, "motion", G_CALLBACK (on_motion), self);
   g_signal_connect (motion, "leave", G_CALLBACK (on_leave), self);
+  GtkEventController *focus = gtk_event_controller_focus_new ();
+  g_signal_connect (focus, "leave", G_CALLBACK (on_focus_left), self);
+  gtk_widget_add_controller (widget, focus);
   gtk_widget_add_controller (widget, key);
   gtk_widget_add_controller (widget, scroll);
   gtk_widget_add_controller (widget, motion);

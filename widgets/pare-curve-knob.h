@@ -5,6 +5,9 @@
  * final, one undo step.
  * - `shifted` (double delta, gboolean final): Alt+drag with mixed values, all move by the same difference
  *
+ * - `preview` (double value; NAN: left): the pointer or the keyboard's cursor (Ctrl+Left / Right; Space or Enter takes it, Esc ends it)
+ * rests on a value
+ *
  * Role `slider`. Arrows: next legal step; Shift: ten; Alt: 0.1 %; Home, End. Ctrl while dragging: no snapping. The wheel acts only with the
  * focus. */
 #pragma once

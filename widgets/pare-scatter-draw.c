@@ -86,7 +86,7 @@ pare_scatter_frame (PareScatterChart *self, double s, double w, double h, Scatte
   double ticks[24];
   guint n = pare_scale_ticks (&f->y, 30 * s, 10, ticks, G_N_ELEMENTS (ticks));
   int decimals = n > 1 ? pare_scale_decimals (ticks[1] - ticks[0]) : 1;
-  f->x0 = (34 + (decimals > 0 ? 3 + 6.5 * decimals : 0)) * s;
+  f->x0 = (38 + (decimals > 0 ? 3 + 6.5 * decimals : 0)) * s;
   f->x1 = fmax (w - (self->large ? 14 : 6), f->x0 + 10);
   pare_scale_init (&f->x, log, x0, x1, f->x0, f->x1);
 }

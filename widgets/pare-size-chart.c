@@ -113,7 +113,7 @@ draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h)
     {
       double x = round (self->budget / total * w);
       pare_draw_dash (cr, 5, 3);
-      pare_draw_line (cr, &look->worse, 1.5, x, top + 11 * s, x, top + 51 * s);
+      pare_draw_line (cr, &look->worse, 1.5, x, top + 35 * s, x, top + 51 * s);
       pare_draw_dash (cr, 0, 0);
       g_autofree char *kib = pare_format_number (self->budget / 1024, 0), *label = g_strdup_printf ("budget %s", kib);
       double label_w = pare_draw_text_width (cr, look, PARE_TICK_PX, 0, label);
@@ -163,7 +163,7 @@ limit_at (PareChart *chart, double x, double y)
   pare_look_for_widget (&look, GTK_WIDGET (self));
   double top = (pare_chart_get_compact (chart) ? 20 : 40) * look.scale,
          at = self->budget / full_scale (self) * gtk_widget_get_width (GTK_WIDGET (self));
-  return self->n > 0 && isfinite (at) && fabs (at - x) <= PARE_CHART_LINE_REACH && y >= top + 8 * look.scale && y <= top + 53 * look.scale
+  return self->n > 0 && isfinite (at) && fabs (at - x) <= PARE_CHART_LINE_REACH && y >= top + 32 * look.scale && y <= top + 53 * look.scale
              ? PARE_LIMIT_KIND_SIZE
              : -1;
 }

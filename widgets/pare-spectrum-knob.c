@@ -11,12 +11,14 @@ struct _PareSpectrumKnob
   char *name, *reason;
   double *singular, start; /* start: where the drag began, px */
   guint n, rank, gain_below, step, from;
+  guint cursor; /* rank that is only looked at; 0: none */
   gboolean dragging, moved, hovered;
 };
 
 enum
 {
   CHANGED,
+  PREVIEW,
   N_SIGNALS
 };
 static guint signals[N_SIGNALS];
@@ -57,6 +59,17 @@ update (PareSpectrumKnob *self)
   if (self->reason == NULL)
     gtk_widget_set_tooltip_text (GTK_WIDGET (self), self->n > 0 ? words : NULL);
   gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+static void
+set_cursor (PareSpectrumKnob *self, gint64 rank)
+{
+  guint to = self->n == 0 || self->reason != NULL ? 0 : (guint)CLAMP (rank, 0, (gint64)self->n);
+  if (to == self->cursor)
+    return;
+  self->cursor = to;
+  gtk_widget_queue_draw (GTK_WIDGET (self));
+  g_signal_emit (self, signals[PREVIEW], 0, (int)to);
 }
 
 static void
@@ -112,6 +125,13 @@ pare_spectrum_knob_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
       pare_draw_line (cr, &look.second, 1, x, 0, x, h);
       pare_draw_dash (cr, 0, 0);
     }
+  if (self->cursor > 0 && self->n > 0 && !self->dragging)
+    {
+      double x = CLAMP (w * self->cursor / self->n, 1, w - 1);
+      pare_draw_dash (cr, 2, 2);
+      pare_draw_line (cr, &look.mark, 1, x, 0, x, h);
+      pare_draw_dash (cr, 0, 0);
+    }
   if (self->rank > 0 && self->n > 0)
     {
       double x = CLAMP (w * self->rank / self->n, 1, w - 1);
@@ -152,6 +172,7 @@ on_drag_begin (GtkGestureDrag *gesture, double x, double y, PareSpectrumKnob *se
 {
   gtk_widget_grab_focus (GTK_WIDGET (self));
   gtk_gesture_set_state (GTK_GESTURE (gesture), GTK_EVENT_SEQUENCE_CLAIMED);
+  set_cursor (self, 0);
   self->dragging = TRUE;
   self->start = x;
   self->moved = FALSE;
@@ -203,6 +224,23 @@ step_by (PareSpectrumKnob *self, int by)
 static gboolean
 on_key (GtkEventControllerKey *controller, guint key, guint code, GdkModifierType state, PareSpectrumKnob *self)
 {
+  if ((state & GDK_CONTROL_MASK) && (key == GDK_KEY_Left || key == GDK_KEY_Right))
+    {
+      gint64 from = self->cursor > 0 ? self->cursor
+                    : self->rank > 0 ? self->rank
+                                     : self->n,
+             by = (gint64)self->step * (state & GDK_SHIFT_MASK ? 10 : 1);
+      set_cursor (self, MAX (from + (key == GDK_KEY_Left ? -by : by), 1));
+      return GDK_EVENT_STOP;
+    }
+  if (self->cursor > 0 && (key == GDK_KEY_Escape || key == GDK_KEY_space || key == GDK_KEY_Return || key == GDK_KEY_KP_Enter))
+    {
+      guint to = self->cursor;
+      set_cursor (self, 0);
+      if (key != GDK_KEY_Escape)
+        move_to (self, to, TRUE);
+      return GDK_EVENT_STOP;
+    }
   if (state & (GDK_CONTROL_MASK | GDK_SUPER_MASK))
     return GDK_EVENT_PROPAGATE;
   int k = state & GDK_SHIFT_MASK ? 10 : 1;
@@ -250,9 +288,23 @@ on_enter (GtkEventControllerMotion *controller, double x, double y, PareSpectrum
 }
 
 static void
+on_motion (GtkEventControllerMotion *controller, double x, double y, PareSpectrumKnob *self)
+{
+  if (!self->dragging && self->n > 0)
+    set_cursor (self, rank_at (self, x, controller));
+}
+
+static void
+on_focus_left (GtkEventControllerFocus *controller, PareSpectrumKnob *self)
+{
+  set_cursor (self, 0);
+}
+
+static void
 on_leave (GtkEventControllerMotion *controller, PareSpectrumKnob *self)
 {
   self->hovered = FALSE;
+  set_cursor (self, 0);
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }
 
@@ -275,6 +327,8 @@ pare_spectrum_knob_class_init (PareSpectrumKnobClass *class)
   widget_class->measure = pare_spectrum_knob_measure;
   gtk_widget_class_set_css_name (widget_class, "pare-spectrum-knob");
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_SLIDER);
+  signals[PREVIEW]
+      = g_signal_new ("preview", G_TYPE_FROM_CLASS (class), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_INT);
   signals[CHANGED] = g_signal_new ("changed", G_TYPE_FROM_CLASS (class), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_INT,
                                    G_TYPE_BOOLEAN);
 }
@@ -300,7 +354,11 @@ pare_spectrum_knob_init (PareSpectrumKnob *self)
   g_signal_connect (key, "key-pressed", G_CALLBACK (on_key), self);
   g_signal_connect (scroll, "scroll", G_CALLBACK (on_scroll), self);
   g_signal_connect (motion, "enter", G_CALLBACK (on_enter), self);
+  g_signal_connect (motion, "motion", G_CALLBACK (on_motion), self);
   g_signal_connect (motion, "leave", G_CALLBACK (on_leave), self);
+  GtkEventController *focus = gtk_event_controller_focus_new ();
+  g_signal_connect (focus, "leave", G_CALLBACK (on_focus_left), self);
+  gtk_widget_add_controller (widget, focus);
   gtk_widget_add_controller (widget, key);
   gtk_widget_add_controller (widget, scroll);
   gtk_widget_add_controller (widget, motion);

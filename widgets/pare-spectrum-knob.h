@@ -3,6 +3,9 @@
  * # Signals
  * - `changed` (int rank, gboolean final): not final while dragging, final on release
  *
+ * - `preview` (int rank; 0: left): the pointer or the keyboard's cursor (Ctrl+Left / Right; Space or Enter takes it, Esc ends it) rests on
+ * a rank
+ *
  * Role `slider`. Arrows: one legal rank; Shift: ten; Home, End. */
 #pragma once
 #include "widgets/pare-draw.h"

@@ -69,10 +69,21 @@ pare_control_flag (PareControl *self)
   return self != NULL ? &self->cancelled : NULL;
 }
 
+static int wanted_threads; /* atomic */
+
+void
+pare_set_default_threads (int threads)
+{
+  g_atomic_int_set (&wanted_threads, MAX (threads, 0));
+}
+
 int
 pare_default_threads (void)
 {
   cpu_set_t set;
+  int wanted = g_atomic_int_get (&wanted_threads);
+  if (wanted > 0)
+    return wanted;
   if (sched_getaffinity (0, sizeof set, &set) == 0)
     return MAX (1, CPU_COUNT (&set));
   return MAX (1, (int)g_get_num_processors ());

@@ -18,8 +18,10 @@ void pare_control_report (PareControl *self, const char *what, guint64 done, gui
 const volatile int *pare_control_flag (PareControl *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareControl, pare_control_unref)
 
-/* Threads to use when nothing is said: the cores of this process. */
+/* Threads to use when nothing is said: the cores of this process, or what was set. */
 int pare_default_threads (void);
+/* 0: as many as cores. From the next job on. */
+void pare_set_default_threads (int threads);
 
 /* Calls func(index, worker, data) for each index 0..n-1 on `threads` threads, index order of hand-out; stops handing out once
  * func returns FALSE. Returns FALSE if any did. Worker numbers are 0..threads-1. */

@@ -154,6 +154,7 @@ main (int argc, char **argv)
 {
   data_home = g_dir_make_tmp ("pare-window-XXXXXX", NULL);
   g_setenv ("XDG_DATA_HOME", data_home, TRUE);
+  g_setenv ("XDG_CONFIG_HOME", data_home, TRUE);
   if (g_getenv ("PARE_BUILD_ROOT") != NULL)
     {
       g_autofree char *sample = g_build_filename (g_getenv ("PARE_BUILD_ROOT"), "data", "sample", NULL);
