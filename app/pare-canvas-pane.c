@@ -1,4 +1,4 @@
-#include "app/pare-canvas-pane.h"
+#include "app/pare-canvas-private.h"
 #include "app/pare-drop-down.h"
 #include "widgets/pare-colormap.h"
 #include "widgets/pare-format.h"
@@ -10,39 +10,16 @@
 #include <math.h>
 #include <string.h>
 
-typedef enum
-{
-  COLOUR_ERROR,
-  COLOUR_SIZE,
-  COLOUR_MACS,
-  COLOUR_TIME,
-  COLOUR_BITS,
-  N_COLOURS
-} Colour;
-
 static const struct
 {
   const char *name, *legend, *unit;
   PareMetricFlags flags;
-} colours[N_COLOURS] = {
-  [COLOUR_ERROR] = { N_ ("Layer error"), N_ ("Error of each layer's weights"), "%", PARE_METRIC_WORST },
-  [COLOUR_SIZE] = { N_ ("Size"), N_ ("Packed size of each layer"), "KiB", PARE_METRIC_SUM },
-  [COLOUR_MACS] = { N_ ("Multiply-adds"), N_ ("Multiply-adds of each layer"), "M", PARE_METRIC_SUM },
-  [COLOUR_TIME] = { N_ ("Time here"), N_ ("Time of each layer, measured here"), "ms", PARE_METRIC_SUM },
-  [COLOUR_BITS] = { N_ ("Weight bits"), N_ ("Bits of each layer's weights"), N_ ("bits"), PARE_METRIC_WORST },
-};
-
-struct _PareCanvasPane
-{
-  GtkWidget parent_instance;
-  PareSession *session;
-  PareSelection *selection;
-  GtkWidget *overlay, *stack, *legend, *legend_title, *path, *zoom, *search_bar, *search, *hits, *banner, *banner_text, *minimap;
-  GtkDropDown *colour;
-  PareGraphView *view;
-  double most; /* right end of the legend */
-  guint idle;
-  gboolean syncing;
+} colours[PARE_CANVAS_N_COLOURS] = {
+  [PARE_CANVAS_ERROR] = { N_ ("Layer error"), N_ ("Error of each layer's weights"), "%", PARE_METRIC_WORST },
+  [PARE_CANVAS_SIZE] = { N_ ("Size"), N_ ("Packed size of each layer"), "KiB", PARE_METRIC_SUM },
+  [PARE_CANVAS_MACS] = { N_ ("Multiply-adds"), N_ ("Multiply-adds of each layer"), "M", PARE_METRIC_SUM },
+  [PARE_CANVAS_TIME] = { N_ ("Time here"), N_ ("Time of each layer, measured here"), "ms", PARE_METRIC_SUM },
+  [PARE_CANVAS_BITS] = { N_ ("Weight bits"), N_ ("Bits of each layer's weights"), N_ ("bits"), PARE_METRIC_WORST },
 };
 
 G_DEFINE_FINAL_TYPE (PareCanvasPane, pare_canvas_pane, GTK_TYPE_WIDGET)
@@ -52,33 +29,80 @@ G_DEFINE_FINAL_TYPE (PareCanvasPane, pare_canvas_pane, GTK_TYPE_WIDGET)
 static char *
 format_value (double value, gpointer data)
 {
-  Colour colour = (Colour)GPOINTER_TO_INT (data);
-  g_autofree char *number = pare_format_number (value, colour == COLOUR_BITS   ? 0
-                                                       : colour == COLOUR_TIME ? 3
-                                                       : colour == COLOUR_MACS ? 2
-                                                                               : 1);
+  PareCanvasColour colour = (PareCanvasColour)GPOINTER_TO_INT (data);
+  g_autofree char *number = pare_format_number (value, colour == PARE_CANVAS_BITS   ? 0
+                                                       : colour == PARE_CANVAS_TIME ? 3
+                                                       : colour == PARE_CANVAS_MACS ? 2
+                                                                                    : 1);
   return g_strdup_printf ("%s %s", number, _ (colours[colour].unit));
 }
 
-static double
-value_of (PareCanvasPane *self, Colour colour, const PareLayerInfo *info, const char *layer)
+/* The recipe that is shown: the one looked at, else the session's. */
+static const PareRecipe *
+shown_recipe (PareCanvasPane *self)
 {
-  const PareLayerCost *cost = pare_session_get_layer_cost (self->session, layer, FALSE);
+  const PareEntry *entry = pare_canvas_preview_entry (self);
+  return entry != NULL ? entry->recipe : pare_session_get_recipe (self->session);
+}
+
+/* TRUE: the layer is the same in both recipes, so that its present figures hold for the one looked at. */
+static gboolean
+same_as_now (PareCanvasPane *self, const PareEntry *entry, const char *layer)
+{
+  PareLayerRecipe a, b;
+  pare_recipe_resolve (entry->recipe, layer, &a);
+  pare_recipe_resolve (pare_session_get_recipe (self->session), layer, &b);
+  return pare_layer_recipe_equal (&a, &b);
+}
+
+/* (nullable): not known (yet). */
+static const PareLayerCost *
+shown_cost (PareCanvasPane *self, const char *layer)
+{
+  const PareEntry *entry = pare_canvas_preview_entry (self);
+  if (entry == NULL || entry->id == PARE_CANVAS_ORIGINAL)
+    return pare_session_get_layer_cost (self->session, layer, entry != NULL);
+  if (self->figures != NULL && self->figures->entry == entry->id)
+    return g_hash_table_lookup (self->figures->costs, layer);
+  return same_as_now (self, entry, layer) ? pare_session_get_layer_cost (self->session, layer, FALSE) : NULL;
+}
+
+static double
+shown_error (PareCanvasPane *self, const char *layer)
+{
+  const PareEntry *entry = pare_canvas_preview_entry (self);
+  if (entry == NULL)
+    return pare_session_get_layer_error (self->session, layer);
+  if (entry->id == PARE_CANVAS_ORIGINAL)
+    return isnan (pare_session_get_layer_error (self->session, layer)) ? NAN : 0;
+  if (self->figures != NULL && self->figures->entry == entry->id)
+    {
+      const double *known = g_hash_table_lookup (self->figures->errors, layer);
+      return known != NULL ? *known : NAN;
+    }
+  return same_as_now (self, entry, layer) ? pare_session_get_layer_error (self->session, layer) : NAN;
+}
+
+static double
+value_of (PareCanvasPane *self, PareCanvasColour colour, const PareLayerInfo *info, const char *layer)
+{
+  const PareLayerCost *cost = shown_cost (self, layer);
+  const PareEntry *entry = pare_canvas_preview_entry (self);
   PareLayerRecipe r;
   switch (colour)
     {
-    case COLOUR_ERROR:
-      return info->params > 0 ? 100 * sqrt (pare_session_get_layer_error (self->session, layer)) : NAN;
-    case COLOUR_SIZE:
+    case PARE_CANVAS_ERROR:
+      return info->params > 0 ? 100 * sqrt (shown_error (self, layer)) : NAN;
+    case PARE_CANVAS_SIZE:
       return cost != NULL && cost->packed_bytes > 0 ? cost->packed_bytes / 1024.0 : NAN;
-    case COLOUR_MACS:
-      return cost != NULL && cost->macs > 0 ? cost->macs / 1e6 : info->macs > 0 ? info->macs / 1e6 : NAN;
-    case COLOUR_TIME:
-      return pare_session_get_layer_time (self->session, layer, NULL);
+    case PARE_CANVAS_MACS:
+      return cost != NULL && cost->macs > 0 ? cost->macs / 1e6 : entry == NULL && info->macs > 0 ? info->macs / 1e6 : NAN;
+    case PARE_CANVAS_TIME: /* measured for what is there now only */
+      return entry == NULL ? pare_session_get_layer_time (self->session, layer, NULL) : NAN;
     default:
       if (!pare_layer_is_compressible (pare_session_get_graph (self->session), info->node, NULL))
         return NAN;
-      pare_recipe_resolve (pare_session_get_recipe (self->session), layer, &r);
+      pare_recipe_resolve (shown_recipe (self), layer, &r);
       return r.weight_bits == PARE_BITS_UNSET ? 32 : r.weight_bits;
     }
 }
@@ -97,8 +121,9 @@ draw_legend (GtkDrawingArea *area, cairo_t *cr, int width, int height, gpointer 
       cairo_rectangle (cr, i * 2.5, 0, 2.7, 10);
       cairo_fill (cr);
     }
-  g_autofree char *low = format_value (0, GINT_TO_POINTER (gtk_drop_down_get_selected (self->colour))),
-                  *high = format_value (self->most, GINT_TO_POINTER (gtk_drop_down_get_selected (self->colour)));
+  gpointer colour = GINT_TO_POINTER (gtk_drop_down_get_selected (self->colour));
+  g_autofree char *low = format_value (0, colour), *end = format_value (self->most, colour),
+                  *high = self->beyond ? g_strdup_printf ("%s +", end) : g_strdup (end);
   g_autoptr (PangoLayout) layout = gtk_widget_create_pango_layout (GTK_WIDGET (area), low);
   gdk_cairo_set_source_rgba (cr, &look.fg);
   cairo_move_to (cr, 0, 11);
@@ -133,10 +158,9 @@ static void
 decorate (PareCanvasPane *self, const PareGraph *graph, const PareLayerInfo *info)
 {
   const char *layer = graph->nodes[info->node].layer;
-  const PareLayerCost *was = pare_session_get_layer_cost (self->session, layer, TRUE),
-                      *now = pare_session_get_layer_cost (self->session, layer, FALSE);
+  const PareLayerCost *was = pare_session_get_layer_cost (self->session, layer, TRUE), *now = shown_cost (self, layer);
   PareLayerRecipe r;
-  pare_recipe_resolve (pare_session_get_recipe (self->session), layer, &r);
+  pare_recipe_resolve (shown_recipe (self), layer, &r);
   g_autoptr (GPtrArray) pills = g_ptr_array_new_with_free_func (g_free);
   if (pare_layer_is_compressible (graph, info->node, NULL))
     {
@@ -178,9 +202,10 @@ recolour (gpointer data)
   const PareLayerInfo *infos = pare_session_get_layer_infos (self->session, &n);
   if (graph == NULL)
     return G_SOURCE_REMOVE;
-  Colour colour = (Colour)gtk_drop_down_get_selected (self->colour);
+  PareCanvasColour colour = (PareCanvasColour)gtk_drop_down_get_selected (self->colour);
   g_autoptr (GHashTable) values = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  self->most = colour == COLOUR_BITS ? 32 : colour == COLOUR_ERROR ? 10 : 0;
+  gboolean preview = pare_canvas_preview_entry (self) != NULL;
+  double most = colour == PARE_CANVAS_BITS ? 32 : colour == PARE_CANVAS_ERROR ? 10 : 0, seen = 0;
   pare_graph_view_clear_decorations (self->view);
   for (guint i = 0; i < n; i++)
     {
@@ -188,13 +213,19 @@ recolour (gpointer data)
       double v = value_of (self, colour, &infos[i], layer);
       if (infos[i].params > 0)
         decorate (self, graph, &infos[i]);
+      const PareLayerCost *was = pare_session_get_layer_cost (self->session, layer, TRUE);
+      /* size and work: the original's largest layer ends the scale, so that an edit changes the colours it should and no others */
+      if (was != NULL && (colour == PARE_CANVAS_SIZE || colour == PARE_CANVAS_MACS))
+        most = MAX (most, colour == PARE_CANVAS_SIZE ? was->packed_bytes / 1024.0 : was->macs / 1e6);
       if (isnan (v))
         continue;
       g_hash_table_insert (values, g_strdup (layer), g_memdup2 (&v, sizeof v));
-      self->most = MAX (self->most, v);
+      seen = MAX (seen, v);
     }
-  if (self->most <= 0)
-    self->most = 1;
+  if (!preview || colour != self->scaled_for) /* what is only looked at is measured with the scale that is there */
+    self->most = MAX (most, seen) > 0 ? MAX (most, seen) : 1;
+  self->scaled_for = colour;
+  self->beyond = seen > self->most * (1 + 1e-9);
   pare_graph_view_set_metric (self->view, _ (colours[colour].name), values, format_value, GINT_TO_POINTER (colour), NULL, 0, self->most,
                               colours[colour].flags);
   gtk_label_set_text (GTK_LABEL (self->legend_title), _ (colours[colour].legend));
@@ -202,8 +233,8 @@ recolour (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-static void
-queue_recolour (PareCanvasPane *self)
+void
+pare_canvas_queue_recolour (PareCanvasPane *self)
 {
   if (self->idle == 0)
     self->idle = g_idle_add (recolour, self);
@@ -212,7 +243,7 @@ queue_recolour (PareCanvasPane *self)
 static void
 on_colour (GtkDropDown *drop, GParamSpec *pspec, PareCanvasPane *self)
 {
-  queue_recolour (self);
+  pare_canvas_queue_recolour (self);
 }
 
 /* --- the session and the selection --- */
@@ -234,12 +265,14 @@ on_model_changed (PareSession *session, PareCanvasPane *self)
   const PareGraph *graph = pare_session_get_graph (session);
   const PareLayerInfo *infos = pare_session_get_layer_infos (session, &n);
   const char *why_not = pare_session_get_why_not (session);
+  pare_canvas_preview_clear (self);
+  pare_canvas_preview_changed (self);
   pare_graph_view_set_graph (self->view, graph, infos, n);
   gtk_stack_set_visible_child_name (GTK_STACK (self->stack), graph != NULL ? "graph" : "empty");
   g_autofree char *text = why_not != NULL ? g_strdup_printf (_ ("This model opens but cannot run here: %s"), why_not) : NULL;
   gtk_label_set_text (GTK_LABEL (self->banner_text), text != NULL ? text : "");
   gtk_revealer_set_reveal_child (GTK_REVEALER (self->banner), text != NULL);
-  queue_recolour (self);
+  pare_canvas_queue_recolour (self);
   show_path (self);
 }
 
@@ -334,7 +367,7 @@ pare_canvas_pane_command (PareCanvasPane *self, const char *command)
   else if (strcmp (command, "zoom-fit") == 0)
     pare_graph_view_fit (self->view);
   else if (strcmp (command, "next-colour") == 0)
-    gtk_drop_down_set_selected (self->colour, (gtk_drop_down_get_selected (self->colour) + 1) % N_COLOURS);
+    gtk_drop_down_set_selected (self->colour, (gtk_drop_down_get_selected (self->colour) + 1) % PARE_CANVAS_N_COLOURS);
 }
 
 void
@@ -356,40 +389,6 @@ GtkWidget *
 pare_canvas_pane_get_view (PareCanvasPane *self)
 {
   return GTK_WIDGET (self->view);
-}
-
-/* --- context menu --- */
-
-static void
-on_context_menu (PareGraphView *view, const char *layer, double x, double y, PareCanvasPane *self)
-{
-  if (layer == NULL)
-    return;
-  if (!g_strv_contains (pare_selection_get (self->selection), layer))
-    pare_selection_set (self->selection, (const char *const[]){ layer, NULL });
-  g_autoptr (GMenu) menu = g_menu_new (), weights = g_menu_new (), activations = g_menu_new (), rest = g_menu_new ();
-  static const int widths[] = { 2, 3, 4, 5, 6, 7, 8, 16, PARE_BITS_FLOAT };
-  for (guint i = 0; i < G_N_ELEMENTS (widths); i++)
-    {
-      g_autofree char *name = widths[i] == PARE_BITS_FLOAT ? g_strdup (_ ("float")) : g_strdup_printf (_ ("%d bits"), widths[i]);
-      g_autofree char *w = g_strdup_printf ("layer.weight-bits(%d)", widths[i]),
-                      *a = g_strdup_printf ("layer.activation-bits(%d)", widths[i]);
-      g_menu_append (weights, name, w);
-      g_menu_append (activations, name, a);
-    }
-  g_menu_append_submenu (menu, _ ("Weight bits"), G_MENU_MODEL (weights));
-  g_menu_append_submenu (menu, _ ("Activation bits"), G_MENU_MODEL (activations));
-  g_menu_append (rest, _ ("Prune…"), "win.focus-knob::prune");
-  g_menu_append (rest, _ ("Rank…"), "win.focus-knob::rank");
-  g_menu_append (rest, _ ("Exclude"), "layer.exclude");
-  g_menu_append (rest, _ ("Back to the defaults"), "layer.reset");
-  g_menu_append_section (menu, NULL, G_MENU_MODEL (rest));
-  GtkWidget *popover = gtk_popover_menu_new_from_model (G_MENU_MODEL (menu));
-  gtk_widget_set_parent (popover, self->overlay);
-  gtk_popover_set_pointing_to (GTK_POPOVER (popover), &(GdkRectangle){ (int)x, (int)y, 1, 1 });
-  gtk_popover_set_has_arrow (GTK_POPOVER (popover), FALSE);
-  g_signal_connect (popover, "closed", G_CALLBACK (gtk_widget_unparent), NULL);
-  gtk_popover_popup (GTK_POPOVER (popover));
 }
 
 /* --- construction --- */
@@ -445,14 +444,16 @@ build_overlays (PareCanvasPane *self)
   gtk_widget_set_size_request (path, -1, 28);
   gtk_overlay_add_overlay (overlay, path);
 
-  const char *names[N_COLOURS + 1] = { NULL };
-  for (guint i = 0; i < N_COLOURS; i++)
+  const char *names[PARE_CANVAS_N_COLOURS + 1] = { NULL };
+  for (guint i = 0; i < PARE_CANVAS_N_COLOURS; i++)
     names[i] = colours[i].name;
   self->colour = GTK_DROP_DOWN (pare_drop_down_new (names, _ ("Colour by")));
   g_signal_connect (self->colour, "notify::selected", G_CALLBACK (on_colour), self);
   GtkWidget *word = label (_ ("Colour"), "pare-caption pare-second"), *colour = osd (word, GTK_ALIGN_END, GTK_ALIGN_START, 8);
   gtk_widget_set_margin_start (word, 10);
   gtk_box_append (GTK_BOX (colour), GTK_WIDGET (self->colour));
+  gtk_box_append (GTK_BOX (colour), gtk_separator_new (GTK_ORIENTATION_VERTICAL));
+  gtk_box_append (GTK_BOX (colour), pare_canvas_view_button_new ());
   gtk_overlay_add_overlay (overlay, colour);
 
   GtkWidget *column = gtk_box_new (GTK_ORIENTATION_VERTICAL, 4);
@@ -494,24 +495,37 @@ build_overlays (PareCanvasPane *self)
   g_signal_connect (self->search, "stop-search", G_CALLBACK (on_search_stop), self);
   self->hits = label ("", "pare-caption pare-second");
   gtk_label_set_width_chars (GTK_LABEL (self->hits), 9);
-  self->search_bar = osd (self->search, GTK_ALIGN_CENTER, GTK_ALIGN_START, 8);
-  gtk_widget_set_margin_top (self->search_bar, 44);
+  GtkWidget *top = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
+  gtk_widget_set_halign (top, GTK_ALIGN_CENTER);
+  gtk_widget_set_valign (top, GTK_ALIGN_START);
+  gtk_widget_set_margin_top (top, 36);
+  gtk_overlay_add_overlay (overlay, top);
+  self->search_bar = osd (self->search, GTK_ALIGN_CENTER, GTK_ALIGN_START, 0);
   gtk_box_append (GTK_BOX (self->search_bar), self->hits);
   gtk_box_append (GTK_BOX (self->search_bar), small_button ("go-up-symbolic", "win.find-previous", _ ("Previous hit")));
   gtk_box_append (GTK_BOX (self->search_bar), small_button ("go-down-symbolic", "win.find-next", _ ("Next hit")));
   gtk_widget_set_visible (self->search_bar, FALSE);
-  gtk_overlay_add_overlay (overlay, self->search_bar);
+  gtk_box_append (GTK_BOX (top), self->search_bar);
+  self->showing = label ("", "pare-caption pare-bold");
+  gtk_label_set_ellipsize (GTK_LABEL (self->showing), PANGO_ELLIPSIZE_END);
+  gtk_label_set_max_width_chars (GTK_LABEL (self->showing), 48);
+  gtk_widget_set_margin_start (self->showing, 10);
+  gtk_widget_set_margin_end (self->showing, 10);
+  GtkWidget *showing = osd (self->showing, GTK_ALIGN_CENTER, GTK_ALIGN_START, 0);
+  gtk_widget_set_size_request (showing, -1, 28);
+  gtk_widget_set_can_target (showing, FALSE);
+  gtk_widget_set_visible (showing, FALSE);
+  gtk_box_append (GTK_BOX (top), showing);
+  gtk_box_append (GTK_BOX (top), pare_canvas_build_saving (self));
 
   self->banner_text = label ("", "pare-caption pare-warning");
   gtk_label_set_wrap (GTK_LABEL (self->banner_text), TRUE);
   gtk_label_set_selectable (GTK_LABEL (self->banner_text), TRUE);
-  GtkWidget *inside = osd (self->banner_text, GTK_ALIGN_CENTER, GTK_ALIGN_START, 8);
-  gtk_widget_set_margin_top (inside, 44);
+  GtkWidget *inside = osd (self->banner_text, GTK_ALIGN_CENTER, GTK_ALIGN_START, 0);
   self->banner = gtk_revealer_new ();
   gtk_revealer_set_child (GTK_REVEALER (self->banner), inside);
-  gtk_widget_set_valign (self->banner, GTK_ALIGN_START);
   gtk_widget_set_can_target (self->banner, FALSE);
-  gtk_overlay_add_overlay (overlay, self->banner);
+  gtk_box_append (GTK_BOX (top), self->banner);
 }
 
 static void
@@ -519,20 +533,44 @@ pare_canvas_pane_dispose (GObject *object)
 {
   PareCanvasPane *self = PARE_CANVAS_PANE (object);
   g_clear_handle_id (&self->idle, g_source_remove);
+  g_clear_handle_id (&self->saved_timer, g_source_remove);
+  if (self->saving != NULL)
+    g_cancellable_cancel (self->saving);
+  g_clear_object (&self->actions);
+  pare_canvas_preview_clear (self);
   g_clear_pointer (&self->stack, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
   if (self->selection != NULL)
     g_signal_handlers_disconnect_by_data (self->selection, self);
+  g_clear_pointer (&self->menu_layer, g_free);
   g_clear_object (&self->session);
   g_clear_object (&self->selection);
   G_OBJECT_CLASS (pare_canvas_pane_parent_class)->dispose (object);
+}
+
+/* The actions are the window's, so that their keys work wherever the focus is. */
+static void
+pare_canvas_pane_root (GtkWidget *widget)
+{
+  PareCanvasPane *self = PARE_CANVAS_PANE (widget);
+  GTK_WIDGET_CLASS (pare_canvas_pane_parent_class)->root (widget);
+  gtk_widget_insert_action_group (GTK_WIDGET (gtk_widget_get_root (widget)), "graph", G_ACTION_GROUP (self->actions));
+}
+
+static void
+pare_canvas_pane_unroot (GtkWidget *widget)
+{
+  gtk_widget_insert_action_group (GTK_WIDGET (gtk_widget_get_root (widget)), "graph", NULL);
+  GTK_WIDGET_CLASS (pare_canvas_pane_parent_class)->unroot (widget);
 }
 
 static void
 pare_canvas_pane_class_init (PareCanvasPaneClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = pare_canvas_pane_dispose;
+  GTK_WIDGET_CLASS (klass)->root = pare_canvas_pane_root;
+  GTK_WIDGET_CLASS (klass)->unroot = pare_canvas_pane_unroot;
   gtk_widget_class_set_layout_manager_type (GTK_WIDGET_CLASS (klass), GTK_TYPE_BIN_LAYOUT);
 }
 
@@ -548,6 +586,7 @@ pare_canvas_pane_new (PareSession *session, PareSelection *selection)
   self->session = g_object_ref (session);
   self->selection = g_object_ref (selection);
   self->view = PARE_GRAPH_VIEW (pare_graph_view_new ());
+  pare_canvas_add_actions (self);
   self->overlay = gtk_overlay_new ();
   gtk_overlay_set_child (GTK_OVERLAY (self->overlay), GTK_WIDGET (self->view));
   build_overlays (self);
@@ -559,13 +598,15 @@ pare_canvas_pane_new (PareSession *session, PareSelection *selection)
   gtk_stack_add_named (GTK_STACK (self->stack), empty, "empty");
   gtk_widget_set_parent (self->stack, GTK_WIDGET (self));
   g_signal_connect (self->view, "selection-changed", G_CALLBACK (on_view_selection), self);
-  g_signal_connect (self->view, "context-menu", G_CALLBACK (on_context_menu), self);
+  g_signal_connect (self->view, "context-menu", G_CALLBACK (pare_canvas_context_menu), self);
   g_signal_connect (self->view, "notify::scale", G_CALLBACK (on_scale), self);
   g_signal_connect (selection, "changed", G_CALLBACK (on_selection), self);
+  g_signal_connect_swapped (selection, "preview-changed", G_CALLBACK (pare_canvas_preview_changed), self);
+  pare_canvas_preview_keys_attach (GTK_WIDGET (self->view), selection);
   g_signal_connect (session, "model-changed", G_CALLBACK (on_model_changed), self);
   static const char *const signals[] = { "recipe-changed", "size-changed", "latency-changed" };
   for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
-    g_signal_connect_swapped (session, signals[i], G_CALLBACK (queue_recolour), self);
+    g_signal_connect_swapped (session, signals[i], G_CALLBACK (pare_canvas_queue_recolour), self);
   on_model_changed (session, self);
   return GTK_WIDGET (self);
 }

@@ -111,6 +111,7 @@ pare_edit_page_new (PareSession *session, PareSelection *selection)
   gtk_widget_set_parent (self->outer, GTK_WIDGET (self));
   pare_layer_keys_attach (pare_canvas_pane_get_view (PARE_CANVAS_PANE (self->canvas)), session, selection);
   pare_layer_keys_attach (pare_layer_table_get_view (PARE_LAYER_TABLE (self->table)), session, selection);
+  pare_canvas_preview_keys_attach (pare_layer_table_get_view (PARE_LAYER_TABLE (self->table)), selection);
   GActionGroup *actions = pare_layer_actions_new (session, selection);
   gtk_widget_insert_action_group (GTK_WIDGET (self), "layer", actions);
   g_object_unref (actions);
@@ -170,6 +171,8 @@ pare_edit_page_command (PareEditPage *self, const char *command)
     }
   else if (strcmp (command, "show-inspector") == 0)
     gtk_widget_set_visible (self->inspector, !gtk_widget_get_visible (self->inspector));
+  else if (strcmp (command, "properties") == 0)
+    gtk_widget_set_visible (self->inspector, TRUE);
   else if (strcmp (command, "show-dock") == 0)
     gtk_widget_set_visible (self->dock, !gtk_widget_get_visible (self->dock));
   else if (strcmp (command, "next-region") == 0)

@@ -375,6 +375,7 @@ make_shown (const Fuse *f, guint32 lead, GArray *members, const PareLayerInfo *c
         }
     }
   s.op = op_text (f, n, &s.klass);
+  pare_graph_details (g, n, &s.attributes, &s.constants);
   s.kind = is_card (s.klass, n, s.params) ? PARE_SHOWN_CARD : PARE_SHOWN_SMALL;
   s.title = s.kind == PARE_SHOWN_CARD ? g_strdup (s.layers[0]) : small_title (f, lead, members);
   PareShape shape = { 0 };

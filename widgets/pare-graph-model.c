@@ -9,6 +9,8 @@ clear_shown (PareShown *s)
   g_free (s->title);
   g_free (s->op);
   g_free (s->shape);
+  g_strfreev (s->attributes);
+  g_strfreev (s->constants);
 }
 
 static void

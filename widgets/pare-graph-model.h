@@ -19,6 +19,13 @@ typedef enum
   PARE_SHOWN_PORT   /* input or output of the model */
 } PareShownKind;
 
+typedef enum
+{
+  PARE_SHOW_NAMES = 1 << 0, /* else the operator heads a card */
+  PARE_SHOW_ATTRIBUTES = 1 << 1,
+  PARE_SHOW_CONSTANTS = 1 << 2 /* the initializers it reads */
+} PareGraphShow;
+
 typedef struct
 {
   PareShownKind kind;
@@ -29,6 +36,8 @@ typedef struct
   char *op;            /* "Conv 3×3" */
   char *shape;         /* of its output: "64×8×8"; NULL: not known */
   gint64 height_width; /* spatial size of the output (h << 32 | w); -1: none */
+  char **attributes;   /* name, text, name, text, ..., NULL; of the leader; (nullable) */
+  char **constants;    /* likewise */
   gint64 params, macs;
   gint32 group; /* innermost, -1: none */
   guint order;  /* topological */
@@ -111,7 +120,9 @@ typedef struct
 
 typedef struct
 {
+  gatomicrefcount refs;
   PareGraphModel *model;
+  PareGraphShow show;
   gboolean *folded; /* per group */
   PareSceneItem *items;
   guint n_items;
@@ -135,8 +146,13 @@ typedef struct
 } PareGraphScene;
 
 /* Pure and cancellable, for a worker. */
-PareGraphScene *pare_graph_scene_new (PareGraphModel *model, const gboolean *folded, PareControl *control, GError **error);
-void pare_graph_scene_free (PareGraphScene *self);
+PareGraphScene *pare_graph_scene_new (PareGraphModel *model, const gboolean *folded, PareGraphShow show, PareControl *control,
+                                      GError **error);
+PareGraphScene *pare_graph_scene_ref (PareGraphScene *self);
+void pare_graph_scene_unref (PareGraphScene *self); /* NULL is allowed */
+/* Lines under a card's head, and what stands in the head. */
+guint pare_shown_n_lines (const PareShown *self, PareGraphShow show);
+const char *pare_shown_heading (const PareShown *self, PareGraphShow show);
 /* Topmost item at a point; -1: none. */
 gint32 pare_graph_scene_item_at (const PareGraphScene *self, double x, double y);
 /* Open group whose header is at a point; -1: none. */
@@ -146,6 +162,7 @@ void pare_graph_scene_bands (const PareGraphScene *self, double y0, double y1, g
 #define PARE_CARD_WIDTH 220
 #define PARE_CARD_HEIGHT 50
 #define PARE_SMALL_HEIGHT 24
+#define PARE_LINE_HEIGHT 15 /* of an attribute */
 #define PARE_FOLDED_HEIGHT 40
 #define PARE_RUN_WIDTH 400
 #define PARE_FRAME_HEADER 22
@@ -160,4 +177,6 @@ typedef struct
 } PareGraphDraft;
 void pare_graph_fuse (const PareGraph *graph, const PareLayerInfo *infos, guint n_infos, PareGraphDraft *draft);
 void pare_graph_group (PareGraphDraft *draft);
+/* (transfer full), NULL-terminated pairs of name and text. */
+void pare_graph_details (const PareGraph *graph, const PareNode *node, char ***attributes, char ***constants);
 G_END_DECLS

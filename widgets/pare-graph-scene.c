@@ -13,7 +13,7 @@ text_width (const char *text)
 }
 
 static void
-item_size (const PareGraphModel *m, const PareSceneItem *item, double *w, double *h)
+item_size (const PareGraphModel *m, const PareSceneItem *item, PareGraphShow show, double *w, double *h)
 {
   if (item->is_group)
     {
@@ -25,11 +25,14 @@ item_size (const PareGraphModel *m, const PareSceneItem *item, double *w, double
   const PareShown *s = &m->shown[item->index];
   *w = PARE_CARD_WIDTH;
   *h = PARE_CARD_HEIGHT;
+  guint lines = pare_shown_n_lines (s, show);
   if (s->kind != PARE_SHOWN_CARD)
     {
-      *w = 2 * ceil (CLAMP (text_width (s->title) + 26, 64, PARE_CARD_WIDTH) / 2);
-      *h = PARE_SMALL_HEIGHT;
+      if (lines == 0)
+        *w = 2 * ceil (CLAMP (text_width (s->title) + 26, 64, PARE_CARD_WIDTH) / 2);
+      *h = PARE_SMALL_HEIGHT + (lines > 0 ? 4 : 0);
     }
+  *h += PARE_LINE_HEIGHT * lines;
 }
 
 /* The outermost folded group around a place; -1: it is visible. */
@@ -136,7 +139,7 @@ lay_out (PareGraphScene *self, PareControl *control, GError **error)
   g_autofree PareLayoutGroup *groups = g_new0 (PareLayoutGroup, self->n_frames + 1);
   for (guint i = 0; i < self->n_items; i++)
     {
-      item_size (m, &self->items[i], &nodes[i].width, &nodes[i].height);
+      item_size (m, &self->items[i], self->show, &nodes[i].width, &nodes[i].height);
       nodes[i].parent = self->items[i].frame < 0 ? -1 : self->frame_of_group[self->items[i].frame];
     }
   for (guint i = 0; i < self->n_edges; i++)
@@ -281,17 +284,19 @@ make_bands (PareGraphScene *self)
 }
 
 PareGraphScene *
-pare_graph_scene_new (PareGraphModel *model, const gboolean *folded, PareControl *control, GError **error)
+pare_graph_scene_new (PareGraphModel *model, const gboolean *folded, PareGraphShow show, PareControl *control, GError **error)
 {
   PareGraphScene *self = g_new0 (PareGraphScene, 1);
+  g_atomic_ref_count_init (&self->refs);
   self->model = pare_graph_model_ref (model);
+  self->show = show;
   self->folded = g_memdup2 (folded, sizeof *folded * (model->n_groups + 1));
   find_items (self);
   find_frames (self);
   find_edges (self);
   if (!lay_out (self, control, error))
     {
-      pare_graph_scene_free (self);
+      pare_graph_scene_unref (self);
       return NULL;
     }
   index_edges (self, TRUE, &self->out_start, &self->out);
@@ -301,10 +306,17 @@ pare_graph_scene_new (PareGraphModel *model, const gboolean *folded, PareControl
   return self;
 }
 
-void
-pare_graph_scene_free (PareGraphScene *self)
+PareGraphScene *
+pare_graph_scene_ref (PareGraphScene *self)
 {
-  if (self == NULL)
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
+void
+pare_graph_scene_unref (PareGraphScene *self)
+{
+  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
     return;
   pare_graph_model_unref (self->model);
   g_clear_pointer (&self->layout, pare_layout_free);

@@ -2,6 +2,7 @@
 #include "widgets/pare-draw.h"
 #include "widgets/pare-graph-view-private.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 typedef struct
@@ -13,6 +14,57 @@ static gboolean
 sees (const Sight *s, const PareLayoutRect *r)
 {
   return r->x <= s->x1 && r->x + r->width >= s->x0 && r->y <= s->y1 && r->y + r->height >= s->y0;
+}
+
+/* Where things are painted: in motion somewhere else than the scene says. */
+static const PareLayoutRect *
+item_rect (PareGraphView *self, guint item)
+{
+  return self->moving != NULL ? &self->moving[item] : &self->scene->items[item].rect;
+}
+
+static const PareLayoutRect *
+frame_rect (PareGraphView *self, guint frame)
+{
+  return self->moving_frames != NULL ? &self->moving_frames[frame] : &self->scene->frames[frame].rect;
+}
+
+/* How far an item is from its place. */
+static void
+item_off (PareGraphView *self, guint item, double *dx, double *dy)
+{
+  const PareLayoutRect *at = item_rect (self, item), *place = &self->scene->items[item].rect;
+  *dx = at->x - place->x;
+  *dy = at->y - place->y;
+}
+
+/* Point i of an edge's route; in motion it goes with its ends, more with the nearer one. */
+static void
+route_point (PareGraphView *self, guint e, guint i, double *x, double *y)
+{
+  const PareLayoutRoute *r = &self->scene->layout->edges[e];
+  const double *p = self->scene->layout->points + 2 * (r->first + i);
+  *x = p[0];
+  *y = p[1];
+  if (self->moving == NULL || r->n < 2)
+    return;
+  double ax, ay, bx, by, t = (double)i / (r->n - 1);
+  item_off (self, self->scene->edges[e].from, &ax, &ay);
+  item_off (self, self->scene->edges[e].to, &bx, &by);
+  *x += ax + (bx - ax) * t;
+  *y += ay + (by - ay) * t;
+}
+
+static PareLayoutRect
+edge_bounds (PareGraphView *self, guint e)
+{
+  PareLayoutRect b = self->scene->edges[e].bounds;
+  if (self->moving == NULL)
+    return b;
+  double ax, ay, bx, by;
+  item_off (self, self->scene->edges[e].from, &ax, &ay);
+  item_off (self, self->scene->edges[e].to, &bx, &by);
+  return (PareLayoutRect){ b.x + MIN (ax, bx), b.y + MIN (ay, by), b.width + fabs (ax - bx), b.height + fabs (ay - by) };
 }
 
 static graphene_rect_t
@@ -54,11 +106,11 @@ text_at (PareGraphView *self, GtkSnapshot *snapshot, const char *text, double px
 }
 
 static void
-draw_canvas (PareGraphView *self, GtkSnapshot *snapshot, float w, float h)
+draw_canvas (PareGraphView *self, GtkSnapshot *snapshot, float w, float h, gboolean with_grid)
 {
   GdkRGBA canvas = pare_graph_view_canvas_colour (self), grid;
   gtk_snapshot_append_color (snapshot, &canvas, &GRAPHENE_RECT_INIT (0, 0, w, h));
-  if (self->viewport.detail < PARE_DETAIL_NAME || self->look.high_contrast)
+  if (self->viewport.detail < PARE_DETAIL_NAME || self->look.high_contrast || !with_grid)
     return;
   gdk_rgba_parse (&grid, self->look.dark ? "#252526" : "#e9e9e7");
   double x = fmod (-self->viewport.x * self->viewport.scale, 24), y = fmod (-self->viewport.y * self->viewport.scale, 24);
@@ -69,10 +121,10 @@ draw_canvas (PareGraphView *self, GtkSnapshot *snapshot, float w, float h)
 }
 
 static void
-draw_frame (PareGraphView *self, GtkSnapshot *snapshot, const PareSceneFrame *f)
+draw_frame (PareGraphView *self, GtkSnapshot *snapshot, const PareLayoutRect *rect)
 {
   double scale = self->viewport.scale;
-  graphene_rect_t r = to_view (self, &f->rect);
+  graphene_rect_t r = to_view (self, rect);
   GskRoundedRect rounded;
   GdkRGBA fill = pare_graph_view_frame_colour (self);
   gsk_rounded_rect_init_from_rect (&rounded, &r, (float)MIN (10 * scale + 2, 10));
@@ -85,11 +137,12 @@ draw_frame (PareGraphView *self, GtkSnapshot *snapshot, const PareSceneFrame *f)
 
 /* Title bars come after the edges: a line that enters a frame must not run through its name. */
 static void
-draw_header (PareGraphView *self, GtkSnapshot *snapshot, const PareSceneFrame *f)
+draw_header (PareGraphView *self, GtkSnapshot *snapshot, guint frame)
 {
+  const PareSceneFrame *f = &self->scene->frames[frame];
   const PareShownGroup *g = &self->model->groups[f->group];
   double scale = self->viewport.scale;
-  graphene_rect_t r = to_view (self, &f->rect);
+  graphene_rect_t r = to_view (self, frame_rect (self, frame));
   double header = PARE_FRAME_HEADER * scale, x = r.origin.x, y = r.origin.y, width = r.size.width;
   if (header < 12 || width < 60)
     return;
@@ -133,15 +186,16 @@ draw_header (PareGraphView *self, GtkSnapshot *snapshot, const PareSceneFrame *f
 /* --- edges --- */
 
 static void
-trace (PareGraphView *self, cairo_t *cr, const PareLayoutRoute *r, double end_gap)
+trace (PareGraphView *self, cairo_t *cr, guint e, double end_gap)
 {
-  const double *p = self->scene->layout->points + 2 * r->first;
+  const PareLayoutRoute *r = &self->scene->layout->edges[e];
   double scale = self->viewport.scale, radius = 10 * scale;
   double px = 0, py = 0;
   for (guint i = 0; i < r->n; i++)
     {
-      double x, y;
-      pare_viewport_to_view (&self->viewport, p[2 * i], p[2 * i + 1], &x, &y);
+      double x, y, gx, gy;
+      route_point (self, e, i, &gx, &gy);
+      pare_viewport_to_view (&self->viewport, gx, gy, &x, &y);
       if (i == 0)
         cairo_move_to (cr, x, y);
       else if (i + 1 == r->n)
@@ -153,7 +207,8 @@ trace (PareGraphView *self, cairo_t *cr, const PareLayoutRoute *r, double end_ga
       else
         {
           double nx, ny;
-          pare_viewport_to_view (&self->viewport, p[2 * i + 2], p[2 * i + 3], &nx, &ny);
+          route_point (self, e, i + 1, &gx, &gy);
+          pare_viewport_to_view (&self->viewport, gx, gy, &nx, &ny);
           double a = hypot (x - px, y - py), b = hypot (nx - x, ny - y), k = MIN (radius, MIN (a, b) / 2);
           if (a < 0.01 || b < 0.01 || k < 1)
             cairo_line_to (cr, x, y);
@@ -169,12 +224,14 @@ trace (PareGraphView *self, cairo_t *cr, const PareLayoutRoute *r, double end_ga
 }
 
 static void
-head (PareGraphView *self, cairo_t *cr, const PareLayoutRoute *r, double size)
+head (PareGraphView *self, cairo_t *cr, guint e, double size)
 {
-  const double *p = self->scene->layout->points + 2 * (r->first + r->n - 1);
-  double x, y;
-  pare_viewport_to_view (&self->viewport, p[0], p[1], &x, &y);
-  double dx = p[0] - p[-2], dy = p[1] - p[-1], length = hypot (dx, dy);
+  guint n = self->scene->layout->edges[e].n;
+  double x, y, ax, ay, bx, by;
+  route_point (self, e, n - 2, &ax, &ay);
+  route_point (self, e, n - 1, &bx, &by);
+  pare_viewport_to_view (&self->viewport, bx, by, &x, &y);
+  double dx = bx - ax, dy = by - ay, length = hypot (dx, dy);
   if (length < 1e-6)
     return;
   dx /= length, dy /= length;
@@ -183,8 +240,26 @@ head (PareGraphView *self, cairo_t *cr, const PareLayoutRoute *r, double size)
   cairo_line_to (cr, x - dx * size * 1.5 + dy * size, y - dy * size * 1.5 - dx * size);
 }
 
+/* TRUE: it was painted. */
+static gboolean
+draw_edge (PareGraphView *self, cairo_t *cr, guint e, const Sight *sight, double size)
+{
+  PareGraphScene *scene = self->scene;
+  const PareSceneEdge *edge = &scene->edges[e];
+  PareDetail detail = self->viewport.detail;
+  PareLayoutRect bounds = edge_bounds (self, e);
+  if (!sees (sight, &bounds) || scene->layout->edges[e].n < 2)
+    return FALSE;
+  if (detail <= PARE_DETAIL_TILE && scene->items[edge->from].frame == scene->items[edge->to].frame && scene->items[edge->from].frame >= 0)
+    return FALSE; /* far away only what joins groups is told apart */
+  trace (self, cr, e, detail >= PARE_DETAIL_NAME ? 2 : 0);
+  if (detail >= PARE_DETAIL_NAME)
+    head (self, cr, e, size);
+  return TRUE;
+}
+
 static void
-draw_edges (PareGraphView *self, GtkSnapshot *snapshot, const Sight *sight, float w, float h)
+draw_edges (PareGraphView *self, GtkSnapshot *snapshot, const Sight *sight, float w, float h, guint most)
 {
   PareGraphScene *scene = self->scene;
   guint first, last, drawn = 0;
@@ -197,29 +272,23 @@ draw_edges (PareGraphView *self, GtkSnapshot *snapshot, const Sight *sight, floa
   double width = CLAMP (1.5 * self->viewport.scale, 0.7, 2.5), size = CLAMP (4 * self->viewport.scale, 2, 6);
   cairo_set_line_width (cr, detail <= PARE_DETAIL_TILE ? 0.7 : width);
   cairo_set_line_join (cr, CAIRO_LINE_JOIN_ROUND);
-  for (guint b = first; b <= last && drawn < 6000; b++)
-    for (guint k = scene->band_edges_start[b]; k < scene->band_edges_start[b + 1] && drawn < 6000; k++)
+  /* in motion bands do not hold: each edge is looked at */
+  for (guint e = 0; self->moving != NULL && e < scene->n_edges && drawn < most; e++)
+    if (draw_edge (self, cr, e, sight, size) && ++drawn % 256 == 0)
+      cairo_stroke (cr);
+  for (guint b = first; self->moving == NULL && b <= last && drawn < most; b++)
+    for (guint k = scene->band_edges_start[b]; k < scene->band_edges_start[b + 1] && drawn < most; k++)
       {
-        guint e = scene->band_edges[k];
-        const PareSceneEdge *edge = &scene->edges[e];
-        guint from_band, to_band;
-        pare_graph_scene_bands (scene, edge->bounds.y, edge->bounds.y + edge->bounds.height, &from_band, &to_band);
-        if ((from_band < b && b != first) || !sees (sight, &edge->bounds))
-          continue; /* drawn with an earlier band, or out of sight */
-        if (detail <= PARE_DETAIL_TILE && scene->items[edge->from].frame == scene->items[edge->to].frame
-            && scene->items[edge->from].frame >= 0)
-          continue; /* far away only what joins groups is told apart */
-        const PareLayoutRoute *r = &scene->layout->edges[e];
-        if (r->n < 2)
-          continue;
-        trace (self, cr, r, detail >= PARE_DETAIL_NAME ? 2 : 0);
-        if (detail >= PARE_DETAIL_NAME)
-          head (self, cr, r, size);
-        if (++drawn % 256 == 0)
+        guint e = scene->band_edges[k], from_band, to_band;
+        const PareLayoutRect *bounds = &scene->edges[e].bounds;
+        pare_graph_scene_bands (scene, bounds->y, bounds->y + bounds->height, &from_band, &to_band);
+        if (from_band < b && b != first)
+          continue; /* drawn with an earlier band */
+        if (draw_edge (self, cr, e, sight, size) && ++drawn % 256 == 0)
           cairo_stroke (cr);
       }
   cairo_stroke (cr); /* together: where lines of one source lie on each other they do not grow darker */
-  if (detail >= PARE_DETAIL_NAME)
+  if (detail >= PARE_DETAIL_NAME && self->moving == NULL)
     {
       /* dots are in order of their source, not of place: few enough to look at all where bands are few */
       for (guint i = 0; i < scene->n_dots; i++)
@@ -265,7 +334,9 @@ draw_label (PareGraphView *self, GtkSnapshot *snapshot, guint item)
       if (f->y + f->height < p[3] - 22)
         top = MAX (top, f->y + f->height);
     }
-  pare_viewport_to_view (&self->viewport, p[0] + 8, top + MIN ((p[3] - top) / 2, 12) + 4, &x, &y);
+  double dx, dy;
+  item_off (self, item, &dx, &dy);
+  pare_viewport_to_view (&self->viewport, p[0] + 8 + dx, top + MIN ((p[3] - top) / 2, 12) + 4 + dy, &x, &y);
   text_at (self, snapshot, now, px, changed, changed ? &self->look.fg : &self->look.second, x, y, 0, 0);
   if (changed)
     {
@@ -291,7 +362,7 @@ static void
 draw_tile (PareGraphView *self, GtkSnapshot *snapshot, guint item)
 {
   const PareSceneItem *it = &self->scene->items[item];
-  graphene_rect_t r = to_view (self, &it->rect);
+  graphene_rect_t r = to_view (self, item_rect (self, item));
   GdkRGBA fill;
   gboolean has_value;
   pare_graph_view_item_fill (self, item, &fill, &has_value);
@@ -307,10 +378,11 @@ draw_tile (PareGraphView *self, GtkSnapshot *snapshot, guint item)
 
 /* Under 8 %: one tile for a group, unless it is so large that its parts can be told apart. TRUE: its inside is not drawn. */
 static gboolean
-draw_group_tile (PareGraphView *self, GtkSnapshot *snapshot, const PareSceneFrame *f)
+draw_group_tile (PareGraphView *self, GtkSnapshot *snapshot, guint frame)
 {
+  const PareSceneFrame *f = &self->scene->frames[frame];
   const PareShownGroup *g = &self->model->groups[f->group];
-  graphene_rect_t r = to_view (self, &f->rect);
+  graphene_rect_t r = to_view (self, frame_rect (self, frame));
   if (r.size.height > 160 && g->children->len > 0)
     return FALSE;
   GdkRGBA fill, ink;
@@ -356,8 +428,8 @@ draw_coupled (PareGraphView *self, GtkSnapshot *snapshot, float w, float h)
   cairo_set_dash (cr, (double[]){ 4, 3 }, 2, 0);
   for (guint i = 0; i + 1 < items->len; i++)
     {
-      graphene_rect_t a = to_view (self, &self->scene->items[g_array_index (items, gint32, i)].rect);
-      graphene_rect_t b = to_view (self, &self->scene->items[g_array_index (items, gint32, i + 1)].rect);
+      graphene_rect_t a = to_view (self, item_rect (self, (guint)g_array_index (items, gint32, i)));
+      graphene_rect_t b = to_view (self, item_rect (self, (guint)g_array_index (items, gint32, i + 1)));
       double x0 = a.origin.x + a.size.width + 4, y0 = a.origin.y + a.size.height / 2;
       double x1 = b.origin.x + b.size.width + 4, y1 = b.origin.y + b.size.height / 2;
       double reach = MAX (x0, x1) + CLAMP (fabs (y1 - y0) * 0.35, 24, 90) * MAX (scale, 0.3);
@@ -386,8 +458,21 @@ draw_coupled (PareGraphView *self, GtkSnapshot *snapshot, float w, float h)
       gtk_snapshot_pop (snapshot);
       gtk_snapshot_append_border (snapshot, &r, (float[4]){ 1, 1, 1, 1 },
                                   (GdkRGBA[4]){ self->look.mark, self->look.mark, self->look.mark, self->look.mark });
-      text_at (self, snapshot, "coupled", PARE_TICK_PX, FALSE, &self->look.link, label_x, label_y + 4, 0.5, 0);
+      text_at (self, snapshot, _ ("coupled"), PARE_TICK_PX, FALSE, &self->look.link, label_x, label_y + 4, 0.5, 0);
     }
+}
+
+static gboolean
+painted_rect (PareGraphView *self, PareGraphRef ref, PareLayoutRect *rect)
+{
+  gint32 item = pare_graph_view_item_of (self, ref), frame;
+  if (!pare_graph_view_rect_of (self, ref, rect))
+    return FALSE;
+  if (item >= 0)
+    *rect = *item_rect (self, (guint)item);
+  else if (ref.is_group && (frame = self->scene->frame_of_group[ref.index]) >= 0)
+    *rect = *frame_rect (self, (guint)frame);
+  return TRUE;
 }
 
 static void
@@ -406,27 +491,123 @@ draw_marks (PareGraphView *self, GtkSnapshot *snapshot, const Sight *sight)
       {
         guint i = scene->band_items[k];
         PareGraphRef ref = pare_graph_view_ref_of (self, (gint32)i);
-        if (!sees (sight, &scene->items[i].rect))
+        if (!sees (sight, item_rect (self, i)))
           continue;
         if (self->is_hit != NULL && !ref.is_group && self->is_hit[ref.index])
           {
             GdkRGBA tint = self->look.tint;
             tint.alpha = 0.35f;
-            outline (snapshot, to_view (self, &scene->items[i].rect), 0, radius, 5, &tint);
+            outline (snapshot, to_view (self, item_rect (self, i)), 0, radius, 5, &tint);
           }
         if (lit[i])
-          outline (snapshot, to_view (self, &scene->items[i].rect), self->viewport.detail == PARE_DETAIL_CARD ? 2.75 : 1.5, radius, 2.5,
+          outline (snapshot, to_view (self, item_rect (self, i)), self->viewport.detail == PARE_DETAIL_CARD ? 2.75 : 1.5, radius, 2.5,
                    &self->look.mark);
       }
   PareLayoutRect rect;
-  if (self->hover.valid && pare_graph_view_rect_of (self, self->hover, &rect))
+  if (self->hover.valid && painted_rect (self, self->hover, &rect))
     outline (snapshot, to_view (self, &rect), 0.5, MAX (radius - 3, 2), 1, &self->look.mark);
-  if (self->cursor.valid && gtk_widget_has_visible_focus (self->reader) && pare_graph_view_rect_of (self, self->cursor, &rect))
+  if (self->cursor.valid && gtk_widget_has_visible_focus (self->reader) && painted_rect (self, self->cursor, &rect))
     {
       GdkRGBA ring = self->look.mark;
       ring.alpha = 0.6f;
       outline (snapshot, to_view (self, &rect), 7, radius + 4, 2, &ring);
     }
+}
+
+static Sight
+what_is_seen (PareGraphView *self, float w, float h)
+{
+  Sight sight;
+  double margin = 16 / self->viewport.scale;
+  pare_viewport_to_graph (&self->viewport, 0, 0, &sight.x0, &sight.y0);
+  pare_viewport_to_graph (&self->viewport, w, h, &sight.x1, &sight.y1);
+  sight.x0 -= margin, sight.y0 -= margin, sight.x1 += margin, sight.y1 += margin;
+  return sight;
+}
+
+void
+pare_graph_view_draw_item (PareGraphView *self, GtkSnapshot *snapshot, guint i)
+{
+  PareDetail detail = self->viewport.detail;
+  const PareLayoutRect *rect = item_rect (self, i);
+  double x, y;
+  if (detail <= PARE_DETAIL_TILE)
+    {
+      draw_tile (self, snapshot, i);
+      return;
+    }
+  if (detail == PARE_DETAIL_CARD)
+    draw_label (self, snapshot, i);
+  GskRenderNode *node = pare_graph_view_item_node (self, i);
+  if (node == NULL)
+    return;
+  pare_viewport_to_view (&self->viewport, rect->x, rect->y, &x, &y);
+  gtk_snapshot_save (snapshot);
+  gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT ((float)rint (x), (float)rint (y)));
+  if (detail == PARE_DETAIL_CARD)
+    gtk_snapshot_scale (snapshot, (float)self->viewport.scale, (float)self->viewport.scale);
+  gtk_snapshot_append_node (snapshot, node);
+  gtk_snapshot_restore (snapshot);
+}
+
+static void
+draw_items (PareGraphView *self, GtkSnapshot *snapshot, const Sight *sight, const gboolean *covered)
+{
+  PareGraphScene *scene = self->scene;
+  guint first, last;
+  pare_graph_scene_bands (scene, sight->y0, sight->y1, &first, &last);
+  for (guint i = 0; self->moving != NULL && i < scene->n_items; i++)
+    if (sees (sight, item_rect (self, i)) && !(covered != NULL && scene->items[i].frame >= 0 && covered[scene->items[i].frame]))
+      pare_graph_view_draw_item (self, snapshot, i);
+  for (guint b = first; self->moving == NULL && b <= last; b++)
+    for (guint k = scene->band_items_start[b]; k < scene->band_items_start[b + 1]; k++)
+      {
+        guint i = scene->band_items[k], from_band, to_band;
+        const PareSceneItem *it = &scene->items[i];
+        pare_graph_scene_bands (scene, it->rect.y, it->rect.y + it->rect.height, &from_band, &to_band);
+        if ((from_band < b && b != first) || !sees (sight, &it->rect) || (covered != NULL && it->frame >= 0 && covered[it->frame]))
+          continue;
+        pare_graph_view_draw_item (self, snapshot, i);
+      }
+}
+
+void
+pare_graph_view_draw (PareGraphView *self, GtkSnapshot *snapshot, float w, float h, PareGraphDraw what)
+{
+  draw_canvas (self, snapshot, w, h, what == PARE_DRAW_ALL);
+  PareGraphScene *scene = self->scene;
+  if (scene == NULL || scene->n_items == 0)
+    return;
+  Sight sight = what_is_seen (self, w, h);
+  PareDetail detail = self->viewport.detail;
+  g_autofree gboolean *covered = detail == PARE_DETAIL_GROUP ? g_new0 (gboolean, self->model->n_groups + 1) : NULL;
+  for (guint i = 0; i < scene->n_frames; i++)
+    {
+      gint32 parent = self->model->groups[scene->frames[i].group].parent;
+      if (covered != NULL && parent >= 0 && covered[parent])
+        covered[scene->frames[i].group] = TRUE;
+      else if (sees (&sight, frame_rect (self, i)))
+        draw_frame (self, snapshot, frame_rect (self, i));
+    }
+  for (guint i = 0; i < pare_graph_view_get_n_closing (self) && self->moving != NULL; i++)
+    {
+      PareLayoutRect closing = pare_graph_view_get_closing (self, i);
+      if (sees (&sight, &closing))
+        draw_frame (self, snapshot, &closing);
+    }
+  draw_edges (self, snapshot, &sight, w, h, what == PARE_DRAW_ALL ? 6000 : G_MAXUINT);
+  if (covered != NULL)
+    for (guint i = 0; i < scene->n_frames; i++)
+      if (!covered[scene->frames[i].group] && sees (&sight, frame_rect (self, i)) && draw_group_tile (self, snapshot, i))
+        for (guint k = i; k < scene->n_frames; k++)
+          if (pare_graph_model_inside (self->model, scene->frames[k].group, scene->frames[i].group))
+            covered[scene->frames[k].group] = TRUE;
+  if (detail >= PARE_DETAIL_NAME)
+    for (guint i = 0; i < scene->n_frames; i++)
+      if (sees (&sight, frame_rect (self, i)))
+        draw_header (self, snapshot, i);
+  if (what == PARE_DRAW_ALL)
+    draw_items (self, snapshot, &sight, covered);
 }
 
 void
@@ -437,67 +618,10 @@ pare_graph_view_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   if (w <= 0 || h <= 0)
     return;
   gtk_snapshot_push_clip (snapshot, &GRAPHENE_RECT_INIT (0, 0, w, h));
-  draw_canvas (self, snapshot, w, h);
-  PareGraphScene *scene = self->scene;
-  if (scene != NULL && scene->n_items > 0)
+  pare_graph_view_draw (self, snapshot, w, h, PARE_DRAW_ALL);
+  if (self->scene != NULL && self->scene->n_items > 0)
     {
-      Sight sight;
-      double margin = 16 / self->viewport.scale;
-      PareDetail detail = self->viewport.detail;
-      pare_viewport_to_graph (&self->viewport, 0, 0, &sight.x0, &sight.y0);
-      pare_viewport_to_graph (&self->viewport, w, h, &sight.x1, &sight.y1);
-      sight.x0 -= margin, sight.y0 -= margin, sight.x1 += margin, sight.y1 += margin;
-      g_autofree gboolean *covered = detail == PARE_DETAIL_GROUP ? g_new0 (gboolean, self->model->n_groups + 1) : NULL;
-      for (guint i = 0; i < scene->n_frames; i++)
-        {
-          gint32 parent = self->model->groups[scene->frames[i].group].parent;
-          if (covered != NULL && parent >= 0 && covered[parent])
-            covered[scene->frames[i].group] = TRUE;
-          else if (sees (&sight, &scene->frames[i].rect))
-            draw_frame (self, snapshot, &scene->frames[i]);
-        }
-      draw_edges (self, snapshot, &sight, w, h);
-      if (covered != NULL)
-        for (guint i = 0; i < scene->n_frames; i++)
-          if (!covered[scene->frames[i].group] && sees (&sight, &scene->frames[i].rect)
-              && draw_group_tile (self, snapshot, &scene->frames[i]))
-            for (guint k = i; k < scene->n_frames; k++)
-              if (pare_graph_model_inside (self->model, scene->frames[k].group, scene->frames[i].group))
-                covered[scene->frames[k].group] = TRUE;
-      if (detail >= PARE_DETAIL_NAME)
-        for (guint i = 0; i < scene->n_frames; i++)
-          if (sees (&sight, &scene->frames[i].rect))
-            draw_header (self, snapshot, &scene->frames[i]);
-      guint first, last;
-      pare_graph_scene_bands (scene, sight.y0, sight.y1, &first, &last);
-      for (guint b = first; b <= last; b++)
-        for (guint k = scene->band_items_start[b]; k < scene->band_items_start[b + 1]; k++)
-          {
-            guint i = scene->band_items[k];
-            const PareSceneItem *it = &scene->items[i];
-            guint from_band, to_band;
-            pare_graph_scene_bands (scene, it->rect.y, it->rect.y + it->rect.height, &from_band, &to_band);
-            if ((from_band < b && b != first) || !sees (&sight, &it->rect) || (covered != NULL && it->frame >= 0 && covered[it->frame]))
-              continue;
-            if (detail <= PARE_DETAIL_TILE)
-              {
-                draw_tile (self, snapshot, i);
-                continue;
-              }
-            if (detail == PARE_DETAIL_CARD)
-              draw_label (self, snapshot, i);
-            GskRenderNode *node = pare_graph_view_item_node (self, i);
-            double x, y;
-            if (node == NULL)
-              continue;
-            pare_viewport_to_view (&self->viewport, it->rect.x, it->rect.y, &x, &y);
-            gtk_snapshot_save (snapshot);
-            gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT ((float)rint (x), (float)rint (y)));
-            if (detail == PARE_DETAIL_CARD)
-              gtk_snapshot_scale (snapshot, (float)self->viewport.scale, (float)self->viewport.scale);
-            gtk_snapshot_append_node (snapshot, node);
-            gtk_snapshot_restore (snapshot);
-          }
+      Sight sight = what_is_seen (self, w, h);
       draw_marks (self, snapshot, &sight);
       if (self->coupled->len > 1)
         draw_coupled (self, snapshot, w, h);

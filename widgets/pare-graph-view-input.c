@@ -48,7 +48,7 @@ scrolled (GtkEventControllerScroll *controller, double dx, double dy, gpointer d
         step = 12;
     }
   pare_graph_view_stop_flight (self);
-  if (state & GDK_CONTROL_MASK)
+  if (((state & GDK_CONTROL_MASK) != 0) != self->wheel_zooms)
     pare_viewport_zoom_at (&self->viewport, self->viewport.scale * pow (step > 20 ? 0.87 : 0.96, dy), self->pointer_x, self->pointer_y);
   else if (state & GDK_SHIFT_MASK && dx == 0)
     pare_viewport_scroll (&self->viewport, dy * step, 0);

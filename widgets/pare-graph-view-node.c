@@ -198,6 +198,20 @@ size_bar (GtkSnapshot *snapshot, double x, double y, double w, double h, double 
     box (snapshot, x, y, MAX (left, 2), h, h / 2, ink, NULL);
 }
 
+/* Name on the left, text on the right, one line each; `y`: the first base line. */
+static void
+draw_lines (PareGraphView *self, GtkSnapshot *snapshot, const PareShown *s, double w, double y, const GdkRGBA *ink)
+{
+  PareGraphShow show = self->scene->show;
+  char **const lists[2] = { show & PARE_SHOW_ATTRIBUTES ? s->attributes : NULL, show & PARE_SHOW_CONSTANTS ? s->constants : NULL };
+  for (int k = 0; k < 2; k++)
+    for (char **pair = lists[k]; pair != NULL && pair[0] != NULL; pair += 2, y += PARE_LINE_HEIGHT)
+      {
+        double text = put (self, snapshot, pair[1], PARE_TICK_PX, k == 1, ink, w - 8, y, 1, (w - 25) * 0.6);
+        put (self, snapshot, pair[0], PARE_TICK_PX, FALSE, ink, 17, y, 0, w - 25 - text - 8);
+      }
+}
+
 static void
 draw_card (PareGraphView *self, GtkSnapshot *snapshot, guint item, const PareShown *s)
 {
@@ -214,8 +228,9 @@ draw_card (PareGraphView *self, GtkSnapshot *snapshot, guint item, const PareSho
   pare_op_class_colour (s->klass, self->look.dark, &mark);
   stripe (snapshot, w, h, RADIUS, STRIPE, &mark);
   box (snapshot, 0, 0, w, h, RADIUS, NULL, d != NULL && d->flags & PARE_GRAPH_DIVERGES ? &self->look.worse : &self->look.hatch);
-  double op = put (self, snapshot, s->op, PARE_TICK_PX, FALSE, &ink, w - 8, 17, 1, w * 0.55);
-  put (self, snapshot, s->title, PARE_CAPTION_PX, TRUE, &ink, 17, 17, 0, w - 17 - 8 - op - 8);
+  const char *heading = pare_shown_heading (s, self->scene->show);
+  double op = heading == s->op ? 0 : put (self, snapshot, s->op, PARE_TICK_PX, FALSE, &ink, w - 8, 17, 1, w * 0.55);
+  put (self, snapshot, heading, PARE_CAPTION_PX, TRUE, &ink, 17, 17, 0, w - 17 - 8 - op - 8);
   g_autofree char *value = value_text (self, self->shown_value != NULL ? self->shown_value[self->scene->items[item].index] : NAN);
   double right = w - 8 - put (self, snapshot, value, PARE_TICK_PX, TRUE, &ink, w - 8, 35, 1, 0);
   double x = 17;
@@ -239,6 +254,7 @@ draw_card (PareGraphView *self, GtkSnapshot *snapshot, guint item, const PareSho
         put (self, snapshot, lists[k][i], PARE_TICK_PX, TRUE, &self->look.fg, x + 4.5, 35.2, 0, 0);
         x += tw + 9 + 4;
       }
+  draw_lines (self, snapshot, s, w, PARE_CARD_HEIGHT + 1, &ink);
   size_bar (snapshot, 17, h - 7, w - 25, 3, d != NULL ? d->size_fraction : NAN, &ink);
 }
 
@@ -255,6 +271,7 @@ draw_small (PareGraphView *self, GtkSnapshot *snapshot, guint item, const PareSh
   pare_op_class_colour (s->klass, self->look.dark, &mark);
   if (!port)
     stripe (snapshot, r->width, r->height, RADIUS, 5, &mark);
+  draw_lines (self, snapshot, s, r->width, PARE_SMALL_HEIGHT + 8, &self->look.fg);
   box (snapshot, 0, 0, r->width, r->height, port ? r->height / 2 : RADIUS, NULL, port ? &self->look.line : &self->look.hatch);
   put (self, snapshot, s->title, PARE_TICK_PX, FALSE, port ? &self->look.second : &self->look.fg, r->width / 2 + (port ? 0 : 2), 16, 0.5,
        r->width - 14);
@@ -358,7 +375,7 @@ draw_named (PareGraphView *self, GtkSnapshot *snapshot, guint item, double scale
   double left = wide + (g != NULL ? 6 : 5), px = s != NULL && s->kind != PARE_SHOWN_CARD ? PARE_TICK_PX : PARE_CAPTION_PX;
   if (h >= px - 2.5 && w - left > 20)
     {
-      const char *title = g != NULL ? g->title : s->title;
+      const char *title = g != NULL ? g->title : pare_shown_heading (s, self->scene->show);
       g_autofree char *value = value_text (self, g != NULL ? (self->group_value != NULL ? self->group_value[it->index] : NAN)
                                                  : self->shown_value != NULL ? self->shown_value[it->index]
                                                                              : NAN);

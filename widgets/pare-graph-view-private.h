@@ -18,6 +18,8 @@ typedef struct
   guint32 index;
 } PareGraphRef; /* display node or group */
 
+typedef struct _PareGraphMotion PareGraphMotion;
+
 struct _PareGraphView
 {
   GtkWidget parent_instance;
@@ -53,7 +55,7 @@ struct _PareGraphView
   GskRenderNode **cache; /* by item */
   PareDetail cache_detail;
   double cache_scale;
-  guint paint_serial;       /* grows when colours or figures change */
+  guint paint_serial; /* grows when colours or figures change */
 
   char *needle;
   GArray *hits; /* display nodes */
@@ -62,16 +64,29 @@ struct _PareGraphView
   GArray *coupled; /* display nodes */
 
   PareLook look;
-  GtkWidget *reader; /* follows the cursor, for assistive tools */
+  GtkWidget *reader;                      /* follows the cursor, for assistive tools */
+  PareGraphMotion *motion;                /* folding; NULL: nothing moves */
+  PareLayoutRect *moving, *moving_frames; /* where items and frames are painted meanwhile; NULL: where the scene says */
+  double motion_at;
   AdwAnimation *flight;
   double flight_from[3], flight_to[3];
   double pointer_x, pointer_y;
   double drag_x, drag_y, pinch_scale;
   gboolean space, panning;
+  PareGraphShow show;
+  gboolean wheel_zooms; /* then Ctrl+wheel scrolls */
 };
 
 /* draw */
+typedef enum
+{
+  PARE_DRAW_ALL,
+  PARE_DRAW_UNDER /* canvas without its grid, frames, edges and their titles: what lies under the nodes */
+} PareGraphDraw;
 void pare_graph_view_snapshot (GtkWidget *widget, GtkSnapshot *snapshot);
+/* The graph without what belongs to the hand: selection, hover, focus, hits. */
+void pare_graph_view_draw (PareGraphView *self, GtkSnapshot *snapshot, float width, float height, PareGraphDraw what);
+void pare_graph_view_draw_item (PareGraphView *self, GtkSnapshot *snapshot, guint item);
 GskRenderNode *pare_graph_view_item_node (PareGraphView *self, guint item);
 void pare_graph_view_item_fill (PareGraphView *self, guint item, GdkRGBA *fill, gboolean *has_value);
 PangoLayout *pare_graph_view_text (PareGraphView *self, const char *text, double px, gboolean bold);
@@ -82,6 +97,15 @@ void pare_graph_view_colour_of (PareGraphView *self, double value, GdkRGBA *fill
 GdkRGBA pare_graph_view_canvas_colour (PareGraphView *self);
 GdkRGBA pare_graph_view_frame_colour (PareGraphView *self);
 
+/* motion */
+void pare_graph_view_start_motion (PareGraphView *self, const PareGraphScene *old, double dx, double dy); /* dx, dy: of the origin */
+void pare_graph_view_stop_motion (PareGraphView *self);
+guint pare_graph_view_get_n_closing (PareGraphView *self); /* frames that shrink into a card, as they are now */
+PareLayoutRect pare_graph_view_get_closing (PareGraphView *self, guint i);
+
+/* export */
+gboolean pare_graph_picture_step (gpointer picture);
+
 /* input */
 void pare_graph_view_add_controllers (PareGraphView *self);
 
@@ -89,6 +113,7 @@ void pare_graph_view_add_controllers (PareGraphView *self);
 void pare_graph_view_moved (PareGraphView *self);
 void pare_graph_view_set_folded (PareGraphView *self, guint group, gboolean folded);
 void pare_graph_view_relayout (PareGraphView *self);
+void pare_graph_view_hold_place (PareGraphView *self);
 gint32 pare_graph_view_item_of (PareGraphView *self, PareGraphRef ref); /* -1: not visible */
 PareGraphRef pare_graph_view_ref_of (PareGraphView *self, gint32 item);
 gboolean pare_graph_view_rect_of (PareGraphView *self, PareGraphRef ref, PareLayoutRect *rect); /* item or open frame */

@@ -13,6 +13,10 @@ enum
 {
   PROP_SCALE = 1,
   PROP_BUSY,
+  PROP_SHOW_NAMES,
+  PROP_SHOW_ATTRIBUTES,
+  PROP_SHOW_CONSTANTS,
+  PROP_WHEEL_ZOOMS,
   N_PROPS
 };
 static GParamSpec *props[N_PROPS];
@@ -437,6 +441,7 @@ typedef struct
   guint n_infos;
   PareGraphModel *model;
   gboolean *folded;
+  PareGraphShow show;
   GHashTable *old_folds; /* path -> 1 + folded, of the model before */
   PareControl *control;
   PareGraphScene *scene;
@@ -453,7 +458,7 @@ job_free (gpointer data)
   g_free (job->folded);
   g_clear_pointer (&job->old_folds, g_hash_table_unref);
   pare_control_unref (job->control);
-  pare_graph_scene_free (job->scene);
+  pare_graph_scene_unref (job->scene);
   g_free (job);
 }
 
@@ -473,7 +478,7 @@ work (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
             job->folded[g] = GPOINTER_TO_INT (found) - 1;
         }
     }
-  job->scene = pare_graph_scene_new (job->model, job->folded, job->control, &error);
+  job->scene = pare_graph_scene_new (job->model, job->folded, job->show, job->control, &error);
   if (job->scene == NULL)
     g_task_return_error (task, g_steal_pointer (&error));
   else
@@ -566,8 +571,10 @@ work_done (GObject *source, GAsyncResult *result, gpointer data)
       g_warning ("The graph cannot be laid out: %s", error->message);
       return;
     }
+  pare_graph_view_stop_motion (self);
   pare_graph_view_drop_cache (self);
-  g_clear_pointer (&self->scene, pare_graph_scene_free);
+  PareGraphScene *old = g_steal_pointer (&self->scene);
+  double old_x = self->viewport.x, old_y = self->viewport.y, old_scale = self->viewport.scale;
   if (job->model != self->model)
     take_model (self, job->model, job->folded);
   self->scene = g_steal_pointer (&job->scene);
@@ -576,6 +583,9 @@ work_done (GObject *source, GAsyncResult *result, gpointer data)
   if (!self->placed)
     first_place (self);
   keep_anchor (self);
+  if (self->placed && self->fly_when_ready == NULL && self->viewport.scale == old_scale)
+    pare_graph_view_start_motion (self, old, self->viewport.x - old_x, self->viewport.y - old_y);
+  pare_graph_scene_unref (old);
   if (pare_graph_view_item_of (self, self->cursor) < 0 && !(self->cursor.valid && self->cursor.is_group))
     self->cursor.valid = FALSE;
   pare_graph_view_set_cursor (self, self->cursor, FALSE);
@@ -596,6 +606,7 @@ start_job (PareGraphView *self, Job *job)
   self->control = pare_control_new (NULL, NULL);
   job->control = pare_control_ref (self->control);
   job->generation = ++self->generation;
+  job->show = self->show;
   g_autoptr (GTask) task = g_task_new (self, NULL, work_done, NULL);
   g_task_set_source_tag (task, start_job);
   g_task_set_task_data (task, job, job_free);
@@ -631,8 +642,9 @@ pare_graph_view_set_graph (PareGraphView *self, const PareGraph *graph, const Pa
       if (self->control != NULL)
         pare_control_cancel (self->control);
       g_clear_pointer (&self->control, pare_control_unref);
+      pare_graph_view_stop_motion (self);
       pare_graph_view_drop_cache (self);
-      g_clear_pointer (&self->scene, pare_graph_scene_free);
+      g_clear_pointer (&self->scene, pare_graph_scene_unref);
       g_clear_pointer (&self->model, pare_graph_model_unref);
       self->cursor = self->hover = (PareGraphRef){ FALSE };
       self->placed = self->busy = FALSE;
@@ -680,9 +692,36 @@ pare_graph_view_set_folded (PareGraphView *self, guint group, gboolean folded)
   pare_graph_view_relayout (self);
 }
 
+/* What is looked at stays where it is while the next layout comes: the cursor if it is in sight, else what is nearest to the middle. */
+void
+pare_graph_view_hold_place (PareGraphView *self)
+{
+  PareViewport *v = &self->viewport;
+  PareLayoutRect rect;
+  double x, y, best = G_MAXDOUBLE;
+  gint32 item = pare_graph_view_item_of (self, self->cursor), nearest = -1;
+  if (self->scene == NULL || self->anchor.valid)
+    return;
+  for (guint i = 0; i < self->scene->n_items; i++)
+    {
+      const PareLayoutRect *r = &self->scene->items[i].rect;
+      pare_viewport_to_view (v, r->x + r->width / 2, r->y + r->height / 2, &x, &y);
+      gboolean seen = x >= 0 && y >= 0 && x <= v->width && y <= v->height;
+      double d = (gint32)i == item && seen ? -1 : fabs (x - v->width / 2) + fabs (y - v->height / 2);
+      if (d < best)
+        best = d, nearest = (gint32)i;
+    }
+  PareGraphRef ref = pare_graph_view_ref_of (self, nearest);
+  if (!pare_graph_view_rect_of (self, ref, &rect))
+    return;
+  self->anchor = ref;
+  pare_viewport_to_view (v, rect.x + rect.width / 2, rect.y, &self->anchor_x, &self->anchor_y);
+}
+
 void
 pare_graph_view_fold_all (PareGraphView *self, gboolean folded)
 {
+  pare_graph_view_hold_place (self);
   for (guint g = 0; self->model != NULL && g < self->model->n_groups; g++)
     self->folded[g] = folded;
   pare_graph_view_relayout (self);
@@ -764,8 +803,35 @@ pare_graph_view_get_property (GObject *object, guint id, GValue *value, GParamSp
     g_value_set_double (value, self->viewport.scale);
   else if (id == PROP_BUSY)
     g_value_set_boolean (value, self->busy);
+  else if (id >= PROP_SHOW_NAMES && id <= PROP_SHOW_CONSTANTS)
+    g_value_set_boolean (value, (self->show & 1u << (id - PROP_SHOW_NAMES)) != 0);
+  else if (id == PROP_WHEEL_ZOOMS)
+    g_value_set_boolean (value, self->wheel_zooms);
   else
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+pare_graph_view_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  PareGraphView *self = PARE_GRAPH_VIEW (object);
+  gboolean on = g_value_get_boolean (value);
+  if (id == PROP_WHEEL_ZOOMS)
+    {
+      self->wheel_zooms = on;
+      return;
+    }
+  if (id < PROP_SHOW_NAMES || id > PROP_SHOW_CONSTANTS)
+    {
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      return;
+    }
+  PareGraphShow bit = 1u << (id - PROP_SHOW_NAMES), show = on ? self->show | bit : self->show & ~bit;
+  if (show == self->show)
+    return;
+  self->show = show;
+  pare_graph_view_hold_place (self);
+  pare_graph_view_relayout (self); /* nodes grow and shrink with what they say */
 }
 
 static void
@@ -777,6 +843,7 @@ pare_graph_view_dispose (GObject *object)
     pare_control_cancel (self->control);
   g_clear_pointer (&self->control, pare_control_unref);
   pare_graph_view_stop_flight (self);
+  pare_graph_view_stop_motion (self);
   pare_graph_view_drop_cache (self);
   g_clear_pointer (&self->reader, gtk_widget_unparent);
   G_OBJECT_CLASS (pare_graph_view_parent_class)->dispose (object);
@@ -786,7 +853,7 @@ static void
 pare_graph_view_finalize (GObject *object)
 {
   PareGraphView *self = PARE_GRAPH_VIEW (object);
-  g_clear_pointer (&self->scene, pare_graph_scene_free);
+  g_clear_pointer (&self->scene, pare_graph_scene_unref);
   g_clear_pointer (&self->model, pare_graph_model_unref);
   g_clear_pointer (&self->graph, pare_graph_unref);
   g_clear_pointer (&self->values, g_hash_table_unref);
@@ -817,12 +884,21 @@ pare_graph_view_class_init (PareGraphViewClass *klass)
   object_class->dispose = pare_graph_view_dispose;
   object_class->finalize = pare_graph_view_finalize;
   object_class->get_property = pare_graph_view_get_property;
+  object_class->set_property = pare_graph_view_set_property;
   widget_class->snapshot = pare_graph_view_snapshot;
   widget_class->measure = pare_graph_view_measure;
   widget_class->size_allocate = pare_graph_view_size_allocate;
   widget_class->grab_focus = pare_graph_view_grab_focus;
   props[PROP_SCALE] = g_param_spec_double ("scale", NULL, NULL, 0, G_MAXDOUBLE, 1, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
   props[PROP_BUSY] = g_param_spec_boolean ("busy", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  static const struct
+  {
+    const char *name;
+    gboolean fallback;
+  } switches[] = { { "show-names", TRUE }, { "show-attributes", FALSE }, { "show-constants", FALSE }, { "wheel-zooms", FALSE } };
+  for (guint i = 0; i < G_N_ELEMENTS (switches); i++)
+    props[PROP_SHOW_NAMES + i]
+        = g_param_spec_boolean (switches[i].name, NULL, NULL, switches[i].fallback, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, N_PROPS, props);
   GType type = G_TYPE_FROM_CLASS (klass);
   pare_graph_view_signals[PARE_GRAPH_SELECTION_CHANGED]
@@ -841,6 +917,7 @@ static void
 pare_graph_view_init (PareGraphView *self)
 {
   pare_viewport_init (&self->viewport);
+  self->show = PARE_SHOW_NAMES;
   self->decor = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, decor_free);
   self->hits = g_array_new (FALSE, FALSE, sizeof (guint32));
   self->coupled = g_array_new (FALSE, FALSE, sizeof (guint32));

@@ -9,7 +9,8 @@ G_BEGIN_DECLS
 #define PARE_TYPE_GRAPH_VIEW (pare_graph_view_get_type ())
 G_DECLARE_FINAL_TYPE (PareGraphView, pare_graph_view, PARE, GRAPH_VIEW, GtkWidget)
 
-/* Properties: "scale" (double, read), "busy" (boolean, read: a layout is being computed).
+/* Properties: "scale" (double, read), "busy" (boolean, read: a layout is being computed); "show-names", "show-attributes",
+ * "show-constants" (boolean: what nodes say), "wheel-zooms" (boolean: the plain wheel zooms, with Ctrl it scrolls).
  * Signals: "selection-changed" (); "activate-layer" (const char *layer); "context-menu" (const char *layer or NULL, double x, double y),
  * view coordinates; "layout-changed" (): another scene is shown. */
 
@@ -67,6 +68,15 @@ void pare_graph_view_fit_selection (PareGraphView *self);
 /* Parts of the view that overlays cover: fitting leaves them free. */
 void pare_graph_view_set_insets (PareGraphView *self, double left, double top, double right, double bottom);
 void pare_graph_view_fold_all (PareGraphView *self, gboolean folded);
+/* The whole graph as a PNG or SVG, without selection and hover: painted between frames, packed and written in a worker. At its own size,
+ * smaller where a side would be over 16,384 pixels. progress (nullable): fraction done, in the main thread. */
+typedef void (*PareGraphProgress) (double fraction, gpointer data);
+void pare_graph_view_save_picture_async (PareGraphView *self, const char *path, gboolean svg, GCancellable *cancellable,
+                                         PareGraphProgress progress, gpointer progress_data, GAsyncReadyCallback callback, gpointer data);
+/* FALSE: the error names the file; nothing half-written is left under its name. */
+gboolean pare_graph_view_save_picture_finish (PareGraphView *self, GAsyncResult *result, GError **error);
+/* The scale such a picture has: 1, or less where it would be too large. */
+double pare_graph_view_picture_scale (PareGraphView *self, gboolean svg);
 /* Path of the cursor from the outermost group on: "Stage 3", "Block 8", NULL-terminated; the title of the node last. */
 char **pare_graph_view_dup_path (PareGraphView *self);
 G_END_DECLS

@@ -216,32 +216,32 @@ test_scene (void)
   g_autoptr (PareGraphModel) m = resnet ();
   g_autofree gboolean *folded = pare_graph_model_default_folds (m);
   g_autoptr (GError) error = NULL;
-  PareGraphScene *s = pare_graph_scene_new (m, folded, NULL, &error);
+  PareGraphScene *s = pare_graph_scene_new (m, folded, PARE_SHOW_NAMES, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (s->n_items, ==, m->n_shown);
   g_assert_cmpuint (s->n_frames, ==, 12);
   g_assert_cmpuint (s->layout->crossings, ==, 0);
   g_assert_cmpuint (s->n_dots, ==, 9); /* one where each skip parts */
   check_scene (s);
-  pare_graph_scene_free (s);
+  pare_graph_scene_unref (s);
 
   guint32 first = pare_graph_model_find (m, "s0b0a");
   folded[m->groups[m->shown[first].group].parent] = TRUE;
-  s = pare_graph_scene_new (m, folded, NULL, &error);
+  s = pare_graph_scene_new (m, folded, PARE_SHOW_NAMES, NULL, &error);
   g_assert_cmpuint (s->n_items, ==, m->n_shown - 9 + 1);
   g_assert_cmpuint (s->n_frames, ==, 8);
   g_assert_true (s->items[s->item_of_shown[first]].is_group);
   check_scene (s);
-  pare_graph_scene_free (s);
+  pare_graph_scene_unref (s);
 
   for (guint seed = 0; seed < 40; seed++)
     {
       g_autoptr (GRand) r = g_rand_new_with_seed (seed);
       for (guint g = 0; g < m->n_groups; g++)
         folded[g] = g_rand_boolean (r);
-      s = pare_graph_scene_new (m, folded, NULL, &error);
+      s = pare_graph_scene_new (m, folded, PARE_SHOW_NAMES, NULL, &error);
       check_scene (s);
-      pare_graph_scene_free (s);
+      pare_graph_scene_unref (s);
     }
 }
 
@@ -266,9 +266,9 @@ test_scopes (void)
       g_autofree gboolean *folded = g_new0 (gboolean, m->n_groups + 1);
       for (guint g = 0; g < m->n_groups && g < 6; g++)
         folded[g] = bits >> g & 1;
-      PareGraphScene *s = pare_graph_scene_new (m, folded, NULL, NULL);
+      PareGraphScene *s = pare_graph_scene_new (m, folded, PARE_SHOW_NAMES, NULL, NULL);
       check_scene (s);
-      pare_graph_scene_free (s);
+      pare_graph_scene_unref (s);
     }
 }
 
@@ -278,10 +278,10 @@ test_empty (void)
   start ();
   g_autoptr (PareGraphModel) m = finish ();
   g_autofree gboolean *folded = pare_graph_model_default_folds (m);
-  PareGraphScene *s = pare_graph_scene_new (m, folded, NULL, NULL);
+  PareGraphScene *s = pare_graph_scene_new (m, folded, PARE_SHOW_NAMES, NULL, NULL);
   g_assert_nonnull (s);
   g_assert_cmpint (pare_graph_scene_item_at (s, 10, 10), ==, -1);
-  pare_graph_scene_free (s);
+  pare_graph_scene_unref (s);
 }
 
 static void
@@ -292,7 +292,7 @@ test_cancel (void)
   g_autoptr (PareControl) control = pare_control_new (NULL, NULL);
   g_autoptr (GError) error = NULL;
   pare_control_cancel (control);
-  g_assert_null (pare_graph_scene_new (m, folded, control, &error));
+  g_assert_null (pare_graph_scene_new (m, folded, PARE_SHOW_NAMES, control, &error));
   g_assert_nonnull (error);
 }
 
@@ -319,7 +319,7 @@ test_real (void)
       g_autoptr (PareGraphModel) m = pare_graph_model_new (g, NULL, 0);
       g_autofree gboolean *folded = pare_graph_model_default_folds (m);
       gint64 made = g_get_monotonic_time ();
-      PareGraphScene *s = pare_graph_scene_new (m, folded, NULL, NULL);
+      PareGraphScene *s = pare_graph_scene_new (m, folded, PARE_SHOW_NAMES, NULL, NULL);
       g_assert_nonnull (s);
       g_test_message ("%s: %u nodes, %u drawn, %u groups, %u crossings, %.0f x %.0f, model %.1f ms, scene %.1f ms", name, g->n_nodes,
                       m->n_shown, m->n_groups, s->layout->crossings, s->layout->width, s->layout->height, (made - begin) / 1e3,
@@ -330,12 +330,12 @@ test_real (void)
           g_assert_cmpuint (s->layout->crossings, ==, 0);
           g_assert_cmpuint (m->n_groups, >=, 12);
         }
-      pare_graph_scene_free (s);
+      pare_graph_scene_unref (s);
       for (guint k = 0; k < m->n_groups; k++)
         folded[k] = TRUE;
-      s = pare_graph_scene_new (m, folded, NULL, NULL);
+      s = pare_graph_scene_new (m, folded, PARE_SHOW_NAMES, NULL, NULL);
       check_scene (s);
-      pare_graph_scene_free (s);
+      pare_graph_scene_unref (s);
     }
 }
 
