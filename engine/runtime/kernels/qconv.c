@@ -1,87 +1,93 @@
-/* QConv: convolution on codes, see PareQConvParams. This is the definition, loop by loop; faster ways must give the same bits. */
-#include "engine/runtime/kernels/conv.h"
-#include "engine/runtime/kernels/integer.h"
+/* QConv: convolution on codes, see PareQConvParams: checked here, then handed to the way that suits its shape. */
+#include "engine/runtime/kernels/qconv.h"
 
-typedef struct
+typedef enum
 {
-  const PareQConvParams *p;
-  const ConvGeometry *g;
-  const PareView *x, *w, *y;
-  const int32_t *bias;
-  const float *scale;
-} Job;
+  LOOP,
+  GEMM,
+  DEPTHWISE
+} Way;
 
-static int32_t
-sum_at (const Job *j, int64_t n, int64_t m, int64_t oz, int64_t oy, int64_t ox)
+static PareRtStatus
+read_operands (PareQConv *c, const PareQConvParams *p, const PareView *in, uint32_t n_in, const PareView *out, uint32_t n_out)
 {
-  const ConvGeometry *g = j->g;
-  int64_t cg = g->c / g->group, c0 = m / (g->m / g->group) * cg;
-  int32_t acc = 0;
-  for (int64_t c = 0; c < cg; c++)
-    for (int64_t kz = 0; kz < g->k[0]; kz++)
-      for (int64_t ky = 0; ky < g->k[1]; ky++)
-        for (int64_t kx = 0; kx < g->k[2]; kx++)
-          {
-            int64_t iz = oz * g->stride[0] - g->pad[0] + kz * g->dil[0], iy = oy * g->stride[1] - g->pad[1] + ky * g->dil[1],
-                    ix = ox * g->stride[2] - g->pad[2] + kx * g->dil[2];
-            if (iz < 0 || iz >= g->in[0] || iy < 0 || iy >= g->in[1] || ix < 0 || ix >= g->in[2])
-              continue;
-            int32_t x = code_at (j->x, (((n * g->c + c0 + c) * g->in[0] + iz) * g->in[1] + iy) * g->in[2] + ix) - j->p->zero_x;
-            acc += x * code_at (j->w, (((m * cg + c) * g->k[0] + kz) * g->k[1] + ky) * g->k[2] + kx);
-          }
-  return acc;
+  ConvGeometry *g = &c->g;
+  REQUIRE (p && n_in == 4 && n_out == 1);
+  SUPPORT (is_codes (&in[0]) && is_weight_codes (&in[1]) && (is_codes (&out[0]) || is_f32 (&out[0])));
+  REQUIRE (pare_rt_conv_geometry (&p->conv, &in[0], &in[1], &out[0], g));
+  REQUIRE (in[1].shape.dims[0] == g->m && in[1].shape.dims[1] == g->c / g->group);
+  REQUIRE (!given (in, n_in, 2) || (in[2].dtype == PARE_DTYPE_INT32 && count_of (&in[2]) == g->m));
+  REQUIRE (is_f32 (&in[3]) && count_of (&in[3]) == g->m);
+  for (int i = 0; i < 3; i++)
+    REQUIRE (g->pad[i] >= 0 && g->pad_end[i] >= 0
+             && g->out[i] == (g->in[i] + g->pad[i] + g->pad_end[i] - g->dil[i] * (g->k[i] - 1) - 1) / g->stride[i] + 1);
+  REQUIRE (fits_codes (&in[0], p->zero_x, p->zero_x));
+  REQUIRE (is_f32 (&out[0]) || (fits_codes (&out[0], p->lo, p->hi) && fits_codes (&out[0], p->zero_y, p->zero_y)));
+  c->p = p;
+  c->x = &in[0];
+  c->w = &in[1];
+  c->y = &out[0];
+  c->bias = given (in, n_in, 2) ? in[2].data : NULL;
+  c->scale = in[3].data;
+  return PARE_RT_OK;
 }
 
-static void
-plane_task (int64_t task, int worker, void *arg)
+/* The way, and the scratch of one worker for it. */
+static Way
+way_of (const PareQConv *c, int workers, uint64_t *scratch)
 {
-  const Job *j = arg;
-  const ConvGeometry *g = j->g;
-  const PareQConvParams *p = j->p;
-  int64_t m = task % g->m, at = task * g->out[0] * g->out[1] * g->out[2];
-  float bias = j->bias ? (float)j->bias[m] : 0, *to = (float *)j->y->data + at;
-  for (int64_t oz = 0; oz < g->out[0]; oz++)
-    for (int64_t oy = 0; oy < g->out[1]; oy++)
-      for (int64_t ox = 0; ox < g->out[2]; ox++, at++)
-        {
-          float v = scale_sum (sum_at (j, task / g->m, m, oz, oy, ox), bias, j->scale[m]);
-          if (is_codes (j->y))
-            ((uint8_t *)j->y->data)[at] = (uint8_t)round_code (v, p->zero_y, p->lo, p->hi);
-          else
-            ((float *)j->y->data)[at] = v;
-        }
-  if (!is_codes (j->y))
-    pare_rt_activate (to, g->out[0] * g->out[1] * g->out[2], p->conv.activation, p->conv.lo, p->conv.hi, p->conv.alpha);
+  const ConvGeometry *g = &c->g;
+  *scratch = 0;
+  if (g->in[0] != 1 || g->k[0] != 1 || count_of (c->y) <= 0 || count_of (c->w) <= 0)
+    return LOOP;
+  if (g->c == g->group && (*scratch = pare_rt_qconv_depthwise_scratch (c)) > 0)
+    return DEPTHWISE;
+  *scratch = pare_rt_qconv_gemm_scratch (c, workers);
+  return *scratch > 0 ? GEMM : LOOP;
 }
 
 KERNEL (pare_rt_k_qconv)
 {
-  const PareQConvParams *p = params;
-  ConvGeometry g;
-  REQUIRE (p && n_in == 4 && n_out == 1);
-  SUPPORT (is_codes (&in[0]) && is_weight_codes (&in[1]) && (is_codes (&out[0]) || is_f32 (&out[0])));
-  REQUIRE (pare_rt_conv_geometry (&p->conv, &in[0], &in[1], &out[0], &g));
-  REQUIRE (in[1].shape.dims[0] == g.m && in[1].shape.dims[1] == g.c / g.group);
-  REQUIRE (!given (in, n_in, 2) || (in[2].dtype == PARE_DTYPE_INT32 && count_of (&in[2]) == g.m));
-  REQUIRE (is_f32 (&in[3]) && count_of (&in[3]) == g.m);
-  for (int i = 0; i < 3; i++)
-    REQUIRE (g.pad[i] >= 0 && g.pad_end[i] >= 0
-             && g.out[i] == (g.in[i] + g.pad[i] + g.pad_end[i] - g.dil[i] * (g.k[i] - 1) - 1) / g.stride[i] + 1);
-  REQUIRE (fits_codes (&in[0], p->zero_x, p->zero_x));
-  REQUIRE (is_f32 (&out[0]) || (fits_codes (&out[0], p->lo, p->hi) && fits_codes (&out[0], p->zero_y, p->zero_y)));
+  PareQConv c;
+  uint64_t need;
+  PareRtStatus status = read_operands (&c, params, in, n_in, out, n_out);
+  if (status != PARE_RT_OK)
+    return status;
   CHECKED;
-  Job job = { p, &g, &in[0], &in[1], &out[0], given (in, n_in, 2) ? in[2].data : NULL, in[3].data };
-  if (count_of (&out[0]) > 0)
-    pare_rt_parallel (g.n * g.m, plane_task, &job);
+  switch (way_of (&c, pare_rt_workers (), &need))
+    {
+    case DEPTHWISE:
+      pare_rt_qconv_depthwise (&c, scratch);
+      break;
+    case GEMM:
+      pare_rt_qconv_gemm (&c, scratch);
+      break;
+    default:
+      if (count_of (&out[0]) > 0)
+        pare_rt_qconv_loop (&c);
+      break;
+    }
   return PARE_RT_OK;
 }
 
 SCRATCH (pare_rt_s_qconv)
 {
-  return 0;
+  PareQConv c;
+  uint64_t need;
+  if (read_operands (&c, params, in, n_in, out, n_out) != PARE_RT_OK)
+    return 0;
+  way_of (&c, pare_rt_workers (), &need);
+  return need * (uint64_t)pare_rt_workers ();
 }
 
 PACK (pare_rt_p_qconv)
 {
-  return 0;
+  PareQConv c;
+  uint64_t need;
+  if (read_operands (&c, params, in, n_in, out, n_out) != PARE_RT_OK || way_of (&c, 1, &need) != GEMM)
+    return 0;
+  PareIntWeights w = pare_rt_qconv_weights (&c);
+  if (packed)
+    pare_rt_int_pack (&w, packed);
+  return pare_rt_int_packed_bytes (&w);
 }

@@ -1,0 +1,30 @@
+/* Weights of QConv and QGemm as tiles read them: blocks of `wide` rows, in each the steps of the sum, in those the rows, k_step codes of
+ * each. Packed they keep their 8, 4 or 2 bits, so that no more memory is read than the model has; a block is brought to the width of the
+ * multiplier beside its use. */
+#pragma once
+#include "engine/runtime/kernels/int-isa.h"
+
+typedef struct
+{
+  const PareIntIsa *isa;
+  const PareView *view; /* of the model */
+  int wide;             /* rows of a block */
+  int64_t k, steps;
+  int64_t groups, rows;         /* of a group: its last block is filled up with zeros */
+  int64_t row_stride, k_stride; /* in the view, in elements */
+  int32_t fold;                 /* sums start at -fold times the sum of the row */
+} PareIntWeights;
+
+/* Bytes of all blocks packed; 0: not worth it. */
+uint64_t pare_rt_int_packed_bytes (const PareIntWeights *w);
+void pare_rt_int_pack (const PareIntWeights *w, void *packed);
+/* Block `block` of group `group` in the multiplier's width, and where its sums start (wide entries). room: pare_rt_int_block_room() bytes,
+ * used where the block does not lie ready. */
+const uint8_t *pare_rt_int_block (const PareIntWeights *w, int64_t group, int64_t block, void *room, int32_t *init);
+uint64_t pare_rt_int_block_room (const PareIntWeights *w);
+
+static inline int64_t
+int_blocks (const PareIntWeights *w)
+{
+  return (w->rows + w->wide - 1) / w->wide;
+}

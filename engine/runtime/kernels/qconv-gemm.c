@@ -1,0 +1,257 @@
+/* QConv as a matrix product on codes: rows are output channels, columns positions of the output. A task takes rows of the output image; it
+ * writes their input out with its padding (pointwise: reads it where it lies), lays panels of a few hundred unfolded columns and runs all
+ * rows of weights over them while they are in the cache. */
+#include "engine/runtime/kernels/int-strip.h"
+#include "engine/runtime/kernels/qconv.h"
+
+#define PANEL_BYTES (192 * 1024) /* of unfolded input at a time: a part of the second cache */
+#define COLUMNS 512
+#define STRIP_BYTES (192 * 1024)
+#define MIN_COLUMNS 64 /* of a task when work is cut for several workers */
+#define MIN_ROWS 32
+
+typedef struct
+{
+  const PareQConv *c;
+  const PareIntIsa *isa;
+  PareIntWeights weights;
+  PareIntCodes codes;
+  bool pointwise;
+  int64_t cg, mg, k, positions, out_rows, out_width;        /* pointwise: one row of positions cut into rows of out_width */
+  int64_t task_rows, tasks, row_blocks, part_blocks, parts; /* of the image; blocks of weights, of which a task takes part_blocks */
+  int64_t columns;                                          /* of a sub-block */
+  PareIntStrip strip;
+  uint64_t at_row, at_panels, at_weights, at_lines, at_tile, bytes; /* of a worker's scratch */
+  uint8_t *scratch;
+} Job;
+
+PareIntWeights
+pare_rt_qconv_weights (const PareQConv *c)
+{
+  const PareIntIsa *isa = pare_rt_int_isa ();
+  const ConvGeometry *g = &c->g;
+  int64_t k = g->c / g->group * g->k[1] * g->k[2];
+  return (PareIntWeights){ .isa = isa,
+                           .view = c->w,
+                           .wide = isa->conv_rows,
+                           .k = k,
+                           .steps = (k + isa->k_step - 1) / isa->k_step,
+                           .groups = g->group,
+                           .rows = g->m / g->group,
+                           .row_stride = k,
+                           .k_stride = 1,
+                           .fold = int_codes (isa, c->x->dtype == PARE_DTYPE_INT8, c->p->zero_x).fold };
+}
+
+static int64_t
+at_least (int64_t a, int64_t b)
+{
+  return a > b ? a : b;
+}
+
+static int64_t
+at_most (int64_t a, int64_t b)
+{
+  return a < b ? a : b;
+}
+
+/* How the work is cut. FALSE: not a shape for this. */
+static bool
+cut (Job *j, int workers)
+{
+  const ConvGeometry *g = &j->c->g;
+  int64_t column = int_column_bytes (j->isa), steps = j->weights.steps, images = g->n * g->group;
+  int64_t tile = j->isa->conv_vectors * j->isa->lanes, want = workers > 1 ? 2 * workers : 1;
+  int64_t budget = at_least (at_most (PANEL_BYTES / (steps * column), COLUMNS) / tile * tile, tile);
+  j->out_rows = g->out[1];
+  j->out_width = g->out[2];
+  if (j->pointwise)
+    {
+      int64_t share = at_least (int_round_up (j->positions * images / want, j->isa->lanes), MIN_COLUMNS);
+      j->out_width = at_most (want > 1 ? at_most (budget, share) : budget, j->positions);
+      j->out_rows = (j->positions + j->out_width - 1) / j->out_width;
+    }
+  j->task_rows = at_most (at_least (budget / j->out_width, 1), j->out_rows);
+  if (images * ((j->out_rows + j->task_rows - 1) / j->task_rows) < want)
+    {
+      int64_t least = (MIN_COLUMNS + j->out_width - 1) / j->out_width;
+      j->task_rows = at_least (at_most (j->task_rows, j->out_rows * images / want), at_most (least, j->out_rows));
+    }
+  if (!j->pointwise)
+    for (;; j->task_rows = (j->task_rows + 1) / 2)
+      {
+        bool fits = pare_rt_int_strip (g, j->task_rows, false, &j->strip);
+        if (!fits && j->task_rows == 1)
+          return false;
+        if (fits && (j->task_rows == 1 || j->strip.plane * j->cg <= STRIP_BYTES))
+          break;
+      }
+  j->tasks = (j->out_rows + j->task_rows - 1) / j->task_rows;
+  j->row_blocks = int_blocks (&j->weights);
+  j->parts = 1;
+  if (images * j->tasks < want)
+    j->parts = at_least (1, at_most ((want + images * j->tasks - 1) / (images * j->tasks), j->row_blocks * j->isa->conv_rows / MIN_ROWS));
+  j->part_blocks = (j->row_blocks + j->parts - 1) / j->parts;
+  j->parts = (j->row_blocks + j->part_blocks - 1) / j->part_blocks;
+  j->columns = at_most (budget, j->task_rows * j->out_width);
+  return true;
+}
+
+static bool
+plan (Job *j, const PareQConv *c, int workers)
+{
+  const ConvGeometry *g = &c->g;
+  *j = (Job){ .c = c, .isa = pare_rt_int_isa (), .weights = pare_rt_qconv_weights (c) };
+  j->codes = int_codes (j->isa, c->x->dtype == PARE_DTYPE_INT8, c->p->zero_x);
+  j->cg = g->c / g->group;
+  j->mg = g->m / g->group;
+  j->k = j->weights.k;
+  j->positions = g->out[1] * g->out[2];
+  j->pointwise = g->k[1] == 1 && g->k[2] == 1 && g->stride[1] == 1 && g->stride[2] == 1 && !g->pad[1] && !g->pad[2] && !g->pad_end[1]
+                 && !g->pad_end[2];
+  if (j->k > 1 << 22 || !cut (j, workers))
+    return false;
+  int64_t column = int_column_bytes (j->isa), tile = j->isa->conv_vectors * j->isa->lanes;
+  int64_t columns = int_round_up (j->columns, j->isa->lanes);
+  uint64_t strip = j->pointwise ? 0 : (uint64_t)int_round_up (j->strip.plane * j->cg + PARE_STRIP_SLACK, 64);
+  j->at_row = strip;
+  j->at_panels = j->at_row + (uint64_t)int_round_up ((columns + 64) * column, 64);
+  j->at_weights = j->at_panels + (uint64_t)int_round_up (columns * j->weights.steps * column, 64);
+  j->at_lines = j->at_weights + pare_rt_int_block_room (&j->weights);
+  j->at_tile = j->at_lines + (uint64_t)int_round_up (j->weights.steps * j->isa->k_step * 8, 64);
+  j->bytes = j->at_tile + (uint64_t)int_round_up (j->isa->conv_rows * tile * 4, 64);
+  return j->bytes < PARE_QCONV_MOST;
+}
+
+uint64_t
+pare_rt_qconv_gemm_scratch (const PareQConv *c, int workers)
+{
+  Job j;
+  return plan (&j, c, workers) ? j.bytes : 0;
+}
+
+/* Bias and scale of a block of weights, complete up to conv_rows. */
+typedef struct
+{
+  int32_t init[16];
+  float bias[16], scale[16];
+} Rows;
+
+static void
+read_rows (const Job *j, int64_t m, int n, Rows *rows)
+{
+  for (int i = 0; i < j->isa->conv_rows; i++)
+    {
+      rows->bias[i] = i < n && j->c->bias ? (float)j->c->bias[m + i] : 0;
+      rows->scale[i] = i < n ? j->c->scale[m + i] : 0;
+    }
+}
+
+/* One block of weights over all panels of a sub-block that starts at position p. */
+static void
+run_block (const Job *j, uint8_t *scratch, int64_t n, int64_t group, int64_t block, int64_t p, int64_t columns)
+{
+  const PareQConv *c = j->c;
+  const PareIntIsa *isa = j->isa;
+  Rows rows;
+  int64_t m = group * j->mg + block * isa->conv_rows, column = int_column_bytes (isa);
+  int real = (int)at_most (j->mg - block * isa->conv_rows, isa->conv_rows), bytes = is_codes (c->y) ? 1 : 4;
+  const uint8_t *w = pare_rt_int_block (&j->weights, group, block, scratch + j->at_weights, rows.init);
+  read_rows (j, m, real, &rows);
+  PareIntScale scale = { rows.init, rows.bias, rows.scale, (float)c->p->zero_y, (float)c->p->lo, (float)c->p->hi, bytes == 1 };
+  uint8_t *y = (uint8_t *)c->y->data + ((n * c->g.m + m) * j->positions + p) * bytes;
+  const uint8_t *panel = scratch + j->at_panels;
+  int64_t vectors = (columns + isa->lanes - 1) / isa->lanes, panels = (vectors + isa->conv_vectors - 1) / isa->conv_vectors;
+  for (int64_t i = 0, done = 0; i < panels; i++)
+    {
+      int nv = (int)(vectors / panels + (i < vectors % panels));
+      int64_t wide = nv * isa->lanes, fit = at_most (columns - done, wide);
+      if (fit == wide)
+        isa->conv (y + done * bytes, j->positions, panel, w, j->weights.steps, real, nv, &scale);
+      else
+        {
+          uint8_t *tile = scratch + j->at_tile;
+          isa->conv (tile, wide, panel, w, j->weights.steps, real, nv, &scale);
+          for (int r = 0; r < real; r++)
+            memcpy (y + (r * j->positions + done) * bytes, tile + r * wide * bytes, fit * bytes);
+        }
+      panel += j->weights.steps * wide * column;
+      done += fit;
+    }
+  if (bytes == 4 && c->p->conv.activation != PARE_ACT_NONE)
+    for (int r = 0; r < real; r++)
+      pare_rt_activate ((float *)(void *)y + r * j->positions, columns, c->p->conv.activation, c->p->conv.lo, c->p->conv.hi,
+                        c->p->conv.alpha);
+}
+
+static void
+lay_panels (const Job *j, uint8_t *scratch, const uint8_t *x, int64_t row, int64_t first, int64_t p, int64_t columns)
+{
+  const PareIntIsa *isa = j->isa;
+  uint8_t *to = scratch + j->at_panels;
+  if (!j->pointwise)
+    {
+      PareIntUnfold u
+          = { scratch, (const int64_t *)(void *)(scratch + j->at_lines), j->strip.pitch * j->c->g.stride[1], j->out_width, row, first,
+              columns };
+      isa->unfold (to, &u, j->weights.steps, j->codes, scratch + j->at_row);
+      return;
+    }
+  int64_t vectors = (columns + isa->lanes - 1) / isa->lanes, panels = (vectors + isa->conv_vectors - 1) / isa->conv_vectors;
+  for (int64_t i = 0, done = 0; i < panels; i++)
+    {
+      int nv = (int)(vectors / panels + (i < vectors % panels));
+      isa->panel (to, x + p + done, j->positions, j->k, at_most (columns - done, nv * isa->lanes), nv, j->codes);
+      done += nv * isa->lanes;
+      to += j->weights.steps * nv * isa->lanes * int_column_bytes (isa);
+    }
+}
+
+static void
+find_lines (const Job *j, int64_t *line)
+{
+  const ConvGeometry *g = &j->c->g;
+  int64_t k = 0;
+  for (int64_t c = 0; c < j->cg; c++)
+    for (int64_t ky = 0; ky < g->k[1]; ky++)
+      for (int64_t kx = 0; kx < g->k[2]; kx++)
+        line[k++] = c * j->strip.plane + int_strip_tap (&j->strip, g, ky, kx);
+  for (; k < j->weights.steps * j->isa->k_step; k++)
+    line[k] = line[0]; /* its weights are zero */
+}
+
+static void
+image_task (int64_t task, int worker, void *arg)
+{
+  const Job *j = arg;
+  const ConvGeometry *g = &j->c->g;
+  uint8_t *scratch = j->scratch + (uint64_t)worker * j->bytes;
+  int64_t part = task % j->parts, rows = task / j->parts % j->tasks, group = task / j->parts / j->tasks % g->group,
+          n = task / j->parts / j->tasks / g->group, in_plane = g->in[1] * g->in[2];
+  int64_t r0 = rows * j->task_rows, p0 = r0 * j->out_width, p1 = at_most (p0 + j->task_rows * j->out_width, j->positions);
+  const uint8_t *x = (const uint8_t *)j->c->x->data + (n * g->c + group * j->cg) * in_plane;
+  const uint8_t *end = (const uint8_t *)j->c->x->data + g->n * g->c * in_plane;
+  if (!j->pointwise)
+    {
+      pare_rt_int_strip_fill (&j->strip, g, r0, x, end, j->cg, (uint8_t)j->c->p->zero_x, scratch);
+      find_lines (j, (int64_t *)(void *)(scratch + j->at_lines));
+    }
+  int64_t b0 = part * j->part_blocks, b1 = at_most (b0 + j->part_blocks, j->row_blocks);
+  for (int64_t p = p0; p < p1; p += j->columns)
+    {
+      int64_t columns = at_most (j->columns, p1 - p);
+      lay_panels (j, scratch, x, (p - p0) / j->out_width, (p - p0) % j->out_width, p, columns);
+      for (int64_t b = b0; b < b1; b++)
+        run_block (j, scratch, n, group, b, p, columns);
+    }
+}
+
+void
+pare_rt_qconv_gemm (const PareQConv *c, void *scratch)
+{
+  Job j;
+  if (!plan (&j, c, pare_rt_workers ()))
+    return;
+  j.scratch = scratch;
+  pare_rt_parallel (c->g.n * c->g.group * j.tasks * j.parts, image_task, &j);
+}

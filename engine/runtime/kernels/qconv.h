@@ -1,0 +1,30 @@
+/* What the ways to compute a QConv share. */
+#pragma once
+#include "engine/runtime/kernels/conv.h"
+#include "engine/runtime/kernels/int-weights.h"
+#include "engine/runtime/kernels/integer.h"
+
+typedef struct
+{
+  const PareQConvParams *p;
+  ConvGeometry g;
+  const PareView *x, *w, *y;
+  const int32_t *bias; /* or NULL */
+  const float *scale;
+} PareQConv;
+
+/* The definition, loop by loop: three spatial axes, and shapes nothing else is made for. */
+void pare_rt_qconv_loop (const PareQConv *c);
+
+/* A matrix product for each group; two spatial axes. Scratch bytes of one worker: 0 where the shape is not one for it. */
+uint64_t pare_rt_qconv_gemm_scratch (const PareQConv *c, int workers);
+void pare_rt_qconv_gemm (const PareQConv *c, void *scratch);
+/* Their weights. */
+PareIntWeights pare_rt_qconv_weights (const PareQConv *c);
+
+/* One input channel a group; as above. */
+uint64_t pare_rt_qconv_depthwise_scratch (const PareQConv *c);
+void pare_rt_qconv_depthwise (const PareQConv *c, void *scratch);
+
+/* Bytes of scratch beyond which the loop is taken: shapes of absurd padding or dilation. */
+#define PARE_QCONV_MOST (1 << 28)

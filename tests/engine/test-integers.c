@@ -1,0 +1,482 @@
+/* The kernels on codes against their definition, bit for bit: random shapes with fixed seeds, every instruction set of this CPU, weights
+ * packed and as they lie, one worker and three. Operands end where unreadable memory begins. */
+#include "engine/runtime/kernels/int-isa.h"
+#include "engine/runtime/kernels/integer.h"
+#include "engine/runtime/pare-rt-pool.h"
+
+#include <glib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+typedef struct
+{
+  void *map;
+  gsize length;
+} Map;
+
+static GArray *maps;
+
+/* Memory that ends at a page nobody may touch. */
+static void *
+fenced (gsize bytes)
+{
+  gsize page = (gsize)sysconf (_SC_PAGESIZE), whole = (bytes + page - 1) / page * page;
+  Map map = { mmap (NULL, whole + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), whole + page };
+  g_assert_true (map.map != MAP_FAILED);
+  g_assert_cmpint (mprotect ((char *)map.map + whole, page, PROT_NONE), ==, 0);
+  g_array_append_val (maps, map);
+  return (char *)map.map + whole - bytes;
+}
+
+static void
+release_maps (void)
+{
+  for (guint i = 0; i < maps->len; i++)
+    munmap (g_array_index (maps, Map, i).map, g_array_index (maps, Map, i).length);
+  g_array_set_size (maps, 0);
+}
+
+static PareView
+view_of (PareDtype dtype, int rank, const gint64 *dims)
+{
+  PareView v = { .dtype = dtype, .shape.rank = rank };
+  for (int i = 0; i < rank; i++)
+    v.shape.dims[i] = dims[i];
+  gsize bytes = (gsize)pare_shape_bytes (&v.shape, dtype);
+  v.data = fenced (dtype == PARE_DTYPE_FLOAT32 || dtype == PARE_DTYPE_INT32 ? (bytes + 3) / 4 * 4 : bytes);
+  return v;
+}
+
+static int
+pick (GRand *r, int from, int to)
+{
+  return g_rand_int_range (r, from, to + 1);
+}
+
+static void
+random_codes (GRand *r, PareView *v)
+{
+  gsize bytes = (gsize)pare_shape_bytes (&v->shape, v->dtype);
+  for (gsize i = 0; i < bytes; i++)
+    ((guint8 *)v->data)[i] = pick (r, 0, 3) ? (guint8)pick (r, 0, 255) : (guint8)(pick (r, 0, 1) ? 0x80 : 0x7F); /* often the extremes */
+}
+
+static PareView
+random_bias (GRand *r, gint64 n)
+{
+  PareView v = view_of (PARE_DTYPE_INT32, 1, &n);
+  for (gint64 i = 0; i < n; i++)
+    ((gint32 *)v.data)[i] = pick (r, -100000, 100000);
+  return v;
+}
+
+/* Scales that bring most sums of `k` products into the range of codes, and exact halves now and then. */
+static PareView
+random_scale (GRand *r, gint64 n, gint64 k)
+{
+  PareView v = view_of (PARE_DTYPE_FLOAT32, 1, &n);
+  for (gint64 i = 0; i < n; i++)
+    ((float *)v.data)[i] = pick (r, 0, 4) ? (float)g_rand_double_range (r, 0.2, 2) / (100 * sqrtf ((float)k)) : 1.0f / 512;
+  return v;
+}
+
+static PareDtype
+some_codes (GRand *r)
+{
+  return pick (r, 0, 1) ? PARE_DTYPE_UINT8 : PARE_DTYPE_INT8;
+}
+
+static PareDtype
+some_weights (GRand *r)
+{
+  static const PareDtype types[] = { PARE_DTYPE_INT8, PARE_DTYPE_INT8, PARE_DTYPE_INT4, PARE_DTYPE_INT2 };
+  return types[pick (r, 0, 3)];
+}
+
+static void
+some_range (GRand *r, PareDtype dtype, gint32 *zero, gint32 *lo, gint32 *hi)
+{
+  gint32 low = dtype == PARE_DTYPE_UINT8 ? 0 : -128;
+  *zero = low + (pick (r, 0, 3) ? pick (r, 0, 255) : 0);
+  *lo = pick (r, 0, 1) ? low : *zero;
+  *hi = pick (r, 0, 1) ? low + 255 : pick (r, *lo, low + 255);
+}
+
+/* --- running a kernel --- */
+
+typedef struct
+{
+  PareRtOp op;
+  const void *params;
+  gsize params_bytes;
+  PareView in[4], out;
+  guint n_in;
+} Case;
+
+static void
+run_as (const Case *c, const char *isa, gboolean packed, PareRtPool *pool)
+{
+  PareRtValue values[5] = { 0 };
+  guint8 constants[1] = { 0 };
+  PareRtStep step = { .op = c->op, .n_in = c->n_in, .n_out = 1, .params_bytes = (guint32)c->params_bytes, .out = { c->n_in } };
+  PareView in[4], dry[5], out = c->out;
+  for (guint i = 0; i <= c->n_in; i++)
+    {
+      const PareView *v = i < c->n_in ? &c->in[i] : &c->out;
+      values[i] = (PareRtValue){ .dtype = v->dtype, .shape = v->shape };
+      if (i < c->n_in)
+        {
+          in[i] = *v;
+          step.in[i] = v->dtype == PARE_DTYPE_NONE ? PARE_RT_NONE : i;
+        }
+      dry[i] = *v;
+      dry[i].data = NULL;
+    }
+  g_assert_true (pare_rt_int_limit (isa));
+  PareRtKernel kernel = pare_rt_kernel (c->op);
+  g_assert_cmpint (kernel (c->params, dry, c->n_in, dry + c->n_in, 1, PARE_RT_DRY), ==, PARE_RT_OK);
+  g_autofree guint8 *block = g_memdup2 (c->params, c->params_bytes);
+  PareRtPlan plan = { .n_values = c->n_in + 1,
+                      .n_steps = 1,
+                      .values = values,
+                      .steps = &step,
+                      .params = block,
+                      .params_bytes = c->params_bytes,
+                      .constants = constants };
+  if (packed)
+    {
+      /* the weights as a plan's constants: at the end of fenced memory they need not be aligned */
+      values[1].kind = PARE_RT_CONSTANT;
+      values[1].bytes = (guint64)pare_shape_bytes (&c->in[1].shape, c->in[1].dtype);
+      plan.constants = c->in[1].data;
+      guint64 bytes = pare_rt_kernel_pack (&plan, &step, NULL);
+      if (bytes)
+        {
+          guint8 *to = fenced ((bytes + 63) / 64 * 64);
+          g_assert_cmpuint (pare_rt_kernel_pack (&plan, &step, to), ==, bytes);
+          in[1].packed = to;
+        }
+    }
+  PareRtPool *before = pare_rt_pool_enter (pool);
+  guint64 bytes = pare_rt_kernel_scratch (&plan, &step);
+  void *scratch = fenced ((bytes + 63) / 64 * 64);
+  memset (scratch, 0xA5, bytes);
+  memset (out.data, 0xA5, (gsize)pare_shape_bytes (&out.shape, out.dtype));
+  g_assert_cmpint (kernel (c->params, in, c->n_in, &out, 1, scratch), ==, PARE_RT_OK);
+  pare_rt_pool_enter (before);
+}
+
+/* Every set, packed and not, with one worker and with three, must give `want`. */
+static void
+check_all (const Case *c, const void *want, const char *what)
+{
+  gsize bytes = (gsize)pare_shape_bytes (&c->out.shape, c->out.dtype), size = (gsize)pare_dtype_bits (c->out.dtype) / 8;
+  PareRtPool *pool = pare_rt_pool_new (3);
+  const PareIntIsa *isa;
+  for (int i = 0; (isa = pare_rt_int_isa_at (i)); i++)
+    for (int way = 0; way < 3; way++)
+      {
+        run_as (c, isa->name, way > 0, way == 2 ? pool : NULL);
+        for (gsize k = 0; k < bytes; k += size)
+          if (memcmp ((const guint8 *)c->out.data + k, (const guint8 *)want + k, size) != 0)
+            {
+              g_test_message ("%s: %s, way %d: element %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT, what, isa->name, way, k / size,
+                              bytes / size);
+              g_test_fail ();
+              break;
+            }
+      }
+  pare_rt_pool_free (pool);
+  pare_rt_int_limit (NULL);
+}
+
+/* --- QConv --- */
+
+typedef struct
+{
+  PareQConvParams p;
+  gint64 n, c, m, in[3], out[3];
+} Conv;
+
+/* The sum at one position of the output, from nothing but the formula. */
+static gint32
+conv_sum (const Conv *s, const PareView *x, const PareView *w, gint64 n, gint64 m, const gint64 *o)
+{
+  gint64 cg = s->c / s->p.conv.group, first = m / (s->m / s->p.conv.group) * cg;
+  gint32 acc = 0;
+  int rank = s->p.conv.spatial;
+  gint64 volume = 1;
+  for (int a = 0; a < rank; a++)
+    volume *= s->p.conv.kernel[a];
+  for (gint64 i = 0; i < cg * volume; i++)
+    {
+      gint64 rest = i % volume, at[3];
+      gboolean inside = TRUE;
+      for (int a = rank - 1; a >= 0; a--)
+        {
+          at[a] = o[a] * s->p.conv.stride[a] - s->p.conv.pad_begin[a] + rest % s->p.conv.kernel[a] * s->p.conv.dilation[a];
+          rest /= s->p.conv.kernel[a];
+          inside = inside && at[a] >= 0 && at[a] < s->in[a];
+        }
+      if (!inside)
+        continue;
+      gint64 index = n * s->c + first + i / volume;
+      for (int a = 0; a < rank; a++)
+        index = index * s->in[a] + at[a];
+      acc += (code_at (x, index) - s->p.zero_x) * code_at (w, m * cg * volume + i);
+    }
+  return acc;
+}
+
+static void
+store (const PareView *y, gint64 at, gint32 acc, float bias, float scale, gint32 zero, gint32 lo, gint32 hi, guint8 *want)
+{
+  float v = scale_sum (acc, bias, scale);
+  if (is_f32 (y))
+    ((float *)(void *)want)[at] = v;
+  else
+    want[at] = (guint8)round_code (v, zero, lo, hi);
+}
+
+typedef enum
+{
+  DENSE,
+  POINTWISE,
+  GROUPED,
+  DEPTHWISE,
+  N_FORMS
+} Form;
+
+/* Shapes: mostly small, sometimes beyond a tile, a sub-block or a strip. */
+static void
+some_conv (GRand *r, Form form, int spatial, Conv *s)
+{
+  PareConvParams *c = &s->p.conv;
+  memset (s, 0, sizeof *s);
+  c->spatial = spatial;
+  s->n = pick (r, 0, 5) ? 1 : 2;
+  c->group = form == GROUPED ? pick (r, 2, 4) : form == DEPTHWISE ? pick (r, 1, 9) : 1;
+  gint64 cg = form == DEPTHWISE ? 1 : pick (r, 1, form == POINTWISE ? 70 : 12);
+  gint64 mg = form == DEPTHWISE ? pick (r, 0, 3) ? 1 : 2 : pick (r, 1, 20);
+  s->c = cg * c->group;
+  s->m = mg * c->group;
+  for (int a = 0; a < spatial; a++)
+    do
+      {
+        s->in[a] = pick (r, 0, 9) ? pick (r, 1, 20) : pick (r, 20, spatial == 1 ? 900 : 70);
+        c->kernel[a] = form == POINTWISE ? 1 : pick (r, 1, 5);
+        c->stride[a] = form == POINTWISE && pick (r, 0, 3) ? 1 : pick (r, 0, 1) ? 1 : pick (r, 2, 3);
+        c->dilation[a] = pick (r, 0, 3) ? 1 : pick (r, 2, 3);
+        gboolean pads = form == POINTWISE ? pick (r, 0, 5) == 0 : pick (r, 0, 3);
+        c->pad_begin[a] = pads ? pick (r, 0, 3) : 0;
+        c->pad_end[a] = pads ? pick (r, 0, 3) : 0;
+        s->out[a] = s->in[a] + c->pad_begin[a] + c->pad_end[a] - c->dilation[a] * (c->kernel[a] - 1) - 1;
+        s->out[a] = s->out[a] < 0 ? -1 : s->out[a] / c->stride[a];
+      }
+    while (s->out[a]++ < 0);
+}
+
+static void
+check_conv (GRand *r, Conv *s, const char *what)
+{
+  int rank = s->p.conv.spatial + 2;
+  gint64 x_dims[5] = { s->n, s->c }, w_dims[5] = { s->m, s->c / s->p.conv.group }, y_dims[5] = { s->n, s->m }, volume = w_dims[1];
+  for (int a = 0; a + 2 < rank; a++)
+    {
+      x_dims[a + 2] = s->in[a];
+      w_dims[a + 2] = s->p.conv.kernel[a];
+      y_dims[a + 2] = s->out[a];
+      volume *= w_dims[a + 2];
+    }
+  PareDtype to = pick (r, 0, 3) ? some_codes (r) : PARE_DTYPE_FLOAT32;
+  Case c = { .op = PARE_RT_QCONV, .params = &s->p, .params_bytes = sizeof s->p, .n_in = 4 };
+  c.in[0] = view_of (some_codes (r), rank, x_dims);
+  c.in[1] = view_of (some_weights (r), rank, w_dims);
+  c.in[2] = pick (r, 0, 4) ? random_bias (r, s->m) : (PareView){ .dtype = PARE_DTYPE_NONE };
+  c.in[3] = random_scale (r, s->m, volume);
+  c.out = view_of (to, rank, y_dims);
+  random_codes (r, &c.in[0]);
+  random_codes (r, &c.in[1]);
+  s->p.zero_x = (c.in[0].dtype == PARE_DTYPE_INT8 ? -128 : 0) + pick (r, 0, 255);
+  if (to == PARE_DTYPE_FLOAT32)
+    {
+      s->p.conv.activation = pick (r, 0, 1) ? PARE_ACT_NONE : pick (r, 0, 1) ? PARE_ACT_CLIP : PARE_ACT_HARDSWISH;
+      s->p.conv.hi = 6;
+    }
+  else
+    some_range (r, to, &s->p.zero_y, &s->p.lo, &s->p.hi);
+  gint64 count = count_of (&c.out), positions = count / s->n / s->m;
+  g_assert_cmpint (count, >, 0);
+  g_autofree guint8 *want = g_malloc ((gsize)count * 4);
+  for (gint64 i = 0; i < count; i++)
+    {
+      gint64 rest = i % positions, m = i / positions % s->m, o[3] = { 0 };
+      for (int a = rank - 3; a >= 0; a--)
+        {
+          o[a] = rest % s->out[a];
+          rest /= s->out[a];
+        }
+      gint32 acc = conv_sum (s, &c.in[0], &c.in[1], i / positions / s->m, m, o);
+      store (&c.out, i, acc, c.in[2].data ? (float)((gint32 *)c.in[2].data)[m] : 0, ((float *)c.in[3].data)[m], s->p.zero_y, s->p.lo,
+             s->p.hi, want);
+    }
+  if (to == PARE_DTYPE_FLOAT32)
+    pare_rt_activate ((float *)(void *)want, count, s->p.conv.activation, s->p.conv.lo, s->p.conv.hi, 0);
+  check_all (&c, want, what);
+  release_maps ();
+}
+
+static void
+conv_cases (guint32 seed, int cases, Form form, int spatial)
+{
+  g_autoptr (GRand) r = g_rand_new_with_seed (seed);
+  for (int i = 0; i < cases && !g_test_failed (); i++)
+    {
+      Conv s;
+      some_conv (r, form, spatial, &s);
+      const PareConvParams *c = &s.p.conv;
+      g_autofree char *what = g_strdup_printf (
+          "case %d of seed %u: x %dx%dx%dx%d, m %d, group %d, kernel %dx%d, stride %d,%d, dilation %d,%d, pads %d,%d,%d,%d", i, seed,
+          (int)s.n, (int)s.c, (int)s.in[0], (int)s.in[1], (int)s.m, c->group, c->kernel[0], c->kernel[1], c->stride[0], c->stride[1],
+          c->dilation[0], c->dilation[1], c->pad_begin[0], c->pad_begin[1], c->pad_end[0], c->pad_end[1]);
+      check_conv (r, &s, what);
+    }
+}
+
+static void
+test_conv_dense (void)
+{
+  conv_cases (1, 150, DENSE, 2);
+}
+
+static void
+test_conv_pointwise (void)
+{
+  conv_cases (2, 150, POINTWISE, 2);
+}
+
+static void
+test_conv_grouped (void)
+{
+  conv_cases (3, 80, GROUPED, 2);
+}
+
+static void
+test_conv_depthwise (void)
+{
+  conv_cases (4, 200, DEPTHWISE, 2);
+}
+
+static void
+test_conv_one_axis (void)
+{
+  for (int form = 0; form < N_FORMS; form++)
+    conv_cases (10 + (guint32)form, 30, (Form)form, 1);
+}
+
+static void
+test_conv_three_axes (void)
+{
+  for (int form = 0; form < N_FORMS; form++)
+    conv_cases (20 + (guint32)form, 4, (Form)form, 3);
+}
+
+/* Sums, strips and panels beyond one sub-block. */
+static void
+test_conv_large (void)
+{
+  static const Conv shapes[] = {
+    { .p.conv = { 2, 1, { 3, 3 }, { 1, 1 }, { 1, 1 }, { 1, 1 }, { 1, 1 } },
+      .n = 1,
+      .c = 130,
+      .m = 17,
+      .in = { 23, 29 },
+      .out = { 23, 29 } },
+    { .p.conv = { 2, 1, { 1, 1 }, { 1, 1 }, { 1, 1 } }, .n = 1, .c = 600, .m = 9, .in = { 14, 50 }, .out = { 14, 50 } },
+    { .p.conv = { 2, 1, { 3, 3 }, { 2, 2 }, { 1, 1 }, { 1, 1 }, { 1, 1 } }, .n = 1, .c = 3, .m = 8, .in = { 90, 130 }, .out = { 45, 65 } },
+    { .p.conv = { 2, 1, { 1, 9 }, { 1, 1 }, { 1, 1 }, { 0, 4 }, { 0, 4 } }, .n = 1, .c = 2, .m = 5, .in = { 2, 1500 }, .out = { 2, 1500 } },
+    { .p.conv = { 2, 2, { 5, 5 }, { 1, 1 }, { 1, 1 }, { 2, 2 }, { 2, 2 } },
+      .n = 1,
+      .c = 2,
+      .m = 2,
+      .in = { 150, 170 },
+      .out = { 150, 170 } },
+  };
+  g_autoptr (GRand) r = g_rand_new_with_seed (30);
+  for (gsize i = 0; i < G_N_ELEMENTS (shapes); i++)
+    {
+      Conv s = shapes[i];
+      check_conv (r, &s, "large");
+    }
+}
+
+/* --- QGemm --- */
+
+static void
+check_gemm (GRand *r, gint64 m, gint64 k, gint64 n, const char *what)
+{
+  PareQGemmParams p = { .gemm = { .trans_b = pick (r, 0, 1), .alpha = 1, .beta = 1 } };
+  gint64 a_dims[2] = { m, k }, b_dims[2] = { p.gemm.trans_b ? n : k, p.gemm.trans_b ? k : n }, y_dims[2] = { m, n };
+  PareDtype to = pick (r, 0, 3) ? some_codes (r) : PARE_DTYPE_FLOAT32;
+  Case c = { .op = PARE_RT_QGEMM, .params = &p, .params_bytes = sizeof p, .n_in = 4 };
+  c.in[0] = view_of (some_codes (r), 2, a_dims);
+  c.in[1] = view_of (some_weights (r), 2, b_dims);
+  c.in[2] = pick (r, 0, 4) ? random_bias (r, n) : (PareView){ .dtype = PARE_DTYPE_NONE };
+  c.in[3] = random_scale (r, n, MAX (k, 1));
+  c.out = view_of (to, 2, y_dims);
+  random_codes (r, &c.in[0]);
+  random_codes (r, &c.in[1]);
+  p.zero_x = (c.in[0].dtype == PARE_DTYPE_INT8 ? -128 : 0) + pick (r, 0, 255);
+  if (to == PARE_DTYPE_FLOAT32)
+    {
+      p.gemm.activation = pick (r, 0, 1) ? PARE_ACT_NONE : PARE_ACT_TANH;
+      p.gemm.hi = 6;
+    }
+  else
+    some_range (r, to, &p.zero_y, &p.lo, &p.hi);
+  g_autofree guint8 *want = g_malloc ((gsize)(m * n) * 4);
+  for (gint64 i = 0; i < m * n; i++)
+    {
+      gint32 acc = 0;
+      gint64 column = i % n;
+      for (gint64 q = 0; q < k; q++)
+        acc += (code_at (&c.in[0], i / n * k + q) - p.zero_x) * code_at (&c.in[1], p.gemm.trans_b ? column * k + q : q * n + column);
+      store (&c.out, i, acc, c.in[2].data ? (float)((gint32 *)c.in[2].data)[column] : 0, ((float *)c.in[3].data)[column], p.zero_y, p.lo,
+             p.hi, want);
+    }
+  if (to == PARE_DTYPE_FLOAT32)
+    pare_rt_activate ((float *)(void *)want, m * n, p.gemm.activation, p.gemm.lo, p.gemm.hi, 0);
+  check_all (&c, want, what);
+  release_maps ();
+}
+
+static void
+test_gemm (void)
+{
+  g_autoptr (GRand) r = g_rand_new_with_seed (40);
+  for (int i = 0; i < 250 && !g_test_failed (); i++)
+    {
+      int m = pick (r, 0, 2) ? pick (r, 1, 6) : pick (r, 1, 70), k = pick (r, 1, 3) > 1 ? pick (r, 1, 40) : pick (r, 40, 300),
+          n = pick (r, 1, 150);
+      g_autofree char *what = g_strdup_printf ("case %d: %d x %d x %d", i, m, k, n);
+      check_gemm (r, m, k, n, what);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  maps = g_array_new (FALSE, FALSE, sizeof (Map));
+  g_test_add_func ("/integers/conv/dense", test_conv_dense);
+  g_test_add_func ("/integers/conv/pointwise", test_conv_pointwise);
+  g_test_add_func ("/integers/conv/grouped", test_conv_grouped);
+  g_test_add_func ("/integers/conv/depthwise", test_conv_depthwise);
+  g_test_add_func ("/integers/conv/one-axis", test_conv_one_axis);
+  g_test_add_func ("/integers/conv/three-axes", test_conv_three_axes);
+  g_test_add_func ("/integers/conv/large", test_conv_large);
+  g_test_add_func ("/integers/gemm", test_gemm);
+  int status = g_test_run ();
+  g_array_unref (maps);
+  return status;
+}
