@@ -10,8 +10,52 @@ typedef struct
   uint32_t affine[2];                                    /* factor and offset of each channel that are applied last */
   const float *factor;                                   /* of each output channel, to go into the weights; NULL: none */
   uint32_t bias_buffer;                                  /* instead of b */
-  int64_t stride[3], dilation[3], pad_begin[3], pad_end[3];
+  PareConvShape shape;
 } Conv;
+
+bool
+pare_accel_conv_shape (const PareConvParams *p, bool transposed, const PareShape *x, const PareShape *w, const PareShape *y,
+                       PareConvShape *shape)
+{
+  if (p->spatial < 1 || p->spatial > 3 || x->rank != p->spatial + 2 || y->rank != x->rank || w->rank != x->rank || p->group < 1)
+    return false;
+  for (int i = 0; i < p->spatial; i++)
+    {
+      int64_t extent = (int64_t)(p->kernel[i] - 1) * p->dilation[i] + 1;
+      int64_t from = transposed ? y->dims[i + 2] : x->dims[i + 2], to = transposed ? x->dims[i + 2] : y->dims[i + 2];
+      shape->stride[i] = p->stride[i];
+      shape->dilation[i] = p->dilation[i];
+      shape->pad_begin[i] = p->pad_begin[i];
+      /* What is really used of the padding; a remainder that no window reaches is not. */
+      shape->pad_end[i] = (to - 1) * p->stride[i] + extent - from - p->pad_begin[i];
+      shape->pad_end[i] = shape->pad_end[i] < 0 && !transposed ? 0 : shape->pad_end[i];
+      if (p->pad_begin[i] < 0)
+        return false;
+    }
+  int64_t g = p->group, m = y->dims[1], ic = x->dims[1], area = 1, *dims = shape->weights_dims, *strides = shape->weights_strides;
+  int n = 0;
+  if (m % g || ic % g)
+    return false;
+  for (int i = 0; i < p->spatial; i++)
+    area *= p->kernel[i];
+  if (g > 1)
+    {
+      dims[n] = g;
+      strides[n++] = m / g * (ic / g) * area;
+    }
+  dims[n] = m / g;
+  strides[n++] = transposed ? area : ic / g * area;
+  dims[n] = ic / g;
+  strides[n++] = transposed ? m / g * area : area;
+  for (int i = 0; i < p->spatial; i++)
+    {
+      dims[n] = p->kernel[i];
+      area /= p->kernel[i];
+      strides[n++] = area;
+    }
+  shape->weights_rank = n;
+  return true;
+}
 
 static bool
 describe (PareAccel *self, uint32_t step, Conv *c)
@@ -29,45 +73,13 @@ describe (PareAccel *self, uint32_t step, Conv *c)
   if (!pare_accel_is_float (self, c->x) || !pare_accel_is_float (self, c->w) || !pare_accel_is_float (self, c->y))
     return false;
   const PareShape *x = &self->plan->values[c->x].shape, *w = &self->plan->values[c->w].shape, *y = &self->plan->values[c->y].shape;
-  if (p->spatial < 1 || p->spatial > 3 || x->rank != p->spatial + 2 || y->rank != x->rank || w->rank != x->rank || p->group < 1)
+  if (!pare_accel_conv_shape (p, c->transposed, x, w, y, &c->shape))
     return false;
-  for (int i = 0; i < p->spatial; i++)
-    {
-      int64_t extent = (int64_t)(p->kernel[i] - 1) * p->dilation[i] + 1;
-      int64_t from = c->transposed ? y->dims[i + 2] : x->dims[i + 2], to = c->transposed ? x->dims[i + 2] : y->dims[i + 2];
-      c->stride[i] = p->stride[i];
-      c->dilation[i] = p->dilation[i];
-      c->pad_begin[i] = p->pad_begin[i];
-      /* What is really used of the padding; a remainder that no window reaches is not. */
-      c->pad_end[i] = (to - 1) * p->stride[i] + extent - from - p->pad_begin[i];
-      c->pad_end[i] = c->pad_end[i] < 0 && !c->transposed ? 0 : c->pad_end[i];
-      if (p->pad_begin[i] < 0)
-        return false;
-    }
-  int64_t g = p->group, m = y->dims[1], ic = x->dims[1], dims[6], strides[6], area = 1, n = 0;
-  if (m % g || ic % g)
-    return false;
-  for (int i = 0; i < p->spatial; i++)
-    area *= p->kernel[i];
-  if (g > 1)
-    {
-      dims[n] = g;
-      strides[n++] = m / g * (ic / g) * area;
-    }
-  dims[n] = m / g;
-  strides[n++] = c->transposed ? area : ic / g * area;
-  dims[n] = ic / g;
-  strides[n++] = c->transposed ? m / g * area : area;
-  for (int i = 0; i < p->spatial; i++)
-    {
-      dims[n] = p->kernel[i];
-      area /= p->kernel[i];
-      strides[n++] = area;
-    }
-  c->src = pare_md_new_any (self->mds, x->rank, x->dims);
-  c->dst = pare_md_new_any (self->mds, y->rank, y->dims);
-  c->weights = pare_md_new_any (self->mds, (int)n, dims);
-  c->weights_as = pare_md_new (self->mds, (int)n, dims, strides);
+  int64_t m = y->dims[1];
+  c->src = pare_md_new_any (self->mds, dnnl_f32, x->rank, x->dims);
+  c->dst = pare_md_new_any (self->mds, dnnl_f32, y->rank, y->dims);
+  c->weights = pare_md_new_any (self->mds, dnnl_f32, c->shape.weights_rank, c->shape.weights_dims);
+  c->weights_as = pare_md_new (self->mds, c->shape.weights_rank, c->shape.weights_dims, c->shape.weights_strides);
   c->bias = c->b == PARE_RT_NONE ? NULL : pare_md_new (self->mds, 1, &m, NULL);
   return c->src && c->dst && c->weights && c->weights_as && (c->bias || c->b == PARE_RT_NONE);
 }
@@ -75,8 +87,8 @@ describe (PareAccel *self, uint32_t step, Conv *c)
 static dnnl_primitive_desc_t
 create (PareAccel *self, const Conv *c, const PareMd *dst, const ParePostOps *post)
 {
-  return pare_pd_conv (self->engine, c->transposed, c->src, c->weights, c->bias, dst, c->stride, c->dilation, c->pad_begin, c->pad_end,
-                       post);
+  return pare_pd_conv (self->engine, c->transposed, c->src, c->weights, c->bias, dst, c->shape.stride, c->shape.dilation,
+                       c->shape.pad_begin, c->shape.pad_end, post);
 }
 
 /* Adds the primitive, with its operands brought into the layouts that it chose. `residual`: the operand of the first post-op, where that is

@@ -32,7 +32,8 @@ inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t 
   const int64_t src_dims[2] = { rows, k }, dst_dims[2] = { rows, n }, weights_dims[2] = { n, k },
                 weights_strides[2] = { stride_n, stride_k };
   const PareMd *src = pare_md_new (self->mds, 2, src_dims, NULL), *dst = pare_md_new (self->mds, 2, dst_dims, NULL);
-  const PareMd *weights = pare_md_new_any (self->mds, 2, weights_dims), *as = pare_md_new (self->mds, 2, weights_dims, weights_strides);
+  const PareMd *weights = pare_md_new_any (self->mds, dnnl_f32, 2, weights_dims),
+               *as = pare_md_new (self->mds, 2, weights_dims, weights_strides);
   const PareMd *bias = b == PARE_RT_NONE ? NULL : pare_md_new (self->mds, 1, &n, NULL);
   dnnl_primitive_desc_t pd = NULL;
   uint32_t source = unflattened (self, x, rows, k);
@@ -48,7 +49,8 @@ inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t 
           strides[i] = step_k;
           step_k *= shape->dims[i];
         }
-      const PareMd *any = pare_md_new_any (self->mds, shape->rank, dims), *spatial = pare_md_new (self->mds, shape->rank, dims, strides);
+      const PareMd *any = pare_md_new_any (self->mds, dnnl_f32, shape->rank, dims),
+                   *spatial = pare_md_new (self->mds, shape->rank, dims, strides);
       pd = any && spatial ? pare_pd_inner_product (self->engine, pare_accel_native (self, source), any, bias, dst, post) : NULL;
       if (pd)
         {

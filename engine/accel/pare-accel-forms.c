@@ -67,14 +67,30 @@ pare_accel_is_float (const PareAccel *self, uint32_t value)
   return value != PARE_RT_NONE && self->plan->values[value].dtype == PARE_DTYPE_FLOAT32;
 }
 
+bool
+pare_accel_is_codes (const PareAccel *self, uint32_t value)
+{
+  return value != PARE_RT_NONE
+         && (self->plan->values[value].dtype == PARE_DTYPE_UINT8 || self->plan->values[value].dtype == PARE_DTYPE_INT8);
+}
+
+dnnl_data_type_t
+pare_accel_type (const PareAccel *self, uint32_t value)
+{
+  PareDtype dtype = self->plan->values[value].dtype;
+  return dtype == PARE_DTYPE_UINT8 ? dnnl_u8 : dtype == PARE_DTYPE_INT8 ? dnnl_s8 : dnnl_f32;
+}
+
 const PareMd *
 pare_accel_plain_md (PareAccel *self, uint32_t value)
 {
   const PareShape *shape = &self->plan->values[value].shape;
   const int64_t one = 1;
-  if (!pare_accel_is_float (self, value))
+  if (!pare_accel_is_float (self, value) && !pare_accel_is_codes (self, value))
     return NULL;
-  return shape->rank ? pare_md_new (self->mds, shape->rank, shape->dims, NULL) : pare_md_new (self->mds, 1, &one, NULL);
+  dnnl_data_type_t type = pare_accel_type (self, value);
+  return shape->rank ? pare_md_new_typed (self->mds, type, shape->rank, shape->dims, NULL)
+                     : pare_md_new_typed (self->mds, type, 1, &one, NULL);
 }
 
 void
@@ -186,6 +202,29 @@ pare_accel_add_loop (PareAccel *self, const PareAccelNode *node, uint32_t src, u
   self->nodes[self->n_nodes++].n_in = 1;
   self->views[self->n_views++] = (PareAccelView){ .buffer = src };
   self->views[self->n_views++] = (PareAccelView){ .buffer = dst };
+  return true;
+}
+
+bool
+pare_accel_add_work (PareAccel *self, uint32_t step, PareAccelLoop loop, const void *params, uint64_t bytes, uint64_t count,
+                     const uint32_t *buffers, uint32_t n_buffers)
+{
+  void *kept = pare_accel_pack (self, bytes);
+  for (uint32_t i = 0; i < n_buffers; i++)
+    if (buffers[i] == PARE_RT_NONE)
+      self->failed = true;
+  if (!kept || self->failed || !grow (self, (void **)&self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
+      || !grow (self, (void **)&self->views, self->n_views, n_buffers, &self->room_views, sizeof *self->views))
+    {
+      self->failed = true;
+      return false;
+    }
+  memcpy (kept, params, bytes);
+  self->nodes[self->n_nodes++] = (PareAccelNode){
+    .kind = PARE_NODE_LOOP, .step = step, .first_arg = self->n_views, .n_args = n_buffers, .loop = loop, .params = kept, .count = count
+  };
+  for (uint32_t i = 0; i < n_buffers; i++)
+    self->views[self->n_views++] = (PareAccelView){ .buffer = buffers[i] };
   return true;
 }
 
@@ -348,6 +387,32 @@ pare_accel_weights (PareAccel *self, uint32_t step, uint32_t value, const PareMd
   if (factor != 1.0f)
     for (uint64_t i = 0; i < pare_md_bytes (md) / sizeof (float); i++)
       packed[i] *= factor;
+  self->buffers[buffer].fixed = packed;
+  return buffer;
+}
+
+uint32_t
+pare_accel_packed (PareAccel *self, const void *data, const PareMd *as, const PareMd *md)
+{
+  uint32_t buffer = pare_accel_buffer_new (self, pare_md_bytes (md));
+  void *packed = pare_accel_pack (self, pare_md_bytes (md));
+  if (buffer == PARE_RT_NONE || !packed || !reorder_now (self, as, data, md, packed))
+    {
+      self->failed = true;
+      return PARE_RT_NONE;
+    }
+  self->buffers[buffer].fixed = packed;
+  return buffer;
+}
+
+uint32_t
+pare_accel_fixed (PareAccel *self, const void *data, uint64_t bytes)
+{
+  uint32_t buffer = pare_accel_buffer_new (self, bytes);
+  void *packed = pare_accel_pack (self, bytes);
+  if (buffer == PARE_RT_NONE || !packed)
+    return PARE_RT_NONE;
+  memcpy (packed, data, bytes);
   self->buffers[buffer].fixed = packed;
   return buffer;
 }

@@ -11,9 +11,6 @@
 #define CLONES
 #endif
 
-/* Below this many elements a second thread costs more than it saves. */
-#define PARALLEL_FROM 65536
-
 /* Written as the portable kernel writes it: the same operations in the same order give the same bits. */
 CLONES static void
 fake_quant (const float *x, float *y, uint64_t n, float scale, float zero, float lo, float hi)
@@ -30,7 +27,7 @@ fake_quant (const float *x, float *y, uint64_t n, float scale, float zero, float
 void
 pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, float zero, float lo, float hi, int threads)
 {
-  if (threads <= 1 || n < PARALLEL_FROM)
+  if (threads <= 1 || n < PARE_ACCEL_PARALLEL_FROM)
     {
       fake_quant (x, y, n, scale, zero, lo, hi);
       return;
@@ -44,4 +41,19 @@ pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, float 
       uint64_t begin = chunk * (uint64_t)t < n ? chunk * (uint64_t)t : n, end = t == threads - 1 || begin + chunk > n ? n : begin + chunk;
       fake_quant (x + begin, y + begin, end - begin, scale, zero, lo, hi);
     }
+}
+
+void
+pare_accel_run_loop (PareAccelLoop loop, const void *params, const PareView *args, uint64_t count, int threads)
+{
+  if (threads <= 1 || count < PARE_ACCEL_PARALLEL_FROM)
+    {
+      loop (params, args, 0, 1);
+      return;
+    }
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(threads) schedule(static)
+#endif
+  for (int t = 0; t < threads; t++)
+    loop (params, args, t, threads);
 }

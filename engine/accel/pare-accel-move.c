@@ -4,31 +4,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-void
-pare_accel_copy_block (const PareAccelBlock *b, const float *src, float *dst)
+static void
+copy_run (char *dst, const char *src, int64_t run, int64_t dst_step, int64_t src_step, int size)
 {
+  if (src_step == 1 && dst_step == 1)
+    memcpy (dst, src, (size_t)(run * size));
+  else if (size == 1)
+    for (int64_t i = 0; i < run; i++)
+      dst[i * dst_step] = src[i * src_step];
+  else
+    for (int64_t i = 0; i < run; i++)
+      ((float *)(void *)dst)[i * dst_step] = ((const float *)(const void *)src)[i * src_step];
+}
+
+void
+pare_accel_copy_block (const PareAccelBlock *b, const void *source, void *destination)
+{
+  const char *src = source;
+  char *dst = destination;
   int64_t at[PARE_MAX_RANK] = { 0 }, run = b->extent[b->rank - 1], src_step = b->src_stride[b->rank - 1],
           dst_step = b->dst_stride[b->rank - 1];
   if (b->clear)
-    memset (dst, 0, b->clear);
-  src += b->src_offset;
-  dst += b->dst_offset;
+    memset (dst, b->fill, b->clear);
+  src += b->src_offset * b->size;
+  dst += b->dst_offset * b->size;
   for (;;)
     {
-      if (src_step == 1 && dst_step == 1)
-        memcpy (dst, src, (size_t)run * sizeof *dst);
-      else
-        for (int64_t i = 0; i < run; i++)
-          dst[i * dst_step] = src[i * src_step];
+      copy_run (dst, src, run, dst_step, src_step, b->size);
       int axis = b->rank - 2;
       for (; axis >= 0; axis--)
         {
-          src += b->src_stride[axis];
-          dst += b->dst_stride[axis];
+          src += b->src_stride[axis] * b->size;
+          dst += b->dst_stride[axis] * b->size;
           if (++at[axis] < b->extent[axis])
             break;
-          src -= b->src_stride[axis] * b->extent[axis];
-          dst -= b->dst_stride[axis] * b->extent[axis];
+          src -= b->src_stride[axis] * b->extent[axis] * b->size;
+          dst -= b->dst_stride[axis] * b->extent[axis] * b->size;
           at[axis] = 0;
         }
       if (axis < 0)
@@ -83,7 +94,7 @@ transpose (PareAccel *self, uint32_t step, const PareTransposeParams *p, const P
         return false;
       permuted[i] = strides[p->perm[i]];
     }
-  const PareMd *renamed = pare_md_new (self->mds, sy->rank, sy->dims, permuted);
+  const PareMd *renamed = pare_md_new_typed (self->mds, pare_md_type (md), sy->rank, sy->dims, permuted);
   uint32_t src = renamed ? pare_accel_form (self, step, s->in[0], md) : PARE_RT_NONE;
   if (src == PARE_RT_NONE)
     return false;
@@ -97,7 +108,8 @@ pare_accel_step_move (PareAccel *self, uint32_t step)
   const PareRtStep *s = &self->plan->steps[step];
   const void *params = self->plan->params + s->params;
   uint32_t x = s->in[0], y = s->out[0];
-  if (!pare_accel_is_float (self, x) || !pare_accel_is_float (self, y) || s->n_out != 1)
+  if ((!pare_accel_is_float (self, x) && !pare_accel_is_codes (self, x)) || self->plan->values[x].dtype != self->plan->values[y].dtype
+      || s->n_out != 1)
     return false;
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[y].shape;
   const PareMd *md = pare_accel_native (self, x);
@@ -111,7 +123,7 @@ pare_accel_step_move (PareAccel *self, uint32_t step)
   const int64_t *out = like ? pare_md_strides (like) : NULL;
   if (!out)
     return false;
-  PareAccelBlock block = { .rank = sx->rank };
+  PareAccelBlock block = { .rank = sx->rank, .size = pare_accel_is_codes (self, x) ? 1 : 4 };
   for (int i = 0; i < sx->rank; i++)
     if (s->op == PARE_RT_SLICE)
       {
@@ -136,9 +148,12 @@ pare_accel_step_move (PareAccel *self, uint32_t step)
       }
   if (s->op == PARE_RT_PAD)
     {
-      const float *value = s->n_in > 1 && s->in[1] != PARE_RT_NONE ? pare_accel_constant (self, s->in[1]) : NULL;
-      if (((const ParePadParams *)params)->mode != PARE_PAD_CONSTANT
-          || (s->n_in > 1 && s->in[1] != PARE_RT_NONE && (!value || *value != 0)))
+      const void *value = s->n_in > 1 && s->in[1] != PARE_RT_NONE ? pare_accel_constant (self, s->in[1]) : NULL;
+      if (((const ParePadParams *)params)->mode != PARE_PAD_CONSTANT || (s->n_in > 1 && s->in[1] != PARE_RT_NONE && !value))
+        return false;
+      if (value && block.size == 1)
+        block.fill = *(const uint8_t *)value;
+      else if (value && *(const float *)value != 0)
         return false;
       block.clear = pare_md_bytes (like);
     }

@@ -2,6 +2,7 @@
  * A value may be in memory in several layouts at once ("forms"); a buffer is a piece of memory that one or several values share over time;
  * a node is one call: a primitive, a portable kernel, or a loop of our own. */
 #pragma once
+#include "engine/accel/pare-accel-codes.h"
 #include "engine/accel/pare-accel.h"
 #include "engine/accel/pare-dnnl.h"
 
@@ -38,7 +39,8 @@ typedef enum
   PARE_NODE_KERNEL,
   PARE_NODE_FAKE_QUANT,
   PARE_NODE_COPY,
-  PARE_NODE_BLOCK
+  PARE_NODE_BLOCK,
+  PARE_NODE_LOOP
 } PareNodeKind;
 
 typedef struct
@@ -51,9 +53,10 @@ typedef struct
 /* A box of elements copied between two strided layouts; axes from the outermost in memory of the destination to the innermost. */
 typedef struct
 {
-  int rank;
+  int rank, size; /* bytes of an element: 1 or 4 */
+  int fill;       /* what each byte of the destination is set to */
   int64_t extent[PARE_MAX_RANK], src_stride[PARE_MAX_RANK], dst_stride[PARE_MAX_RANK], src_offset, dst_offset;
-  uint64_t clear; /* bytes of the destination that are set to zero first */
+  uint64_t clear; /* bytes of the destination that are set first */
 } PareAccelBlock;
 
 typedef struct
@@ -63,7 +66,8 @@ typedef struct
   uint32_t first_arg, n_args; /* primitives: into args; others: inputs, then outputs, into views */
   dnnl_primitive_t primitive;
   PareRtKernel kernel;
-  const void *params;
+  PareAccelLoop loop;
+  const void *params; /* of a kernel or loop */
   uint32_t n_in;
   uint64_t count; /* elements of a loop; bytes of a copy */
   float scale;
@@ -107,7 +111,11 @@ void *pare_accel_pack (PareAccel *self, uint64_t bytes);
 /* A constant's data; NULL for what is computed. Follows aliases. */
 const void *pare_accel_constant (const PareAccel *self, uint32_t value);
 bool pare_accel_is_float (const PareAccel *self, uint32_t value);
-/* Row-major descriptor of a float32 value (rank 0 counts as one element); NULL where oneDNN has no word for it. */
+/* UINT8 or INT8. */
+bool pare_accel_is_codes (const PareAccel *self, uint32_t value);
+/* oneDNN's name of the type of a value of floats or codes. */
+dnnl_data_type_t pare_accel_type (const PareAccel *self, uint32_t value);
+/* Row-major descriptor of a value of floats or codes (rank 0 counts as one element); NULL where oneDNN has no word for it. */
 const PareMd *pare_accel_plain_md (PareAccel *self, uint32_t value);
 /* The value in plain row-major order, reordered in `step` if it is not yet. */
 uint32_t pare_accel_plain (PareAccel *self, uint32_t step, uint32_t value);
@@ -121,6 +129,10 @@ const PareMd *pare_accel_native (PareAccel *self, uint32_t value);
 uint32_t pare_accel_weights (PareAccel *self, uint32_t step, uint32_t value, const PareMd *as, const PareMd *md, float factor);
 /* The same for a constant whose n rows (first axis) are multiplied by factors. */
 uint32_t pare_accel_weights_scaled (PareAccel *self, uint32_t value, const PareMd *as, const PareMd *md, const float *factors, int64_t n);
+/* Data that is read as `as`, packed now as `md`. */
+uint32_t pare_accel_packed (PareAccel *self, const void *data, const PareMd *as, const PareMd *md);
+/* A copy of data in memory of ours. */
+uint32_t pare_accel_fixed (PareAccel *self, const void *data, uint64_t bytes);
 /* Bias vector of n elements, times factor. */
 uint32_t pare_accel_bias (PareAccel *self, uint32_t step, uint32_t value, float factor);
 /* True where nothing after `step` reads what is in the buffer, so that the step may write over it. */
@@ -144,6 +156,9 @@ bool pare_accel_add_primitive (PareAccel *self, uint32_t step, dnnl_primitive_de
 bool pare_accel_add_kernel (PareAccel *self, uint32_t step, PareRtOp op, const void *params, const PareAccelView *in, uint32_t n_in,
                             const PareAccelView *out, uint32_t n_out, uint64_t scratch);
 bool pare_accel_add_loop (PareAccel *self, const PareAccelNode *node, uint32_t src, uint32_t dst);
+/* A loop over `count` elements with a copy of its parameters. */
+bool pare_accel_add_work (PareAccel *self, uint32_t step, PareAccelLoop loop, const void *params, uint64_t bytes, uint64_t count,
+                          const uint32_t *buffers, uint32_t n_buffers);
 bool pare_accel_add_reorder (PareAccel *self, uint32_t step, const PareMd *from, uint32_t src, const PareMd *to, uint32_t dst);
 
 /* Appends an activation as oneDNN names it. False: it has no such thing. NONE is fine and appends nothing. */
@@ -153,6 +168,23 @@ bool pare_accel_activation (PareActivation activation, float lo, float hi, float
 uint32_t pare_accel_only_reader (const PareAccel *self, uint32_t value);
 /* A batch normalization with constant parameters as a factor and an offset per channel (buffers), and how both lie: [1, C, 1...]. */
 bool pare_accel_affine (PareAccel *self, uint32_t step, const PareMd **md, uint32_t buffers[2]);
+
+/* What a convolution is besides its operands' types and layouts. */
+typedef struct
+{
+  int64_t stride[3], dilation[3], pad_begin[3], pad_end[3]; /* pad_end: what windows reach */
+  int64_t weights_dims[6], weights_strides[6];              /* of the plan's row-major weights, as oneDNN names their axes */
+  int weights_rank;
+} PareConvShape;
+bool pare_accel_conv_shape (const PareConvParams *p, bool transposed, const PareShape *x, const PareShape *w, const PareShape *y,
+                            PareConvShape *shape);
+/* What a window is; false: oneDNN counts such padding differently. */
+typedef struct
+{
+  int64_t kernel[3], stride[3], dilation[3], pad_begin[3], pad_end[3];
+  bool padded;
+} ParePoolShape;
+bool pare_accel_pool_shape (const ParePoolParams *p, bool global, bool max, const PareShape *x, const PareShape *y, ParePoolShape *shape);
 
 /* One step each; false: nothing was added, use the portable kernel. */
 bool pare_accel_step_conv (PareAccel *self, uint32_t step);
@@ -164,14 +196,26 @@ bool pare_accel_step_binary (PareAccel *self, uint32_t step);
 bool pare_accel_step_fake_quant (PareAccel *self, uint32_t step);
 bool pare_accel_step_batch_norm (PareAccel *self, uint32_t step);
 bool pare_accel_step_softmax (PareAccel *self, uint32_t step);
-/* Slice, Pad (with zeros), Transpose. */
+bool pare_accel_step_qconv (PareAccel *self, uint32_t step);
+bool pare_accel_step_qgemm (PareAccel *self, uint32_t step);
+bool pare_accel_step_qadd (PareAccel *self, uint32_t step);
+bool pare_accel_step_lut (PareAccel *self, uint32_t step);
+bool pare_accel_step_qavg_pool (PareAccel *self, uint32_t step);
+bool pare_accel_step_quantize (PareAccel *self, uint32_t step);
+bool pare_accel_step_dequantize (PareAccel *self, uint32_t step);
+bool pare_accel_step_concat_codes (PareAccel *self, uint32_t step);
+/* Slice, Pad (with one value), Transpose. */
 bool pare_accel_step_move (PareAccel *self, uint32_t step);
 bool pare_accel_step_concat (PareAccel *self, uint32_t step);
 
 /* y = (clamp (rint (x / scale) + zero, lo, hi) - zero) * scale for n elements; x and y may be the same. */
 void pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, float zero, float lo, float hi, int threads);
 
-void pare_accel_copy_block (const PareAccelBlock *block, const float *src, float *dst);
+void pare_accel_copy_block (const PareAccelBlock *block, const void *src, void *dst);
+
+/* Below this many elements a second thread costs more than it saves. */
+#define PARE_ACCEL_PARALLEL_FROM 65536
+void pare_accel_run_loop (PareAccelLoop loop, const void *params, const PareView *args, uint64_t count, int threads);
 
 /* Threads of oneDNN's OpenMP for this thread; returns what was set before. */
 int pare_accel_set_threads (int threads);

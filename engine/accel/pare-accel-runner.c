@@ -203,6 +203,9 @@ run_node (PareAccelRunner *self, const Bound *b)
     case PARE_NODE_BLOCK:
       pare_accel_copy_block (node->block, b->views[0].data, b->views[1].data);
       return PARE_RT_OK;
+    case PARE_NODE_LOOP:
+      pare_accel_run_loop (node->loop, node->params, b->views, node->count, self->accel->threads);
+      return PARE_RT_OK;
     default:
       return PARE_RT_INVALID;
     }
@@ -210,7 +213,8 @@ run_node (PareAccelRunner *self, const Bound *b)
 
 /* Nodes first..end-1. */
 static PareRtStatus
-run_nodes (PareAccelRunner *self, uint32_t first, uint32_t end, uint64_t *step_ns, uint64_t then, const volatile int *cancel, uint32_t *failed_step)
+run_nodes (PareAccelRunner *self, uint32_t first, uint32_t end, uint64_t *step_ns, uint64_t then, const volatile int *cancel,
+           uint32_t *failed_step)
 {
   for (uint32_t i = first; i < end; i++)
     {

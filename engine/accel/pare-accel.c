@@ -108,7 +108,21 @@ step_fast (PareAccel *self, uint32_t step)
     case PARE_RT_TRANSPOSE:
       return pare_accel_step_move (self, step);
     case PARE_RT_CONCAT:
-      return pare_accel_step_concat (self, step);
+      return pare_accel_step_concat (self, step) || (!self->failed && pare_accel_step_concat_codes (self, step));
+    case PARE_RT_QCONV:
+      return pare_accel_step_qconv (self, step);
+    case PARE_RT_QGEMM:
+      return pare_accel_step_qgemm (self, step);
+    case PARE_RT_QADD:
+      return pare_accel_step_qadd (self, step);
+    case PARE_RT_LUT:
+      return pare_accel_step_lut (self, step);
+    case PARE_RT_QAVG_POOL:
+      return pare_accel_step_qavg_pool (self, step);
+    case PARE_RT_QUANTIZE_LINEAR:
+      return pare_accel_step_quantize (self, step);
+    case PARE_RT_DEQUANTIZE_LINEAR:
+      return pare_accel_step_dequantize (self, step);
     default:
       return false;
     }
@@ -125,6 +139,8 @@ gains (const PareRtPlan *plan)
       case PARE_RT_CONV_TRANSPOSE:
       case PARE_RT_GEMM:
       case PARE_RT_MATMUL:
+      case PARE_RT_QCONV:
+      case PARE_RT_QGEMM:
         return true;
       default:
         break;

@@ -23,9 +23,10 @@ typedef struct
   uint64_t bytes;
   uint32_t value; /* one of the plan's values that lie there */
 } PareAccelPiece;
-/* The pieces at the place before `step`. layout: a hash over where which value lies in which memory layout, with hashes[v] standing for what
- * value v is; two programs whose layouts and sizes of the pieces are equal may take over each other's. needs_input: what follows reads the
- * model's inputs. Returns their number, UINT32_MAX where a run cannot be cut (the step is computed by an earlier one). pieces: room for `room`.
+/* The pieces at the place before `step`. layout: a hash over where which value lies in which memory layout, with hashes[v] standing for
+ * what value v is; two programs whose layouts and sizes of the pieces are equal may take over each other's. needs_input: what follows reads
+ * the model's inputs. Returns their number, UINT32_MAX where a run cannot be cut (the step is computed by an earlier one). pieces: room for
+ * `room`.
  */
 uint32_t pare_accel_cut (const PareAccel *self, uint32_t step, const uint64_t *hashes, PareAccelPiece *pieces, uint32_t room,
                          uint64_t *layout, bool *needs_input);

@@ -95,6 +95,12 @@ pare_md_hash (const PareMd *md)
 const PareMd *
 pare_md_new (PareMdPool *pool, int rank, const int64_t *dims, const int64_t *strides)
 {
+  return pare_md_new_typed (pool, dnnl_f32, rank, dims, strides);
+}
+
+const PareMd *
+pare_md_new_typed (PareMdPool *pool, dnnl_data_type_t type, int rank, const int64_t *dims, const int64_t *strides)
+{
   dnnl_memory_desc_t desc;
   dnnl_dims_t row_major;
   if (rank < 1 || rank > DNNL_MAX_NDIMS)
@@ -105,22 +111,22 @@ pare_md_new (PareMdPool *pool, int rank, const int64_t *dims, const int64_t *str
         return NULL;
       row_major[i] = i == rank - 1 ? 1 : row_major[i + 1] * dims[i + 1];
     }
-  if (dnnl_memory_desc_init_by_strides (&desc, rank, dims, dnnl_f32, strides ? strides : row_major) != dnnl_success)
+  if (dnnl_memory_desc_init_by_strides (&desc, rank, dims, type, strides ? strides : row_major) != dnnl_success)
     return NULL;
   return intern (pool, &desc);
 }
 
 const PareMd *
-pare_md_new_any (PareMdPool *pool, int rank, const int64_t *dims)
+pare_md_new_any (PareMdPool *pool, dnnl_data_type_t type, int rank, const int64_t *dims)
 {
   dnnl_memory_desc_t desc;
-  if (rank < 1 || rank > DNNL_MAX_NDIMS || dnnl_memory_desc_init_by_tag (&desc, rank, dims, dnnl_f32, dnnl_format_tag_any) != dnnl_success)
+  if (rank < 1 || rank > DNNL_MAX_NDIMS || dnnl_memory_desc_init_by_tag (&desc, rank, dims, type, dnnl_format_tag_any) != dnnl_success)
     return NULL;
   return intern (pool, &desc);
 }
 
 const PareMd *
-pare_md_new_channels_last (PareMdPool *pool, int rank, const int64_t *dims)
+pare_md_new_channels_last (PareMdPool *pool, dnnl_data_type_t type, int rank, const int64_t *dims)
 {
   int64_t strides[DNNL_MAX_NDIMS], step = 1;
   if (rank < 3 || rank > DNNL_MAX_NDIMS)
@@ -133,7 +139,23 @@ pare_md_new_channels_last (PareMdPool *pool, int rank, const int64_t *dims)
       step *= dims[i];
     }
   strides[0] = step;
-  return pare_md_new (pool, rank, dims, strides);
+  return pare_md_new_typed (pool, type, rank, dims, strides);
+}
+
+const PareMd *
+pare_md_with_type (PareMdPool *pool, const PareMd *md, dnnl_data_type_t type)
+{
+  dnnl_memory_desc_t desc = md->md;
+  if (desc.format_kind != dnnl_blocked || desc.extra.flags)
+    return NULL;
+  desc.data_type = type;
+  return intern (pool, &desc);
+}
+
+dnnl_data_type_t
+pare_md_type (const PareMd *md)
+{
+  return md->md.data_type;
 }
 
 const PareMd *
@@ -241,7 +263,7 @@ pare_md_is_dense (const PareMd *md)
     return false;
   for (int i = 0; i < d->ndims; i++)
     count *= (uint64_t)d->dims[i];
-  return count * sizeof (float) == pare_md_bytes (md);
+  return count * dnnl_data_type_size (d->data_type) == pare_md_bytes (md);
 }
 
 bool
@@ -310,6 +332,12 @@ make_avoiding (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const ParePostOp
       if (fine)
         fine = dnnl_primitive_attr_set_post_ops (attr, ops) == dnnl_success;
     }
+  if (fine && post && post->scales)
+    fine = dnnl_primitive_attr_set_output_scales (attr, post->n_scales, post->n_scales > 1 ? 1 << 1 : 0, post->scales) == dnnl_success;
+  if (fine && post && post->zero_src)
+    fine = dnnl_primitive_attr_set_zero_points (attr, DNNL_ARG_SRC, 1, 0, &post->zero_src) == dnnl_success;
+  if (fine && post && post->zero_dst)
+    fine = dnnl_primitive_attr_set_zero_points (attr, DNNL_ARG_DST, 1, 0, &post->zero_dst) == dnnl_success;
   if (fine && dnnl_primitive_desc_create (&pd, desc, attr, engine, NULL) != dnnl_success)
     pd = NULL;
   if (!pd && avoid)

@@ -13,10 +13,15 @@ void pare_md_pool_free (PareMdPool *pool);
 
 /* float32. NULL on failure (no memory, a rank or size oneDNN does not take). Strides in elements; NULL: row-major. */
 const PareMd *pare_md_new (PareMdPool *pool, int rank, const int64_t *dims, const int64_t *strides);
-/* float32 in the layout that the primitive likes best. */
-const PareMd *pare_md_new_any (PareMdPool *pool, int rank, const int64_t *dims);
-/* float32, channels innermost (N, spatial, C). */
-const PareMd *pare_md_new_channels_last (PareMdPool *pool, int rank, const int64_t *dims);
+/* The same for any type of element. */
+const PareMd *pare_md_new_typed (PareMdPool *pool, dnnl_data_type_t type, int rank, const int64_t *dims, const int64_t *strides);
+/* In the layout that the primitive likes best. */
+const PareMd *pare_md_new_any (PareMdPool *pool, dnnl_data_type_t type, int rank, const int64_t *dims);
+/* Channels innermost (N, spatial, C). */
+const PareMd *pare_md_new_channels_last (PareMdPool *pool, dnnl_data_type_t type, int rank, const int64_t *dims);
+/* The same layout for elements of another type. */
+const PareMd *pare_md_with_type (PareMdPool *pool, const PareMd *md, dnnl_data_type_t type);
+dnnl_data_type_t pare_md_type (const PareMd *md);
 /* The same layout for other extents (a slice's own memory, another tensor of the same rank); NULL where that makes no sense. */
 const PareMd *pare_md_new_like (PareMdPool *pool, const PareMd *layout, const int64_t *dims);
 uint64_t pare_md_bytes (const PareMd *md);
@@ -54,6 +59,9 @@ typedef struct
 {
   int n;
   ParePostOp ops[PARE_MAX_POST];
+  const float *scales; /* one for each output channel, before all of them; NULL: none */
+  int n_scales;
+  int32_t zero_src, zero_dst; /* of codes */
 } ParePostOps;
 
 typedef enum

@@ -101,7 +101,8 @@ static inline uint32_t
 plan_constant (Plan *self, PareShape shape, float size, float mean)
 {
   gint64 n = pare_shape_count (&shape);
-  g_autofree float *data = g_malloc ((gsize) n * sizeof *data);
+  g_assert_true (n >= 0 && n < 1 << 28);
+  g_autofree float *data = g_new (float, (gsize)n);
   for (gint64 i = 0; i < n; i++)
     data[i] = mean + size * (float)(pare_rng_uniform (&self->rng) * 2 - 1);
   return plan_constant_data (self, PARE_DTYPE_FLOAT32, shape, data);
