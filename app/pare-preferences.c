@@ -358,6 +358,7 @@ pare_preferences_show (GtkWindow *parent, PareSession *session)
   GtkWidget *splits_row = combo (_ ("Samples shown"), _ ("Search while trying recipes; Report is for the last word"), split_words, split,
                                  G_CALLBACK (on_split), d);
   GtkWidget *threads = gtk_spin_button_new_with_range (0, 1024, 1);
+  gtk_spin_button_set_numeric (GTK_SPIN_BUTTON (threads), FALSE); /* or the word would be refused */
   gtk_spin_button_set_value (GTK_SPIN_BUTTON (threads), get_number ("threads", 0, 1024, 0));
   g_signal_connect (threads, "output", G_CALLBACK (on_threads_output), NULL);
   g_signal_connect (threads, "input", G_CALLBACK (on_threads_input), NULL);

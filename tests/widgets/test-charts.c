@@ -419,6 +419,89 @@ test_save (void)
   g_assert_finalize_object (w);
 }
 
+/* A line of `chart` can be taken along x or y; dragging it moves it, in clean values, and cancelling puts it back. */
+static void
+check_line (GtkWidget *w, int kind, gboolean across)
+{
+  Heard heard = { 0 };
+  gulong handler = g_signal_connect (w, "limit-changed", G_CALLBACK (on_limit), &heard);
+  PareChartClass *class = PARE_CHART_GET_CLASS (w);
+  GtkEventController *drag = find (w, GTK_TYPE_GESTURE_DRAG);
+  int width = gtk_widget_get_width (w), height = gtk_widget_get_height (w);
+  double x = 0, y = 0;
+  gboolean found = FALSE;
+  for (int py = 0; py < height; py++)
+    for (int px = 0; px < width; px++)
+      if (!found && class->limit_at (PARE_CHART (w), px, py) == kind)
+        {
+          found = TRUE;
+          x = px;
+          y = py;
+        }
+  g_assert_true (found);
+  double dx = across ? -30 : 0, dy = across ? 0 : 20;
+  g_signal_emit_by_name (drag, "drag-begin", x, y);
+  g_assert_cmpint (pare_chart_get_dragged (PARE_CHART (w)), ==, kind);
+  paint (w, width, height); /* with the card */
+  g_signal_emit_by_name (drag, "drag-update", dx / 2, dy / 2);
+  double half = heard.budget;
+  g_signal_emit_by_name (drag, "drag-end", dx, dy);
+  g_assert_cmpint (pare_chart_get_dragged (PARE_CHART (w)), ==, -1);
+  g_assert_cmpuint (heard.finals, ==, 1);
+  g_assert_cmpint (heard.kind, ==, kind);
+  g_assert_cmpfloat (heard.budget, ==, pare_limit_round ((PareLimitKind)kind, heard.budget));
+  if (across)
+    g_assert_cmpfloat (heard.budget, <, half);
+  else
+    g_assert_cmpfloat (heard.budget, >, half);
+  g_signal_handler_disconnect (w, handler);
+}
+
+static void
+test_lines (void)
+{
+  GtkWidget *accuracy = g_object_ref_sink (pare_accuracy_chart_new ()), *size = g_object_ref_sink (pare_size_chart_new ()),
+            *latency = g_object_ref_sink (pare_latency_chart_new ());
+  pare_accuracy_chart_set_tolerance (PARE_ACCURACY_CHART (accuracy), 1);
+  paint (accuracy, 254, 182);
+  check_line (accuracy, PARE_LIMIT_KIND_TOLERANCE, FALSE);
+  const PareSizePart parts[] = { { "a", 400e3, 60e3 }, { "b", 600e3, 60e3 } };
+  pare_size_chart_set_parts (PARE_SIZE_CHART (size), parts, 2);
+  pare_size_chart_set_budget (PARE_SIZE_CHART (size), 500 * 1024);
+  paint (size, 180, 182);
+  check_line (size, PARE_LIMIT_KIND_SIZE, TRUE);
+  const PareLatencyBar now = { PARE_MARK_MEASURED, 2, 1.9, 2.1, 0 }, original = { PARE_MARK_MEASURED, 5, 4.9, 5.1, 0 };
+  pare_latency_chart_set_bars (PARE_LATENCY_CHART (latency), &now, NULL, &original);
+  pare_latency_chart_set_budget (PARE_LATENCY_CHART (latency), 4);
+  paint (latency, 180, 182);
+  check_line (latency, PARE_LIMIT_KIND_LATENCY, TRUE);
+  g_assert_finalize_object (accuracy);
+  g_assert_finalize_object (size);
+  g_assert_finalize_object (latency);
+  /* Clean values. */
+  const struct
+  {
+    PareLimitKind kind;
+    double value, clean;
+  } cases[] = {
+    { PARE_LIMIT_KIND_TOLERANCE, 0.337, 0.35 },
+    { PARE_LIMIT_KIND_TOLERANCE, 1.27, 1.3 },
+    { PARE_LIMIT_KIND_TOLERANCE, -4, 0 },
+    { PARE_LIMIT_KIND_TOLERANCE, 1e9, 100 },
+    { PARE_LIMIT_KIND_SIZE, 159.7 * 1024, 160 * 1024 },
+    { PARE_LIMIT_KIND_SIZE, 3.4 * 1024, 3 * 1024 },
+    { PARE_LIMIT_KIND_SIZE, 873 * 1024, 870 * 1024 },
+    { PARE_LIMIT_KIND_LATENCY, 0.3012, 0.3 },
+    { PARE_LIMIT_KIND_LATENCY, 1.93, 1.95 },
+    { PARE_LIMIT_KIND_LATENCY, 27.4, 27 },
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    g_assert_cmpfloat_with_epsilon (pare_limit_round (cases[i].kind, cases[i].value), cases[i].clean, 1e-9 * (1 + cases[i].clean));
+  for (guint i = 0; i < N_ODD; i++)
+    for (int kind = 0; kind < 3; kind++)
+      pare_limit_round ((PareLimitKind)kind, odd[i]);
+}
+
 static void
 test_verdict (void)
 {
@@ -472,5 +555,6 @@ main (int argc, char **argv)
   g_test_add_func ("/charts/cells", test_cells);
   g_test_add_func ("/charts/save", test_save);
   g_test_add_func ("/charts/verdict", test_verdict);
+  g_test_add_func ("/charts/lines", test_lines);
   return g_test_run ();
 }

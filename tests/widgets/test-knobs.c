@@ -306,6 +306,63 @@ test_job (void)
   g_assert_finalize_object (widget);
 }
 
+static void
+on_int_preview (GtkWidget *widget, int value, Heard *heard)
+{
+  heard->changes++;
+  heard->last = value;
+}
+
+static void
+on_double_preview (GtkWidget *widget, double value, Heard *heard)
+{
+  heard->changes++;
+  heard->last = value;
+}
+
+/* Looking is not touching: pointer and Ctrl+arrows preview; Esc ends it, Enter takes it. */
+static void
+test_cursor (void)
+{
+  GtkWidget *knobs[] = { pare_bits_knob_new ("Bits"), pare_curve_knob_new ("Ratio"), pare_spectrum_knob_new ("Rank") };
+  const double x[] = { 0, 0.5, 1 }, error[] = { 0, 0.2, 1 }, singular[] = { 8, 4, 2, 1, 1, 1, 1, 1, 1, 1 };
+  pare_bits_knob_set_values (PARE_BITS_KNOB (knobs[0]), (int[]){ 4 }, 1);
+  pare_curve_knob_set_values (PARE_CURVE_KNOB (knobs[1]), (double[]){ 0.5 }, 1);
+  pare_curve_knob_set_curve (PARE_CURVE_KNOB (knobs[1]), x, error, 3, NAN);
+  pare_spectrum_knob_set_values (PARE_SPECTRUM_KNOB (knobs[2]), singular, 10);
+  pare_spectrum_knob_set_rank (PARE_SPECTRUM_KNOB (knobs[2]), 5, 8);
+  const double left[] = { 3, 0.49, 4 }, gone[] = { 0, NAN, 0 };
+  for (int i = 0; i < 3; i++)
+    {
+      GtkWidget *knob = g_object_ref_sink (knobs[i]);
+      Heard looked = { 0 }, changed = { 0 };
+      g_signal_connect (knob, "changed", i == 1 ? G_CALLBACK (on_double) : G_CALLBACK (on_int), &changed);
+      g_signal_connect (knob, "preview", i == 1 ? G_CALLBACK (on_double_preview) : G_CALLBACK (on_int_preview), &looked);
+      lay_out (knob, 300, 60);
+      g_assert_true (key (knob, GDK_KEY_Left, GDK_CONTROL_MASK));
+      g_assert_cmpfloat_with_epsilon (looked.last, left[i], 1e-9);
+      lay_out (knob, 300, 60);
+      g_assert_cmpuint (changed.changes, ==, 0);
+      g_assert_true (key (knob, GDK_KEY_Escape, 0));
+      g_assert_true (looked.last == gone[i] || (isnan (gone[i]) && isnan (looked.last)));
+      g_assert_false (key (knob, GDK_KEY_Escape, 0)); /* nothing to end: it closes what is around */
+      key (knob, GDK_KEY_Left, GDK_CONTROL_MASK);
+      g_assert_true (key (knob, GDK_KEY_Return, 0));
+      g_assert_cmpuint (changed.finals, ==, 1);
+      g_assert_cmpfloat_with_epsilon (changed.last, left[i], 1e-9);
+      /* The pointer; a press ends the look, and the change is told by itself. */
+      guint before = looked.changes;
+      g_signal_emit_by_name (find (knob, GTK_TYPE_EVENT_CONTROLLER_MOTION), "motion", 250.0, 10.0);
+      g_assert_cmpuint (looked.changes, ==, before + 1);
+      g_signal_emit_by_name (find (knob, GTK_TYPE_EVENT_CONTROLLER_MOTION), "motion", 250.0, 12.0); /* the same place */
+      g_assert_cmpuint (looked.changes, ==, before + 1);
+      g_signal_emit_by_name (find (knob, GTK_TYPE_EVENT_CONTROLLER_MOTION), "leave");
+      g_assert_true (looked.last == gone[i] || (isnan (gone[i]) && isnan (looked.last)));
+      g_assert_cmpuint (changed.finals, ==, 1);
+      g_assert_finalize_object (knob);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -314,6 +371,7 @@ main (int argc, char **argv)
     return 77;
   adw_init ();
   g_test_add_func ("/knobs/bits", test_bits);
+  g_test_add_func ("/knobs/cursor", test_cursor);
   g_test_add_func ("/knobs/curve", test_curve);
   g_test_add_func ("/knobs/spectrum", test_spectrum);
   g_test_add_func ("/knobs/job", test_job);
