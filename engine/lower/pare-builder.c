@@ -25,8 +25,11 @@ pare_builder_new (const PareGraph *graph, const gboolean *keep)
       b->fused_into[i] = PARE_NONE;
     }
   b->integers = g_new0 (PareInteger, graph->n_nodes + 1);
-  b->integer_before = g_memdup2 (b->fused_into, (graph->n_nodes + 1) * sizeof *b->fused_into);
-  b->add_quantize = g_memdup2 (b->fused_into, (graph->n_nodes + 1) * sizeof *b->fused_into);
+  for (guint i = 0; i < graph->n_nodes; i++)
+    b->integers[i].rounds = PARE_NONE;
+  b->rounded = g_new0 (gboolean, graph->n_nodes + 1);
+  b->grid = g_new0 (const PareQuant *, graph->n_values + 1);
+  b->on_codes = g_new0 (gboolean, graph->n_values + 1);
   b->codes_of = g_memdup2 (b->value_of, (graph->n_values + 1) * sizeof *b->value_of);
   return b;
 }
@@ -47,11 +50,11 @@ pare_builder_free (PareBuilder *b)
     {
       g_clear_pointer (&b->integers[i].weights, pare_tensor_unref);
       g_clear_pointer (&b->integers[i].bias, pare_tensor_unref);
-      g_clear_pointer (&b->integers[i].factor, pare_tensor_unref);
     }
   g_free (b->integers);
-  g_free (b->integer_before);
-  g_free (b->add_quantize);
+  g_free (b->rounded);
+  g_free (b->grid);
+  g_free (b->on_codes);
   g_free (b->codes_of);
   g_free (b);
 }
@@ -98,6 +101,8 @@ pare_builder_value (PareBuilder *b, PareValueId id)
 {
   if (id == PARE_NONE)
     return PARE_RT_NONE;
+  if (b->moving && b->on_codes[id])
+    return pare_lower_codes (b, id);
   if (b->value_of[id] != PARE_RT_NONE)
     return b->value_of[id];
   const PareValue *v = &b->graph->values[id];
@@ -115,12 +120,30 @@ pare_builder_value (PareBuilder *b, PareValueId id)
       made = add_value (b, v->dtype, &v->shape, input ? PARE_RT_INPUT : PARE_RT_ARENA, id);
     }
   g_array_index (b->values, PareRtValue, made).keep = b->keep[id];
-  return b->value_of[id] = made;
+  b->value_of[id] = made;
+  if (b->on_codes[id]) /* asked for in float: laid out once, where it is first read */
+    pare_lower_floats (b, id, made);
+  return made;
+}
+
+guint32
+pare_builder_view (PareBuilder *b, guint32 of, const PareShape *shape)
+{
+  const PareRtValue *value = &g_array_index (b->values, PareRtValue, of);
+  guint32 base = value->kind == PARE_RT_ALIAS ? value->alias_of : of,
+          made = add_value (b, value->dtype, shape, PARE_RT_ALIAS, PARE_RT_NONE);
+  g_array_index (b->values, PareRtValue, made).alias_of = base;
+  return made;
 }
 
 void
 pare_builder_alias (PareBuilder *b, PareValueId id, PareValueId of)
 {
+  if (b->moving && b->on_codes[of])
+    {
+      b->codes_of[id] = pare_builder_view (b, pare_lower_codes (b, of), &b->graph->values[id].shape);
+      return;
+    }
   guint32 base = pare_builder_value (b, of);
   if (g_array_index (b->values, PareRtValue, base).kind == PARE_RT_ALIAS)
     base = g_array_index (b->values, PareRtValue, base).alias_of;

@@ -58,22 +58,6 @@ pare_lower_conv (PareBuilder *b, const PareNode *node, GError **error)
     }
   if (pare_lower_has_input (node, 2) && f->head != PARE_NONE && f->add_bias != PARE_NONE && pare_lower_constant (graph, node, 2) == NULL)
     return pare_lower_refuse (graph, node, error, "a bias that is computed is not supported");
-  const PareInteger *integer = &b->integers[id_of (b, node)];
-  guint32 in[4] = { 0, 0, PARE_RT_NONE, fused ? pare_builder_value (b, f->residual) : PARE_RT_NONE };
-  if (integer->weights != NULL)
-    {
-      in[0] = pare_lower_codes (b, node, x);
-      in[1] = pare_builder_constant (b, integer->weights);
-      if (integer->bias != NULL)
-        in[2] = pare_builder_constant (b, integer->bias);
-    }
-  else
-    {
-      in[0] = pare_builder_value (b, x);
-      in[1] = pare_builder_value (b, node->inputs[1]);
-      in[2] = bias_value (b, node, 2, fused ? f->add_bias : PARE_NONE, ws->dims[0]);
-    }
-  guint32 out = pare_builder_value (b, fused ? f->output : node->outputs[0]);
   if (fused)
     {
       p.activation = f->activation;
@@ -81,6 +65,12 @@ pare_lower_conv (PareBuilder *b, const PareNode *node, GError **error)
       p.hi = f->hi;
       p.alpha = f->alpha;
     }
+  if (pare_lower_integer_conv (b, node, x, &p))
+    return TRUE;
+  guint32 in[4] = { pare_builder_value (b, x), pare_builder_value (b, node->inputs[1]),
+                    bias_value (b, node, 2, fused ? f->add_bias : PARE_NONE, ws->dims[0]),
+                    fused ? pare_builder_value (b, f->residual) : PARE_RT_NONE };
+  guint32 out = pare_builder_value (b, fused ? f->output : node->outputs[0]);
   pare_builder_step (b, node, PARE_RT_CONV, &p, sizeof p, in, 4, &out, 1);
   return TRUE;
 }
@@ -138,20 +128,6 @@ dense_step (PareBuilder *b, const PareNode *node, const PareGemmParams *base, gu
 {
   const PareFusion *f = &b->fusions[id_of (b, node)];
   PareGemmParams p = *base;
-  const PareInteger *integer = &b->integers[id_of (b, node)];
-  guint32 in[3] = { 0, 0, c };
-  if (integer->weights != NULL)
-    {
-      in[0] = pare_lower_codes (b, node, node->inputs[0]);
-      in[1] = pare_builder_constant (b, integer->weights);
-      in[2] = integer->bias != NULL ? pare_builder_constant (b, integer->bias) : PARE_RT_NONE;
-    }
-  else
-    {
-      in[0] = pare_builder_value (b, node->inputs[0]);
-      in[1] = pare_builder_value (b, node->inputs[1]);
-    }
-  guint32 out = pare_builder_value (b, f->head != PARE_NONE ? f->output : node->outputs[0]);
   if (f->head != PARE_NONE)
     {
       p.activation = f->activation;
@@ -159,6 +135,10 @@ dense_step (PareBuilder *b, const PareNode *node, const PareGemmParams *base, gu
       p.hi = f->hi;
       p.act_alpha = f->alpha;
     }
+  if (pare_lower_integer_gemm (b, node, &p))
+    return;
+  guint32 in[3] = { pare_builder_value (b, node->inputs[0]), pare_builder_value (b, node->inputs[1]), c };
+  guint32 out = pare_builder_value (b, f->head != PARE_NONE ? f->output : node->outputs[0]);
   pare_builder_step (b, node, PARE_RT_GEMM, &p, sizeof p, in, 3, &out, 1);
 }
 
@@ -183,7 +163,7 @@ pare_lower_gemm (PareBuilder *b, const PareNode *node, GError **error)
                        .hi = INFINITY };
   if (!pare_lower_has_input (node, 0) || !pare_lower_has_input (node, 1))
     return pare_lower_refuse (b->graph, node, error, "needs two matrices");
-  gboolean own = pare_lower_has_input (node, 2) && b->integers[id_of (b, node)].weights == NULL;
+  gboolean own = pare_lower_has_input (node, 2) && b->integers[id_of (b, node)].kind == PARE_INTEGER_NONE;
   guint32 c = own ? pare_builder_value (b, node->inputs[2]) : PARE_RT_NONE;
   if (f->head != PARE_NONE && f->add_bias != PARE_NONE)
     {
@@ -210,6 +190,8 @@ pare_lower_matmul (PareBuilder *b, const PareNode *node, GError **error)
     }
   if (as->rank < 2 || bs->rank < 2)
     return pare_lower_refuse (graph, node, error, "operands of rank 1 are not supported");
+  if (pare_lower_integer_gemm (b, node, &(PareGemmParams){ .alpha = 1, .beta = 1, .lo = -INFINITY, .hi = INFINITY }))
+    return TRUE;
   guint32 in[2] = { pare_builder_value (b, node->inputs[0]), pare_builder_value (b, node->inputs[1]) },
           out = pare_builder_value (b, node->outputs[0]);
   pare_builder_step (b, node, PARE_RT_MATMUL, NULL, 0, in, 2, &out, 1);

@@ -79,7 +79,7 @@ pare_lower_split (PareBuilder *b, const PareNode *node, GError **error)
 }
 
 gboolean
-pare_lower_concat (PareBuilder *b, const PareNode *node, GError **error)
+pare_lower_concat_of (PareBuilder *b, const PareNode *node, const guint32 *values, guint32 result, GError **error)
 {
   const PareGraph *graph = b->graph;
   const PareValue *y = &graph->values[node->outputs[0]];
@@ -91,21 +91,32 @@ pare_lower_concat (PareBuilder *b, const PareNode *node, GError **error)
   gint64 extent = 0;
   for (guint i = 0; i < node->n_inputs; i++)
     {
-      if (node->inputs[i] == PARE_NONE || graph->values[node->inputs[i]].shape.rank != y->shape.rank)
-        return pare_lower_refuse (graph, node, error, "input %u does not fit", i);
-      in[n++] = pare_builder_value (b, node->inputs[i]);
+      in[n++] = values[i];
       extent += graph->values[node->inputs[i]].shape.dims[p.axis];
       gboolean last = i + 1 == node->n_inputs;
       if (n < PARE_RT_MAX_IN && !last)
         continue;
       PareShape part = y->shape; /* more operands than a step takes: what is joined so far becomes the first of the next */
       part.dims[p.axis] = extent;
-      guint32 out = last ? pare_builder_value (b, node->outputs[0]) : pare_builder_temporary (b, y->dtype, &part);
+      guint32 out = last ? result : pare_builder_temporary (b, g_array_index (b->values, PareRtValue, result).dtype, &part);
       pare_builder_step (b, node, PARE_RT_CONCAT, &p, sizeof p, in, n, &out, 1);
       in[0] = out;
       n = 1;
     }
   return TRUE;
+}
+
+gboolean
+pare_lower_concat (PareBuilder *b, const PareNode *node, GError **error)
+{
+  g_autofree guint32 *values = g_new (guint32, node->n_inputs + 1);
+  for (guint i = 0; i < node->n_inputs; i++)
+    {
+      if (node->inputs[i] == PARE_NONE || b->graph->values[node->inputs[i]].shape.rank != b->graph->values[node->outputs[0]].shape.rank)
+        return pare_lower_refuse (b->graph, node, error, "input %u does not fit", i);
+      values[i] = pare_builder_value (b, node->inputs[i]);
+    }
+  return pare_lower_concat_of (b, node, values, pare_builder_value (b, node->outputs[0]), error);
 }
 
 gboolean
@@ -135,6 +146,8 @@ pare_lower_pad (PareBuilder *b, const PareNode *node, GError **error)
     }
   guint32 in[2] = { pare_builder_value (b, node->inputs[0]),
                     pare_lower_has_input (node, 2) ? pare_builder_value (b, node->inputs[2]) : PARE_RT_NONE };
+  if (b->moving)
+    in[1] = pare_lower_zero (b, node->inputs[0]);
   guint32 out = pare_builder_value (b, node->outputs[0]);
   pare_builder_step (b, node, PARE_RT_PAD, &p, sizeof p, in, 2, &out, 1);
   return TRUE;
@@ -306,8 +319,6 @@ pare_lower_quantize (PareBuilder *b, const PareNode *node, GError **error)
   const PareGraph *graph = b->graph;
   if (g_str_equal (node->op, PARE_OP_QUANTIZE))
     {
-      if (pare_lower_quantize_on_codes (b, node))
-        return TRUE;
       const PareQuant *q = graph->values[node->outputs[0]].quant;
       if (q == NULL || q->n == 0)
         return pare_lower_refuse (graph, node, error, "its output has no grid");

@@ -1,17 +1,59 @@
-/* Conv, Gemm and MatMul of graphs that are quantized throughout, computed on their codes. Rounding is a cliff: a sum of dequantized floats
- * that misses an integer accumulator by one part in a million falls on the other side of a half now and then, and a deep network turns a
- * few such codes into other answers. So where operands and result lie on grids, the step gets (code - zero) of both operands as floats:
- * every product and partial sum is an integer below 2^24, hence exact in any order and on any backend. What follows is the pinned
- * arithmetic of integer runtimes: (sum + bias) * (sx * sw / sy), rounded to even, clamped. */
+/* Steps on codes, and values that change sides between codes and floats. What is computed here is the arithmetic of the exported QDQ graph
+ * as the integer kernels of runtimes take it; kernels/integer.h has its one definition. */
 #include "engine/lower/pare-lower-private.h"
+#include "engine/lower/pare-program.h"
 
 #include <math.h>
+#include <string.h>
 
-#define EXACT_BELOW (1 << 24)
+/* --- constants --- */
 
-/* (transfer full) (nullable) (t / scale) as integers; NULL where t does not lie on the grid. axis: that of the channels; the grid may have
- * one scale or one for each. */
-static PareTensor *
+static guint32
+floats_constant (PareBuilder *b, const float *values, gint64 n)
+{
+  PareShape shape = pare_shape_make (1, n);
+  g_autoptr (PareTensor) t = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL);
+  memcpy (t->data, values, (gsize)n * sizeof *values);
+  return pare_builder_constant (b, t);
+}
+
+static PareDtype
+code_dtype (const PareQuant *q)
+{
+  return q->is_signed ? PARE_DTYPE_INT8 : PARE_DTYPE_UINT8;
+}
+
+static guint32
+zero_constant (PareBuilder *b, const PareQuant *q)
+{
+  PareShape one = pare_shape_make (1, (gint64)1);
+  g_autoptr (PareTensor) t = pare_tensor_new (code_dtype (q), &one, NULL);
+  *(guint8 *)t->data = (guint8)q->zero[0];
+  return pare_builder_constant (b, t);
+}
+
+/* --- products: operands --- */
+
+/* The axis of the weights along which outputs lie; -1: not an operator that is computed on codes. */
+static int
+output_axis (const PareGraph *graph, const PareNode *node)
+{
+  if (node->n_inputs < 2 || node->n_outputs != 1 || pare_lower_constant (graph, node, 1) == NULL)
+    return -1;
+  if (pare_node_is (node, "Conv"))
+    return 0;
+  gboolean gemm = pare_node_is (node, "Gemm");
+  int rank = graph->values[node->inputs[0]].shape.rank;
+  if ((!gemm && !pare_node_is (node, "MatMul")) || rank < 2 || (gemm && rank != 2) || graph->values[node->inputs[1]].shape.rank != 2
+      || (gemm
+          && (pare_node_get_float (node, "alpha", 1) != 1 || pare_node_get_float (node, "beta", 1) != 1
+              || pare_node_get_int (node, "transA", 0) != 0)))
+    return -1;
+  return gemm && pare_node_get_int (node, "transB", 0) != 0 ? 0 : 1;
+}
+
+/* (transfer full) (nullable) value / scale of a constant as int32; NULL where it does not lie on a grid of one scale or one per channel. */
+static gint32 *
 codes_of_constant (const PareValue *v, int axis, gint64 channels)
 {
   const PareTensor *t = v->constant;
@@ -22,85 +64,82 @@ codes_of_constant (const PareValue *v, int axis, gint64 channels)
   gint64 n = pare_tensor_count (t), inner = 1;
   for (int d = axis + 1; d < t->shape.rank; d++)
     inner *= t->shape.dims[d];
-  g_autoptr (PareTensor) codes = pare_tensor_new (PARE_DTYPE_FLOAT32, &t->shape, NULL);
+  g_autofree gint32 *codes = g_new (gint32, n + 1);
   const float *x = t->data;
-  for (gint64 i = 0; codes != NULL && i < n; i++)
+  for (gint64 i = 0; i < n; i++)
     {
-      float scale = q->scale[q->n == 1 ? 0 : i / inner % channels], code = rintf (x[i] / scale);
-      if (!(fabsf (code) < EXACT_BELOW) || code * scale != x[i])
+      double scale = q->scale[q->n == 1 ? 0 : i / inner % channels], code = rint (x[i] / scale);
+      if (!(fabs (code) <= G_MAXINT32) || (float)((float)code * (float)scale) != x[i])
         return NULL;
-      ((float *)codes->data)[i] = code;
+      codes[i] = (gint32)code;
     }
   return g_steal_pointer (&codes);
 }
 
-/* Every sum that can occur is an integer that a float holds. */
-static gboolean
-sums_are_exact (const PareTensor *w, const PareTensor *bias, const PareQuant *x, int axis, gint64 channels)
+/* Weights in the smallest type that holds them. */
+static PareTensor *
+pack_weights (const gint32 *codes, const PareShape *shape)
 {
-  gint64 n = pare_tensor_count (w), inner = 1;
-  double most = MAX (abs (x->lo - x->zero[0]), abs (x->hi - x->zero[0]));
-  g_autofree double *sums = g_new0 (double, channels);
-  for (int d = axis + 1; d < w->shape.rank; d++)
-    inner *= w->shape.dims[d];
+  gint64 n = pare_shape_count (shape);
+  gint32 lo = 0, hi = 0;
   for (gint64 i = 0; i < n; i++)
-    sums[i / inner % channels] += fabsf (((const float *)w->data)[i]) * most;
+    {
+      lo = MIN (lo, codes[i]);
+      hi = MAX (hi, codes[i]);
+    }
+  if (lo < -G_MAXINT16 || hi > G_MAXINT16)
+    return NULL;
+  PareDtype dtype = lo >= -2 && hi <= 1       ? PARE_DTYPE_INT2
+                    : lo >= -8 && hi <= 7     ? PARE_DTYPE_INT4
+                    : lo >= -128 && hi <= 127 ? PARE_DTYPE_INT8
+                                              : PARE_DTYPE_INT16;
+  int bits = pare_dtype_bits (dtype), per = bits < 8 ? 8 / bits : 1;
+  PareTensor *t = pare_tensor_new (dtype, shape, NULL);
+  if (t == NULL)
+    return NULL;
+  guint8 *bytes = t->data;
+  if (bits < 8)
+    memset (bytes, 0, t->bytes);
+  for (gint64 i = 0; i < n; i++)
+    if (dtype == PARE_DTYPE_INT16)
+      ((gint16 *)t->data)[i] = (gint16)codes[i];
+    else if (bits == 8)
+      bytes[i] = (guint8)codes[i];
+    else
+      bytes[i / per] |= (guint8)((codes[i] & ((1 << bits) - 1)) << (i % per * bits));
+  return t;
+}
+
+/* No sum can leave int32. */
+static gboolean
+sums_fit (const gint32 *codes, const PareShape *shape, int axis, const gint32 *bias, const PareQuant *x)
+{
+  gint64 n = pare_shape_count (shape), inner = 1, channels = shape->dims[axis];
+  gint64 most = MAX (abs (x->lo - x->zero[0]), abs (x->hi - x->zero[0]));
+  g_autofree gint64 *sums = g_new0 (gint64, channels);
+  for (int d = axis + 1; d < shape->rank; d++)
+    inner *= shape->dims[d];
+  for (gint64 i = 0; i < n; i++)
+    sums[i / inner % channels] += ABS ((gint64)codes[i]) * most;
   for (gint64 c = 0; c < channels; c++)
-    if (sums[c] + (bias != NULL ? fabsf (((const float *)bias->data)[c]) : 0) >= EXACT_BELOW)
+    if (sums[c] + (bias != NULL ? ABS ((gint64)bias[c]) : 0) > G_MAXINT32)
       return FALSE;
   return TRUE;
 }
 
-/* The PareQuantize that alone reads what the node (with what is fused into it) writes. */
-static const PareNode *
-quantize_after (const PareBuilder *b, PareNodeId id)
-{
-  const PareFusion *f = &b->fusions[id];
-  PareValueId y = f->head != PARE_NONE ? f->output : b->graph->nodes[id].outputs[0];
-  if (f->head != PARE_NONE
-      && (f->add_bias != PARE_NONE || f->residual != PARE_NONE || f->pad != PARE_NONE
-          || (f->activation != PARE_ACT_NONE && !(f->activation == PARE_ACT_CLIP && f->lo == 0 && isinf (f->hi)))))
-    return NULL;
-  guint from = b->consumers->starts[y], to = b->consumers->starts[y + 1];
-  const PareNode *reader = to - from == 1 && !b->keep[y] ? &b->graph->nodes[b->consumers->nodes[from]] : NULL;
-  if (reader == NULL || !g_str_equal (reader->op, PARE_OP_QUANTIZE))
-    return NULL;
-  const PareQuant *q = b->graph->values[reader->outputs[0]].quant;
-  return q != NULL && q->n == 1 ? reader : NULL;
-}
-
-/* The axis of the weights along which outputs lie; -1: not an operator that is computed on codes. */
-static int
-output_axis (const PareGraph *graph, const PareNode *node)
-{
-  if (node->op == NULL || node->n_inputs < 2 || node->n_outputs != 1 || !pare_lower_has_input (node, 0)
-      || pare_lower_constant (graph, node, 1) == NULL)
-    return -1;
-  if (pare_node_is (node, "Conv"))
-    return 0;
-  gboolean gemm = pare_node_is (node, "Gemm");
-  if ((!gemm && !pare_node_is (node, "MatMul")) || graph->values[node->inputs[0]].shape.rank != 2
-      || graph->values[node->inputs[1]].shape.rank != 2
-      || (gemm && (pare_node_get_float (node, "alpha", 1) != 1 || pare_node_get_float (node, "beta", 1) != 1)))
-    return -1;
-  return gemm && pare_node_get_int (node, "transB", 0) != 0 ? 0 : 1;
-}
-
-static void
-consider (PareBuilder *b, PareNodeId id)
+gboolean
+pare_lower_integer_operands (PareBuilder *b, PareNodeId id, const PareQuant *x)
 {
   const PareGraph *graph = b->graph;
-  const PareNode *node = &graph->nodes[id], *after;
+  const PareNode *node = &graph->nodes[id];
   int axis = output_axis (graph, node);
-  const PareValue *x = axis >= 0 ? &graph->values[node->inputs[0]] : NULL, *w = axis >= 0 ? &graph->values[node->inputs[1]] : NULL;
-  if (x == NULL || x->quant == NULL || x->quant->n != 1 || x->quant->bits > 8 || x->constant != NULL || x->dtype != PARE_DTYPE_FLOAT32
-      || w->shape.rank < 2 || (after = quantize_after (b, id)) == NULL)
-    return;
+  const PareValue *w = axis >= 0 ? &graph->values[node->inputs[1]] : NULL;
+  if (w == NULL || w->quant == NULL || w->quant->bits > 8 || w->shape.rank < 2 || w->shape.dims[axis] < 1)
+    return FALSE;
   gint64 channels = w->shape.dims[axis];
-  g_autoptr (PareTensor) codes = codes_of_constant (w, axis, channels), bias = NULL;
-  if (codes == NULL || channels < 1)
-    return;
-  float sx = x->quant->scale[0], sy = graph->values[after->outputs[0]].quant->scale[0];
+  g_autofree gint32 *codes = codes_of_constant (w, axis, channels), *bias = NULL;
+  if (codes == NULL)
+    return FALSE;
   const float *sw = w->quant->scale;
   guint n = w->quant->n;
   if (pare_lower_has_input (node, 2))
@@ -108,183 +147,321 @@ consider (PareBuilder *b, PareNodeId id)
       const PareValue *v = &graph->values[node->inputs[2]];
       bias = v->constant != NULL && pare_tensor_count (v->constant) == channels ? codes_of_constant (v, v->shape.rank - 1, channels) : NULL;
       if (bias == NULL || v->quant->bits != 32)
-        return;
+        return FALSE;
       for (gint64 c = 0; c < channels; c++) /* its grid must be that of the sums; files round the product of the scales in their own ways */
         {
-          double own = v->quant->scale[v->quant->n == 1 ? 0 : c], sums = (double)sx * sw[n == 1 ? 0 : c];
+          double own = v->quant->scale[v->quant->n == 1 ? 0 : c], sums = (double)x->scale[0] * sw[n == 1 ? 0 : c];
           if (fabs (own - sums) > 1e-5 * sums)
-            return;
+            return FALSE;
         }
     }
-  if (!sums_are_exact (codes, bias, x->quant, axis, channels))
-    return;
-  const PareShape *ys = &graph->values[node->outputs[0]].shape;
-  PareShape shape = { .rank = ys->rank };
-  for (int d = 0; d < shape.rank; d++)
-    shape.dims[d] = d == 1 ? channels : 1;
-  PareTensor *factor = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL);
-  for (gint64 c = 0; c < channels; c++)
-    ((float *)factor->data)[c] = sx * sw[n == 1 ? 0 : c] / sy;
-  b->integers[id] = (PareInteger){ g_steal_pointer (&codes), g_steal_pointer (&bias), factor };
-  b->integer_before[after - graph->nodes] = id;
-}
-
-/* The sum of two values on grids, laid on a grid. */
-static void
-consider_add (PareBuilder *b, PareNodeId id)
-{
-  const PareGraph *graph = b->graph;
-  const PareNode *node = &graph->nodes[id], *after;
-  if (node->op == NULL || !pare_node_is (node, "Add") || node->n_inputs != 2 || b->fused_into[id] != PARE_NONE
-      || (after = quantize_after (b, id)) == NULL)
-    return;
-  for (guint i = 0; i < 2; i++)
+  if (!sums_fit (codes, &w->shape, axis, bias, x))
+    return FALSE;
+  PareInteger *integer = &b->integers[id];
+  g_clear_pointer (&integer->weights, pare_tensor_unref);
+  g_clear_pointer (&integer->bias, pare_tensor_unref);
+  integer->weights = pack_weights (codes, &w->shape);
+  integer->channels = channels;
+  if (bias != NULL)
     {
-      const PareValue *v = &graph->values[node->inputs[i]];
-      if (v->constant != NULL || v->quant == NULL || v->quant->n != 1 || v->quant->bits > 8 || v->dtype != PARE_DTYPE_FLOAT32
-          || !pare_shape_equal (&v->shape, &graph->values[node->outputs[0]].shape))
-        return;
+      PareShape shape = pare_shape_make (1, channels);
+      integer->bias = pare_tensor_new (PARE_DTYPE_INT32, &shape, NULL);
+      memcpy (integer->bias->data, bias, (gsize)channels * sizeof *bias);
     }
-  b->add_quantize[id] = (PareNodeId)(after - graph->nodes);
-  b->integer_before[after - graph->nodes] = id;
+  return integer->weights != NULL;
 }
 
-void
-pare_lower_find_integers (PareBuilder *b)
-{
-  for (guint i = 0; i < b->graph->n_nodes; i++)
-    {
-      consider (b, i);
-      consider_add (b, i);
-    }
-}
+/* --- sides --- */
 
 static guint32
-scalar (PareBuilder *b, float value)
+lay_step (PareBuilder *b, const PareNode *node, const PareQuant *q, guint32 x, guint32 out)
 {
-  PareShape one = pare_shape_make (1, (gint64)1);
-  g_autoptr (PareTensor) t = pare_tensor_new (PARE_DTYPE_FLOAT32, &one, NULL);
-  *(float *)t->data = value;
-  return pare_builder_constant (b, t);
-}
-
-static guint32
-binary (PareBuilder *b, const PareNode *node, PareBinaryKind kind, guint32 x, guint32 y, guint32 out)
-{
-  PareBinaryParams p = { kind, PARE_ACT_NONE, -INFINITY, INFINITY };
-  guint32 in[2] = { x, y };
-  pare_builder_step (b, node, PARE_RT_BINARY, &p, sizeof p, in, 2, &out, 1);
-  return out;
-}
-
-/* code - zero of what is already code - zero in a wider range and not yet rounded. */
-static guint32
-round_to_codes (PareBuilder *b, const PareNode *node, const PareQuant *q, guint32 x, const PareShape *shape)
-{
-  PareFakeQuantParams p = { -1, q->lo, q->hi };
-  PareShape one = pare_shape_make (1, (gint64)1);
-  g_autoptr (PareTensor) zero = pare_tensor_new (PARE_DTYPE_INT32, &one, NULL);
-  *(gint32 *)zero->data = q->zero[0];
-  guint32 in[3] = { x, scalar (b, 1), pare_builder_constant (b, zero) }, out = pare_builder_temporary (b, PARE_DTYPE_FLOAT32, shape);
-  pare_builder_step (b, node, PARE_RT_FAKE_QUANT, &p, sizeof p, in, 3, &out, 1);
+  PareQuantizeParams p = { -1, 0, q->lo, q->hi };
+  guint32 in[3] = { x, floats_constant (b, q->scale, 1), zero_constant (b, q) };
+  pare_builder_step (b, node, PARE_RT_QUANTIZE_LINEAR, &p, sizeof p, in, 3, &out, 1);
   return out;
 }
 
 guint32
-pare_lower_codes (PareBuilder *b, const PareNode *node, PareValueId v)
+pare_lower_codes (PareBuilder *b, PareValueId v)
 {
+  const PareValue *value = &b->graph->values[v];
   if (b->codes_of[v] != PARE_RT_NONE)
     return b->codes_of[v];
-  const PareValue *value = &b->graph->values[v];
-  guint32 wide = binary (b, node, PARE_BIN_DIV, pare_builder_value (b, v), scalar (b, value->quant->scale[0]),
-                         pare_builder_temporary (b, PARE_DTYPE_FLOAT32, &value->shape));
-  return b->codes_of[v] = round_to_codes (b, node, value->quant, wide, &value->shape);
+  const PareNode *node = value->producer != PARE_NONE ? &b->graph->nodes[value->producer] : NULL;
+  b->codes_of[v] = pare_builder_temporary (b, code_dtype (b->grid[v]), &value->shape);
+  if (!b->on_codes[v]) /* there in float */
+    lay_step (b, node, b->grid[v], pare_builder_value (b, v), b->codes_of[v]);
+  return b->codes_of[v];
 }
 
-gboolean
-pare_lower_quantize_on_codes (PareBuilder *b, const PareNode *node)
+void
+pare_lower_floats (PareBuilder *b, PareValueId v, guint32 out)
 {
-  PareValueId v = node->outputs[0];
+  const PareQuant *q = b->grid[v];
   const PareValue *value = &b->graph->values[v];
-  const PareQuant *q = value->quant;
-  PareNodeId before = b->integer_before[node - b->graph->nodes];
-  gboolean as_codes = FALSE, as_floats = b->keep[v];
-  if (q == NULL || q->n != 1)
-    return FALSE;
-  for (guint k = b->consumers->starts[v]; k < b->consumers->starts[v + 1]; k++)
+  PareQuantizeParams p = { -1, 0, 0, 0 };
+  guint32 in[3] = { b->codes_of[v], floats_constant (b, q->scale, 1), zero_constant (b, q) };
+  pare_builder_step (b, value->producer != PARE_NONE ? &b->graph->nodes[value->producer] : NULL, PARE_RT_DEQUANTIZE_LINEAR, &p, sizeof p,
+                     in, 3, &out, 1);
+}
+
+guint32
+pare_lower_zero (PareBuilder *b, PareValueId v)
+{
+  return zero_constant (b, b->grid[v]);
+}
+
+/* --- steps --- */
+
+static PareNodeId
+id_of (const PareBuilder *b, const PareNode *node)
+{
+  return (PareNodeId)(node - b->graph->nodes);
+}
+
+/* The value that a step writes: codes of what is rounded with it, else floats. */
+static guint32
+result_of (PareBuilder *b, PareNodeId id)
+{
+  const PareInteger *integer = &b->integers[id];
+  const PareFusion *f = &b->fusions[id];
+  if (integer->rounds != PARE_NONE)
+    return pare_lower_codes (b, b->graph->nodes[integer->rounds].outputs[0]);
+  return pare_builder_value (b, f->head != PARE_NONE ? f->output : b->graph->nodes[id].outputs[0]);
+}
+
+static gint32
+bound (float x, const PareQuant *q)
+{
+  return (gint32)CLAMP (rintf (x / q->scale[0] + (float)q->zero[0]), (float)q->lo, (float)q->hi);
+}
+
+/* The codes that may be written, where a clip in front of the rounding is a bound on them. */
+static void
+bounds_of (const PareBuilder *b, PareNodeId id, const PareQuant *y, gint32 *lo, gint32 *hi)
+{
+  const PareFusion *f = &b->fusions[id];
+  *lo = y->lo;
+  *hi = y->hi;
+  if (f->head == PARE_NONE || f->activation != PARE_ACT_CLIP)
+    return;
+  *lo = isinf (f->lo) ? *lo : bound (f->lo, y);
+  *hi = isinf (f->hi) ? *hi : MAX (bound (f->hi, y), *lo);
+}
+
+static const PareQuant *
+result_grid (const PareBuilder *b, PareNodeId id)
+{
+  PareNodeId rounds = b->integers[id].rounds;
+  return rounds != PARE_NONE ? b->grid[b->graph->nodes[rounds].outputs[0]] : NULL;
+}
+
+static guint32
+scales (PareBuilder *b, PareNodeId id, const PareQuant *x, const PareQuant *y)
+{
+  const PareQuant *w = b->graph->values[b->graph->nodes[id].inputs[1]].quant;
+  gint64 n = b->integers[id].channels;
+  g_autofree float *factor = g_new (float, n);
+  for (gint64 c = 0; c < n; c++)
     {
-      PareNodeId reader = b->consumers->nodes[k];
-      *(b->add_quantize[reader] != PARE_NONE || (b->integers[reader].weights != NULL && b->graph->nodes[reader].inputs[0] == v)
-            ? &as_codes
-            : &as_floats)
-          = TRUE;
+      factor[c] = x->scale[0] * w->scale[w->n == 1 ? 0 : c];
+      if (y != NULL)
+        factor[c] = factor[c] / y->scale[0];
     }
-  if (before == PARE_NONE && (!as_codes || as_floats))
-    return FALSE; /* the usual step; codes follow from its floats where they are asked for */
-  guint32 x = pare_builder_value (b, node->inputs[0]);
-  guint32 t = before == PARE_NONE || b->integers[before].factor != NULL ? pare_builder_temporary (b, PARE_DTYPE_FLOAT32, &value->shape) : x;
-  if (before == PARE_NONE)
-    x = binary (b, node, PARE_BIN_DIV, x, scalar (b, q->scale[0]), t);
-  else if (b->integers[before].factor != NULL)
-    x = binary (b, node, PARE_BIN_MUL, x, pare_builder_constant (b, b->integers[before].factor), t);
-  b->codes_of[v] = round_to_codes (b, node, q, x, &value->shape);
-  if (as_floats || !as_codes)
-    binary (b, node, PARE_BIN_MUL, b->codes_of[v], scalar (b, q->scale[0]), pare_builder_value (b, v));
-  return TRUE;
+  return floats_constant (b, factor, n);
 }
 
-static guint32
-wide_scalar (PareBuilder *b, double value)
-{
-  PareShape one = pare_shape_make (1, (gint64)1);
-  g_autoptr (PareTensor) t = pare_tensor_new (PARE_DTYPE_FLOAT64, &one, NULL);
-  *(double *)t->data = value;
-  return pare_builder_constant (b, t);
-}
-
-static guint32
-cast (PareBuilder *b, const PareNode *node, guint32 x, PareDtype dtype, const PareShape *shape)
-{
-  guint32 out = pare_builder_temporary (b, dtype, shape);
-  pare_builder_step (b, node, PARE_RT_CAST, NULL, 0, &x, 1, &out, 1);
-  return out;
-}
-
-/* fmaf (code, ratio, plus): product and sum are exact in double, so that the one rounding back to float is that of the fma. offset makes up
- * for the zero point that `codes` lacks; plus: a plan value or PARE_RT_NONE. */
-static guint32
-fused_multiply_add (PareBuilder *b, const PareNode *node, guint32 codes, double ratio, double offset, guint32 plus, const PareShape *shape)
-{
-  guint32 x = cast (b, node, codes, PARE_DTYPE_FLOAT64, shape);
-  x = binary (b, node, PARE_BIN_MUL, x, wide_scalar (b, ratio), pare_builder_temporary (b, PARE_DTYPE_FLOAT64, shape));
-  x = binary (b, node, PARE_BIN_ADD, x, wide_scalar (b, offset), pare_builder_temporary (b, PARE_DTYPE_FLOAT64, shape));
-  if (plus != PARE_RT_NONE)
-    x = binary (b, node, PARE_BIN_ADD, x, cast (b, node, plus, PARE_DTYPE_FLOAT64, shape),
-                pare_builder_temporary (b, PARE_DTYPE_FLOAT64, shape));
-  return cast (b, node, x, PARE_DTYPE_FLOAT32, shape);
-}
-
-/* The codes of the sum as ONNX Runtime's QLinearAdd takes them: fixed = zy - fma (ra, za, rb * zb); rint (fma (b, rb, fma (a, ra, fixed))),
- * where ra and rb are the scales against the result's. What is written is that less zy. */
 gboolean
-pare_lower_add_on_codes (PareBuilder *b, const PareNode *node)
+pare_lower_integer_conv (PareBuilder *b, const PareNode *node, PareValueId x, const PareConvParams *conv)
 {
-  const PareGraph *graph = b->graph;
-  PareNodeId after = b->add_quantize[node - graph->nodes];
-  if (after == PARE_NONE)
+  PareNodeId id = id_of (b, node);
+  const PareInteger *integer = &b->integers[id];
+  if (integer->kind != PARE_INTEGER_PRODUCT)
     return FALSE;
-  const PareQuant *qa = graph->values[node->inputs[0]].quant, *qb = graph->values[node->inputs[1]].quant,
-                  *qy = graph->values[graph->nodes[after].outputs[0]].quant;
-  const PareShape *shape = &graph->values[node->outputs[0]].shape;
-  float ra = qa->scale[0] / qy->scale[0], rb = qb->scale[0] / qy->scale[0], za = (float)qa->zero[0], zb = (float)qb->zero[0],
-        zy = (float)qy->zero[0];
-  float fixed = zy - fmaf (ra, za, rb * zb);
-  guint32 left = pare_lower_codes (b, node, node->inputs[0]), right = pare_lower_codes (b, node, node->inputs[1]);
-  guint32 sum = fused_multiply_add (b, node, left, ra, (double)ra * za + fixed, PARE_RT_NONE, shape);
-  sum = fused_multiply_add (b, node, right, rb, (double)rb * zb, sum, shape);
-  PareUnaryParams p = { PARE_UN_ROUND, 0, 0 };
-  guint32 rounded = pare_builder_temporary (b, PARE_DTYPE_FLOAT32, shape);
-  pare_builder_step (b, node, PARE_RT_UNARY, &p, sizeof p, &sum, 1, &rounded, 1);
-  binary (b, node, PARE_BIN_SUB, rounded, scalar (b, zy), pare_builder_value (b, node->outputs[0]));
+  const PareQuant *qx = b->grid[x], *qy = result_grid (b, id);
+  PareQConvParams p = { .conv = *conv, .zero_x = qx->zero[0] };
+  if (qy != NULL)
+    {
+      p.conv.activation = PARE_ACT_NONE;
+      p.zero_y = qy->zero[0];
+      bounds_of (b, id, qy, &p.lo, &p.hi);
+    }
+  guint32 in[4] = { pare_lower_codes (b, x), pare_builder_constant (b, integer->weights),
+                    integer->bias != NULL ? pare_builder_constant (b, integer->bias) : PARE_RT_NONE, scales (b, id, qx, qy) };
+  guint32 out = result_of (b, id);
+  pare_builder_step (b, node, PARE_RT_QCONV, &p, sizeof p, in, 4, &out, 1);
   return TRUE;
+}
+
+gboolean
+pare_lower_integer_gemm (PareBuilder *b, const PareNode *node, const PareGemmParams *gemm)
+{
+  PareNodeId id = id_of (b, node);
+  const PareInteger *integer = &b->integers[id];
+  if (integer->kind != PARE_INTEGER_PRODUCT)
+    return FALSE;
+  PareValueId x = node->inputs[0];
+  const PareQuant *qx = b->grid[x], *qy = result_grid (b, id);
+  const PareShape *xs = &b->graph->values[x].shape;
+  PareQGemmParams p = { .gemm = *gemm, .zero_x = qx->zero[0] };
+  p.gemm.alpha = p.gemm.beta = 1;
+  if (qy != NULL)
+    {
+      p.gemm.activation = PARE_ACT_NONE;
+      p.zero_y = qy->zero[0];
+      bounds_of (b, id, qy, &p.lo, &p.hi);
+    }
+  guint32 in[4] = { pare_lower_codes (b, x), pare_builder_constant (b, integer->weights),
+                    integer->bias != NULL ? pare_builder_constant (b, integer->bias) : PARE_RT_NONE, scales (b, id, qx, qy) };
+  guint32 out = result_of (b, id);
+  if (xs->rank > 2) /* leading axes are rows */
+    {
+      gint64 rows = 1;
+      for (int d = 0; d + 1 < xs->rank; d++)
+        rows *= xs->dims[d];
+      PareShape flat_x = pare_shape_make (2, rows, xs->dims[xs->rank - 1]), flat_y = pare_shape_make (2, rows, integer->channels);
+      in[0] = pare_builder_view (b, in[0], &flat_x);
+      out = pare_builder_view (b, out, &flat_y);
+    }
+  pare_builder_step (b, node, PARE_RT_QGEMM, &p, sizeof p, in, 4, &out, 1);
+  return TRUE;
+}
+
+static void
+add_step (PareBuilder *b, const PareNode *node)
+{
+  PareNodeId id = id_of (b, node);
+  const PareQuant *qa = b->grid[node->inputs[0]], *qb = b->grid[node->inputs[1]], *qy = result_grid (b, id);
+  PareQAddParams p = { .ratio_a = qa->scale[0] / qy->scale[0], .ratio_b = qb->scale[0] / qy->scale[0] };
+  p.fixed = (float)qy->zero[0] - fmaf (p.ratio_a, (float)qa->zero[0], p.ratio_b * (float)qb->zero[0]);
+  bounds_of (b, id, qy, &p.lo, &p.hi);
+  guint32 in[2] = { pare_lower_codes (b, node->inputs[0]), pare_lower_codes (b, node->inputs[1]) }, out = result_of (b, id);
+  pare_builder_step (b, node, PARE_RT_QADD, &p, sizeof p, in, 2, &out, 1);
+}
+
+static gboolean
+average_step (PareBuilder *b, const PareNode *node)
+{
+  PareNodeId id = id_of (b, node);
+  const PareQuant *qx = b->grid[node->inputs[0]], *qy = result_grid (b, id);
+  PareQAvgPoolParams p
+      = { .scale_x = qx->scale[0], .scale_y = qy->scale[0], .zero_x = qx->zero[0], .zero_y = qy->zero[0], .lo = qy->lo, .hi = qy->hi };
+  const PareShape *xs = &b->graph->values[node->inputs[0]].shape, *ys = &b->graph->values[node->outputs[0]].shape;
+  p.pool.spatial = xs->rank - 2;
+  if (pare_node_is (node, "GlobalAveragePool"))
+    for (int i = 0; i < p.pool.spatial; i++)
+      {
+        p.pool.kernel[i] = (gint32)MIN (xs->dims[2 + i], G_MAXINT32);
+        p.pool.stride[i] = p.pool.dilation[i] = 1;
+      }
+  else if (!pare_lower_window (b->graph, node, p.pool.spatial, xs, ys, NULL, p.pool.kernel, p.pool.stride, p.pool.dilation,
+                               p.pool.pad_begin, p.pool.pad_end))
+    return FALSE;
+  p.pool.count_include_pad = pare_node_get_int (node, "count_include_pad", 0) != 0;
+  guint32 in = pare_lower_codes (b, node->inputs[0]), out = result_of (b, id);
+  pare_builder_step (b, node, PARE_RT_QAVG_POOL, &p, sizeof p, &in, 1, &out, 1);
+  return TRUE;
+}
+
+/* Every code of grid x through `node` (NULL: nothing) and onto grid y. */
+static guint32
+table (PareBuilder *b, const PareNode *node, const PareQuant *x, const PareQuant *y)
+{
+  PareShape shape = pare_shape_make (1, (gint64)256);
+  g_autoptr (PareTensor) reals = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL), codes = pare_tensor_new (code_dtype (y), &shape, NULL);
+  for (int i = 0; i < 256; i++)
+    ((float *)reals->data)[i] = (float)((x->is_signed ? (gint8)i : i) - x->zero[0]) * x->scale[0];
+  if (node != NULL)
+    {
+      PareTensor *inputs[8] = { reals }, *outputs[1] = { NULL };
+      PareGraph one = *b->graph; /* the node's values, but for these 256 */
+      g_autofree PareValue *values = g_memdup2 (one.values, one.n_values * sizeof *values);
+      one.values = values;
+      values[node->inputs[0]].shape = values[node->outputs[0]].shape = shape;
+      for (guint i = 1; i < node->n_inputs && i < G_N_ELEMENTS (inputs); i++)
+        inputs[i] = pare_lower_constant (b->graph, node, i);
+      if (node->n_inputs > G_N_ELEMENTS (inputs) || !pare_lower_eval_node (&one, node, inputs, outputs, NULL))
+        return PARE_RT_NONE;
+      memcpy (reals->data, outputs[0]->data, 256 * sizeof (float));
+      pare_tensor_unref (outputs[0]);
+    }
+  for (int i = 0; i < 256; i++)
+    {
+      float v = rintf (((float *)reals->data)[i] / y->scale[0]) + (float)y->zero[0];
+      v = v > (float)y->lo ? v : (float)y->lo;
+      v = v < (float)y->hi ? v : (float)y->hi;
+      ((guint8 *)codes->data)[i] = (guint8)(gint32)v;
+    }
+  return pare_builder_constant (b, codes);
+}
+
+static void
+table_step (PareBuilder *b, const PareNode *node, guint32 x, guint32 codes, guint32 out)
+{
+  guint32 in[2] = { x, codes };
+  pare_builder_step (b, node, PARE_RT_LUT, NULL, 0, in, 2, &out, 1);
+}
+
+/* PareQuantize of what is on codes already, or is wanted so. */
+static void
+lay (PareBuilder *b, const PareNode *node)
+{
+  PareValueId x = node->inputs[0], y = node->outputs[0];
+  if (!b->on_codes[x])
+    lay_step (b, node, b->grid[y], pare_builder_value (b, x), pare_lower_codes (b, y));
+  else if (pare_lower_same_grid (b->grid[x], b->grid[y]))
+    b->codes_of[y] = pare_builder_view (b, pare_lower_codes (b, x), &b->graph->values[y].shape);
+  else
+    table_step (b, node, pare_lower_codes (b, x), table (b, NULL, b->grid[x], b->grid[y]), pare_lower_codes (b, y));
+}
+
+static gboolean
+concat_steps (PareBuilder *b, const PareNode *node, GError **error)
+{
+  PareNodeId id = id_of (b, node);
+  const PareQuant *qy = result_grid (b, id);
+  g_autofree guint32 *in = g_new (guint32, node->n_inputs);
+  for (guint i = 0; i < node->n_inputs; i++)
+    {
+      PareValueId x = node->inputs[i];
+      in[i] = pare_lower_codes (b, x);
+      if (pare_lower_same_grid (b->grid[x], qy))
+        continue;
+      guint32 laid = pare_builder_temporary (b, code_dtype (qy), &b->graph->values[x].shape);
+      table_step (b, node, in[i], table (b, NULL, b->grid[x], qy), laid);
+      in[i] = laid;
+    }
+  return pare_lower_concat_of (b, node, in, result_of (b, id), error);
+}
+
+gboolean
+pare_lower_integer_node (PareBuilder *b, const PareNode *node, gboolean *done, GError **error)
+{
+  PareNodeId id = id_of (b, node);
+  *done = TRUE;
+  switch (b->integers[id].kind)
+    {
+    case PARE_INTEGER_ADD:
+      add_step (b, node);
+      return TRUE;
+    case PARE_INTEGER_AVERAGE:
+      return average_step (b, node) || pare_lower_refuse (b->graph, node, error, "attributes are out of range");
+    case PARE_INTEGER_TABLE:
+      {
+        guint32 codes = table (b, node, b->grid[node->inputs[0]], result_grid (b, id));
+        if (codes == PARE_RT_NONE)
+          return pare_lower_refuse (b->graph, node, error, "it cannot be computed for every code");
+        table_step (b, node, pare_lower_codes (b, node->inputs[0]), codes, result_of (b, id));
+        return TRUE;
+      }
+    case PARE_INTEGER_CONCAT:
+      return concat_steps (b, node, error);
+    case PARE_INTEGER_LAY:
+      lay (b, node);
+      return TRUE;
+    default:
+      *done = b->rounded[id]; /* part of the step in front of it */
+      return TRUE;
+    }
 }

@@ -135,8 +135,6 @@ plain (PareBuilder *b, const PareNode *node, PareRtOp op, const void *p, gsize b
 static gboolean
 lower_binary (PareBuilder *b, const PareNode *node, PareBinaryKind kind, GError **error)
 {
-  if (pare_lower_add_on_codes (b, node))
-    return TRUE;
   const PareGraph *graph = b->graph;
   const PareValue *y = &graph->values[node->outputs[0]];
   PareBinaryParams p = { kind, PARE_ACT_NONE, -INFINITY, INFINITY };
@@ -383,8 +381,8 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
   return pare_lower_refuse (graph, node, error, "%s is not an operator that Pare runs", node->op);
 }
 
-gboolean
-pare_lower_node (PareBuilder *b, PareNodeId id, GError **error)
+static gboolean
+lower_any (PareBuilder *b, PareNodeId id, GError **error)
 {
   static const struct
   {
@@ -451,4 +449,18 @@ pare_lower_node (PareBuilder *b, PareNodeId id, GError **error)
   if (g_str_has_prefix (node->op, "Reduce") && pare_lower_has_input (node, 0))
     return pare_lower_reduce (b, node, error);
   return lower_other (b, node, error);
+}
+
+gboolean
+pare_lower_node (PareBuilder *b, PareNodeId id, GError **error)
+{
+  gboolean done = FALSE;
+  if (!pare_lower_integer_node (b, &b->graph->nodes[id], &done, error))
+    return FALSE;
+  if (done)
+    return TRUE;
+  b->moving = b->integers[id].kind == PARE_INTEGER_MOVE;
+  gboolean fine = lower_any (b, id, error);
+  b->moving = FALSE;
+  return fine;
 }

@@ -15,11 +15,25 @@ typedef struct
   PareNodeId pad; /* Pad in front, PARE_NONE */
 } PareFusion;
 
-/* A Conv, Gemm or MatMul that is computed on codes: its operands as integers in floats. weights NULL: it is not. */
+typedef enum
+{
+  PARE_INTEGER_NONE,    /* float */
+  PARE_INTEGER_PRODUCT, /* Conv, Gemm, MatMul; without `rounds` its result is float */
+  PARE_INTEGER_ADD,
+  PARE_INTEGER_AVERAGE,
+  PARE_INTEGER_TABLE,  /* a function of each element */
+  PARE_INTEGER_CONCAT, /* operands are laid on the result's grid first */
+  PARE_INTEGER_MOVE,   /* bytes are moved, the grid stays */
+  PARE_INTEGER_LAY     /* PareQuantize of its own */
+} PareIntegerKind;
+
+/* How a node is computed on codes. */
 typedef struct
 {
-  PareTensor *weights, *bias;
-  PareTensor *factor; /* sums -> codes of the result, [1, channels, 1...] */
+  PareIntegerKind kind;
+  PareNodeId rounds;           /* the PareQuantize behind it that its step does too, PARE_NONE */
+  PareTensor *weights, *bias;  /* PRODUCT: codes less their zero point; int32 or NULL */
+  gint64 channels;             /* PRODUCT: of the result */
 } PareInteger;
 
 typedef struct
@@ -34,10 +48,12 @@ typedef struct
   PareConsumers *consumers;
   PareFusion *fusions;        /* of each node: as head; head == PARE_NONE: none */
   PareNodeId *fused_into;     /* of each node: the head of the chain that it is part of, PARE_NONE */
-  PareInteger *integers;      /* of each node */
-  PareNodeId *integer_before; /* of each PareQuantize: the node whose integer sums it rounds, PARE_NONE */
-  PareNodeId *add_quantize;   /* of each Add on codes: the PareQuantize that alone reads it, PARE_NONE */
-  guint32 *codes_of;          /* graph value -> plan value that holds code - zero, PARE_RT_NONE */
+  PareInteger *integers;     /* of each node */
+  gboolean *rounded;         /* of each PareQuantize: it is part of the step in front of it */
+  const PareQuant **grid;    /* of each value: what its real values lie on, NULL */
+  gboolean *on_codes;        /* of each value: it is computed as codes */
+  guint32 *codes_of;         /* graph value -> plan value that holds its codes, PARE_RT_NONE */
+  gboolean moving;           /* the step that is being made moves codes: values are their codes */
 } PareBuilder;
 
 /* --- pare-builder.c --- */
@@ -48,6 +64,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareBuilder, pare_builder_free)
 guint32 pare_builder_value (PareBuilder *self, PareValueId id);
 guint32 pare_builder_constant (PareBuilder *self, PareTensor *tensor /* ref taken */);
 guint32 pare_builder_temporary (PareBuilder *self, PareDtype dtype, const PareShape *shape);
+/* The same bytes as plan value `of`, as another shape. */
+guint32 pare_builder_view (PareBuilder *self, guint32 of, const PareShape *shape);
 /* `id` is the same bytes as `of`. */
 void pare_builder_alias (PareBuilder *self, PareValueId id, PareValueId of);
 /* Appends a step; params copied. Operands are plan values. */
@@ -62,14 +80,24 @@ gboolean pare_lower_refuse (const PareGraph *graph, const PareNode *node, GError
 /* --- pare-fuse.c --- */
 void pare_lower_find_fusions (PareBuilder *self);
 
-/* --- pare-lower-integer.c --- */
+/* --- pare-lower-grid.c --- */
 void pare_lower_find_integers (PareBuilder *self);
-/* The plan value with code - zero of a value on a grid, for `node`. */
-guint32 pare_lower_codes (PareBuilder *self, const PareNode *node, PareValueId v);
-/* FALSE: this Add is one of floats. */
-gboolean pare_lower_add_on_codes (PareBuilder *self, const PareNode *node);
-/* FALSE: this PareQuantize neither rounds integer sums nor is read as codes alone. */
-gboolean pare_lower_quantize_on_codes (PareBuilder *self, const PareNode *node);
+gboolean pare_lower_same_grid (const PareQuant *a, const PareQuant *b);
+
+/* --- pare-lower-integer.c --- */
+/* TRUE: weights and bias of this product fit a grid of 8 bits or fewer; they are in self->integers then. */
+gboolean pare_lower_integer_operands (PareBuilder *self, PareNodeId id, const PareQuant *x);
+/* The plan value with the codes of a value that has a grid. */
+guint32 pare_lower_codes (PareBuilder *self, PareValueId v);
+/* Writes the real values of what is on codes to `out`. */
+void pare_lower_floats (PareBuilder *self, PareValueId v, guint32 out);
+/* The code of zero on the value's grid, a constant of one element. */
+guint32 pare_lower_zero (PareBuilder *self, PareValueId v);
+/* FALSE: this product is one of floats. */
+gboolean pare_lower_integer_conv (PareBuilder *self, const PareNode *node, PareValueId x, const PareConvParams *conv);
+gboolean pare_lower_integer_gemm (PareBuilder *self, const PareNode *node, const PareGemmParams *gemm);
+/* The other operators on codes. done: the node needs no further step. */
+gboolean pare_lower_integer_node (PareBuilder *self, const PareNode *node, gboolean *done, GError **error);
 
 /* --- pare-lower-node.c --- */
 gboolean pare_lower_node (PareBuilder *self, PareNodeId id, GError **error);
@@ -97,6 +125,8 @@ gboolean pare_lower_pool (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_slice (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_split (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_concat (PareBuilder *b, const PareNode *node, GError **error);
+/* The same for plan values, one for each input of the node. */
+gboolean pare_lower_concat_of (PareBuilder *b, const PareNode *node, const guint32 *values, guint32 out, GError **error);
 gboolean pare_lower_pad (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_resize (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_transpose (PareBuilder *b, const PareNode *node, GError **error);

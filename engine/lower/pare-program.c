@@ -101,7 +101,7 @@ lower_all (PareBuilder *b, GError **error)
         continue;
       if (head != PARE_NONE) /* part of a chain: emitted in the place of its last node */
         {
-          if (b->fusions[head].last == i && !pare_lower_node (b, head, error))
+          if (b->fusions[head].head != PARE_NONE && b->fusions[head].last == i && !pare_lower_node (b, head, error))
             return FALSE;
         }
       else if ((b->fusions[i].head == PARE_NONE || b->fusions[i].last == i) && !pare_lower_node (b, i, error))
@@ -135,6 +135,9 @@ pare_program_compile (const PareGraph *graph, const PareCompileOptions *options,
   pare_lower_find_integers (b);
   if (!lower_all (b, error))
     return NULL;
+  for (guint i = 0; i < canonical->n_values; i++) /* what is read after the run is read as floats */
+    if (keep[i])
+      pare_builder_value (b, i);
   PareRtPlan *plan = pare_builder_finish (b, error);
   if (plan == NULL)
     return NULL;
@@ -376,9 +379,8 @@ pare_runner_run_part (PareRunner *self, const PareView *inputs, guint n_inputs, 
 void *
 pare_runner_get_piece (PareRunner *self, const PareCutPiece *piece)
 {
-  return self->accel != NULL
-             ? pare_accel_runner_piece (self->accel, &(PareAccelPiece){ .buffer = piece->place, .bytes = piece->bytes })
-             : pare_rt_runner_view (self->portable, piece->place).data;
+  return self->accel != NULL ? pare_accel_runner_piece (self->accel, &(PareAccelPiece){ .buffer = piece->place, .bytes = piece->bytes })
+                             : pare_rt_runner_view (self->portable, piece->place).data;
 }
 
 static PareView
