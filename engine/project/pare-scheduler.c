@@ -81,7 +81,7 @@ on_tick (gpointer data)
   for (guint i = 0; i < self->jobs->len; i++)
     {
       PareJob *job = self->jobs->pdata[i];
-      if (!job->listed && now - job->started > QUIET_US)
+      if (!job->listed && !job->spec.hidden && now - job->started > QUIET_US)
         job->listed = changed = TRUE;
       g_mutex_lock (&job->mutex);
       changed |= job->listed && job->moved;
@@ -249,7 +249,7 @@ pare_scheduler_start (PareScheduler *self, const PareJobSpec *spec)
   job->name = g_strdup (spec->name);
   job->control = pare_control_new (on_progress, job);
   job->started = g_get_monotonic_time ();
-  job->listed = !spec->quiet;
+  job->listed = !spec->quiet && !spec->hidden;
   /* Made here, so that stopping finds it whatever the thread has come to. */
   job->answer = g_idle_source_new ();
   g_source_set_priority (job->answer, G_PRIORITY_DEFAULT);

@@ -18,6 +18,7 @@ typedef struct {
   guint64 generation;
   int tag;                  /* owner's */
   gboolean quiet;           /* listed only once it has run for a while */
+  gboolean hidden;          /* never listed: nobody waits for it */
   gboolean background;      /* its threads yield to others */
   gboolean not_cancellable;
   PareJobRun run;

@@ -76,6 +76,8 @@ pare_session_recipe_changed (PareSession *self, gboolean grouped, gboolean merge
   pare_session_cancel_heavy (self, HEAVY_EVALUATE);
   pare_session_cancel_heavy (self, HEAVY_LATENCY_NOW);
   pare_session_cancel_heavy (self, HEAVY_LATENCY_ORIGINAL);
+  pare_session_cancel_heavy (self, HEAVY_FILL);
+  self->fill_wanted = TRUE;
   if (!grouped)
     pare_job_cancel (pare_scheduler_get_running (self->scheduler, LANE_APPLY));
   if (self->baseline == NULL)

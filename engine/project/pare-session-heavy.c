@@ -1,4 +1,5 @@
 /* The long jobs: baseline, evaluation, latency, calibration. */
+#include "engine/project/pare-limits.h"
 #include "engine/project/pare-session-private.h"
 #include "engine/project/pare-statistics-cache.h"
 
@@ -11,6 +12,10 @@ typedef struct
   PareDataset *dataset;
   PareSplit split;
   PareEvaluation *baseline;
+  ParePrefixCache *prefix;    /* nullable */
+  PareEvaluation *unfinished; /* nullable: what has been done already */
+  gboolean early;             /* only until the tolerance is decided */
+  double tolerance;
   char *key;
   guint repeats;
   gboolean original;
@@ -25,6 +30,8 @@ heavy_free (gpointer data)
   pare_graph_unref (h->graph);
   g_clear_pointer (&h->dataset, pare_dataset_unref);
   g_clear_pointer (&h->baseline, pare_evaluation_unref);
+  g_clear_pointer (&h->prefix, pare_prefix_cache_unref);
+  g_clear_pointer (&h->unfinished, pare_evaluation_unref);
   g_free (h->key);
   g_free (h);
 }
@@ -79,7 +86,14 @@ run_evaluate (PareJob *job, PareControl *control, gpointer data, GError **error)
 {
   HeavyJob *h = data;
   h->job = job;
-  PareEvaluateOptions options = { .split = h->split, .baseline = h->baseline, .snapshot = on_snapshot_in_worker, .data = h };
+  PareEvaluateOptions options = { .split = h->split,
+                                  .baseline = h->baseline,
+                                  .snapshot = on_snapshot_in_worker,
+                                  .data = h,
+                                  .prefix = h->prefix,
+                                  .stop_early = h->early,
+                                  .tolerance = h->tolerance,
+                                  .resume = h->unfinished };
   return pare_evaluate (h->graph, h->dataset, &options, control, error);
 }
 
@@ -154,7 +168,15 @@ on_evaluated (PareJob *job, gpointer data, const GError *error, gpointer owner)
   HeavyJob *h = pare_job_get_data (job);
   g_autoptr (PareEvaluation) result = data;
   gboolean current = still_ours (self, h) && is_current (self, h->key);
-  if (still_ours (self, h) && error == NULL)
+  if (current && error == NULL && result->stopped_early)
+    {
+      /* Enough is known to go on dragging; the whole figure comes when the person rests. */
+      pare_session_keep_unfinished (self, h->key, result);
+      pare_session_entry_set_evaluation (self, h->key, result, PARE_ORIGIN_PROVISIONAL);
+      set_evaluation (self, result, PARE_ORIGIN_PROVISIONAL);
+      pare_session_emit (self, SIGNAL_EVALUATION);
+    }
+  else if (still_ours (self, h) && error == NULL && !result->stopped_early)
     {
       /* Whole figures are true of their recipe, even if the person has gone on: they go into history, and onto the charts only if they are
        * current. */
@@ -186,6 +208,8 @@ start_heavy (PareSession *self, HeavyJob *h, int tag, const char *name, PareJobR
                        .name = name,
                        .generation = self->generation,
                        .tag = tag,
+                       .quiet = h->early, /* many in a second while a knob moves */
+                       .background = tag <= HEAVY_EVALUATE, /* so that the window stays smooth; times are taken at full priority */
                        .run = run,
                        .data = h,
                        .data_free = heavy_free,
@@ -200,6 +224,7 @@ void
 pare_session_start_baseline (PareSession *self)
 {
   HeavyJob *h = heavy_new (self, self->model->graph, pare_history_get_entry (self->history, 0)->key);
+  h->prefix = pare_prefix_cache_ref (pare_session_get_prefix (self));
   start_heavy (self, h, HEAVY_BASELINE, "Measuring the original", run_evaluate, on_baseline, (GDestroyNotify)pare_evaluation_unref);
 }
 
@@ -207,7 +232,14 @@ void
 pare_session_start_evaluation (PareSession *self)
 {
   HeavyJob *h = heavy_new (self, self->changed, pare_session_current (self)->key);
+  PareEvaluation *unfinished = pare_session_find_unfinished (self, h->key);
+  PareLimits limits;
   h->baseline = pare_evaluation_ref (self->baseline);
+  h->prefix = pare_prefix_cache_ref (pare_session_get_prefix (self));
+  h->unfinished = unfinished != NULL ? pare_evaluation_ref (unfinished) : NULL;
+  pare_session_get_limits (self, &limits);
+  h->early = self->debounce != NULL;
+  h->tolerance = limits.tolerance_pp / 100;
   start_heavy (self, h, HEAVY_EVALUATE, "Measuring accuracy", run_evaluate, on_evaluated, (GDestroyNotify)pare_evaluation_unref);
 }
 

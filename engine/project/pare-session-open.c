@@ -44,6 +44,7 @@ pare_session_reset_work (PareSession *self)
   self->evaluation_origin = PARE_ORIGIN_NONE;
   self->baseline_state = self->evaluation_state = WORK_WANTED;
   pare_session_drop_known (self);
+  pare_session_reset_live (self);
   if (self->known_latencies != NULL)
     g_hash_table_remove_all (self->known_latencies);
   if (self->has_latency)
@@ -63,6 +64,7 @@ pare_session_take_stored (PareSession *self)
   pare_session_fill_entries (self);
   g_clear_pointer (&self->baseline, pare_evaluation_unref);
   g_clear_pointer (&self->evaluation, pare_evaluation_unref);
+  pare_session_forget_unfinished (self); /* it may be of other data */
   self->baseline = pare_session_find_evaluation (self, original->key);
   self->baseline_state = self->baseline != NULL ? WORK_DONE : WORK_WANTED;
   self->evaluation = pare_session_find_evaluation (self, current->key);

@@ -49,6 +49,7 @@ enum
   HEAVY_EVALUATE,
   HEAVY_LATENCY_ORIGINAL,
   HEAVY_LATENCY_NOW,
+  HEAVY_FILL, /* gives way to all others */
 };
 
 typedef enum { WORK_WANTED, WORK_DONE /* or given up: failed, stopped by the person */ } WorkState;
@@ -138,6 +139,11 @@ struct _PareSession {
   PareEvaluation *baseline, *evaluation;
   PareOrigin evaluation_origin;
   WorkState baseline_state, evaluation_state;
+  ParePrefixCache *prefix;    /* NULL until the first evaluation */
+  PareEvaluation *unfinished; /* of a drag: stopped once the tolerance was decided; gone on with when the person rests */
+  char *unfinished_key;
+  GArray *expected;           /* PareNodeId: layers that are likely to be changed next (nullable) */
+  gboolean fill_wanted;       /* states for the next change are to be kept */
   GSource *debounce;
   GQueue known;               /* evaluations at hand, newest first */
   GHashTable *known_latencies; /* recipe key -> PareLatency, on this computer */
@@ -225,6 +231,15 @@ void pare_session_keep_latency (PareSession *self, const char *key, const PareLa
 void pare_session_show_latency (PareSession *self, const PareLatency *latency);
 const char *pare_session_host (void);
 void pare_session_copy_latency (PareLatency *to, const PareLatency *from);
+
+/* pare-session-live.c */
+ParePrefixCache *pare_session_get_prefix (PareSession *self);
+void pare_session_reset_live (PareSession *self);
+void pare_session_keep_unfinished (PareSession *self, const char *key, PareEvaluation *evaluation);
+void pare_session_forget_unfinished (PareSession *self);
+PareEvaluation *pare_session_find_unfinished (PareSession *self, const char *key); /* borrowed, NULL */
+/* If nothing else is to be done. */
+void pare_session_start_fill (PareSession *self);
 
 /* pare-session-heavy.c */
 void pare_session_start_baseline (PareSession *self);

@@ -413,11 +413,13 @@ pump_heavy (PareSession *self)
   else if (self->dataset != NULL && self->statistics == NULL && !failed && idle (self, LANE_CALIBRATE))
     {
       PareJob *heavy = pare_scheduler_get_running (self->scheduler, LANE_HEAVY);
-      gboolean measuring = heavy != NULL && pare_job_get_tag (heavy) >= HEAVY_LATENCY_ORIGINAL;
+      gboolean measuring = heavy != NULL && pare_job_get_tag (heavy) >= HEAVY_LATENCY_ORIGINAL && pare_job_get_tag (heavy) != HEAVY_FILL;
       gboolean convenient = self->baseline != NULL && (self->latency_original_state == WORK_DONE || self->evaluation_state == WORK_WANTED);
       if (!measuring && (needs || convenient || self->exports.length > 0))
         pare_session_start_calibration (self);
     }
+  if (self->evaluation_state == WORK_WANTED || self->latency_state == WORK_WANTED || self->latency_original_state == WORK_WANTED)
+    pare_session_cancel_heavy (self, HEAVY_FILL);
   if (!idle (self, LANE_HEAVY))
     return;
   if (self->dataset != NULL)
@@ -438,13 +440,17 @@ pump_heavy (PareSession *self)
         }
       else if (self->evaluation_state == WORK_WANTED && self->failed_generation != self->generation)
         {
-          if (self->debounce == NULL && self->changed_generation == self->generation && self->changed_exact)
+          /* While a drag goes on, until the tolerance is decided; the rest when the person rests. */
+          gboolean rests = self->debounce == NULL || pare_session_find_unfinished (self, entry->key) == NULL;
+          if (rests && self->changed_generation == self->generation && self->changed_exact)
             pare_session_start_evaluation (self);
           if (!idle (self, LANE_HEAVY))
             return;
         }
     }
   pump_latency (self);
+  if (idle (self, LANE_HEAVY) && idle (self, LANE_CALIBRATE))
+    pare_session_start_fill (self);
 }
 
 void

