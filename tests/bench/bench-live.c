@@ -1,0 +1,380 @@
+/* A recorded session of knob moves, and how long the figures take: live [MODEL DATA]
+ * Every layer once: the person selects it, thinks for a moment, sets its weights to 4 bits, waits for the figure and takes it back. Then
+ * one slider of the middle layer is dragged over 30 values, 30 in a second. Against: the same changes measured from the input, every
+ * sample. */
+#include "engine/base/pare-rng.h"
+#include "engine/onnx/pare-onnx.h"
+#include "engine/project/pare-session.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define THINK_MS 700
+#define STEPS 30
+#define STEP_US 33333
+#define TICK_US 4000
+#define TOLERANCE 0.01
+
+static double
+ms (gint64 us)
+{
+  return (double)us / 1e3;
+}
+
+static int
+compare (gconstpointer a, gconstpointer b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double
+quantile (GArray *values, double q)
+{
+  g_array_sort (values, compare);
+  return values->len > 0 ? g_array_index (values, double, MIN (values->len - 1, (guint)(q * values->len))) : NAN;
+}
+
+static double
+mean (const GArray *values)
+{
+  double sum = 0;
+  for (guint i = 0; i < values->len; i++)
+    sum += g_array_index (values, double, i);
+  return values->len > 0 ? sum / values->len : NAN;
+}
+
+/* --- how late the main loop is --- */
+
+typedef struct
+{
+  gint64 due;
+  GArray *late; /* double: ms */
+} Ticker;
+
+static gboolean
+on_tick (gpointer data)
+{
+  Ticker *t = data;
+  double late = ms (g_get_monotonic_time () - t->due);
+  if (t->late != NULL)
+    g_array_append_val (t->late, late);
+  t->due = g_get_monotonic_time () + TICK_US;
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+tick_prepare (GSource *source, int *timeout)
+{
+  *timeout = -1;
+  return FALSE;
+}
+
+static gboolean
+tick_dispatch (GSource *source, GSourceFunc func, gpointer data)
+{
+  gboolean on = func (data);
+  g_source_set_ready_time (source, ((Ticker *)data)->due);
+  return on;
+}
+
+static GSourceFuncs ticker_funcs = { tick_prepare, NULL, tick_dispatch, NULL, NULL, NULL };
+
+/* --- the session --- */
+
+typedef struct
+{
+  PareSession *session;
+  gint64 start, first, final;
+  GArray *calls; /* double: ms that the edit itself keeps the main loop */
+  guint intervals;
+  gboolean opened;
+} Watch;
+
+static void
+on_evaluation (PareSession *session, Watch *w)
+{
+  PareOrigin origin;
+  const PareEvaluation *e = pare_session_get_evaluation (session, &origin);
+  if (e == NULL || (origin != PARE_ORIGIN_PROVISIONAL && origin != PARE_ORIGIN_MEASURED))
+    return;
+  if (w->first == 0)
+    {
+      w->first = g_get_monotonic_time ();
+      w->intervals++;
+    }
+  if (origin == PARE_ORIGIN_MEASURED && w->final == 0)
+    w->final = g_get_monotonic_time ();
+}
+
+static void
+on_message (PareSession *session, const char *severity, const char *text, gpointer unused)
+{
+  g_printerr ("%s: %s\n", severity, text);
+}
+
+static void
+on_opened (GObject *object, GAsyncResult *result, gpointer data)
+{
+  GError *error = NULL;
+  if (!pare_session_open_finish (PARE_SESSION (object), result, &error))
+    {
+      g_printerr ("%s\n", error->message);
+      exit (1);
+    }
+  ((Watch *)data)->opened = TRUE;
+}
+
+static gboolean
+is_quiet (PareSession *s)
+{
+  PareOrigin accuracy, latency;
+  pare_session_get_evaluation (s, &accuracy);
+  pare_session_get_latency (s, NULL, &latency, NULL, NULL);
+  return accuracy == PARE_ORIGIN_MEASURED && latency == PARE_ORIGIN_MEASURED && pare_session_get_n_jobs (s) == 0
+         && pare_session_get_statistics (s) != NULL;
+}
+
+static void
+wait_quiet (PareSession *s)
+{
+  while (!is_quiet (s))
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+wait_us (gint64 us)
+{
+  gint64 until = g_get_monotonic_time () + us;
+  while (g_get_monotonic_time () < until)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+move (Watch *w, const char *layer, const PareLayerRecipe *change, guint group)
+{
+  w->first = w->final = 0;
+  w->start = g_get_monotonic_time ();
+  pare_session_set_layers (w->session, (const char *const[]){ layer, NULL }, change, "live", group);
+  double took = ms (g_get_monotonic_time () - w->start);
+  g_array_append_val (w->calls, took);
+}
+
+/* --- from the input --- */
+
+/* Seconds for one whole evaluation of the layer at 4 bits as it was before there were kept states: compiled, every sample from the input.
+ */
+static double
+whole_ms (const PareGraph *graph, PareDataset *data, PareSplit split, const char *layer, const PareEvaluation *baseline, double *saved)
+{
+  g_autoptr (PareRecipe) recipe = pare_recipe_new ();
+  PareLayerRecipe own;
+  pare_layer_recipe_init (&own);
+  own.weight_bits = 4;
+  pare_recipe_set_layer (recipe, layer, &own);
+  g_autoptr (PareGraph) changed = pare_apply (graph, recipe, NULL, NULL, NULL, NULL);
+  PareEvaluateOptions o = { .split = split, .baseline = baseline };
+  gint64 start = g_get_monotonic_time ();
+  g_autoptr (PareEvaluation) e = changed != NULL ? pare_evaluate (changed, data, &o, NULL, NULL) : NULL;
+  double took = ms (g_get_monotonic_time () - start);
+  o.stop_early = TRUE;
+  o.tolerance = TOLERANCE;
+  g_autoptr (PareEvaluation) early = e != NULL ? pare_evaluate (changed, data, &o, NULL, NULL) : NULL;
+  *saved = early != NULL ? 1 - (double)early->done / early->all : NAN;
+  return took;
+}
+
+/* Share of the multiplications that lie in the node or after it. */
+static double
+suffix_share (const PareCuts *cuts, PareNodeId node)
+{
+  double before = 0;
+  guint step = 0;
+  while (step < cuts->n_steps && cuts->layers[step] != node)
+    step++;
+  for (guint i = 0; i < cuts->n && cuts->cuts[i].step <= step; i++)
+    before = cuts->cuts[i].work;
+  return 1 - before;
+}
+
+static gboolean
+one (const char *model, const char *data)
+{
+  g_autofree char *name = g_path_get_basename (model);
+  g_autoptr (PareSession) s = pare_session_new ();
+  Watch w = { .session = s, .calls = g_array_new (FALSE, FALSE, sizeof (double)) };
+  g_autoptr (GArray) idle = g_array_new (FALSE, FALSE, sizeof (double)), busy = g_array_new (FALSE, FALSE, sizeof (double)),
+                     first = g_array_new (FALSE, FALSE, sizeof (double)), final = g_array_new (FALSE, FALSE, sizeof (double)),
+                     whole = g_array_new (FALSE, FALSE, sizeof (double)), saved = g_array_new (FALSE, FALSE, sizeof (double));
+  Ticker ticker = { .due = g_get_monotonic_time () };
+  g_autoptr (GSource) source = g_source_new (&ticker_funcs, sizeof (GSource));
+  g_source_set_priority (source, G_PRIORITY_HIGH);
+  g_source_set_callback (source, on_tick, &ticker, NULL);
+  g_source_set_ready_time (source, 0);
+  g_source_attach (source, NULL);
+  g_signal_connect (s, "evaluation-changed", G_CALLBACK (on_evaluation), &w);
+  g_signal_connect (s, "message", G_CALLBACK (on_message), NULL);
+  for (int i = 0; i < 2; i++)
+    {
+      w.opened = FALSE;
+      pare_session_open_async (s, i == 0 ? model : data, NULL, on_opened, &w);
+      while (!w.opened)
+        g_main_context_iteration (NULL, TRUE);
+    }
+  wait_quiet (s);
+  if (pare_session_get_baseline (s)->n < 150) /* the search split of small sets has too few samples for times */
+    pare_session_set_split (s, PARE_SPLIT_REPORT);
+  wait_quiet (s);
+  wait_us (2000000); /* a person looks at the window first */
+  ticker.late = idle;
+  wait_us (2000000);
+  ticker.late = NULL;
+
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PareGraph) graph = pare_onnx_load (model, NULL, &error);
+  g_autoptr (PareDataset) dataset = graph != NULL ? pare_dataset_open (data, &error) : NULL;
+  PareSplit split = pare_session_get_split (s);
+  g_autoptr (PareProgram) program = dataset != NULL ? pare_evaluate_compile (graph, dataset, split, NULL, &error) : NULL;
+  g_autoptr (PareCuts) cuts = program != NULL ? pare_program_find_cuts (program) : NULL;
+  if (cuts == NULL)
+    {
+      g_printerr ("%s\n", error->message);
+      return FALSE;
+    }
+  g_autoptr (GPtrArray) layers = g_ptr_array_new ();
+  g_autoptr (GArray) shares = g_array_new (FALSE, FALSE, sizeof (double));
+  for (guint i = 0; i < graph->n_nodes; i++)
+    if (pare_layer_is_compressible (graph, i, NULL))
+      {
+        double share = suffix_share (cuts, i);
+        g_ptr_array_add (layers, graph->nodes[i].layer);
+        g_array_append_val (shares, share);
+      }
+  const PareEvaluation *baseline = pare_session_get_baseline (s);
+  gboolean detail = g_getenv ("PARE_LIVE_DETAIL") != NULL;
+
+  /* from the input: some of the layers stand for all */
+  for (guint i = 0; i < layers->len; i += MAX (1, layers->len / 6))
+    {
+      double stopped, took = whole_ms (graph, dataset, split, layers->pdata[i], baseline, &stopped);
+      g_array_append_val (whole, took);
+      g_array_append_val (saved, stopped);
+    }
+  double whole_median = quantile (whole, 0.5);
+
+  /* every layer once */
+  PareLayerRecipe four;
+  pare_layer_recipe_init (&four);
+  four.weight_bits = 4;
+  double expected = 0, total = 0;
+  for (guint i = 0; i < layers->len; i++)
+    {
+      const char *layer = layers->pdata[i];
+      pare_session_expect_edit (s, (const char *const[]){ layer, NULL });
+      wait_us (THINK_MS * 1000);
+      ticker.late = busy;
+      move (&w, layer, &four, 0);
+      while (w.final == 0)
+        g_main_context_iteration (NULL, TRUE);
+      ticker.late = NULL;
+      double f = ms (w.first - w.start), l = ms (w.final - w.start);
+      g_array_append_val (first, f);
+      g_array_append_val (final, l);
+      total += l;
+      expected += g_array_index (shares, double, i) * whole_median;
+      if (detail)
+        g_print ("%-32s share %.3f first %7.1f final %7.1f ms (share of the whole: %.1f)\n", layer, g_array_index (shares, double, i), f, l,
+                 g_array_index (shares, double, i) * whole_median);
+      pare_session_undo (s);
+    }
+  wait_quiet (s);
+  guint n = first->len;
+  double first_p50 = quantile (first, 0.5), first_p95 = quantile (first, 0.95), final_mean = mean (final);
+
+  /* the drag */
+  const char *layer = layers->pdata[layers->len / 2];
+  double share = g_array_index (shares, double, layers->len / 2);
+  pare_session_expect_edit (s, (const char *const[]){ layer, NULL });
+  wait_us (THINK_MS * 1000);
+  g_autoptr (GArray) drag_first = g_array_new (FALSE, FALSE, sizeof (double));
+  w.intervals = 0;
+  ticker.late = busy;
+  gint64 next = g_get_monotonic_time ();
+  for (int i = 0; i < STEPS; i++)
+    {
+      PareLayerRecipe change;
+      pare_layer_recipe_init (&change);
+      change.prune = PARE_PRUNE_UNSTRUCTURED;
+      change.prune_ratio = 0.02 * (i + 1);
+      move (&w, layer, &change, 7);
+      next += STEP_US;
+      while (g_get_monotonic_time () < next)
+        g_main_context_iteration (NULL, TRUE);
+      if (w.first != 0)
+        {
+          double f = ms (w.first - w.start);
+          g_array_append_val (drag_first, f);
+        }
+    }
+  guint shown = drag_first->len;
+  while (w.final == 0)
+    g_main_context_iteration (NULL, TRUE);
+  ticker.late = NULL;
+  double end_first = ms (w.first - w.start), end_final = ms (w.final - w.start);
+  double idle_p99 = quantile (idle, 0.99), busy_p99 = quantile (busy, 0.99);
+
+  g_print ("%-24s %3u layers, %u samples, from the input %7.1f ms (early stop at %.1f pp would spare %2.0f %% of the samples)\n", name, n,
+           baseline->n, whole_median, TOLERANCE * 100, mean (saved) * 100);
+  g_print (
+      "  each layer once        first interval p50 %6.1f p95 %6.1f ms   final mean %7.1f ms   total %7.0f ms: %.2f x the suffix' share, "
+      "%.2f x all from the input\n",
+      first_p50, first_p95, final_mean, total, total / expected, total / (whole_median * n));
+  g_print (
+      "  drag, 30 steps, 30 Hz  %2u of %u steps showed an interval, after p50 %5.1f ms; after the last: first %6.1f ms, final %6.1f ms "
+      "(the share of its suffix: %.1f ms)\n",
+      shown, STEPS, quantile (drag_first, 0.5), end_first, end_final, share * whole_median);
+  g_print (
+      "  main loop delay        p99 idle %.2f ms, while measuring %.2f ms (p50 %.2f, most %.2f); the edit itself p50 %.2f, most %.2f ms\n",
+      idle_p99, busy_p99, quantile (busy, 0.5), quantile (busy, 1), quantile (w.calls, 0.5), quantile (w.calls, 1));
+  g_array_unref (w.calls);
+  g_autofree char *path = g_strdup (pare_session_get_project_path (s));
+  g_source_destroy (source);
+  g_signal_handlers_disconnect_by_data (s, &w);
+  pare_session_close (s);
+  if (path != NULL)
+    g_unlink (path);
+  return TRUE;
+}
+
+int
+main (int argc, char **argv)
+{
+  static const char *const known[][2] = { { "tiny-kws-dscnn", "tiny-kws/float.json" },
+                                          { "cifar10-resnet20", "cifar10/torch.json" },
+                                          { "cifar10-resnet56", "cifar10/torch.json" },
+                                          { "imagenet-squeezenet", "imagenet/bgr-caffe.json" },
+                                          { "imagenet-mobilenet-v2", "imagenet/rgb-signed-1001.json" } };
+  g_autofree char *folder = g_dir_make_tmp ("pare-live-XXXXXX", NULL);
+  g_setenv ("XDG_DATA_HOME", folder, TRUE);
+  g_setenv ("XDG_CACHE_HOME", folder, TRUE);
+  if (argc > 2)
+    return one (argv[1], argv[2]) ? 0 : 1;
+  if (argc > 1)
+    {
+      g_printerr ("usage: live [MODEL DATA]\n");
+      return 2;
+    }
+  const char *shared = g_getenv ("PARE_SHARED"), *root = g_getenv ("PARE_SOURCE_ROOT");
+  g_autofree char *beside = g_build_filename (root != NULL ? root : ".", "..", "shared", NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (known); i++)
+    {
+      g_autofree char *file = g_strconcat (known[i][0], ".onnx", NULL);
+      g_autofree char *model = g_build_filename (shared != NULL ? shared : beside, "material", "models", file, NULL);
+      g_autofree char *data = g_build_filename (shared != NULL ? shared : beside, "material", "data", known[i][1], NULL);
+      if (g_file_test (model, G_FILE_TEST_EXISTS) && g_file_test (data, G_FILE_TEST_EXISTS))
+        one (model, data);
+    }
+  return 0;
+}
