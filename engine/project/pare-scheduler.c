@@ -219,8 +219,8 @@ job_main (gpointer data)
 {
   PareJob *job = data;
   /* On Linux a nice value is the thread's own, and the threads that it starts inherit it. */
-  if (job->spec.background)
-    setpriority (PRIO_PROCESS, 0, 10);
+  if (job->spec.background || job->spec.nice > 0)
+    setpriority (PRIO_PROCESS, 0, job->spec.background ? 10 : job->spec.nice);
   job->result = job->spec.run (job, job->control, job->spec.data, &job->error);
   if (job->error != NULL && job->result != NULL)
     {

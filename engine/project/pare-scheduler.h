@@ -19,6 +19,7 @@ typedef struct {
   int tag;                  /* owner's */
   gboolean quiet;           /* listed only once it has run for a while */
   gboolean hidden;          /* never listed: nobody waits for it */
+  int nice;                 /* of its threads: a little, so that the window comes first; 0: none */
   gboolean background;      /* its threads yield to others */
   gboolean not_cancellable;
   PareJobRun run;

@@ -209,7 +209,7 @@ start_heavy (PareSession *self, HeavyJob *h, int tag, const char *name, PareJobR
                        .generation = self->generation,
                        .tag = tag,
                        .quiet = h->early, /* many in a second while a knob moves */
-                       .background = tag <= HEAVY_EVALUATE, /* so that the window stays smooth; times are taken at full priority */
+                       .nice = tag <= HEAVY_EVALUATE ? 4 : 0, /* the window stays smooth; times are taken at full priority */
                        .run = run,
                        .data = h,
                        .data_free = heavy_free,
