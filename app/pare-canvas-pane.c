@@ -472,11 +472,11 @@ build_overlays (PareCanvasPane *self)
   gtk_box_append (GTK_BOX (column), self->legend);
   gtk_overlay_add_overlay (overlay, osd (column, GTK_ALIGN_START, GTK_ALIGN_END, 8));
 
-  GtkWidget *zoom = osd (small_button ("zoom-out-symbolic", "win.zoom-out", _ ("Zoom out")), GTK_ALIGN_END, GTK_ALIGN_END, 8);
+  GtkWidget *zoom = osd (small_button ("list-remove-symbolic", "win.zoom-out", _ ("Zoom out")), GTK_ALIGN_END, GTK_ALIGN_END, 8);
   self->zoom = label ("100 %", "pare-caption pare-bold");
   gtk_label_set_width_chars (GTK_LABEL (self->zoom), 6);
   gtk_box_append (GTK_BOX (zoom), self->zoom);
-  gtk_box_append (GTK_BOX (zoom), small_button ("zoom-in-symbolic", "win.zoom-in", _ ("Zoom in")));
+  gtk_box_append (GTK_BOX (zoom), small_button ("list-add-symbolic", "win.zoom-in", _ ("Zoom in")));
   gtk_box_append (GTK_BOX (zoom), small_button ("pare-fit-symbolic", "win.zoom-fit", _ ("Fit the graph (F)")));
   gtk_overlay_add_overlay (overlay, zoom);
 

@@ -109,19 +109,29 @@ show_shortcuts (PareWindow *self)
     const char *title;
   } all[] = {
     { N_ ("Project"), "<Control>o", N_ ("Open a model, data or a project") },
-    { NULL, "<Control><Shift>s", N_ ("Save the project as") },
+    { NULL, "<Control>s <Control><Shift>s", N_ ("Save, save the project as") },
     { NULL, "<Control>e", N_ ("Export ONNX") },
     { NULL, "<Control>z", N_ ("Undo") },
     { NULL, "<Control><Shift>z", N_ ("Redo") },
     { NULL, "<Control>r", N_ ("Measure latency now") },
     { NULL, "<Control>period", N_ ("Stop the running job") },
+    { NULL, "<Control>w <Control>q", N_ ("Close the window, quit") },
     { N_ ("Graph"), "<Control>f", N_ ("Find") },
     { NULL, "<Control>g <Control><Shift>g", N_ ("Next, previous hit") },
     { NULL, "<Control>plus <Control>minus <Control>0", N_ ("Zoom in, out, 100 %") },
     { NULL, "f <Shift>f", N_ ("Fit the graph, the selection") },
     { NULL, "Up Down Left Right", N_ ("Move along edges and among siblings") },
     { NULL, "Return BackSpace", N_ ("Unfold; to the parent group") },
+    { NULL, "Home End", N_ ("To the input, the output") },
+    { NULL, "Page_Up Page_Down", N_ ("Scroll by a screen") },
+    { NULL, "<Shift>Up <Shift>Down <Shift>BackSpace", N_ ("Zoom in, out, 100 % on the canvas") },
     { NULL, "<Control><Shift>c", N_ ("Next colouring") },
+    { NULL, "b", N_ ("Held: show the original") },
+    { NULL, "<Control>d <Control>i <Control>u", N_ ("Nodes show attributes, initializers, names") },
+    { NULL, "<Control>m", N_ ("The wheel zooms or scrolls") },
+    { NULL, "<Control>Return", N_ ("Show the inspector") },
+    { NULL, "Menu <Shift>F10", N_ ("What can be done with the node") },
+    { NULL, "<Control><Shift>e <Control><Alt>e", N_ ("Save the graph as PNG, as SVG") },
     { N_ ("Selected layers"), "2...8", N_ ("Weight bits") },
     { NULL, "<Shift>2...8", N_ ("Activation bits") },
     { NULL, "0", N_ ("Float") },
@@ -132,6 +142,8 @@ show_shortcuts (PareWindow *self)
     { N_ ("Window"), "<Alt>1 <Alt>2", N_ ("Edit, Explore") },
     { NULL, "F9 <Shift>F9 <Control>j", N_ ("Layer table, inspector, results") },
     { NULL, "F6 <Shift>F6", N_ ("Next, previous region") },
+    { NULL, "F10", N_ ("Menu") },
+    { NULL, "F1 <Control>question", N_ ("These shortcuts") },
     { NULL, "F11", N_ ("Full screen") },
     { NULL, "<Control>comma", N_ ("Preferences") },
   };
@@ -255,7 +267,7 @@ pare_window_add_actions (PareWindow *self)
       = { "open",        "open-data",  "open-data-folder", "open-project",  "open-sample",   "save",           "save-as",       "export",
           "undo",        "redo",       "measure",          "cancel-job",    "close-project", "close",          "fullscreen",    "help",
           "about",       "find",       "find-next",        "find-previous", "zoom-in",       "zoom-out",       "zoom-original", "zoom-fit",
-          "next-colour", "preferences", "show-table", "show-inspector",   "show-dock",     "next-region",   "previous-region" };
+          "next-colour", "preferences", "properties",    "show-table", "show-inspector",   "show-dock",     "next-region",   "previous-region" };
   for (guint i = 0; i < G_N_ELEMENTS (simple); i++)
     {
       g_autoptr (GSimpleAction) action = g_simple_action_new (simple[i], NULL);

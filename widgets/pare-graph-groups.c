@@ -2,6 +2,7 @@
  * the stages they make up. Then runs of alike groups in large models. */
 #include "widgets/pare-graph-model.h"
 
+#include <glib/gi18n.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -590,7 +591,7 @@ make_stages (PareGraphDraft *d)
         {
           PareShownGroup *g = GROUP (d, items[i] - n);
           g_free (g->title);
-          g->title = g_strdup_printf ("Block %u", ++blocks);
+          g->title = g_strdup_printf (_ ("Block %u"), ++blocks);
         }
     }
   for (int count_only = 1; count_only >= 0; count_only--)
@@ -613,7 +614,7 @@ make_stages (PareGraphDraft *d)
           j = last + 1;
           stages++;
           if (!count_only)
-            enclose (d, items + i, last - i + 1, PARE_GROUP_STAGE, -1, g_strdup_printf ("Stage %u", stages));
+            enclose (d, items + i, last - i + 1, PARE_GROUP_STAGE, -1, g_strdup_printf (_ ("Stage %u"), stages));
         }
     }
 }
@@ -706,13 +707,13 @@ finish (PareGraphDraft *d)
       x->path = g_string_free (path, FALSE);
       GString *s = g_string_new (NULL);
       if (x->kind == PARE_GROUP_RUN)
-        g_string_append_printf (s, "%u alike", x->children->len);
+        g_string_append_printf (s, ngettext ("%u alike", "%u alike", x->children->len), x->children->len);
       else if (x->n_convs > 0 && x->n_convs == x->n_cards)
-        g_string_append_printf (s, x->n_convs == 1 ? "%u conv" : "%u convs", x->n_convs);
+        g_string_append_printf (s, ngettext ("%u conv", "%u convs", x->n_convs), x->n_convs);
       else if (x->n_cards > 0)
-        g_string_append_printf (s, x->n_cards == 1 ? "%u layer" : "%u layers", x->n_cards);
+        g_string_append_printf (s, ngettext ("%u layer", "%u layers", x->n_cards), x->n_cards);
       else
-        g_string_append_printf (s, "%u nodes", x->n_shown);
+        g_string_append_printf (s, ngettext ("%u node", "%u nodes", x->n_shown), x->n_shown);
       if (size[g] >= 0 && x->kind != PARE_GROUP_RUN)
         g_string_append_printf (s, " · %" G_GINT64_FORMAT "×%" G_GINT64_FORMAT, size[g] >> 32, size[g] & 0xffffffff);
       x->summary = g_string_free (s, FALSE);

@@ -3,6 +3,7 @@
 #include "widgets/pare-draw.h"
 #include "widgets/pare-graph-view-private.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 #define RADIUS 6
@@ -234,7 +235,7 @@ draw_card (PareGraphView *self, GtkSnapshot *snapshot, guint item, const PareSho
   g_autofree char *value = value_text (self, self->shown_value != NULL ? self->shown_value[self->scene->items[item].index] : NAN);
   double right = w - 8 - put (self, snapshot, value, PARE_TICK_PX, TRUE, &ink, w - 8, 35, 1, 0);
   double x = 17;
-  const char *unsupported[] = { "cannot run", NULL }, *excluded[] = { "excluded", NULL };
+  const char *unsupported[] = { _ ("cannot run"), NULL }, *excluded[] = { _ ("excluded"), NULL };
   const char *const *lists[3]
       = { d != NULL ? (const char *const *)d->pills : NULL, d != NULL && d->flags & PARE_GRAPH_EXCLUDED ? excluded : NULL,
           d != NULL && d->flags & PARE_GRAPH_UNSUPPORTED ? unsupported : NULL };
@@ -325,7 +326,7 @@ draw_folded (PareGraphView *self, GtkSnapshot *snapshot, guint item, const PareS
     }
   g_autofree char *value = value_text (self, self->group_value != NULL ? self->group_value[index] : NAN);
   double taken = put (self, snapshot, value, PARE_TICK_PX, TRUE, &ink, r->width - 8, 31, 1, 0);
-  g_autofree char *second = g_strdup_printf (g->n_shown == 1 ? "%u node" : "%u nodes", g->n_shown);
+  g_autofree char *second = g_strdup_printf (ngettext ("%u node", "%u nodes", g->n_shown), g->n_shown);
   put (self, snapshot, second, PARE_TICK_PX, FALSE, &ink, 25, 31, 0, r->width - 33 - taken);
 }
 

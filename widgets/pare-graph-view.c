@@ -4,6 +4,7 @@
  * 3. Everything is remembered by layer, display node or group, never by item: items change with every fold. */
 #include "widgets/pare-graph-view-private.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 #include <string.h>
 
@@ -77,14 +78,14 @@ char *
 pare_graph_view_describe (PareGraphView *self, PareGraphRef ref)
 {
   if (!ref.valid || self->model == NULL)
-    return g_strdup ("Graph");
+    return g_strdup (_ ("Graph"));
   GString *s = g_string_new (NULL);
   double value = NAN;
   gint32 group;
   if (ref.is_group)
     {
       const PareShownGroup *g = &self->model->groups[ref.index];
-      g_string_append_printf (s, "%s, group, %s, %s", g->title, g->summary, self->folded[ref.index] ? "folded" : "open");
+      g_string_append_printf (s, self->folded[ref.index] ? _ ("%s, group, %s, folded") : _ ("%s, group, %s, open"), g->title, g->summary);
       value = self->group_value != NULL ? self->group_value[ref.index] : NAN;
       group = g->parent;
     }
@@ -92,15 +93,16 @@ pare_graph_view_describe (PareGraphView *self, PareGraphRef ref)
     {
       const PareShown *n = &self->model->shown[ref.index];
       const PareDecor *d = self->decor_of != NULL ? self->decor_of[ref.index] : NULL;
-      g_string_append_printf (s, "%s, %s", n->title, n->kind == PARE_SHOWN_PORT ? "input or output" : pare_op_class_name (n->klass));
+      g_string_append_printf (s, "%s, %s", n->title,
+                              n->kind == PARE_SHOWN_PORT ? _ ("input or output") : _ (pare_op_class_name (n->klass)));
       if (n->kind == PARE_SHOWN_CARD)
         g_string_append_printf (s, ", %s", n->op);
       if (n->shape != NULL)
-        g_string_append_printf (s, ", output %s", n->shape);
+        g_string_append_printf (s, _ (", output %s"), n->shape);
       for (guint i = 0; d != NULL && d->pills != NULL && d->pills[i] != NULL; i++)
         g_string_append_printf (s, ", %s", d->pills[i]);
       if (d != NULL && d->flags & PARE_GRAPH_UNSUPPORTED)
-        g_string_append (s, ", cannot run");
+        g_string_append (s, _ (", cannot run"));
       value = self->shown_value != NULL ? self->shown_value[ref.index] : NAN;
       group = n->group;
     }
@@ -110,12 +112,13 @@ pare_graph_view_describe (PareGraphView *self, PareGraphRef ref)
       g_string_append_printf (s, ", %s %s", self->metric_title != NULL ? self->metric_title : "", text);
     }
   if (group >= 0)
-    g_string_append_printf (s, ", in %s", self->model->groups[group].title);
+    g_string_append_printf (s, _ (", in %s"), self->model->groups[group].title);
   gint32 item = pare_graph_view_item_of (self, ref);
   if (item >= 0 && self->scene->out_start[item] < self->scene->out_start[item + 1])
     {
       const PareSceneItem *to = &self->scene->items[self->scene->edges[self->scene->out[self->scene->out_start[item]]].to];
-      g_string_append_printf (s, "; next: %s", to->is_group ? self->model->groups[to->index].title : self->model->shown[to->index].title);
+      g_string_append_printf (s, _ ("; next: %s"),
+                              to->is_group ? self->model->groups[to->index].title : self->model->shown[to->index].title);
     }
   return g_string_free (s, FALSE);
 }
@@ -923,9 +926,9 @@ pare_graph_view_init (PareGraphView *self)
   self->coupled = g_array_new (FALSE, FALSE, sizeof (guint32));
   self->reader
       = g_object_new (GTK_TYPE_BOX, "accessible-role", GTK_ACCESSIBLE_ROLE_TREE_ITEM, "focusable", TRUE, "can-target", FALSE, NULL);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->reader), GTK_ACCESSIBLE_PROPERTY_LABEL, "Graph", -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->reader), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Graph"), -1);
   gtk_widget_set_parent (self->reader, GTK_WIDGET (self));
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, "Graph of the network", -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Graph of the network"), -1);
   gtk_widget_set_hexpand (GTK_WIDGET (self), TRUE);
   gtk_widget_set_vexpand (GTK_WIDGET (self), TRUE);
   gtk_widget_set_overflow (GTK_WIDGET (self), GTK_OVERFLOW_HIDDEN);

@@ -1,6 +1,7 @@
 #include "widgets/pare-minimap.h"
 #include "widgets/pare-graph-view-private.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 #define WIDTH 90
@@ -185,7 +186,7 @@ pare_minimap_init (PareMinimap *self)
   g_signal_connect (drag, "drag-begin", G_CALLBACK (drag_begin), self);
   g_signal_connect (drag, "drag-update", G_CALLBACK (drag_update), self);
   gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (drag));
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, "Overview of the graph", -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Overview of the graph"), -1);
 }
 
 GtkWidget *
