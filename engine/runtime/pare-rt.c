@@ -111,7 +111,7 @@ pare_rt_kernel_scratch (const PareRtPlan *plan, const PareRtStep *step)
   if ((unsigned)step->op >= PARE_RT_N_OPS)
     return 0;
   /* the matrix kernel's panels, one set for each worker */
-  if (step->op == PARE_RT_CONV || step->op == PARE_RT_CONV_TRANSPOSE || step->op == PARE_RT_GEMM || step->op == PARE_RT_MATMUL)
+  if (step->op == PARE_RT_CONV_TRANSPOSE || step->op == PARE_RT_GEMM || step->op == PARE_RT_MATMUL)
     packing = PARE_RT_GEMM_SCRATCH * (uint64_t)pare_rt_workers ();
   if (table[step->op].scratch == NULL)
     return packing;

@@ -1,113 +1,79 @@
-/* Depthwise Conv: x [N,C,H,W], w [M,1,kH,kW], M a multiple of C; one plane of output after the other, row by row. */
+/* Depthwise Conv: x [N,C,H,W], w [M,1,kH,kW], M once or twice C. A task lays out a few rows of one plane with their padding at a time and
+ * computes the output from there, several rows of it together, with bias and clip in registers. */
 #include "engine/runtime/kernels/conv.h"
 
-typedef struct {
-  const PareConvParams *p;
-  const ConvGeometry *g;
-  const float *x, *w, *b, *residual;
-  float *y;
-} Job;
-
-/* to[i] += w * from[i * s] */
-PARE_RT_CLONES static void
-add_row (float *to, const float *from, int64_t n, int64_t s, float w)
-{
-  if (s == 1)
-    for (int64_t i = 0; i < n; i++)
-      to[i] += w * from[i];
-  else if (s == 2)
-    for (int64_t i = 0; i < n; i++)
-      to[i] += w * from[2 * i];
-  else
-    for (int64_t i = 0; i < n; i++)
-      to[i] += w * from[i * s];
-}
-
-/* Three taps at once, for the inside of a 3-wide kernel with unit dilation. */
-PARE_RT_CLONES static void
-add_row3 (float *to, const float *from, int64_t n, int64_t s, const float *w)
-{
-  float w0 = w[0], w1 = w[1], w2 = w[2];
-  if (s == 1)
-    for (int64_t i = 0; i < n; i++)
-      to[i] = to[i] + w0 * from[i] + w1 * from[i + 1] + w2 * from[i + 2];
-  else if (s == 2)
-    for (int64_t i = 0; i < n; i++)
-      to[i] = to[i] + w0 * from[2 * i] + w1 * from[2 * i + 1] + w2 * from[2 * i + 2];
-  else
-    for (int64_t i = 0; i < n; i++)
-      to[i] = to[i] + w0 * from[i * s] + w1 * from[i * s + 1] + w2 * from[i * s + 2];
-}
-
-/* Output columns whose input column under kernel column kx lies inside. */
 static void
-valid_range (const ConvGeometry *g, int64_t kx, int64_t *lo, int64_t *hi)
+plane (const ConvJob *job, int64_t index, float *packed, const int64_t *tap, const int64_t *row_at)
 {
-  int64_t s = g->stride[2], shift = kx * g->dil[2] - g->pad[2];
-  *lo = shift >= 0 ? 0 : (-shift + s - 1) / s;
-  *hi = g->in[2] - 1 - shift < 0 ? 0 : (g->in[2] - 1 - shift) / s + 1;
-  *hi = *hi > g->out[2] ? g->out[2] : *hi;
-}
-
-static void
-plane_task (int64_t task, int worker, void *arg)
-{
-  const Job *j = arg;
-  const ConvGeometry *g = j->g;
-  int64_t n = task / g->m, m = task % g->m, c = m / (g->m / g->group);
-  int64_t oh = g->out[1], ow = g->out[2], s = g->stride[2];
-  const float *x = j->x + (n * g->c + c) * g->in[1] * g->in[2], *w = j->w + m * g->k[1] * g->k[2];
-  float *y = j->y + task * oh * ow;
-  bool three = g->k[2] == 3 && g->dil[2] == 1;
-  int64_t lo0, hi0, lo1, hi1, lo2 = 0, hi2 = 0;
-  valid_range (g, 0, &lo0, &hi0);
-  if (three)
+  const ConvGeometry *g = &job->g;
+  const PareConvParams *p = job->p;
+  int64_t n = index / g->m, m = index % g->m, c = m / job->mg, oh = g->out[1], ow = g->out[2], lanes = job->isa->lanes;
+  bool simple = p->activation == PARE_ACT_NONE || p->activation == PARE_ACT_CLIP;
+  bool together = g->dil[1] == 1;
+  int64_t most = together ? PARE_RT_DEPTHWISE_ROWS : 1;
+  float room[PARE_RT_DEPTHWISE_ROWS * PARE_RT_MAX_LANES];
+  PareRtRows t = { .row_at = row_at,
+                   .tap = tap,
+                   .w = job->w + m * g->k[1] * g->k[2],
+                   .bias = job->b ? job->b[m] : 0,
+                   .kh = g->k[1],
+                   .kw = g->k[2],
+                   .stride = together ? g->stride[1] : 0,
+                   .clip = p->activation == PARE_ACT_CLIP && !job->residual,
+                   .lo = p->lo,
+                   .hi = p->hi };
+  float *y = job->y + index * oh * ow;
+  for (int64_t row0 = 0; row0 < oh; row0 += job->block.rows)
     {
-      valid_range (g, 1, &lo1, &hi1);
-      valid_range (g, 2, &lo2, &hi2);
-      three = hi2 > lo0;
+      int64_t rows = oh - row0 < job->block.rows ? oh - row0 : job->block.rows;
+      for (int64_t col0 = 0; col0 < ow; col0 += job->block.cols)
+        {
+          t.ow = ow - col0 < job->block.cols ? ow - col0 : job->block.cols;
+          pare_rt_conv_fill (g, &job->block, job->x + (n * g->c + c) * g->in[1] * g->in[2], job->x_end, 1, 0, row0, rows, col0, t.ow,
+                             packed);
+          for (int64_t r = 0; r < rows; r += most)
+            {
+              int now = (int)(rows - r < most ? rows - r : most);
+              float *to = y + (row0 + r) * ow + col0;
+              /* whole vectors are written: aside where that would leave the plane or the block */
+              bool aside = t.ow < lanes && (col0 + t.ow < ow || (row0 + r + now - 1) * ow + col0 + lanes > oh * ow);
+              t.x = packed + r * job->block.pitch;
+              t.y = aside ? room : to;
+              t.ldy = aside ? lanes : ow;
+              job->isa->depthwise (&t, now);
+              for (int i = 0; aside && i < now; i++)
+                memcpy (to + i * ow, room + i * lanes, (size_t)t.ow * sizeof (float));
+            }
+        }
     }
-  memset (y, 0, oh * ow * sizeof (float));
-  for (int64_t oy = 0; oy < oh; oy++)
-    for (int64_t ky = 0; ky < g->k[1]; ky++)
-      {
-        int64_t iy = oy * g->stride[1] - g->pad[1] + ky * g->dil[1];
-        if (iy < 0 || iy >= g->in[1])
-          continue;
-        const float *row = x + iy * g->in[2], *wr = w + ky * 3;
-        float *to = y + oy * ow;
-        if (three)
-          {
-            /* the inside by threes; the few columns at the edges tap by tap */
-            add_row3 (to + lo0, row + lo0 * s - g->pad[2], hi2 - lo0, s, wr);
-            for (int64_t kx = 1; kx < 3; kx++)
-              {
-                int64_t lo = kx == 1 ? lo1 : lo2;
-                for (int64_t ox = lo; ox < lo0 && ox < ow; ox++)
-                  to[ox] += wr[kx] * row[ox * s - g->pad[2] + kx];
-              }
-            for (int64_t kx = 0; kx < 2; kx++)
-              {
-                int64_t hi = kx == 0 ? hi0 : hi1;
-                for (int64_t ox = hi2; ox < hi; ox++)
-                  to[ox] += wr[kx] * row[ox * s - g->pad[2] + kx];
-              }
-            continue;
-          }
-        for (int64_t kx = 0; kx < g->k[2]; kx++)
-          {
-            int64_t lo, hi;
-            valid_range (g, kx, &lo, &hi);
-            if (hi > lo)
-              add_row (to + lo, row + lo * s - g->pad[2] + kx * g->dil[2], hi - lo, s, w[ky * g->k[2] + kx]);
-          }
-      }
-  pare_rt_conv_epilogue (y, j->residual ? j->residual + task * oh * ow : NULL, oh * ow, j->b ? j->b[m] : 0, j->p);
+  if (job->residual || !simple)
+    pare_rt_conv_epilogue (y, job->residual ? job->residual + index * oh * ow : NULL, oh * ow, 0, p);
+}
+
+static void
+planes_task (int64_t task, int worker, void *arg)
+{
+  const ConvJob *job = arg;
+  const int64_t *tap = (const int64_t *)job->scratch;
+  float *packed = (float *)(job->scratch + job->taps * sizeof (int64_t)) + worker * job->each;
+  int64_t planes = job->g.n * job->g.m;
+  for (int64_t i = planes * task / job->m_blocks; i < planes * (task + 1) / job->m_blocks; i++)
+    plane (job, i, packed, tap, tap + job->g.k[2]);
 }
 
 void
-pare_rt_conv_depthwise (const PareConvParams *p, const ConvGeometry *g, const float *x, const float *w, const float *b, const float *residual, float *y)
+pare_rt_conv_depthwise (ConvJob *job)
 {
-  Job job = { p, g, x, w, b, residual, y };
-  pare_rt_parallel (g->n * g->m, plane_task, &job);
+  const ConvGeometry *g = &job->g;
+  const ConvBlock *b = &job->block;
+  int64_t *tap = (int64_t *)job->scratch, *row_at = tap + g->k[2];
+  for (int64_t kx = 0; kx < g->k[2]; kx++)
+    tap[kx] = kx * g->dil[2] % g->stride[2] * b->plane + kx * g->dil[2] / g->stride[2];
+  int64_t s = g->stride[1], n = g->dil[1] == 1 ? (PARE_RT_DEPTHWISE_ROWS - 1) * s + g->k[1] : g->k[1];
+  for (int64_t j = 0; j < n; j++)
+    {
+      int64_t r = j * g->dil[1];
+      row_at[j] = r % s * b->col_phases * b->plane + r / s * b->pitch;
+    }
+  pare_rt_parallel_if (!job->serial, job->m_blocks, planes_task, job);
 }

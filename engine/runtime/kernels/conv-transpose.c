@@ -23,19 +23,19 @@ KERNEL (pare_rt_k_conv_transpose)
   REQUIRE (!given (in, n_in, 3) || (is_f32 (&in[3]) && same_shape (&in[3], &out[0])));
   CHECKED;
   int64_t positions = g.in[0] * g.in[1] * g.in[2], outs = g.out[0] * g.out[1] * g.out[2];
-  float *wt = (float *) ((char *) scratch + pare_rt_workers () * PARE_RT_GEMM_SCRATCH);
+  float *wt = (float *)((char *)scratch + pare_rt_workers () * PARE_RT_GEMM_SCRATCH);
   float *columns = wt + align64 (mg * kvol * cg);
   memset (out[0].data, 0, count_of (&out[0]) * sizeof (float));
   for (int64_t gi = 0; gi < g.group; gi++)
     {
-      const float *w = (const float *) in[1].data + gi * cg * mg * kvol;
+      const float *w = (const float *)in[1].data + gi * cg * mg * kvol;
       for (int64_t c = 0; c < cg; c++)
         for (int64_t r = 0; r < mg * kvol; r++)
           wt[r * cg + c] = w[c * mg * kvol + r];
       for (int64_t n = 0; n < g.n; n++)
         {
-          const float *x = (const float *) in[0].data + (n * g.c + gi * cg) * positions;
-          float *y = (float *) out[0].data + (n * g.m + gi * mg) * outs;
+          const float *x = (const float *)in[0].data + (n * g.c + gi * cg) * positions;
+          float *y = (float *)out[0].data + (n * g.m + gi * mg) * outs;
           pare_rt_sgemm (mg * kvol, positions, cg, wt, cg, x, positions, 1, columns, positions, scratch);
           for (int64_t r = 0; r < mg * kvol; r++)
             {
@@ -57,8 +57,8 @@ KERNEL (pare_rt_k_conv_transpose)
         }
     }
   for (int64_t i = 0; i < g.n * g.m; i++)
-    pare_rt_conv_epilogue ((float *) out[0].data + i * outs, given (in, n_in, 3) ? (const float *) in[3].data + i * outs : NULL, outs,
-                           given (in, n_in, 2) ? ((const float *) in[2].data)[i % g.m] : 0, p);
+    pare_rt_conv_epilogue ((float *)out[0].data + i * outs, given (in, n_in, 3) ? (const float *)in[3].data + i * outs : NULL, outs,
+                           given (in, n_in, 2) ? ((const float *)in[2].data)[i % g.m] : 0, p);
   return PARE_RT_OK;
 }
 
@@ -69,7 +69,8 @@ SCRATCH (pare_rt_s_conv_transpose)
   if (!p || n_in < 2 || n_out < 1 || !pare_rt_conv_geometry (p, &in[0], &in[1], &out[0], &g))
     return 0;
   int64_t rows = g.m / g.group * g.k[0] * g.k[1] * g.k[2], positions = g.in[0] * g.in[1] * g.in[2], a, b;
-  if (__builtin_mul_overflow (rows, g.c / g.group + 16, &a) || __builtin_mul_overflow (rows, positions, &b) || a > INT64_MAX / 16 || b > INT64_MAX / 16)
+  if (__builtin_mul_overflow (rows, g.c / g.group + 16, &a) || __builtin_mul_overflow (rows, positions, &b) || a > INT64_MAX / 16
+      || b > INT64_MAX / 16)
     return UINT64_MAX / 2;
   return (align64 (a) + align64 (b)) * sizeof (float);
 }

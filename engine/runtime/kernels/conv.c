@@ -1,6 +1,5 @@
-/* Conv: x [N,C,D,H,W] (1 to 3 spatial axes), w [M,C/g,kD,kH,kW], b [M] or none, residual like y or none; y [N,M,oD,oH,oW] = act(conv + b + residual).
- * A matrix product per group: rows are output channels, columns output positions; panels of the unfolded input are packed as they are
- * needed. One channel per group takes the loop in conv-depthwise.c. */
+/* Conv: x [N,C,D,H,W] (1 to 3 spatial axes), w [M,C/g,kD,kH,kW], b [M] or none, residual like y or none; y [N,M,oD,oH,oW] = act(conv + b +
+ * residual). Here: the checks, how the work is cut, and the packing of weights; conv-direct.c and conv-depthwise.c compute. */
 #include "engine/runtime/kernels/conv.h"
 
 /* Everything as three spatial axes: leading ones for fewer. FALSE: the operands do not fit each other. */
@@ -27,180 +26,200 @@ pare_rt_conv_geometry (const PareConvParams *p, const PareView *x, const PareVie
   return y->shape.dims[0] == g->n && g->c % g->group == 0 && g->m % g->group == 0;
 }
 
-typedef struct {
-  const PareConvParams *p;
-  ConvGeometry g;
-  const float *x, *w, *b, *residual;
-  float *y;
-  char *scratch;
-  const PareRtGemmIsa *isa;
-  int64_t cg, mg, k, positions, col_blocks, row_block, row_blocks;
-} Job;
+#define BLOCK_FLOATS 49152 /* of input that a task lays out: leaves room in a second-level cache */
+#define PLANE_FLOATS 6144  /* depthwise: in the first */
+#define SERIAL_WORK 150000 /* multiplications that are not worth waking anybody */
+#define SERIAL_DEPTHWISE 40000
 
-/* One row k of a panel block: the input under kernel position (c, kz, ky, kx) for output positions j0..j0+cols, to[(j / nr)][j % nr]. */
-static inline void
-unfold_row (const ConvGeometry *g, const float *plane, int64_t kz, int64_t ky, int64_t kx, int64_t j0, int64_t cols, float *to)
+static int64_t
+divide_up (int64_t a, int64_t b)
 {
-  int64_t ow = g->out[2], j = 0;
-  int64_t ox = j0 % ow, rest = j0 / ow, oy = rest % g->out[1], oz = rest / g->out[1];
-  while (j < cols)
+  return (a + b - 1) / b;
+}
+
+/* Blocks of `each` positions in n; what is left is a block where it fills a vector, else it belongs to the last one. */
+static int64_t
+blocks_of (int64_t n, int64_t each, int64_t lanes)
+{
+  int64_t blocks = n / each;
+  return blocks == 0 ? 1 : blocks + (n % each >= lanes);
+}
+
+/* The largest block of rows and columns of output whose input fits, at least one row of a few vectors. cols: in: the most. */
+static bool
+fit_block (ConvJob *job, int64_t channels, int64_t limit, int64_t rows, int64_t cols)
+{
+  int64_t least = job->isa->vectors * job->isa->lanes, total;
+  for (;;)
     {
-      int64_t run = ow - ox < cols - j ? ow - ox : cols - j;
-      int64_t iz = oz * g->stride[0] - g->pad[0] + kz * g->dil[0], iy = oy * g->stride[1] - g->pad[1] + ky * g->dil[1];
-      if (iz < 0 || iz >= g->in[0] || iy < 0 || iy >= g->in[1])
-        memset (to + j, 0, run * sizeof (float));
+      int64_t extra = cols < job->g.out[2] ? job->isa->lanes : 0;
+      if (!pare_rt_conv_block (&job->g, rows, cols + extra, &job->block))
+        return false;
+      if (__builtin_mul_overflow (job->block.channel, channels, &total) || total > INT64_MAX / 64)
+        return false;
+      job->block.cols = cols;
+      if (total <= limit || (rows == 1 && cols <= least))
+        return true;
+      if (rows > 1)
+        rows = rows * limit / total > 0 && rows * limit / total < rows ? rows * limit / total : rows - 1;
       else
-        {
-          const float *row = plane + (iz * g->in[1] + iy) * g->in[2];
-          int64_t ix = ox * g->stride[2] - g->pad[2] + kx * g->dil[2], s = g->stride[2], i = 0;
-          for (; i < run && ix < 0; i++, ix += s)
-            to[j + i] = 0;
-          int64_t fit = ix >= g->in[2] ? 0 : (g->in[2] - ix + s - 1) / s;
-          int64_t end = i + fit < run ? i + fit : run;
-          if (s == 1)
-            {
-              if (end > i)
-                memcpy (to + j + i, row + ix, (end - i) * sizeof (float));
-              i = end > i ? end : i;
-            }
-          else
-            for (; i < end; i++, ix += s)
-              to[j + i] = row[ix];
-          for (; i < run; i++)
-            to[j + i] = 0;
-        }
-      j += run;
-      ox = 0;
-      if (++oy == g->out[1])
-        {
-          oy = 0;
-          oz++;
-        }
+        cols = cols / 2 > least ? divide_up (cols / 2, least) * least : least;
     }
 }
 
-static void
-pack_unfolded (const Job *job, const float *x, int64_t p0, int64_t kc, int64_t j0, int64_t cols, float *pack)
+bool
+pare_rt_conv_cut (ConvJob *job, int workers)
 {
   const ConvGeometry *g = &job->g;
-  int nr = job->isa->nr;
-  int64_t kvol = g->k[0] * g->k[1] * g->k[2], in_plane = g->in[0] * g->in[1] * g->in[2];
-  int64_t padded = (cols + nr - 1) / nr * nr;
-  float line[PARE_RT_NC];
-  bool pointwise = kvol == 1 && g->stride[0] == 1 && g->stride[1] == 1 && g->stride[2] == 1 && !g->pad[0] && !g->pad[1] && !g->pad[2] &&
-                   in_plane == job->positions;
-  for (int64_t p = 0; p < kc; p++)
+  int64_t lanes = job->isa->lanes, kernel = g->k[0] * g->k[1] * g->k[2], positions = g->out[0] * g->out[1] * g->out[2];
+  int64_t units = g->n * g->group, wanted, area = 0;
+  double work = (double)g->n * (double)g->m * (double)positions * (double)job->terms;
+  job->depthwise = job->cg == 1 && job->mg <= 2 && g->in[0] == 1 && g->k[0] == 1 && g->out[0] == 1;
+  job->serial = workers == 1 || work < (job->depthwise ? SERIAL_DEPTHWISE : SERIAL_WORK);
+  wanted = job->serial ? 1 : 3 * (int64_t)workers;
+  job->m_tiles = divide_up (job->mg, job->isa->rows);
+  job->m_blocks = job->row_blocks = job->col_blocks = 1;
+  job->pointwise = !job->depthwise && kernel == 1 && positions >= lanes;
+  for (int i = 0; i < 3; i++)
+    job->pointwise = job->pointwise && g->stride[i] == 1 && g->pad[i] == 0 && g->pad_end[i] == 0;
+  job->taps = job->pointwise ? 0 : job->depthwise ? g->k[2] + g->k[1] + PARE_RT_DEPTHWISE_ROWS * g->stride[1] : kernel;
+  job->taps = (job->taps + 7) / 8 * 8;
+  if (job->depthwise)
     {
-      int64_t k = p0 + p, c = k / kvol, rest = k % kvol, kx = rest % g->k[2], ky = rest / g->k[2] % g->k[1], kz = rest / g->k[2] / g->k[1];
-      const float *from = x + c * in_plane;
-      if (pointwise && padded == cols)
-        from += j0;
-      else
-        {
-          if (pointwise)
-            memcpy (line, from + j0, cols * sizeof (float));
-          else
-            unfold_row (g, from, kz, ky, kx, j0, cols, line);
-          for (int64_t j = cols; j < padded; j++)
-            line[j] = 0;
-          from = line;
-        }
-      for (int64_t j = 0; j < padded; j += nr)
-        memcpy (pack + j * kc + p * nr, from + j, nr * sizeof (float));
+      int64_t rows = g->out[1] < 64 ? g->out[1] : 64;
+      if (!fit_block (job, 1, PLANE_FLOATS, rows, g->out[2]))
+        return false;
+      if (rows > job->block.rows && job->block.rows > PARE_RT_DEPTHWISE_ROWS)
+        job->block.rows -= job->block.rows % PARE_RT_DEPTHWISE_ROWS;
+      job->m_blocks = g->n * g->m < wanted ? g->n * g->m : wanted;
+      area = job->block.channel;
     }
+  else if (job->pointwise)
+    {
+      int64_t least = job->isa->vectors * lanes, cols = BLOCK_FLOATS / (job->cg > 0 ? job->cg : 1) / least * least;
+      int64_t share = divide_up (positions * units, wanted * least) * least;
+      cols = cols < least ? least : cols;
+      cols = wanted > 1 && share < cols ? share : cols;
+      job->block = (ConvBlock){ .rows = 1, .cols = cols };
+      job->col_blocks = blocks_of (positions, cols, lanes);
+      units *= job->col_blocks;
+    }
+  else
+    {
+      int64_t row_units = units * g->out[0], rows = g->out[1];
+      if (wanted > row_units && g->out[1] > 1)
+        {
+          /* rows below and above are laid out by two tasks: not too few rows in each */
+          rows = divide_up (g->out[1] * row_units, wanted);
+          rows = rows < g->k[1] ? g->k[1] : rows;
+          rows = rows > g->out[1] ? g->out[1] : rows;
+        }
+      if (!fit_block (job, job->cg, BLOCK_FLOATS, rows, g->out[2]))
+        return false;
+      job->row_blocks = divide_up (g->out[1], job->block.rows);
+      job->block.rows = divide_up (g->out[1], job->row_blocks);
+      job->col_blocks = blocks_of (g->out[2], job->block.cols, lanes);
+      int64_t vectors = divide_up (g->out[2], lanes);
+      job->flat = g->out[2] < lanes || (job->col_blocks == 1 && g->out[2] * 5 < vectors * lanes * 4);
+      units = row_units * job->row_blocks * job->col_blocks;
+      area = job->block.channel * job->cg;
+    }
+  if (!job->depthwise && units < 2 * (int64_t)workers && !job->serial)
+    {
+      job->m_blocks = divide_up (2 * workers, units > 0 ? units : 1);
+      job->m_blocks = job->m_blocks < job->m_tiles ? job->m_blocks : job->m_tiles;
+    }
+  int64_t panel = job->depthwise ? 0 : (job->terms * job->isa->rows + 15) / 16 * 16;
+  job->each = (area + panel + CONV_SLACK + 15) / 16 * 16;
+  return job->each < INT64_MAX / 1024 && job->taps < INT64_MAX / 1024;
 }
 
-static void
-epilogue (const Job *job, int64_t n, int64_t m0, int64_t m1, int64_t j0, int64_t cols)
+/* What cutting needs to know. FALSE: the operands do not fit. */
+static bool
+begin (ConvJob *job, const PareConvParams *p, const PareView *in, uint32_t n_in, const PareView *out, uint32_t n_out)
 {
-  for (int64_t m = m0; m < m1; m++)
-    {
-      int64_t at = (n * job->g.m + m) * job->positions + j0;
-      pare_rt_conv_epilogue (job->y + at, job->residual ? job->residual + at : NULL, cols, job->b ? job->b[m] : 0, job->p);
-    }
-}
-
-static void
-block_task (int64_t task, int worker, void *arg)
-{
-  const Job *job = arg;
-  int64_t cb = task % job->col_blocks, rb = task / job->col_blocks % job->row_blocks, ng = task / job->col_blocks / job->row_blocks;
-  int64_t n = ng / job->g.group, group = ng % job->g.group;
-  int64_t j0 = cb * PARE_RT_NC, cols = job->positions - j0 < PARE_RT_NC ? job->positions - j0 : PARE_RT_NC;
-  int64_t m0 = rb * job->row_block, m1 = m0 + job->row_block < job->mg ? m0 + job->row_block : job->mg;
-  const float *x = job->x + (n * job->g.c + group * job->cg) * job->g.in[0] * job->g.in[1] * job->g.in[2];
-  const float *w = job->w + group * job->mg * job->k;
-  float *y = job->y + (n * job->g.m + group * job->mg) * job->positions + j0;
-  float *pack = (float *) (job->scratch + worker * PARE_RT_GEMM_SCRATCH);
-  int nr = job->isa->nr;
-  for (int64_t p0 = 0; p0 < job->k; p0 += PARE_RT_KC)
-    {
-      int64_t kc = job->k - p0 < PARE_RT_KC ? job->k - p0 : PARE_RT_KC;
-      pack_unfolded (job, x, p0, kc, j0, cols, pack);
-      for (int64_t m = m0; m < m1; m += PARE_RT_MR)
-        {
-          int rows = m1 - m < PARE_RT_MR ? (int) (m1 - m) : PARE_RT_MR;
-          for (int64_t j = 0; j < cols; j += nr)
-            job->isa->micro (kc, w + m * job->k + p0, job->k, pack + j * kc, y + m * job->positions + j, job->positions, rows,
-                             cols - j < nr ? (int) (cols - j) : nr, p0 > 0);
-          if (p0 + kc == job->k)
-            epilogue (job, n, group * job->mg + m, group * job->mg + m + rows, j0, cols);
-        }
-    }
+  if (!p || n_in < 2 || n_out != 1 || !pare_rt_conv_geometry (p, &in[0], &in[1], &out[0], &job->g))
+    return false;
+  const ConvGeometry *g = &job->g;
+  job->p = p;
+  job->isa = pare_rt_isa ();
+  job->cg = g->c / g->group;
+  job->mg = g->m / g->group;
+  job->terms = job->cg * g->k[0] * g->k[1] * g->k[2];
+  return in[1].shape.dims[0] == g->m && in[1].shape.dims[1] == job->cg;
 }
 
 KERNEL (pare_rt_k_conv)
 {
   const PareConvParams *p = params;
-  Job job = { .p = p, .scratch = scratch };
-  REQUIRE (p && n_in >= 2 && n_out == 1);
-  SUPPORT (is_f32 (&in[0]) && is_f32 (&in[1]) && is_f32 (&out[0]));
-  REQUIRE (pare_rt_conv_geometry (p, &in[0], &in[1], &out[0], &job.g));
+  ConvJob job = { .scratch = scratch };
+  SUPPORT (n_in < 2 || n_out < 1 || (is_f32 (&in[0]) && is_f32 (&in[1]) && is_f32 (&out[0])));
+  REQUIRE (begin (&job, p, in, n_in, out, n_out));
   const ConvGeometry *g = &job.g;
-  job.cg = g->c / g->group;
-  job.mg = g->m / g->group;
-  REQUIRE (in[1].shape.dims[0] == g->m && in[1].shape.dims[1] == job.cg);
   for (int i = 0; i < 3; i++)
-    REQUIRE (g->out[i] == (g->in[i] + g->pad[i] + g->pad_end[i] - g->dil[i] * (g->k[i] - 1) - 1) / g->stride[i] + 1 && g->pad[i] >= 0 && g->pad_end[i] >= 0);
+    REQUIRE (g->out[i] == (g->in[i] + g->pad[i] + g->pad_end[i] - g->dil[i] * (g->k[i] - 1) - 1) / g->stride[i] + 1 && g->pad[i] >= 0
+             && g->pad_end[i] >= 0);
   REQUIRE (!given (in, n_in, 2) || (is_f32 (&in[2]) && count_of (&in[2]) == g->m));
   REQUIRE (!given (in, n_in, 3) || (is_f32 (&in[3]) && same_shape (&in[3], &out[0])));
   CHECKED;
   job.x = in[0].data;
+  job.x_end = job.x + count_of (&in[0]);
   job.w = in[1].data;
+  job.packed = in[1].packed;
   job.b = given (in, n_in, 2) ? in[2].data : NULL;
   job.residual = given (in, n_in, 3) ? in[3].data : NULL;
   job.y = out[0].data;
-  job.k = job.cg * g->k[0] * g->k[1] * g->k[2];
-  job.positions = g->out[0] * g->out[1] * g->out[2];
   if (count_of (&out[0]) == 0)
     return PARE_RT_OK;
-  if (job.cg == 1 && g->in[0] == 1 && g->k[0] == 1)
+  if (job.terms == 0 || count_of (&in[0]) == 0)
     {
-      pare_rt_conv_depthwise (p, g, job.x, job.w, job.b, job.residual, job.y);
-      return PARE_RT_OK;
-    }
-  if (job.k == 0)
-    {
+      int64_t area = g->out[0] * g->out[1] * g->out[2];
       memset (job.y, 0, count_of (&out[0]) * sizeof (float));
-      for (int64_t n = 0; n < g->n; n++)
-        epilogue (&job, n, 0, g->m, 0, job.positions);
+      for (int64_t i = 0; i < g->n * g->m; i++)
+        pare_rt_conv_epilogue (job.y + i * area, job.residual ? job.residual + i * area : NULL, area, job.b ? job.b[i % g->m] : 0, p);
       return PARE_RT_OK;
     }
-  job.isa = pare_rt_gemm_isa ();
-  job.col_blocks = (job.positions + PARE_RT_NC - 1) / PARE_RT_NC;
-  job.row_blocks = 1;
-  /* Too few column blocks for all workers: cut the rows too. The order of every sum stays as it is. */
-  if (pare_rt_workers () > 1 && job.col_blocks * g->n * g->group < 2 * pare_rt_workers ())
-    job.row_blocks = (job.mg + 47) / 48;
-  job.row_block = ((job.mg + job.row_blocks - 1) / job.row_blocks + PARE_RT_MR - 1) / PARE_RT_MR * PARE_RT_MR;
-  job.row_blocks = (job.mg + job.row_block - 1) / job.row_block;
-  pare_rt_parallel (job.col_blocks * job.row_blocks * g->n * g->group, block_task, &job);
+  REQUIRE (pare_rt_conv_cut (&job, pare_rt_workers ()));
+  if (job.depthwise)
+    pare_rt_conv_depthwise (&job);
+  else
+    pare_rt_conv_direct (&job);
   return PARE_RT_OK;
 }
 
 SCRATCH (pare_rt_s_conv)
 {
-  return PARE_RT_GEMM_SCRATCH;
+  ConvJob job = { 0 };
+  int workers = pare_rt_workers ();
+  if (!begin (&job, params, in, n_in, out, n_out) || job.terms == 0 || count_of (&out[0]) == 0)
+    return 0;
+  if (!pare_rt_conv_cut (&job, workers))
+    return UINT64_MAX / 2;
+  uint64_t floats, bytes;
+  if (__builtin_mul_overflow ((uint64_t)job.each, (uint64_t)workers, &floats) || __builtin_mul_overflow (floats, sizeof (float), &bytes)
+      || __builtin_add_overflow (bytes, (uint64_t)job.taps * sizeof (int64_t), &bytes))
+    return UINT64_MAX / 2;
+  return bytes;
+}
+
+/* [tile of rows][term][row]; see conv_tile_start */
+PACK (pare_rt_p_conv)
+{
+  ConvJob job = { 0 };
+  if (n_in < 2 || n_out != 1 || !is_f32 (&in[1]) || !begin (&job, params, in, n_in, out, n_out) || job.terms == 0
+      || !pare_rt_conv_cut (&job, 1) || job.depthwise)
+    return 0;
+  const float *w = in[1].data;
+  float *to = packed;
+  for (int64_t group = 0; to && group < job.g.group; group++)
+    for (int64_t i = 0; i < job.m_tiles; i++)
+      {
+        int64_t first = conv_tile_start (job.mg, job.m_tiles, i), end = conv_tile_start (job.mg, job.m_tiles, i + 1);
+        for (int64_t k = 0; k < job.terms; k++)
+          for (int64_t r = first; r < end; r++)
+            *to++ = w[(group * job.mg + r) * job.terms + k];
+      }
+  return (uint64_t)count_of (&in[1]) * sizeof (float);
 }
 
 void

@@ -1,120 +1,147 @@
-/* The matrix kernel under Conv, Gemm, MatMul and the recurrent layers: panels of B packed, rows of A as they lie,
- * one micro-kernel for each instruction set, chosen at run time. Every output is summed in the order of k, whatever the blocking. */
-#include "engine/runtime/kernels/kernel.h"
+/* The matrix kernel under Gemm, MatMul, ConvTranspose and the recurrent layers: panels of b's columns, packed once where b is constant, by
+ * tiles of a's rows. Every output is summed in the order of k, whatever the blocking. */
+#include "engine/runtime/kernels/tile.h"
 
-#define NAME(x) base_##x
-#define VLEN 4
-#define TARGET
-#include "engine/runtime/kernels/gemm-micro.inc.h"
-#undef NAME
-#undef VLEN
-#undef TARGET
-
-#if defined(__x86_64__)
-#define NAME(x) avx2_##x
-#define VLEN 8
-#define TARGET __attribute__ ((target ("avx2,fma")))
-#include "engine/runtime/kernels/gemm-micro.inc.h"
-#undef NAME
-#undef VLEN
-#undef TARGET
-
-#define NAME(x) avx512_##x
-#define VLEN 16
-#define TARGET __attribute__ ((target ("avx512f,avx2,fma")))
-#include "engine/runtime/kernels/gemm-micro.inc.h"
-#undef NAME
-#undef VLEN
-#undef TARGET
-#endif
-
-const PareRtGemmIsa *
-pare_rt_gemm_isa (void)
+/* Columns of the panel that begins at column j: all of a tile's, or as many vectors as the last ones fill. */
+static int64_t
+panel_width (const PareRtIsa *isa, int64_t n, int64_t j)
 {
-  static const PareRtGemmIsa base = { 8, base_micro };
-#if defined(__x86_64__)
-  static const PareRtGemmIsa avx2 = { 16, avx2_micro }, avx512 = { 32, avx512_micro };
-  if (__builtin_cpu_supports ("avx512f"))
-    return &avx512;
-  if (__builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma"))
-    return &avx2;
-#endif
-  return &base;
+  int64_t nr = isa->vectors * isa->lanes, left = n - j;
+  return left >= nr ? nr : (left + isa->lanes - 1) / isa->lanes * isa->lanes;
 }
 
-/* Panels of columns [j0, j0+cols) and depths [p0, p0+kc) of b; columns beyond are zero. */
-static void
-pack_b (const float *b, int64_t rsb, int64_t csb, int64_t p0, int64_t kc, int64_t j0, int64_t cols, int nr, float *to)
+/* One panel, [kc][width]: w columns from b on, depths [0, kc); columns beyond are zero. */
+PARE_RT_CLONES static void
+pack_panel (const float *b, int64_t rsb, int64_t csb, int64_t kc, int64_t w, int64_t width, float *to)
 {
-  for (int64_t j = 0; j < cols; j += nr, to += kc * nr)
+  if (csb == 1)
+    for (int64_t p = 0; p < kc; p++, to += width)
+      {
+        for (int64_t x = 0; x < w; x++)
+          to[x] = b[p * rsb + x];
+        for (int64_t x = w; x < width; x++)
+          to[x] = 0;
+      }
+  else
+    for (int64_t p = 0; p < kc; p++, to += width)
+      {
+        for (int64_t x = 0; x < w; x++)
+          to[x] = b[x * csb + p * rsb];
+        for (int64_t x = w; x < width; x++)
+          to[x] = 0;
+      }
+}
+
+uint64_t
+pare_rt_sgemm_pack (int64_t n, int64_t k, const float *b, int64_t rsb, int64_t csb, float *to)
+{
+  const PareRtIsa *isa = pare_rt_isa ();
+  int64_t nr = isa->vectors * isa->lanes, floats = 0;
+  for (int64_t j = 0; j < n; j += nr)
     {
-      int64_t w = cols - j < nr ? cols - j : nr;
-      const float *from = b + p0 * rsb + (j0 + j) * csb;
-      if (csb == 1)
-        for (int64_t p = 0; p < kc; p++)
-          {
-            memcpy (to + p * nr, from + p * rsb, w * sizeof (float));
-            if (w < nr)
-              memset (to + p * nr + w, 0, (nr - w) * sizeof (float));
-          }
-      else
-        {
-          for (int64_t x = 0; x < w; x++)
-            for (int64_t p = 0; p < kc; p++)
-              to[p * nr + x] = from[x * csb + p * rsb];
-          for (int64_t x = w; x < nr; x++)
-            for (int64_t p = 0; p < kc; p++)
-              to[p * nr + x] = 0;
-        }
+      int64_t width = panel_width (isa, n, j), w = n - j < nr ? n - j : nr;
+      if (to)
+        pack_panel (b + j * csb, rsb, csb, k, w, width, to + floats);
+      floats += k * width;
+    }
+  return (uint64_t)floats * sizeof (float);
+}
+
+typedef struct
+{
+  int64_t m, n, k, lda, rsb, csb, ldc, col_block, col_blocks, row_block;
+  const float *a, *b, *packed;
+  float *c;
+  const PareRtGemmAfter *after;
+  char *scratch;
+  const PareRtIsa *isa;
+} Job;
+
+static void
+finish (const Job *j, int64_t i0, int64_t i1, int64_t j0, int64_t cols)
+{
+  const PareRtGemmAfter *f = j->after;
+  for (int64_t i = i0; f && i < i1; i++)
+    {
+      float *row = j->c + i * j->ldc + j0;
+      if (f->alpha != 1)
+        for (int64_t x = 0; x < cols; x++)
+          row[x] *= f->alpha;
+      if (f->c && f->beta == 1 && f->col_stride)
+        for (int64_t x = 0; x < cols; x++)
+          row[x] += f->c[i * f->row_stride + j0 + x];
+      else if (f->c)
+        for (int64_t x = 0; x < cols; x++)
+          row[x] += f->beta * f->c[i * f->row_stride + (j0 + x) * f->col_stride];
+      pare_rt_activate (row, cols, f->activation, f->lo, f->hi, f->act_alpha);
     }
 }
 
-typedef struct {
-  int64_t m, n, k, lda, rsb, csb, ldc, col_blocks, row_block;
-  const float *a, *b;
-  float *c;
-  char *scratch;
-  const PareRtGemmIsa *isa;
-} Job;
+/* rows of c by one panel; w of its columns are c's. */
+static void
+one_tile (const Job *j, int64_t kc, const float *a, int rows, const float *panel, int64_t width, int64_t w, float *c, bool add)
+{
+  static const int64_t here = 0;
+  float room[PARE_RT_TILE_ROWS * PARE_RT_TILE_VECTORS * PARE_RT_MAX_LANES] __attribute__ ((aligned (64)));
+  int lanes = j->isa->lanes, vectors = (int)(width / lanes);
+  PareRtTile t = { .channels = kc, .channel_stride = width, .taps = &here, .n_taps = 1, .a = a, .add = add, .c = c, .ldc = j->ldc };
+  for (int v = 0; v < vectors; v++)
+    {
+      t.b[v] = panel + v * lanes;
+      t.at[v] = v * lanes;
+    }
+  if (w < width)
+    {
+      t.c = room;
+      t.ldc = width;
+      for (int r = 0; add && r < rows; r++)
+        {
+          memcpy (room + r * width, c + r * j->ldc, (size_t)w * sizeof (float));
+          memset (room + r * width + w, 0, (size_t)(width - w) * sizeof (float));
+        }
+    }
+  j->isa->tile[rows - 1][vectors - 1](&t);
+  for (int r = 0; w < width && r < rows; r++)
+    memcpy (c + r * j->ldc, room + r * width, (size_t)w * sizeof (float));
+}
 
 static void
 block_task (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
-  int64_t j0 = task % j->col_blocks * PARE_RT_NC, i0 = task / j->col_blocks * j->row_block;
-  int64_t cols = j->n - j0 < PARE_RT_NC ? j->n - j0 : PARE_RT_NC, i1 = i0 + j->row_block < j->m ? i0 + j->row_block : j->m;
-  float *pack = (float *) (j->scratch + worker * PARE_RT_GEMM_SCRATCH);
-  int nr = j->isa->nr;
+  int64_t j0 = task % j->col_blocks * j->col_block, i0 = task / j->col_blocks * j->row_block, nr = j->isa->vectors * j->isa->lanes;
+  int64_t cols = j->n - j0 < j->col_block ? j->n - j0 : j->col_block, i1 = i0 + j->row_block < j->m ? i0 + j->row_block : j->m;
+  float *rows_packed = (float *)(j->scratch + worker * PARE_RT_GEMM_SCRATCH), *pack = rows_packed + PARE_RT_KC * PARE_RT_TILE_ROWS;
   if (j->k == 0)
     for (int64_t i = i0; i < i1; i++)
-      memset (j->c + i * j->ldc + j0, 0, cols * sizeof (float));
+      memset (j->c + i * j->ldc + j0, 0, (size_t)cols * sizeof (float));
   for (int64_t p0 = 0; p0 < j->k; p0 += PARE_RT_KC)
     {
-      int64_t kc = j->k - p0 < PARE_RT_KC ? j->k - p0 : PARE_RT_KC;
-      pack_b (j->b, j->rsb, j->csb, p0, kc, j0, cols, nr, pack);
-      for (int64_t i = i0; i < i1; i += PARE_RT_MR)
-        for (int64_t x = 0; x < cols; x += nr)
-          j->isa->micro (kc, j->a + i * j->lda + p0, j->lda, pack + x * kc, j->c + i * j->ldc + j0 + x, j->ldc,
-                         i1 - i < PARE_RT_MR ? (int) (i1 - i) : PARE_RT_MR, cols - x < nr ? (int) (cols - x) : nr, p0 > 0);
+      int64_t kc = j->k - p0 < PARE_RT_KC ? j->k - p0 : PARE_RT_KC, tiles = (i1 - i0 + j->isa->rows - 1) / j->isa->rows;
+      for (int64_t x = 0; !j->packed && x < cols; x += nr)
+        pack_panel (j->b + p0 * j->rsb + (j0 + x) * j->csb, j->rsb, j->csb, kc, cols - x < nr ? cols - x : nr,
+                    panel_width (j->isa, cols, x), pack + x * kc);
+      for (int64_t i = 0; i < tiles; i++)
+        {
+          int64_t first = i0 + (i1 - i0) * i / tiles, rows = i0 + (i1 - i0) * (i + 1) / tiles - first;
+          const float *a = j->a + first * j->lda + p0;
+          if (rows > 1)
+            {
+              float *to = rows_packed;
+              for (int64_t p = 0; p < kc; p++)
+                for (int64_t r = 0; r < rows; r++)
+                  *to++ = a[r * j->lda + p];
+              a = rows_packed;
+            }
+          for (int64_t x = 0; x < cols; x += nr)
+            {
+              int64_t width = panel_width (j->isa, cols, x), w = cols - x < nr ? cols - x : nr;
+              const float *panel = j->packed ? j->packed + (j0 + x) * j->k + p0 * width : pack + x * kc;
+              one_tile (j, kc, a, (int)rows, panel, width, w, j->c + first * j->ldc + j0 + x, p0 > 0);
+            }
+        }
     }
-}
-
-/* y[0..n) = sum_p a[p] b[p][0..n): rows of b as they lie, no packing. */
-PARE_RT_CLONES static void
-row_times_matrix (const float *a, int64_t k, const float *b, int64_t rsb, float *c, int64_t n)
-{
-  memset (c, 0, n * sizeof (float));
-  int64_t p = 0;
-  for (; p + 4 <= k; p += 4)
-    {
-      const float *b0 = b + p * rsb, *b1 = b0 + rsb, *b2 = b1 + rsb, *b3 = b2 + rsb;
-      float a0 = a[p], a1 = a[p + 1], a2 = a[p + 2], a3 = a[p + 3];
-      for (int64_t j = 0; j < n; j++)
-        c[j] = c[j] + a0 * b0[j] + a1 * b1[j] + a2 * b2[j] + a3 * b3[j];
-    }
-  for (; p < k; p++)
-    for (int64_t j = 0; j < n; j++)
-      c[j] += a[p] * b[p * rsb + j];
+  finish (j, i0, i1, j0, cols);
 }
 
 /* Sixteen partial sums, folded in a fixed order. */
@@ -143,31 +170,58 @@ vector_task (int64_t task, int worker, void *arg)
   int64_t j0 = task * GEMV_COLUMNS, cols = j->n - j0 < GEMV_COLUMNS ? j->n - j0 : GEMV_COLUMNS;
   for (int64_t i = 0; i < j->m; i++)
     if (j->csb == 1)
-      row_times_matrix (j->a + i * j->lda, j->k, j->b + j0, j->rsb, j->c + i * j->ldc + j0, cols);
+      j->isa->row (j->a + i * j->lda, j->k, j->b + j0, j->rsb, j->c + i * j->ldc + j0, cols);
     else
       for (int64_t x = 0; x < cols; x++)
         j->c[i * j->ldc + j0 + x] = dot (j->a + i * j->lda, j->b + (j0 + x) * j->csb, j->k);
+  finish (j, 0, j->m, j0, cols);
+}
+
+#define SERIAL_WORK 150000 /* multiplications that are not worth waking anybody */
+
+void
+pare_rt_sgemm_after (int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t rsb, int64_t csb,
+                     const float *packed, float *c, int64_t ldc, const PareRtGemmAfter *after, void *scratch)
+{
+  Job job = { .m = m,
+              .n = n,
+              .k = k,
+              .lda = lda,
+              .rsb = rsb,
+              .csb = csb,
+              .ldc = ldc,
+              .a = a,
+              .b = b,
+              .packed = packed,
+              .c = c,
+              .after = after,
+              .scratch = scratch,
+              .isa = pare_rt_isa () };
+  if (m <= 0 || n <= 0)
+    return;
+  bool shared = pare_rt_workers () > 1 && (double)m * (double)n * (double)k >= SERIAL_WORK;
+  /* Few rows of what is not packed: packing would cost more than it saves. */
+  if (!packed && m <= 3 && (csb == 1 || rsb == 1))
+    {
+      pare_rt_parallel_if (shared, (n + GEMV_COLUMNS - 1) / GEMV_COLUMNS, vector_task, &job);
+      return;
+    }
+  int64_t nr = job.isa->vectors * job.isa->lanes, wanted = shared ? 3 * pare_rt_workers () : 1, row_blocks = 1;
+  int64_t share = ((n + wanted - 1) / wanted + nr - 1) / nr * nr;
+  job.col_block = shared && share < PARE_RT_NC && packed ? share : PARE_RT_NC;
+  job.col_blocks = (n + job.col_block - 1) / job.col_block;
+  if (job.col_blocks < wanted)
+    {
+      row_blocks = (m + 47) / 48;
+      row_blocks = row_blocks > wanted / job.col_blocks ? wanted / job.col_blocks : row_blocks;
+    }
+  job.row_block = (m + row_blocks - 1) / row_blocks;
+  pare_rt_parallel_if (shared, job.col_blocks * ((m + job.row_block - 1) / job.row_block), block_task, &job);
 }
 
 void
-pare_rt_sgemm (int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t rsb, int64_t csb, float *c, int64_t ldc, void *scratch)
+pare_rt_sgemm (int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t rsb, int64_t csb, float *c,
+               int64_t ldc, void *scratch)
 {
-  Job job = { m, n, k, lda, rsb, csb, ldc, (n + PARE_RT_NC - 1) / PARE_RT_NC, m, a, b, c, scratch, pare_rt_gemm_isa () };
-  if (m <= 0 || n <= 0)
-    return;
-  /* Few rows: packing would cost more than it saves. */
-  if (m <= 3 && (csb == 1 || rsb == 1))
-    {
-      pare_rt_parallel ((n + GEMV_COLUMNS - 1) / GEMV_COLUMNS, vector_task, &job);
-      return;
-    }
-  int64_t row_blocks = 1;
-  if (pare_rt_workers () > 1 && job.col_blocks < 2 * pare_rt_workers ())
-    {
-      row_blocks = (m + 47) / 48;
-      if (row_blocks > 2 * pare_rt_workers ())
-        row_blocks = 2 * pare_rt_workers ();
-    }
-  job.row_block = ((m + row_blocks - 1) / row_blocks + PARE_RT_MR - 1) / PARE_RT_MR * PARE_RT_MR;
-  pare_rt_parallel (job.col_blocks * ((m + job.row_block - 1) / job.row_block), block_task, &job);
+  pare_rt_sgemm_after (m, n, k, a, lda, b, rsb, csb, NULL, c, ldc, NULL, scratch);
 }

@@ -20,36 +20,39 @@ KERNEL (pare_rt_k_gemm)
       cs = cols == 1 ? 0 : 1;
     }
   CHECKED;
-  const float *a = in[0].data, *c = given (in, n_in, 2) ? in[2].data : NULL;
-  float *y = out[0].data;
+  const float *a = in[0].data;
+  PareRtGemmAfter after = { .alpha = p->alpha,
+                            .beta = p->beta,
+                            .c = given (in, n_in, 2) ? in[2].data : NULL,
+                            .row_stride = rs,
+                            .col_stride = cs,
+                            .activation = p->activation,
+                            .lo = p->lo,
+                            .hi = p->hi,
+                            .act_alpha = p->act_alpha };
   if (p->trans_a)
     {
-      float *at = (float *) ((char *) scratch + pare_rt_workers () * PARE_RT_GEMM_SCRATCH);
+      float *at = (float *)((char *)scratch + pare_rt_workers () * PARE_RT_GEMM_SCRATCH);
       for (int64_t i = 0; i < m; i++)
         for (int64_t q = 0; q < k; q++)
           at[i * k + q] = a[q * m + i];
       a = at;
     }
-  pare_rt_sgemm (m, n, k, a, k, in[1].data, p->trans_b ? 1 : n, p->trans_b ? k : 1, y, n, scratch);
-  for (int64_t i = 0; i < m; i++)
-    {
-      float *row = y + i * n;
-      if (p->alpha != 1)
-        for (int64_t j = 0; j < n; j++)
-          row[j] *= p->alpha;
-      if (c && p->beta == 1 && cs)
-        for (int64_t j = 0; j < n; j++)
-          row[j] += c[i * rs + j];
-      else if (c)
-        for (int64_t j = 0; j < n; j++)
-          row[j] += p->beta * c[i * rs + j * cs];
-    }
-  pare_rt_activate (y, m * n, p->activation, p->lo, p->hi, p->act_alpha);
+  pare_rt_sgemm_after (m, n, k, a, k, in[1].data, p->trans_b ? 1 : n, p->trans_b ? k : 1, in[1].packed, out[0].data, n, &after, scratch);
   return PARE_RT_OK;
 }
 
 SCRATCH (pare_rt_s_gemm)
 {
   const PareGemmParams *p = params;
-  return p && p->trans_a && n_in > 0 && count_of (&in[0]) > 0 ? (uint64_t) count_of (&in[0]) * sizeof (float) : 0;
+  return p && p->trans_a && n_in > 0 && count_of (&in[0]) > 0 ? (uint64_t)count_of (&in[0]) * sizeof (float) : 0;
+}
+
+PACK (pare_rt_p_gemm)
+{
+  const PareGemmParams *p = params;
+  if (!p || n_in < 2 || !is_f32 (&in[1]) || in[1].shape.rank != 2 || count_of (&in[1]) <= 0)
+    return 0;
+  int64_t k = in[1].shape.dims[p->trans_b ? 1 : 0], n = in[1].shape.dims[p->trans_b ? 0 : 1];
+  return pare_rt_sgemm_pack (n, k, in[1].data, p->trans_b ? 1 : n, p->trans_b ? k : 1, packed);
 }

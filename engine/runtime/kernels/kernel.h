@@ -170,24 +170,40 @@ int pare_rt_workers (void);
 /* Most scratch-using kernels ask for this many copies, one a worker. */
 #define PARE_RT_MAX_WORKERS 64
 
-/* --- the matrix kernel, gemm-core.c ---
- * A panel of B is packed as [k][NR]; rows of A are read where they lie (a[r * lda + p]). */
-#define PARE_RT_KC 384
-#define PARE_RT_NC 256
-#define PARE_RT_MR 6
+/* The same here and now where sharing would cost more than the work. */
+static inline void
+pare_rt_parallel_if (bool worth, int64_t n, PareRtTask func, void *arg)
+{
+  if (worth)
+    pare_rt_parallel (n, func, arg);
+  else
+    for (int64_t i = 0; i < n; i++)
+      func (i, 0, arg);
+}
+
+/* --- the matrix kernel, gemm-core.c --- */
+#define PARE_RT_KC 256
+#define PARE_RT_NC 480 /* divided by the columns of a panel of every instruction set: 48, 24, 12, 8 */
+#define PARE_RT_GEMM_SCRATCH ((uint64_t) PARE_RT_KC * (PARE_RT_NC + 8) * sizeof (float))
+/* What follows a product: y = act (alpha y + beta c), c broadcast by its strides (0 or not); c NULL: none. */
 typedef struct {
-  int nr; /* columns of a panel: 8, 16 or 32; divides PARE_RT_NC */
-  /* c[rows][cols] (= or +=) a[rows][k] * panel; rows <= PARE_RT_MR, cols <= nr */
-  void (*micro) (int64_t k, const float *a, int64_t lda, const float *panel, float *c, int64_t ldc, int rows, int cols, bool add);
-} PareRtGemmIsa;
-const PareRtGemmIsa *pare_rt_gemm_isa (void);
-#define PARE_RT_GEMM_SCRATCH ((uint64_t) PARE_RT_KC * PARE_RT_NC * sizeof (float))
+  float alpha, beta;
+  const float *c;
+  int64_t row_stride, col_stride;
+  int activation;
+  float lo, hi, act_alpha;
+} PareRtGemmAfter;
 /* c[m][n] = a b; b(p, j) = b[p * rsb + j * csb]. scratch: PARE_RT_GEMM_SCRATCH per worker, 64-byte aligned. */
 void pare_rt_sgemm (int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t rsb, int64_t csb, float *c, int64_t ldc, void *scratch);
+/* packed: of b, or NULL; after: NULL for nothing. */
+void pare_rt_sgemm_after (int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t rsb, int64_t csb, const float *packed,
+                          float *c, int64_t ldc, const PareRtGemmAfter *after, void *scratch);
+/* The bytes of b packed; to (64-byte aligned) NULL: only asks. */
+uint64_t pare_rt_sgemm_pack (int64_t n, int64_t k, const float *b, int64_t rsb, int64_t csb, float *to);
 
 /* --- the kernels: id, function, name, has a scratch function, packs its weights --- */
 #define PARE_RT_KERNELS(X) \
-  X (CONV, conv, "Conv", 1, 0) X (CONV_TRANSPOSE, conv_transpose, "ConvTranspose", 1, 0) X (GEMM, gemm, "Gemm", 1, 0) X (MATMUL, matmul, "MatMul", 1, 0) \
+  X (CONV, conv, "Conv", 1, 1) X (CONV_TRANSPOSE, conv_transpose, "ConvTranspose", 1, 0) X (GEMM, gemm, "Gemm", 1, 1) X (MATMUL, matmul, "MatMul", 1, 1) \
   X (FAKE_QUANT, fake_quant, "FakeQuant", 0, 0) X (MAX_POOL, max_pool, "MaxPool", 0, 0) X (AVG_POOL, avg_pool, "AveragePool", 0, 0) \
   X (GLOBAL_AVG_POOL, global_avg_pool, "GlobalAveragePool", 0, 0) X (GLOBAL_MAX_POOL, global_max_pool, "GlobalMaxPool", 0, 0) \
   X (UNARY, unary, "Unary", 0, 0) X (BINARY, binary, "Binary", 0, 0) X (CLIP, clip, "Clip", 0, 0) X (WHERE, where, "Where", 0, 0) X (CAST, cast, "Cast", 0, 0) \
@@ -218,5 +234,8 @@ SCRATCH (pare_rt_s_rnn);
 SCRATCH (pare_rt_s_topk);
 SCRATCH (pare_rt_s_qconv);
 SCRATCH (pare_rt_s_qgemm);
+PACK (pare_rt_p_conv);
+PACK (pare_rt_p_gemm);
+PACK (pare_rt_p_matmul);
 PACK (pare_rt_p_qconv);
 PACK (pare_rt_p_qgemm);

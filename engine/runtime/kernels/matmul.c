@@ -34,7 +34,7 @@ KERNEL (pare_rt_k_matmul)
     shared = shared && (sb[i] == 0 || dims[i] == 1);
   if (shared && count_of (&in[0]) == batches * m * k)
     {
-      pare_rt_sgemm (batches * m, n, k, in[0].data, k, in[1].data, n, 1, y, n, scratch);
+      pare_rt_sgemm_after (batches * m, n, k, in[0].data, k, in[1].data, n, 1, in[1].packed, y, n, NULL, scratch);
       return PARE_RT_OK;
     }
   for (int64_t i = 0; i < batches; i++)
@@ -46,7 +46,7 @@ KERNEL (pare_rt_k_matmul)
           ob += rest % dims[d] * sb[d];
           rest /= dims[d];
         }
-      pare_rt_sgemm (m, n, k, (const float *) in[0].data + oa, k, (const float *) in[1].data + ob, n, 1, y + i * m * n, n, scratch);
+      pare_rt_sgemm (m, n, k, (const float *)in[0].data + oa, k, (const float *)in[1].data + ob, n, 1, y + i * m * n, n, scratch);
     }
   return PARE_RT_OK;
 }
@@ -54,4 +54,13 @@ KERNEL (pare_rt_k_matmul)
 SCRATCH (pare_rt_s_matmul)
 {
   return 0;
+}
+
+/* One matrix under all of a; several are read as they lie. */
+PACK (pare_rt_p_matmul)
+{
+  if (n_in != 2 || !is_f32 (&in[1]) || in[1].shape.rank < 1 || in[1].shape.rank > 2 || count_of (&in[1]) <= 0)
+    return 0;
+  int64_t k = in[1].shape.dims[0], n = in[1].shape.rank == 2 ? in[1].shape.dims[1] : 1;
+  return pare_rt_sgemm_pack (n, k, in[1].data, n, 1, packed);
 }

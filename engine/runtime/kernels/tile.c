@@ -1,0 +1,112 @@
+/* The instruction sets of the float kernels, and which of them this CPU takes. */
+#include "engine/runtime/kernels/tile.h"
+
+#include <stdlib.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "plans and kernels are little endian only"
+#endif
+_Static_assert(sizeof (float) == 4 && sizeof (double) == 8, "IEEE 754 floats");
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define ISA_NAME "avx512"
+#define NAME(x) avx512_##x
+#define LANES 16
+#define TILE_ROWS 8
+#define TILE_VECTORS 3
+#define TARGET __attribute__ ((target ("avx512f,avx2,fma,prefer-vector-width=512")))
+#define FMA(acc, b, s) ((avx512_vec)_mm512_fmadd_ps ((__m512)(b), _mm512_set1_ps (s), (__m512)(acc)))
+#define LARGER(a, x) ((avx512_vec)_mm512_max_ps ((__m512)(a), (__m512)(x)))
+#define SMALLER(a, x) ((avx512_vec)_mm512_min_ps ((__m512)(a), (__m512)(x)))
+#include "engine/runtime/kernels/tile.inc.h"
+
+#define ISA_NAME "avx2"
+#define NAME(x) avx2_##x
+#define LANES 8
+#define TILE_ROWS 4
+#define TILE_VECTORS 3
+#define TARGET __attribute__ ((target ("avx2,fma")))
+#define FMA(acc, b, s) ((avx2_vec)_mm256_fmadd_ps ((__m256)(b), _mm256_set1_ps (s), (__m256)(acc)))
+#define LARGER(a, x) ((avx2_vec)_mm256_max_ps ((__m256)(a), (__m256)(x)))
+#define SMALLER(a, x) ((avx2_vec)_mm256_min_ps ((__m256)(a), (__m256)(x)))
+#include "engine/runtime/kernels/tile.inc.h"
+#endif
+
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#define ISA_NAME "neon"
+#define NAME(x) base_##x
+#define LANES 4
+#define TILE_ROWS 8
+#define TILE_VECTORS 3
+#define TARGET
+#define FMA(acc, b, s) ((base_vec)vfmaq_n_f32 ((float32x4_t)(acc), (float32x4_t)(b), s))
+/* comparison and selection, since FMAX has its own idea of -0 and NaN */
+#define LARGER(a, x) ((base_vec)vbslq_f32 (vcltq_f32 ((float32x4_t)(x), (float32x4_t)(a)), (float32x4_t)(a), (float32x4_t)(x)))
+#define SMALLER(a, x) ((base_vec)vbslq_f32 (vcgtq_f32 ((float32x4_t)(x), (float32x4_t)(a)), (float32x4_t)(a), (float32x4_t)(x)))
+#include "engine/runtime/kernels/tile.inc.h"
+#else
+
+typedef float Floats __attribute__ ((vector_size (16)));
+typedef int32_t Mask __attribute__ ((vector_size (16)));
+static inline __attribute__ ((always_inline)) Floats
+choose (Mask m, Floats a, Floats x)
+{
+  return (Floats)(((Mask)a & m) | ((Mask)x & ~m));
+}
+
+#if defined(__arm__) && defined(__GNUC__)
+/* Where the baseline has no NEON the code for it is compiled beside, and taken where the kernel says that the CPU has it. VFP arithmetic on
+ * either path, one multiply and one addition: NEON of this generation flushes denormals to zero, which is the only difference. */
+#include <arm_neon.h>
+#include <sys/auxv.h>
+#define ISA_NAME "neon"
+#define NAME(x) neon_##x
+#define LANES 4
+#define TILE_ROWS 4
+#define TILE_VECTORS 2
+#define TARGET __attribute__ ((target ("fpu=neon")))
+#define FMA(acc, b, s) ((neon_vec)vaddq_f32 ((float32x4_t)(acc), vmulq_n_f32 ((float32x4_t)(b), s)))
+#define LARGER(a, x) ((neon_vec)vbslq_f32 (vcltq_f32 ((float32x4_t)(x), (float32x4_t)(a)), (float32x4_t)(a), (float32x4_t)(x)))
+#define SMALLER(a, x) ((neon_vec)vbslq_f32 (vcgtq_f32 ((float32x4_t)(x), (float32x4_t)(a)), (float32x4_t)(a), (float32x4_t)(x)))
+#include "engine/runtime/kernels/tile.inc.h"
+#endif
+
+#define ISA_NAME "base"
+#define NAME(x) base_##x
+#define LANES 4
+#define TILE_ROWS 4
+#define TILE_VECTORS 2
+#define TARGET
+#define FMA(acc, b, s) ((acc) + (b) * (s))
+#define LARGER(a, x) choose ((x) < (a), a, x)
+#define SMALLER(a, x) choose ((x) > (a), a, x)
+#include "engine/runtime/kernels/tile.inc.h"
+#endif
+
+const PareRtIsa *
+pare_rt_isa (void)
+{
+  static const PareRtIsa *chosen;
+  const PareRtIsa *isa = __atomic_load_n (&chosen, __ATOMIC_ACQUIRE);
+  if (isa)
+    return isa;
+  isa = &base_isa;
+#if defined(__x86_64__)
+  const char *most = getenv ("PARE_RT_ISA");
+  bool low = most && strcmp (most, "base") == 0, middle = most && strcmp (most, "avx2") == 0;
+  __builtin_cpu_init ();
+  if (!low && !middle && __builtin_cpu_supports ("avx512f"))
+    isa = &avx512_isa;
+  else if (!low && __builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma"))
+    isa = &avx2_isa;
+#elif defined(__arm__)
+  const char *most = getenv ("PARE_RT_ISA");
+  if (!(most && strcmp (most, "base") == 0) && (getauxval (AT_HWCAP) & (1 << 12))) /* HWCAP_NEON */
+    isa = &neon_isa;
+#endif
+  __atomic_store_n (&chosen, isa, __ATOMIC_RELEASE);
+  return isa;
+}

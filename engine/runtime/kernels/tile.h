@@ -1,0 +1,62 @@
+/* The float kernels that are written once for each instruction set (tile.inc.h) and chosen at run time.
+ *
+ * A tile is a few rows (output channels, rows of a) by a few vectors (output positions, columns of b). One term of its sums is a value of a
+ * for each row times a vector of b for each place; the terms of all sums come in the order of k, fused multiply-adds where the set has
+ * them, so that a result depends neither on how the work is cut nor on which worker does it. */
+#pragma once
+#include "engine/runtime/kernels/kernel.h"
+
+#define PARE_RT_TILE_VECTORS 3
+#define PARE_RT_TILE_ROWS 8
+#define PARE_RT_MAX_LANES 16
+
+typedef struct
+{
+  /* k runs over channels, and in each over taps: vector v of term (c, t) is read at b[v] + c * channel_stride + taps[t]. */
+  int64_t channels, channel_stride;
+  const int64_t *taps;
+  int64_t n_taps;
+  const float *b[PARE_RT_TILE_VECTORS];
+  const float *a;     /* [k][rows] */
+  const float *start; /* what each row's sums start from (its bias); NULL: 0 */
+  bool add;           /* instead of start: go on from what c has */
+  float *c;           /* row r, vector v: c + r * ldc + at[v] */
+  int64_t ldc;
+  int64_t at[PARE_RT_TILE_VECTORS];
+  const float *residual; /* addressed as c; NULL: none */
+  bool clip;
+  float lo, hi;
+} PareRtTile;
+
+/* Depthwise: a few output rows of one plane, ow columns each. Row j of the window of the first one lies at x + row_at[j] (that of output
+ * row r begins r * stride rows further on), column tap kx at + tap[kx]; from there the output column runs in steps of one. */
+typedef struct
+{
+  const float *x;
+  const int64_t *row_at; /* [(PARE_RT_DEPTHWISE_ROWS - 1) * stride + kh] */
+  const int64_t *tap;    /* [kw] */
+  const float *w;        /* [kh][kw] */
+  float bias;
+  int64_t kh, kw, stride; /* stride of rows; 0: only one row is asked for */
+  float *y;
+  int64_t ow, ldy;
+  bool clip;
+  float lo, hi;
+} PareRtRows;
+#define PARE_RT_DEPTHWISE_ROWS 4
+
+typedef struct
+{
+  const char *name;
+  int lanes;                                                                   /* floats of a vector */
+  int rows;                                                                    /* of a tile at most */
+  int vectors;                                                                 /* of a tile at most */
+  void (*tile[PARE_RT_TILE_ROWS][PARE_RT_TILE_VECTORS]) (const PareRtTile *t); /* [rows - 1][vectors - 1] */
+  /* rows 1..PARE_RT_DEPTHWISE_ROWS in ascending order; where ow < lanes, a whole vector is written for each */
+  void (*depthwise) (const PareRtRows *t, int rows);
+  /* y[j] = sum over p of a[p] * b[p * ldb + j], j < n */
+  void (*row) (const float *a, int64_t k, const float *b, int64_t ldb, float *y, int64_t n);
+} PareRtIsa;
+
+/* Of this CPU; the environment's PARE_RT_ISA (base, avx2, avx512, neon) can name a lesser one. */
+const PareRtIsa *pare_rt_isa (void);
