@@ -15,46 +15,105 @@ pare_rt_int_strip (const ConvGeometry *g, int64_t out_rows, bool rows_apart, Par
   return s->plane < 1 << 26;
 }
 
-/* n bytes, as a run of 16 where both sides have the room: rows are often shorter than a call to memcpy is worth. */
+/* Rows are often shorter than a call to memcpy is worth, so they move as vectors of 16 bytes. A strip is written in the order of memory:
+ * what is written too far, the next row puts right, and behind the last one there is slack. */
+typedef uint8_t Bytes __attribute__ ((vector_size (16)));
+typedef uint16_t Pairs __attribute__ ((vector_size (16)));
+typedef uint8_t Half __attribute__ ((vector_size (8)));
+
 static inline void
 copy_row (uint8_t *to, const uint8_t *from, int64_t n, const uint8_t *from_end)
 {
-  if (n <= 16 && from_end - from >= 16)
-    memcpy (to, from, 16);
-  else
-    memcpy (to, from, n);
+  Bytes v;
+  if (n < (int64_t)sizeof v)
+    {
+      if (from_end - from >= (int64_t)sizeof v)
+        memcpy (to, from, sizeof v);
+      else
+        memcpy (to, from, n);
+      return;
+    }
+  for (int64_t i = 0; i + (int64_t)sizeof v < n; i += sizeof v)
+    {
+      memcpy (&v, from + i, sizeof v);
+      memcpy (to + i, &v, sizeof v);
+    }
+  memcpy (&v, from + n - sizeof v, sizeof v);
+  memcpy (to + n - sizeof v, &v, sizeof v);
+}
+
+/* Every other byte. */
+static inline void
+copy_every_other (uint8_t *to, const uint8_t *from, int64_t n, const uint8_t *from_end)
+{
+  int64_t i = 0;
+  for (; i < n && from_end - (from + 2 * i) >= (int64_t)sizeof (Pairs); i += 8)
+    {
+      Pairs v;
+      memcpy (&v, from + 2 * i, sizeof v);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+      v >>= 8;
+#endif
+      Half low = __builtin_convertvector(v & 255, Half);
+      memcpy (to + i, &low, sizeof low);
+    }
+  for (; i < n; i++)
+    to[i] = from[2 * i];
 }
 
 static inline void
-fill_row (uint8_t *to, uint8_t zero, int64_t n)
+fill_row (uint8_t *to, Bytes zero, int64_t n)
 {
-  for (int64_t i = 0; i < n; i++)
-    to[i] = zero;
+  for (int64_t i = 0; i < n; i += sizeof zero)
+    memcpy (to + i, &zero, sizeof zero);
 }
 
-/* Column c of the padded row, for c = phase, phase + step, ...: padding, input, padding. */
-static void
-fill_phase (uint8_t *to, const uint8_t *row, const uint8_t *end, int64_t width, int64_t pad, int64_t phase, int64_t step, int64_t pitch,
-            uint8_t zero)
+/* A row of a phase: columns phase, phase + step, ... of the padded row: padding, input, padding. */
+typedef struct
 {
-  int64_t before = pad > phase ? (pad - phase + step - 1) / step : 0, first;
-  before = before < pitch ? before : pitch;
-  first = phase + before * step - pad;
-  int64_t inside = first < width ? (width - first + step - 1) / step : 0;
-  inside = inside < pitch - before ? inside : pitch - before;
-  if (step == 1)
+  int64_t before, first, inside, after;
+} Row;
+
+static Row
+row_of_phase (const PareIntStrip *s, const ConvGeometry *g, int64_t phase)
+{
+  int64_t step = g->stride[2], pad = g->pad[2], width = g->in[2];
+  Row r = { .before = pad > phase ? (pad - phase + step - 1) / step : 0 };
+  r.before = r.before < s->pitch ? r.before : s->pitch;
+  r.first = phase + r.before * step - pad;
+  r.inside = r.first < width ? (width - r.first + step - 1) / step : 0;
+  r.inside = r.inside < s->pitch - r.before ? r.inside : s->pitch - r.before;
+  r.after = s->pitch - r.before - r.inside;
+  return r;
+}
+
+/* Rows y, y + phases_y, ... of one phase. */
+static void
+fill_phase (const PareIntStrip *s, const ConvGeometry *g, const Row *row, int64_t y, int64_t top, const uint8_t *x, const uint8_t *end,
+            Bytes zero, uint8_t *to)
+{
+  int64_t step = g->stride[2];
+  bool sparse = g->k[1] == 1 && s->phases_y < g->stride[1]; /* rows between those a stride takes are never looked at */
+  for (; y < s->rows; y += s->phases_y, to += s->pitch)
     {
-      if (inside > 0)
-        copy_row (to + before, row + first, inside, end);
+      const uint8_t *from = x + (top + y) * g->in[2] + row->first;
+      if (sparse && y % g->stride[1])
+        continue;
+      if (top + y < 0 || top + y >= g->in[1] || row->inside <= 0)
+        {
+          fill_row (to, zero, s->pitch);
+          continue;
+        }
+      fill_row (to, zero, row->before);
+      if (step == 1)
+        copy_row (to + row->before, from, row->inside, end);
+      else if (step == 2)
+        copy_every_other (to + row->before, from, row->inside, end);
+      else
+        for (int64_t i = 0; i < row->inside; i++)
+          to[row->before + i] = from[i * step];
+      fill_row (to + row->before + row->inside, zero, row->after);
     }
-  else if (step == 2)
-    for (int64_t i = 0; i < inside; i++)
-      to[before + i] = row[first + 2 * i];
-  else
-    for (int64_t i = 0; i < inside; i++)
-      to[before + i] = row[first + i * step];
-  fill_row (to, zero, before);
-  fill_row (to + before + inside, zero, pitch - before - inside);
 }
 
 void
@@ -62,18 +121,13 @@ pare_rt_int_strip_fill (const PareIntStrip *s, const ConvGeometry *g, int64_t r0
                         uint8_t zero, uint8_t *to)
 {
   int64_t in_plane = g->in[1] * g->in[2], top = r0 * g->stride[1] - g->pad[1];
-  bool sparse = g->k[1] == 1; /* rows between those a stride takes are never looked at */
-  /* In the order of memory: a row may be written a few bytes too far, and the next one puts that right. */
-  for (int64_t c = 0; c < n; c++, x += in_plane, to += s->plane)
-    for (int64_t phase = 0; phase < s->phases_y * s->phases_x; phase++)
-      for (int64_t y = phase / s->phases_x; y < s->rows; y += s->phases_y)
+  Bytes zeros = { 0 };
+  zeros += zero;
+  for (int64_t c = 0; c < n; c++, x += in_plane)
+    for (int64_t py = 0; py < s->phases_y; py++)
+      for (int64_t px = 0; px < s->phases_x; px++, to += s->phase)
         {
-          uint8_t *row = to + phase * s->phase + y / s->phases_y * s->pitch;
-          if (sparse && y % g->stride[1])
-            continue;
-          if (top + y < 0 || top + y >= g->in[1])
-            memset (row, zero, s->pitch);
-          else
-            fill_phase (row, x + (top + y) * g->in[2], end, g->in[2], g->pad[2], phase % s->phases_x, g->stride[2], s->pitch, zero);
+          Row row = row_of_phase (s, g, px);
+          fill_phase (s, g, &row, py, top, x, end, zeros, to);
         }
 }

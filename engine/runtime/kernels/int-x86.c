@@ -5,6 +5,10 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+/* Sums keep one type throughout: with __m512i, GCC moves each of them to and fro around every multiplication. */
+typedef int32_t V256 __attribute__ ((vector_size (32)));
+typedef int32_t V512 __attribute__ ((vector_size (64)));
+
 #define INLINE static inline __attribute__ ((always_inline))
 
 INLINE int32_t
@@ -72,7 +76,7 @@ store_halves (uint8_t *to, __m256i v)
 #define CONV_ROWS 4
 #define CONV_VECTORS 2
 #define GEMM_VECTORS 2
-#define DOT(sum, x, w) _mm256_add_epi32 (sum, _mm256_madd_epi16 (x, w))
+#define DOT(sum, x, w) ((sum) + (V256)_mm256_madd_epi16 ((__m256i)(x), (__m256i)(w)))
 #define INTERLEAVE(to, lines, j, codes) interleave_2 (to, lines, j, codes)
 #include VECTORS_256
 
@@ -85,7 +89,7 @@ store_halves (uint8_t *to, __m256i v)
 #define CONV_ROWS 4
 #define CONV_VECTORS 2
 #define GEMM_VECTORS 2
-#define DOT(sum, x, w) _mm256_dpbusd_avx_epi32 (sum, x, w)
+#define DOT(sum, x, w) ((V256)_mm256_dpbusd_avx_epi32 ((__m256i)(sum), (__m256i)(x), (__m256i)(w)))
 #define INTERLEAVE(to, lines, j, codes) interleave_4 (to, lines, j, codes)
 #include VECTORS_256
 
@@ -95,7 +99,7 @@ store_halves (uint8_t *to, __m256i v)
 #define K_STEP 2
 #define WIDTH 2
 #define BIASED false
-#define DOT(sum, x, w) _mm512_add_epi32 (sum, _mm512_madd_epi16 (x, w))
+#define DOT(sum, x, w) ((sum) + (V512)_mm512_madd_epi16 ((__m512i)(x), (__m512i)(w)))
 #define INTERLEAVE(to, lines, j, codes) interleave_2 (to, lines, j, codes)
 #include VECTORS_512
 
@@ -105,7 +109,7 @@ store_halves (uint8_t *to, __m256i v)
 #define K_STEP 4
 #define WIDTH 1
 #define BIASED true
-#define DOT(sum, x, w) _mm512_dpbusd_epi32 (sum, x, w)
+#define DOT(sum, x, w) ((V512)_mm512_dpbusd_epi32 ((__m512i)(sum), (__m512i)(x), (__m512i)(w)))
 #define INTERLEAVE(to, lines, j, codes) interleave_4 (to, lines, j, codes)
 #include VECTORS_512
 

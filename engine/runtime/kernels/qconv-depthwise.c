@@ -42,7 +42,7 @@ plan (Job *j, const PareQConv *c)
   j->at_wide = strip;
   j->at_result = j->at_wide + (j->isa->width == 2 || j->codes.flip ? strip * (uint64_t)j->isa->width : 0);
   j->at_offsets = j->at_result + (uint64_t)int_round_up ((j->rows * j->strip.pitch + 64) * width, 64);
-  j->at_weights = j->at_offsets + (uint64_t)int_round_up (j->most_taps * 8, 64);
+  j->at_weights = j->at_offsets + (uint64_t)int_round_up (j->most_taps * 16, 64);
   j->bytes = j->at_weights + (uint64_t)int_round_up (j->most_taps * int_column_bytes (j->isa), 64);
   return j->bytes < PARE_QCONV_MOST;
 }
@@ -54,10 +54,10 @@ pare_rt_qconv_depthwise_scratch (const PareQConv *c)
   return plan (&j, c) ? j.bytes : 0;
 }
 
-/* Kernel positions whose columns follow each other in the strip make one tap of up to k_step. Offsets are the channel's; `to` has the taps'
- * weights, or NULL for the offsets. */
+/* Kernel positions whose columns follow each other in the strip make one tap of up to k_step: the offsets of taps, and of each position the
+ * place of its weight among those of the taps. */
 static int64_t
-find_taps (const Job *j, int64_t m, int64_t *offset, uint8_t *to, int32_t *sum)
+find_taps (const Job *j, int64_t *offset, int64_t *place)
 {
   const ConvGeometry *g = &j->c->g;
   int64_t taps = 0, k_step = j->isa->k_step;
@@ -70,23 +70,34 @@ find_taps (const Job *j, int64_t m, int64_t *offset, uint8_t *to, int32_t *sum)
             if (kx * g->dil[2] % g->stride[2] != px)
               continue;
             int64_t at = int_strip_tap (&j->strip, g, ky, kx);
-            int32_t w = code_at (j->c->w, (m * g->k[1] + ky) * g->k[2] + kx);
             if (begin < 0 || at - begin >= k_step)
               {
                 begin = at;
-                offset[taps] = at;
-                memset (to + taps * int_column_bytes (j->isa), 0, int_column_bytes (j->isa));
-                taps++;
+                offset[taps++] = at;
               }
-            uint8_t *lane = to + (taps - 1) * int_column_bytes (j->isa) + (at - begin) * j->isa->width;
-            if (j->isa->width == 1)
-              *(int8_t *)lane = (int8_t)w;
-            else
-              *(int16_t *)(void *)lane = (int16_t)w;
-            *sum += w;
+            place[ky * g->k[2] + kx] = (taps - 1) * k_step + at - begin;
           }
       }
   return taps;
+}
+
+/* The weights of a channel at their places; their sum. */
+static int32_t
+lay_weights (const Job *j, int64_t m, const int64_t *place, int64_t taps, uint8_t *to)
+{
+  int64_t volume = j->c->g.k[1] * j->c->g.k[2];
+  int32_t sum = 0;
+  memset (to, 0, taps * int_column_bytes (j->isa));
+  for (int64_t i = 0; i < volume; i++)
+    {
+      int32_t w = code_at (j->c->w, m * volume + i);
+      if (j->isa->width == 1)
+        ((int8_t *)to)[place[i]] = (int8_t)w;
+      else
+        ((int16_t *)(void *)to)[place[i]] = (int16_t)w;
+      sum += w;
+    }
+  return sum;
 }
 
 static void
@@ -100,14 +111,14 @@ take_rows (uint8_t *y, const uint8_t *from, int64_t rows, int64_t row, int64_t p
 }
 
 static void
-channel (const Job *j, uint8_t *scratch, int64_t plane)
+channel (const Job *j, uint8_t *scratch, int64_t taps, int64_t plane)
 {
   const PareQConv *c = j->c;
   const ConvGeometry *g = &c->g;
   int64_t n = plane / g->m, m = plane % g->m, in_plane = g->in[1] * g->in[2], out_plane = g->out[1] * g->out[2];
-  int64_t *offset = (int64_t *)(void *)(scratch + j->at_offsets), bytes = is_codes (c->y) ? 1 : 4, pitch = j->strip.pitch;
-  int32_t sum = 0;
-  int64_t taps = find_taps (j, m, offset, scratch + j->at_weights, &sum);
+  const int64_t *offset = (const int64_t *)(void *)(scratch + j->at_offsets);
+  int64_t bytes = is_codes (c->y) ? 1 : 4, pitch = j->strip.pitch;
+  int32_t sum = lay_weights (j, m, offset + j->most_taps, taps, scratch + j->at_weights);
   int32_t init = -j->codes.fold * sum;
   float bias = c->bias ? (float)c->bias[m] : 0;
   PareIntScale scale = { &init, &bias, &c->scale[m], (float)c->p->zero_y, (float)c->p->lo, (float)c->p->hi, bytes == 1 };
@@ -136,8 +147,10 @@ channel_task (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
   int64_t first = task * j->channels, last = first + j->channels, all = j->c->g.n * j->c->g.m;
+  uint8_t *scratch = j->scratch + (uint64_t)worker * j->bytes;
+  int64_t *offset = (int64_t *)(void *)(scratch + j->at_offsets), taps = find_taps (j, offset, offset + j->most_taps);
   for (int64_t i = first; i < last && i < all; i++)
-    channel (j, j->scratch + (uint64_t)worker * j->bytes, i);
+    channel (j, scratch, taps, i);
 }
 
 void
