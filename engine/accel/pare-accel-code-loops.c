@@ -191,8 +191,8 @@ inside (int64_t from, int64_t k, int64_t dilation, int64_t extent, int64_t *k0, 
 
 /* One window, some channels. */
 INLINE void
-average (const PareAvgPoolCodes *s, const uint8_t *restrict x, uint8_t *restrict y, int64_t channels, const int64_t *from,
-         const int64_t *k0, const int64_t *k1, bool is_signed)
+average (const ParePoolCodes *s, const uint8_t *restrict x, uint8_t *restrict y, int64_t channels, const int64_t *from, const int64_t *k0,
+         const int64_t *k1, bool is_signed)
 {
   int32_t sum[POOL_CHANNELS] = { 0 };
   int64_t seen = (k1[0] - k0[0]) * (k1[1] - k0[1]) * (k1[2] - k0[2]), n = 1;
@@ -230,33 +230,114 @@ average (const PareAvgPoolCodes *s, const uint8_t *restrict x, uint8_t *restrict
     }
 }
 
+/* One window, `n` channels (a constant) held in registers. */
 INLINE void
-avg_pool_body (const void *params, const PareView *args, int part, int parts)
+largest_of (const ParePoolCodes *s, const uint8_t *x, uint8_t *y, const int64_t *from, const int64_t *k0, const int64_t *k1, int n,
+            uint8_t flip)
 {
-  const PareAvgPoolCodes *s = params;
-  int64_t out = s->out[0] * s->out[1] * s->out[2], in = s->in[0] * s->in[1] * s->in[2],
-          blocks = (s->channels + POOL_CHANNELS - 1) / POOL_CHANNELS;
+  uint8_t best[64] = { 0 }; /* signed codes are moved up by 128, so that bytes compare as they should */
+#ifdef PARE_X86
+  __m128i most[4], flips = _mm_set1_epi8 ((char)flip);
+  for (int i = 0; i < n / 16; i++)
+    most[i] = _mm_setzero_si128 ();
+#endif
+  for (int64_t kz = k0[0]; kz < k1[0]; kz++)
+    for (int64_t ky = k0[1]; ky < k1[1]; ky++)
+      {
+        int64_t row = ((from[0] + kz * s->dilation[0]) * s->in[1] + from[1] + ky * s->dilation[1]) * s->in[2] + from[2];
+        for (int64_t kx = k0[2]; kx < k1[2]; kx++)
+          {
+            const uint8_t *pixel = x + (row + kx * s->dilation[2]) * s->channels;
+#ifdef PARE_X86
+            for (int i = 0; i < n / 16; i++)
+              most[i] = _mm_max_epu8 (most[i], _mm_xor_si128 (_mm_loadu_si128 ((const __m128i *)(const void *)(pixel + i * 16)), flips));
+            if (n % 16 == 0)
+              continue;
+#endif
+            for (int c = 0; c < n; c++)
+              best[c] = (uint8_t)(pixel[c] ^ flip) > best[c] ? (uint8_t)(pixel[c] ^ flip) : best[c];
+          }
+      }
+#ifdef PARE_X86
+  for (int i = 0; i < n / 16; i++)
+    _mm_storeu_si128 ((__m128i *)(void *)(y + i * 16), _mm_xor_si128 (most[i], flips));
+  if (n % 16 == 0)
+    return;
+#endif
+  for (int c = 0; c < n; c++)
+    y[c] = best[c] ^ flip;
+}
+
+INLINE void
+largest (const ParePoolCodes *s, const uint8_t *x, uint8_t *y, const int64_t *from, const int64_t *k0, const int64_t *k1)
+{
+  uint8_t flip = s->is_signed ? 0x80 : 0;
+  int64_t c = 0, n = s->channels;
+  for (; c + 64 <= n; c += 64)
+    largest_of (s, x + c, y + c, from, k0, k1, 64, flip);
+  for (; c + 16 <= n; c += 16)
+    largest_of (s, x + c, y + c, from, k0, k1, 16, flip);
+  for (; c < n; c++)
+    largest_of (s, x + c, y + c, from, k0, k1, 1, flip);
+}
+
+/* Rows of windows; where a window begins and ends is divided out only at the edges. */
+INLINE void
+pool_row (const ParePoolCodes *s, const uint8_t *x, uint8_t *y, int64_t *from, int64_t *k0, int64_t *k1, bool max)
+{
+  for (int64_t ox = 0; ox < s->out[2]; ox++, y += s->channels)
+    {
+      from[2] = ox * s->stride[2] - s->pad[2];
+      k0[2] = 0;
+      k1[2] = s->k[2];
+      if (from[2] < 0 || from[2] + (s->k[2] - 1) * s->dilation[2] >= s->in[2])
+        inside (from[2], s->k[2], s->dilation[2], s->in[2], &k0[2], &k1[2]);
+      if (max)
+        largest (s, x, y, from, k0, k1);
+      else
+        for (int64_t c = 0; c < s->channels; c += POOL_CHANNELS)
+          {
+            int64_t some = s->channels - c < POOL_CHANNELS ? s->channels - c : POOL_CHANNELS;
+            if (s->is_signed)
+              average (s, x + c, y + c, some, from, k0, k1, true);
+            else
+              average (s, x + c, y + c, some, from, k0, k1, false);
+          }
+    }
+}
+
+INLINE void
+pool_body (const ParePoolCodes *s, const PareView *args, int part, int parts, bool max)
+{
+  int64_t out = s->out[0] * s->out[1] * s->out[2], in = s->in[0] * s->in[1] * s->in[2], rows = s->out[0] * s->out[1];
   uint64_t begin, end;
-  share ((uint64_t)(s->batch * out * blocks), 1, part, parts, &begin, &end);
+  share ((uint64_t)(s->batch * rows), 1, part, parts, &begin, &end);
   for (int64_t i = (int64_t)begin; i < (int64_t)end; i++)
     {
-      int64_t at = i / blocks, c0 = i % blocks * POOL_CHANNELS, pixel = at % out;
-      int64_t o[3] = { pixel / (s->out[1] * s->out[2]), pixel / s->out[2] % s->out[1], pixel % s->out[2] }, from[3], k0[3], k1[3];
-      for (int a = 0; a < 3; a++)
+      int64_t image = i / rows, row = i % rows, o[2] = { row / s->out[1], row % s->out[1] }, from[3], k0[3], k1[3];
+      for (int a = 0; a < 2; a++)
         {
           from[a] = o[a] * s->stride[a] - s->pad[a];
           inside (from[a], s->k[a], s->dilation[a], s->in[a], &k0[a], &k1[a]);
         }
-      const uint8_t *x = (const uint8_t *)args[0].data + at / out * in * s->channels + c0;
-      uint8_t *y = (uint8_t *)args[1].data + at * s->channels + c0;
-      int64_t some = s->channels - c0 < POOL_CHANNELS ? s->channels - c0 : POOL_CHANNELS;
-      if (s->is_signed)
-        average (s, x, y, some, from, k0, k1, true);
-      else
-        average (s, x, y, some, from, k0, k1, false);
+      pool_row (s, (const uint8_t *)args[0].data + image * in * s->channels,
+                (uint8_t *)args[1].data + (image * out + row * s->out[2]) * s->channels, from, k0, k1, max);
     }
 }
+
+INLINE void
+avg_pool_body (const void *params, const PareView *args, int part, int parts)
+{
+  pool_body (params, args, part, parts, false);
+}
 VARIANTS (avg_pool)
+
+INLINE void
+max_pool_body (const void *params, const PareView *args, int part, int parts)
+{
+  pool_body (params, args, part, parts, true);
+}
+VARIANTS (max_pool)
 
 INLINE void
 concat_body (const void *params, const PareView *args, int part, int parts)

@@ -56,37 +56,51 @@ pare_accel_step_lut (PareAccel *self, uint32_t step)
   return pare_accel_add_work (self, step, pare_accel_loop_lut (), &params, sizeof params, params.n, buffers, 3);
 }
 
-bool
-pare_accel_step_qavg_pool (PareAccel *self, uint32_t step)
+/* Both pools: windows over pixels, all channels of a pixel at once. */
+static bool
+pool (PareAccel *self, uint32_t step, const ParePoolParams *p, const PareQAvgPoolParams *mean)
 {
   const PareRtStep *s = &self->plan->steps[step];
-  const PareQAvgPoolParams *p = (const PareQAvgPoolParams *)(self->plan->params + s->params);
   uint32_t x = s->in[0], y = s->out[0];
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[y].shape;
-  int spatial = p->pool.spatial;
+  int spatial = p->spatial;
   if (!pare_accel_is_codes (self, x) || !pare_accel_is_codes (self, y) || spatial < 1 || spatial > 3 || sx->rank != spatial + 2
-      || sy->rank != sx->rank)
+      || sy->rank != sx->rank || s->n_out != 1)
     return false;
   const PareMd *src = pare_md_new_channels_last (self->mds, pare_accel_type (self, x), sx->rank, sx->dims),
                *dst = pare_md_new_channels_last (self->mds, pare_accel_type (self, y), sy->rank, sy->dims);
   if (!src || !dst)
     return false;
-  PareAvgPoolCodes params
-      = { .p = p, .is_signed = self->plan->values[x].dtype == PARE_DTYPE_INT8, .batch = sx->dims[0], .channels = sx->dims[1] };
+  ParePoolCodes params
+      = { .p = mean, .is_signed = self->plan->values[x].dtype == PARE_DTYPE_INT8, .batch = sx->dims[0], .channels = sx->dims[1] };
   for (int i = 0; i < 3; i++)
     {
       int a = i - (3 - spatial);
       params.in[i] = a < 0 ? 1 : sx->dims[a + 2];
       params.out[i] = a < 0 ? 1 : sy->dims[a + 2];
-      params.k[i] = a < 0 ? 1 : p->pool.kernel[a];
-      params.stride[i] = a < 0 ? 1 : p->pool.stride[a];
-      params.dilation[i] = a < 0 ? 1 : p->pool.dilation[a];
-      params.pad[i] = a < 0 ? 0 : p->pool.pad_begin[a];
-      params.pad_end[i] = a < 0 ? 0 : p->pool.pad_end[a];
+      params.k[i] = a < 0 ? 1 : p->kernel[a];
+      params.stride[i] = a < 0 ? 1 : p->stride[a];
+      params.dilation[i] = a < 0 ? 1 : p->dilation[a];
+      params.pad[i] = a < 0 ? 0 : p->pad_begin[a];
+      params.pad_end[i] = a < 0 ? 0 : p->pad_end[a];
     }
   const uint32_t in = pare_accel_form (self, step, x, src);
   const uint32_t buffers[2] = { in, pare_accel_new_form (self, y, dst) };
-  return pare_accel_add_work (self, step, pare_accel_loop_avg_pool (), &params, sizeof params, pare_md_bytes (src), buffers, 2);
+  return pare_accel_add_work (self, step, mean ? pare_accel_loop_avg_pool () : pare_accel_loop_max_pool (), &params, sizeof params,
+                              pare_md_bytes (src), buffers, 2);
+}
+
+bool
+pare_accel_step_qavg_pool (PareAccel *self, uint32_t step)
+{
+  const PareQAvgPoolParams *p = (const PareQAvgPoolParams *)(self->plan->params + self->plan->steps[step].params);
+  return pool (self, step, &p->pool, p);
+}
+
+bool
+pare_accel_step_max_pool_codes (PareAccel *self, uint32_t step)
+{
+  return pool (self, step, (const ParePoolParams *)(self->plan->params + self->plan->steps[step].params), NULL);
 }
 
 /* One scale and zero point for the whole tensor, both constants. */

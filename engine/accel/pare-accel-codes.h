@@ -40,11 +40,12 @@ PareAccelLoop pare_accel_loop_dequantize (void);
 
 typedef struct
 {
-  const PareQAvgPoolParams *p;
+  const PareQAvgPoolParams *p; /* of averages */
   bool is_signed;
   int64_t batch, channels, in[3], out[3], k[3], stride[3], dilation[3], pad[3], pad_end[3];
-} PareAvgPoolCodes; /* x, y */
+} ParePoolCodes; /* x, y */
 PareAccelLoop pare_accel_loop_avg_pool (void);
+PareAccelLoop pare_accel_loop_max_pool (void);
 
 /* Rows of several operands one after the other: rows * (run[0] + run[1] ...) bytes. */
 typedef struct

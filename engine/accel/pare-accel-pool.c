@@ -32,8 +32,9 @@ pare_accel_step_pool (PareAccel *self, uint32_t step)
   bool global = s->op == PARE_RT_GLOBAL_AVG_POOL || s->op == PARE_RT_GLOBAL_MAX_POOL,
        max = s->op == PARE_RT_MAX_POOL || s->op == PARE_RT_GLOBAL_MAX_POOL;
   uint32_t x = s->in[0], y = s->out[0];
-  bool codes = max && pare_accel_is_codes (self, x) && self->plan->values[x].dtype == self->plan->values[y].dtype;
-  if ((!codes && (!pare_accel_is_float (self, x) || !pare_accel_is_float (self, y))) || s->n_out > 1)
+  if (s->op == PARE_RT_MAX_POOL && pare_accel_is_codes (self, x)) /* oneDNN's kernels for bytes take three times as long as ours */
+    return pare_accel_step_max_pool_codes (self, step);
+  if (!pare_accel_is_float (self, x) || !pare_accel_is_float (self, y) || s->n_out > 1)
     return false;
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[y].shape;
   ParePoolShape shape;
@@ -42,10 +43,7 @@ pare_accel_step_pool (PareAccel *self, uint32_t step)
   dnnl_alg_kind_t alg = max                                               ? dnnl_pooling_max
                         : !global && shape.padded && p->count_include_pad ? dnnl_pooling_avg_include_padding
                                                                           : dnnl_pooling_avg_exclude_padding;
-  dnnl_data_type_t type = pare_accel_type (self, x);
-  const PareMd *src = codes ? pare_md_new_channels_last (self->mds, type, sx->rank, sx->dims) : pare_accel_native (self, x),
-               *dst = codes ? pare_md_new_channels_last (self->mds, type, sy->rank, sy->dims)
-                            : pare_md_new_any (self->mds, type, sy->rank, sy->dims);
+  const PareMd *src = pare_accel_native (self, x), *dst = pare_md_new_any (self->mds, dnnl_f32, sy->rank, sy->dims);
   dnnl_primitive_desc_t pd
       = src && dst ? pare_pd_pool (self->engine, alg, src, dst, shape.stride, shape.kernel, shape.dilation, shape.pad_begin, shape.pad_end)
                    : NULL;

@@ -201,6 +201,7 @@ bool pare_accel_step_qgemm (PareAccel *self, uint32_t step);
 bool pare_accel_step_qadd (PareAccel *self, uint32_t step);
 bool pare_accel_step_lut (PareAccel *self, uint32_t step);
 bool pare_accel_step_qavg_pool (PareAccel *self, uint32_t step);
+bool pare_accel_step_max_pool_codes (PareAccel *self, uint32_t step);
 bool pare_accel_step_quantize (PareAccel *self, uint32_t step);
 bool pare_accel_step_dequantize (PareAccel *self, uint32_t step);
 bool pare_accel_step_concat_codes (PareAccel *self, uint32_t step);
