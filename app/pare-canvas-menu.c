@@ -17,6 +17,7 @@ on_closed (GtkWidget *popover, PareCanvasPane *self)
 {
   if (self->popover == popover)
     self->popover = NULL;
+  gtk_widget_set_has_tooltip (GTK_WIDGET (self->view), self->popover == NULL);
   g_idle_add (unparent, g_object_ref (popover));
 }
 
@@ -26,6 +27,7 @@ show (PareCanvasPane *self, GtkWidget *popover)
   if (self->popover != NULL)
     gtk_popover_popdown (GTK_POPOVER (self->popover));
   self->popover = popover;
+  gtk_widget_set_has_tooltip (GTK_WIDGET (self->view), FALSE); /* the pointer rests on the node: its tooltip would cover this */
   gtk_widget_set_parent (popover, self->overlay);
   gtk_popover_set_pointing_to (GTK_POPOVER (popover), &(GdkRectangle){ (int)self->menu_x, (int)self->menu_y, 1, 1 });
   g_signal_connect (popover, "closed", G_CALLBACK (on_closed), self);

@@ -187,9 +187,10 @@ static void
 run (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
   Picture *p = data;
-  g_autoptr (GFile) file = g_file_new_for_path (p->path);
+  g_autofree char *beside = g_strconcat (p->path, ".part", NULL);
+  g_autoptr (GFile) file = g_file_new_for_path (p->path), part = g_file_new_for_path (beside);
   Sink sink = { .cancellable = cancellable };
-  g_autoptr (GFileOutputStream) stream = g_file_replace (file, NULL, FALSE, G_FILE_CREATE_REPLACE_DESTINATION, cancellable, &sink.error);
+  g_autoptr (GFileOutputStream) stream = g_file_replace (part, NULL, FALSE, G_FILE_CREATE_REPLACE_DESTINATION, cancellable, &sink.error);
   gboolean ok = stream != NULL;
   if (ok)
     {
@@ -204,11 +205,11 @@ run (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
         }
       else
         ok = write_rows (p, &sink);
-      /* closing puts the file in its place: not where it is not whole, which a cancelled close leaves out */
-      g_autoptr (GCancellable) drop = g_cancellable_new ();
+      ok = g_output_stream_close (sink.stream, NULL, ok ? &sink.error : NULL) && ok;
+      ok = ok && !g_cancellable_is_cancelled (cancellable)
+           && g_file_move (part, file, G_FILE_COPY_OVERWRITE, NULL, NULL, NULL, &sink.error);
       if (!ok)
-        g_cancellable_cancel (drop);
-      ok = g_output_stream_close (sink.stream, ok ? cancellable : drop, ok ? &sink.error : NULL) && ok;
+        g_file_delete (part, NULL, NULL);
       g_object_unref (sink.stream);
     }
   g_atomic_int_set (&p->failed, !ok);
