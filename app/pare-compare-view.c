@@ -43,7 +43,8 @@ cell (const char *text, const char *css, gboolean number)
 {
   GtkWidget *w = gtk_label_new (text);
   gtk_label_set_xalign (GTK_LABEL (w), number ? 1 : 0);
-  gtk_label_set_ellipsize (GTK_LABEL (w), PANGO_ELLIPSIZE_END);
+  if (!number)
+    gtk_label_set_ellipsize (GTK_LABEL (w), PANGO_ELLIPSIZE_END);
   gtk_widget_add_css_class (w, "pare-caption");
   gtk_widget_set_size_request (w, -1, 22);
   if (css != NULL)
@@ -65,7 +66,7 @@ title_cell (const PareEntry *e, int at, gboolean pair)
       gtk_box_append (GTK_BOX (box), tag);
     }
   gtk_widget_set_tooltip_text (title, e->title);
-  gtk_label_set_width_chars (GTK_LABEL (title), 16);
+  gtk_label_set_width_chars (GTK_LABEL (title), 12);
   gtk_widget_set_hexpand (box, TRUE);
   gtk_box_append (GTK_BOX (box), title);
   return box;
@@ -131,7 +132,7 @@ add_entries (PareCompareView *self, GtkWidget *grid, int *line, GArray *ids)
             continue;
           GtkWidget *bar = pare_delta_cell_new ();
           pare_delta_cell_set (PARE_DELTA_CELL (bar), delta, most[k], decimals[k], k == 2, _ (units[k]));
-          gtk_widget_set_size_request (bar, 100, 24);
+          gtk_widget_set_size_request (bar, 92, 24);
           gtk_grid_attach (GTK_GRID (grid), bar, 2 * k + 2, *line, 1, 1);
         }
     }
@@ -275,7 +276,7 @@ pare_compare_view_init (PareCompareView *self)
   gtk_box_append (GTK_BOX (head), self->about);
   gtk_box_append (GTK_BOX (head), self->clear);
   self->scroller = gtk_scrolled_window_new ();
-  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (self->scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (self->scroller), GTK_POLICY_AUTOMATIC, GTK_POLICY_AUTOMATIC);
   gtk_widget_set_vexpand (self->scroller, TRUE);
   gtk_box_append (GTK_BOX (self->box), head);
   gtk_box_append (GTK_BOX (self->box), self->scroller);

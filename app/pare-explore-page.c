@@ -69,18 +69,17 @@ on_limit (PareChart *chart, int kind, double value, gboolean final, PareExploreP
   pare_session_set_limit (self->session, (PareLimit)kind, value);
 }
 
-/* The buttons say the tolerance that they keep to. */
+/* The tips say the tolerance that the buttons keep to: in their labels the layout would jump while it is dragged. */
 static void
 update_limits (PareExplorePage *self)
 {
   PareLimits limits;
   pare_session_get_limits (self->session, &limits);
-  gboolean whole = limits.tolerance_pp * 10 == floor (limits.tolerance_pp * 10);
-  g_autofree char *pp = pare_format_number (limits.tolerance_pp, whole ? 1 : 2),
-                  *smallest = g_strdup_printf (_ ("Smallest within %s pp"), pp),
-                  *fastest = g_strdup_printf (_ ("Fastest within %s pp"), pp);
-  gtk_button_set_label (GTK_BUTTON (self->smallest), smallest);
-  gtk_button_set_label (GTK_BUTTON (self->fastest), fastest);
+  g_autofree char *pp = pare_format_number (limits.tolerance_pp, pare_limit_decimals (limits.tolerance_pp)),
+                  *smallest = g_strdup_printf (_ ("Go to the smallest measured recipe within %s points of the original"), pp),
+                  *fastest = g_strdup_printf (_ ("Go to the fastest measured recipe within %s points of the original"), pp);
+  gtk_widget_set_tooltip_text (self->smallest, smallest);
+  gtk_widget_set_tooltip_text (self->fastest, fastest);
   update (self);
 }
 
@@ -154,6 +153,7 @@ on_save (GtkButton *button, PareExplorePage *self)
       = gtk_file_chooser_native_new (_ ("Save the Chart (PNG, SVG or CSV)"), GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))),
                                      GTK_FILE_CHOOSER_ACTION_SAVE, _ ("_Save"), NULL);
   gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (dialog), "history.svg");
+  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (dialog), TRUE);
   g_signal_connect (dialog, "response", G_CALLBACK (on_saved), self);
   gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
 }
@@ -201,10 +201,8 @@ build_head (PareExplorePage *self)
   gtk_box_append (GTK_BOX (head), dim (_ ("Across")));
   gtk_box_append (GTK_BOX (head), across);
   gtk_box_append (GTK_BOX (head), dim (_ ("Go to")));
-  self->smallest = text_button ("", G_CALLBACK (on_smallest), self);
-  self->fastest = text_button ("", G_CALLBACK (on_fastest), self);
-  gtk_widget_set_tooltip_text (self->smallest, _ ("Go to the smallest measured recipe whose accuracy keeps the tolerance"));
-  gtk_widget_set_tooltip_text (self->fastest, _ ("Go to the fastest measured recipe whose accuracy keeps the tolerance"));
+  self->smallest = text_button (_ ("Smallest within"), G_CALLBACK (on_smallest), self);
+  self->fastest = text_button (_ ("Fastest within"), G_CALLBACK (on_fastest), self);
   gtk_box_append (GTK_BOX (head), self->smallest);
   gtk_box_append (GTK_BOX (head), self->fastest);
   gtk_box_append (GTK_BOX (head), space);

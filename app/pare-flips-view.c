@@ -152,12 +152,14 @@ pare_flips_view_init (PareFlipsView *self)
   self->summary = caption ("", NULL);
   gtk_widget_remove_css_class (self->summary, "pare-tiny");
   gtk_widget_add_css_class (self->summary, "pare-caption");
+  gtk_label_set_ellipsize (GTK_LABEL (self->summary), PANGO_ELLIPSIZE_NONE);
   gtk_label_set_wrap (GTK_LABEL (self->summary), TRUE);
   gtk_label_set_max_width_chars (GTK_LABEL (self->summary), -1);
   gtk_widget_set_margin_start (self->summary, 12);
   gtk_widget_set_margin_end (self->summary, 12);
   gtk_widget_set_margin_top (self->summary, 6);
   self->flow = gtk_flow_box_new ();
+  gtk_flow_box_set_homogeneous (GTK_FLOW_BOX (self->flow), TRUE);
   gtk_flow_box_set_selection_mode (GTK_FLOW_BOX (self->flow), GTK_SELECTION_NONE);
   gtk_flow_box_set_max_children_per_line (GTK_FLOW_BOX (self->flow), 30);
   gtk_flow_box_set_column_spacing (GTK_FLOW_BOX (self->flow), 6);

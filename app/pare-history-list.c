@@ -130,6 +130,17 @@ mark_row (PareHistoryList *self, GtkWidget *box, gint64 id)
       gtk_widget_add_css_class (box, names[i]);
     else
       gtk_widget_remove_css_class (box, names[i]);
+  /* Of two that are compared, the older is A, as in the chart. */
+  guint n;
+  const gint64 *ids = pare_selection_get_entries (self->selection, &n);
+  GtkWidget *tag = gtk_widget_get_prev_sibling (gtk_widget_get_last_child (box));
+  gboolean second = n == 2 && id == MAX (ids[0], ids[1]);
+  gtk_label_set_text (GTK_LABEL (tag), second ? "B" : "A");
+  gtk_widget_set_visible (tag, n == 2 && is[0]);
+  if (second)
+    gtk_widget_add_css_class (tag, "pare-tag-b");
+  else
+    gtk_widget_remove_css_class (tag, "pare-tag-b");
 }
 
 /* What a child of the list shows: its first child is the box of on_setup (). NULL: nothing, it waits to be used again. */
@@ -197,6 +208,11 @@ on_setup (GtkSignalListItemFactory *factory, GtkListItem *row, PareHistoryList *
   gtk_box_append (GTK_BOX (figures), text (1, "pare-tiny pare-second"));
   gtk_box_append (GTK_BOX (box), lane);
   gtk_box_append (GTK_BOX (box), names);
+  GtkWidget *tag = gtk_label_new ("");
+  gtk_widget_add_css_class (tag, "pare-tag");
+  gtk_widget_set_valign (tag, GTK_ALIGN_CENTER);
+  gtk_widget_set_visible (tag, FALSE);
+  gtk_box_append (GTK_BOX (box), tag);
   gtk_box_append (GTK_BOX (box), figures);
   GtkEventController *motion = gtk_event_controller_motion_new ();
   g_object_set_data (G_OBJECT (motion), "row", row);
@@ -212,7 +228,7 @@ show_row (PareHistoryList *self, GtkWidget *box, PareHistoryItem *item)
 {
   const PareEntry *entry = pare_session_find_entry (self->session, item->id);
   GtkWidget *lane = gtk_widget_get_first_child (box), *names = gtk_widget_get_next_sibling (lane);
-  GtkWidget *figures = gtk_widget_get_next_sibling (names);
+  GtkWidget *figures = gtk_widget_get_last_child (box);
   if (entry == NULL)
     return;
   g_object_set_data_full (G_OBJECT (lane), "item", g_object_ref (item), g_object_unref);

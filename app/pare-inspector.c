@@ -188,6 +188,34 @@ show_knobs (PareInspector *self)
 
 /* --- curves and histograms of one layer, from the worker --- */
 
+/* What the ratio comes to: "56 of 64 kept · 3 were dead already", and what it costs. */
+static void
+show_pruning (PareInspector *self, const PareLayerRecipe *r, double free_until)
+{
+  const PareLayerStudy *s = self->study;
+  g_autofree char *first = NULL, *second = NULL;
+  const PareLayerCost *was = pare_session_get_layer_cost (self->session, s->layer, TRUE),
+                      *now = pare_session_get_layer_cost (self->session, s->layer, FALSE);
+  if (r->prune == PARE_PRUNE_CHANNELS && was != NULL && now != NULL && was->output_shape.rank > 1 && now->output_shape.rank > 1)
+    {
+      gint64 all = was->output_shape.dims[1], kept = now->output_shape.dims[1],
+             dead = isfinite (free_until) ? (gint64)floor (free_until * all) : 0;
+      g_autofree char *free_text = dead > 0 ? g_strdup_printf (_ (" · %" G_GINT64_FORMAT " were dead already"), dead) : g_strdup ("");
+      first = g_strdup_printf (_ ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " kept%s"), kept, all, free_text);
+    }
+  else if (r->prune == PARE_PRUNE_UNSTRUCTURED && s->has_error && s->error.count > 0)
+    {
+      g_autofree char *zeros = pare_format_count (s->error.zeros), *count = pare_format_count (s->error.count);
+      first = g_strdup_printf (_ ("%s of %s at zero"), zeros, count);
+    }
+  if (first != NULL && s->has_error)
+    {
+      g_autofree char *percent = pare_format_percent (sqrt (s->error.relative_error), 1);
+      second = g_strdup_printf (_ ("error %s"), percent);
+    }
+  pare_curve_knob_set_texts (self->prune_ratio, first, second);
+}
+
 static void
 show_study (PareInspector *self)
 {
@@ -196,6 +224,7 @@ show_study (PareInspector *self)
     {
       pare_bits_knob_set_errors (self->weight_bits, NULL);
       pare_curve_knob_set_curve (self->prune_ratio, NULL, NULL, 0, NAN);
+      pare_curve_knob_set_texts (self->prune_ratio, NULL, NULL);
       pare_spectrum_knob_set_values (self->rank, NULL, 0);
       gtk_widget_set_visible (self->histograms, FALSE);
       gtk_widget_set_visible (GTK_WIDGET (self->coupled), FALSE);
@@ -217,6 +246,7 @@ show_study (PareInspector *self)
         free_until = at[i];
     }
   pare_curve_knob_set_curve (self->prune_ratio, at, curve, PARE_STUDY_PRUNE, free_until);
+  show_pruning (self, &r, free_until);
   pare_spectrum_knob_set_values (self->rank, s->spectrum, s->n_spectrum);
   pare_spectrum_knob_set_rank (
       self->rank, r.factorize == PARE_FACTORIZE_SVD || r.factorize == PARE_FACTORIZE_SPATIAL ? (guint)MAX (r.rank, 0) : 0, s->max_rank + 1);
@@ -323,6 +353,9 @@ static void
 on_figures (PareInspector *self)
 {
   pare_inspector_show_figures (self);
+  /* How many channels are left is known with the size. */
+  if (self->study != NULL && self->study->has_weights)
+    show_study (self);
 }
 
 static void

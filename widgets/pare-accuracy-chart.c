@@ -113,6 +113,10 @@ make_frame (PareAccuracyChart *self, const PareLook *look, double w, double top,
   f->x1 = fmax (w - 4, f->x0 + 10);
   f->y0 = top + 10 * s;
   f->y1 = fmax (bottom - 16 * s, f->y0 + 10);
+  /* Room above the zero line for the original's name, which would else lie on the headline. */
+  double room = 20 * s / fmax (f->y1 - f->y0 - 20 * s, 20 * s);
+  if (pare_chart_get_dragged (PARE_CHART (self)) < 0)
+    high = fmax (high, -low * room);
   guint total = MAX (self->all, self->has_value ? v->all : 0);
   double last = self->n > 0 ? self->x[self->n - 1] : 0;
   pare_scale_init (&f->x, FALSE, 0, fmax (total, fmax (last, 1)), f->x0, f->x1);
@@ -246,7 +250,8 @@ draw_labels (PareAccuracyChart *self, cairo_t *cr, const PareLook *look, const F
     }
   if (isfinite (self->tolerance))
     {
-      g_autofree char *number = pare_format_number (-self->tolerance, 1), *label = g_strdup_printf ("tolerance %s", number);
+      g_autofree char *number = pare_format_number (-self->tolerance, pare_limit_decimals (self->tolerance)),
+                      *label = g_strdup_printf ("tolerance %s", number);
       pare_draw_text (cr, look, &look->worse, PARE_TICK_PX, PARE_TEXT_RIGHT | PARE_TEXT_HALO, f->x1 - 2,
                       pare_scale_map (&f->y, -self->tolerance) + 12 * s, 0, label);
     }
@@ -272,6 +277,12 @@ draw_labels (PareAccuracyChart *self, cairo_t *cr, const PareLook *look, const F
       else
         pare_draw_text (cr, look, &look->second, PARE_TICK_PX, PARE_TEXT_HALO | PARE_TEXT_RIGHT, x - 4, f->y0 + 9 * s, 0, "provisional");
     }
+  guint last = self->n - 1;
+  /* Counted to the end: the point carries its interval, also where the way to it is not known any more. */
+  if (!running && isfinite (self->low[last]) && isfinite (self->high[last]))
+    pare_draw_line (cr, self->value.mark == PARE_MARK_STALE ? &look->hatch : &look->second, 1, x,
+                    CLAMP (pare_scale_map (&f->y, self->high[last]), f->y0, f->y1), x,
+                    CLAMP (pare_scale_map (&f->y, self->low[last]), f->y0, f->y1));
   if (isfinite (y))
     {
       cairo_arc (cr, x, y, 3.5, 0, 2 * G_PI);
@@ -298,7 +309,9 @@ draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h)
   const GdkRGBA *colour = v == PARE_VERDICT_MISSED ? &look->worse : &look->fg;
   /* The headline keeps its full form in the narrow window; only the other charts share a card there. */
   gboolean stale = self->has_value && self->value.mark == PARE_MARK_STALE;
-  pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, PARE_TEXT_BOLD, 0, 12 * s, w, pare_chart_get_title (chart));
+  const char *title = pare_chart_get_title (chart);
+  g_autofree char *brief = title != NULL && pare_chart_get_compact (chart) ? g_strndup (title, strcspn (title, ",")) : NULL;
+  pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, PARE_TEXT_BOLD, 0, 12 * s, w, brief != NULL ? brief : title);
   double cw
       = pare_draw_text (cr, look, stale ? &look->second : colour, PARE_CAPTION_PX, PARE_TEXT_BOLD | PARE_TEXT_RIGHT, w, 33 * s, 0, change);
   if (v == PARE_VERDICT_MISSED)

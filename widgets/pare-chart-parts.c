@@ -3,6 +3,7 @@
 
 #include <adwaita.h>
 #include <math.h>
+#include <string.h>
 
 double
 pare_chart_draw_headline (PareChart *self, cairo_t *cr, const PareLook *look, double w, const char *value, const char *unit,
@@ -21,7 +22,8 @@ pare_chart_draw_headline (PareChart *self, cairo_t *cr, const PareLook *look, do
   if (compact)
     {
       /* One row: "Size 125.8 KiB ... −88 %". */
-      double x = pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, PARE_TEXT_BOLD, 0, base, 0, title);
+      g_autofree char *brief = title != NULL ? g_strndup (title, strcspn (title, ",")) : NULL;
+      double x = pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, PARE_TEXT_BOLD, 0, base, 0, brief);
       x += x > 0 ? 6 : 0;
       x += pare_draw_text (cr, look, warn ? &look->worse : &look->fg, PARE_BODY_PX, PARE_TEXT_BOLD, x, base, fmax (room - x, 10), value);
       if (unit != NULL && x < room - 10)

@@ -299,6 +299,7 @@ action_save (GtkWidget *widget, const char *name, GVariant *parameter)
   plain[strcspn (plain, ",")] = '\0';
   g_autofree char *file = g_strdup_printf ("%s.%s", g_strdelimit (plain, " /:", '-'), kind);
   gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (dialog), file);
+  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (dialog), TRUE);
   g_signal_connect (dialog, "response", G_CALLBACK (on_save_response), g_object_ref (self));
   gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
 }
@@ -483,9 +484,10 @@ static void
 draw_limit_card (PareChart *self, cairo_t *cr, const PareLook *look, double w, double h)
 {
   PareChartPrivate *p = PRIV (self);
-  g_autofree char *number = p->dragged == PARE_LIMIT_KIND_TOLERANCE ? pare_format_number (-p->dragged_to, 2)
-                            : p->dragged == PARE_LIMIT_KIND_SIZE    ? pare_format_kib_unit (p->dragged_to)
-                                                                    : pare_format_ms_unit (p->dragged_to);
+  g_autofree char *number = p->dragged == PARE_LIMIT_KIND_TOLERANCE
+                                ? pare_format_number (-p->dragged_to, pare_limit_decimals (p->dragged_to))
+                            : p->dragged == PARE_LIMIT_KIND_SIZE ? pare_format_kib_unit (p->dragged_to)
+                                                                 : pare_format_ms_unit (p->dragged_to);
   g_autofree char *text
       = p->dragged == PARE_LIMIT_KIND_TOLERANCE ? g_strdup_printf ("tolerance %s pp", number) : g_strdup_printf ("budget %s", number);
   const char *const lines[] = { text, NULL };

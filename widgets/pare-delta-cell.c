@@ -43,7 +43,8 @@ pare_delta_cell_measure (GtkWidget *widget, GtkOrientation orientation, int for_
 {
   PareLook look;
   pare_look_for_widget (&look, widget);
-  *minimum = *natural = (int)ceil (orientation == GTK_ORIENTATION_HORIZONTAL ? 130 * look.scale : 16 * look.scale);
+  *natural = (int)ceil (orientation == GTK_ORIENTATION_HORIZONTAL ? 130 * look.scale : 16 * look.scale);
+  *minimum = orientation == GTK_ORIENTATION_HORIZONTAL ? (int)ceil (92 * look.scale) : *natural;
 }
 
 static void

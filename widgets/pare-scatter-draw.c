@@ -292,7 +292,8 @@ draw_labels (PareScatterChart *self, cairo_t *cr, const PareLook *look, const Sc
   for (guint i = 0; i < self->n; i++)
     taken |= self->points[i].is_original && fabs (pare_scale_map (&f->y, self->points[i].y) - line) < 28 * s
              && pare_scale_map (&f->x, self->points[i].x) > (f->x0 + f->x1) / 2;
-  g_autofree char *number = pare_format_number (self->floor - self->baseline, 1), *label = g_strdup_printf ("tolerance %s pp", number);
+  g_autofree char *number = pare_format_number (self->floor - self->baseline, pare_limit_decimals (self->baseline - self->floor)),
+                  *label = g_strdup_printf ("tolerance %s pp", number);
   pare_draw_text (cr, look, &look->worse, PARE_TICK_PX, PARE_TEXT_HALO | (taken ? 0 : PARE_TEXT_RIGHT), taken ? f->x0 + 4 : f->x1 - 4,
                   line - 4, 0, label);
 }

@@ -63,6 +63,12 @@ pare_limit_round (PareLimitKind kind, double value)
   return g_ascii_strtod (g_ascii_formatd (buffer, sizeof buffer, "%.6g", fmax (round (v / step), 1) * step), NULL) * unit;
 }
 
+int
+pare_limit_decimals (double tolerance_pp)
+{
+  return isfinite (tolerance_pp) && fabs (tolerance_pp * 10 - round (tolerance_pp * 10)) > 1e-6 ? 2 : 1;
+}
+
 char *
 pare_accuracy_sentence (double difference, double low, double high, double tolerance, guint done, guint all)
 {

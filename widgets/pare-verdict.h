@@ -27,6 +27,7 @@ typedef enum
 /* The nearest value that is worth writing down, for a line that is dragged: it stops at 160 KiB, not at 159.7. Tolerances: 0.1 pp, 0.05
  * below 0.5; budgets: two digits, and halves of the second from 10 to 20. */
 double pare_limit_round (PareLimitKind kind, double value);
+int pare_limit_decimals (double tolerance_pp); /* 1, or 2 where the tenths do not say it all */
 /* The sentence under the accuracy chart (transfer full). tolerance as a fraction, NAN: none. */
 char *pare_accuracy_sentence (double difference, double low, double high, double tolerance, guint done, guint all);
 G_END_DECLS
