@@ -125,7 +125,7 @@ show_shortcuts (PareWindow *self)
     { NULL, "Home End", N_ ("To the input, the output") },
     { NULL, "Page_Up Page_Down", N_ ("Scroll by a screen") },
     { NULL, "<Shift>Up <Shift>Down <Shift>BackSpace", N_ ("Zoom in, out, 100 % on the canvas") },
-    { NULL, "<Control><Shift>c", N_ ("Next colouring") },
+    { N_ ("What the graph shows"), "<Control><Shift>c", N_ ("Next colouring") },
     { NULL, "b", N_ ("Held: show the original") },
     { NULL, "<Control>d <Control>i <Control>u", N_ ("Nodes show attributes, initializers, names") },
     { NULL, "<Control>m", N_ ("The wheel zooms or scrolls") },
