@@ -18,6 +18,7 @@ struct _PareResultsView
   PareSession *session;
   PareSelection *selection;
   GtkWidget *grid, *accuracy_stack, *resume;
+  char *trouble; /* why counting ended, where it was no person */
   PareAccuracyChart *accuracy;
   PareSizeChart *size;
   PareLatencyChart *latency;
@@ -74,6 +75,8 @@ update_accuracy (PareResultsView *self)
   g_autofree char *said = NULL;
   if (why_not != NULL)
     said = g_strdup_printf (_ ("Opens, cannot run: %s"), why_not);
+  else if (stopped && self->trouble != NULL)
+    said = g_strdup (self->trouble);
   else if (stopped && e != NULL && e->done < e->all)
     {
       g_autofree char *done = pare_format_count (e->done), *all = pare_format_count (e->all);
@@ -81,7 +84,14 @@ update_accuracy (PareResultsView *self)
     }
   else if (stopped)
     said = g_strdup (_ ("Stopped before the first figure"));
+  if (!stopped)
+    g_clear_pointer (&self->trouble, g_free);
   gtk_widget_set_visible (self->resume, stopped);
+  gtk_button_set_label (GTK_BUTTON (self->resume), self->trouble != NULL ? _ ("Retry") : _ ("Resume"));
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->accuracy), self->trouble);
+  /* The button stands on the line of the sentence and is higher. */
+  gtk_widget_set_margin_bottom (GTK_WIDGET (self->accuracy), stopped ? 9 : 0);
+  pare_accuracy_chart_set_reserved (self->accuracy, stopped ? 72 : 0);
   pare_accuracy_chart_set_message (self->accuracy, said);
   pare_accuracy_chart_set_baseline (self->accuracy, baseline != NULL ? baseline->value : NAN);
   if (e == NULL)
@@ -234,8 +244,19 @@ on_jobs (PareResultsView *self)
 }
 
 static void
+on_message (PareSession *session, const char *severity, const char *text, PareResultsView *self)
+{
+  if (strcmp (severity, "error") != 0 || !pare_session_is_stopped (session))
+    return;
+  g_free (self->trouble);
+  self->trouble = g_strdup (text);
+  update_accuracy (self);
+}
+
+static void
 on_resume (PareResultsView *self)
 {
+  g_clear_pointer (&self->trouble, g_free);
   pare_session_evaluate (self->session);
   update_accuracy (self);
 }
@@ -308,6 +329,7 @@ pare_results_view_dispose (GObject *object)
     g_signal_handlers_disconnect_by_data (self->selection, self);
   g_clear_object (&self->session);
   g_clear_object (&self->selection);
+  g_clear_pointer (&self->trouble, g_free);
   g_clear_pointer (&self->course, g_array_unref);
   G_OBJECT_CLASS (pare_results_view_parent_class)->dispose (object);
 }
@@ -394,6 +416,7 @@ pare_results_view_new (PareSession *session, PareSelection *selection)
   self->selection = g_object_ref (selection);
   g_signal_connect_swapped (session, "limits-changed", G_CALLBACK (update_limits), self);
   g_signal_connect_swapped (session, "jobs-changed", G_CALLBACK (on_jobs), self);
+  g_signal_connect (session, "message", G_CALLBACK (on_message), self);
   g_signal_connect_swapped (selection, "entries-changed", G_CALLBACK (on_entries), self);
   g_signal_connect_swapped (selection, "preview-changed", G_CALLBACK (on_preview), self);
   update_limits (self);

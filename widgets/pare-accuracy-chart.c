@@ -3,6 +3,7 @@
 #include "widgets/pare-scale.h"
 #include "widgets/pare-verdict.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct _PareAccuracyChart
   gboolean has_value;
   guint all;
   double baseline, tolerance; /* fraction; pp */
+  double reserved;            /* px at the end of the sentence's line, where something else stands */
   double held_low, held_high; /* of the scale, while the tolerance is dragged */
 };
 G_DEFINE_FINAL_TYPE (PareAccuracyChart, pare_accuracy_chart, PARE_TYPE_CHART)
@@ -33,15 +35,15 @@ sentence (PareAccuracyChart *self)
   if (self->message != NULL)
     return g_strdup (self->message);
   if (!self->has_value)
-    return g_strdup ("Choose data to measure");
+    return g_strdup (_ ("Choose data to measure"));
   if (is_agreement (self) && !isfinite (v->difference))
-    return g_strdup ("No labels: agreement with the original");
+    return g_strdup (_ ("No labels: agreement with the original"));
   if (v->mark == PARE_MARK_STALE)
-    return g_strdup (v->done < v->all ? "Stale: of an earlier recipe, not counted to the end" : "Stale: of an earlier recipe");
+    return g_strdup (v->done < v->all ? _ ("Stale: of an earlier recipe, not counted to the end") : _ ("Stale: of an earlier recipe"));
   if (!isfinite (v->difference) && v->done >= v->all)
     {
       g_autofree char *all = pare_format_count (v->all);
-      return g_strdup_printf ("%s samples", all);
+      return g_strdup_printf (_ ("%s samples"), all);
     }
   return pare_accuracy_sentence (v->difference, v->difference_low, v->difference_high, self->tolerance / 100, v->done, v->all);
 }
@@ -245,19 +247,20 @@ draw_labels (PareAccuracyChart *self, cairo_t *cr, const PareLook *look, const F
   gboolean running = self->n > 0 && self->x[self->n - 1] < f->x.d1 && self->value.mark != PARE_MARK_STALE;
   if (isfinite (self->baseline))
     {
-      g_autofree char *percent = pare_format_percent (self->baseline, 2), *label = g_strdup_printf ("original %s", percent);
+      g_autofree char *percent = pare_format_percent (self->baseline, 2), *label = g_strdup_printf (_ ("original %s"), percent);
       pare_draw_text (cr, look, &look->fg, PARE_TICK_PX, PARE_TEXT_RIGHT | PARE_TEXT_HALO, f->x1 - 2, zero - 12 * s, f->x1 - f->x0, label);
     }
   if (isfinite (self->tolerance))
     {
       g_autofree char *number = pare_format_number (-self->tolerance, pare_limit_decimals (self->tolerance)),
-                      *label = g_strdup_printf ("tolerance %s", number);
+                      *label = g_strdup_printf (_ ("tolerance %s"), number);
       pare_draw_text (cr, look, &look->worse, PARE_TICK_PX, PARE_TEXT_RIGHT | PARE_TEXT_HALO, f->x1 - 2,
                       pare_scale_map (&f->y, -self->tolerance) + 12 * s, 0, label);
     }
-  g_autofree char *all = pare_format_count ((gint64)f->x.d1), *all_label = g_strdup_printf ("%s samples", all);
+  g_autofree char *all = pare_format_count ((gint64)f->x.d1), *all_label = g_strdup_printf (_ ("%s samples"), all);
   pare_draw_text (cr, look, &look->second, PARE_TICK_PX, PARE_TEXT_LEFT, f->x0, bottom - 3 * s, 0, "0");
-  double all_w = pare_draw_text (cr, look, &look->second, PARE_TICK_PX, PARE_TEXT_RIGHT, f->x1, bottom - 3 * s, 0, all_label);
+  gboolean counted = self->all > 0 || self->has_value;
+  double all_w = counted ? pare_draw_text (cr, look, &look->second, PARE_TICK_PX, PARE_TEXT_RIGHT, f->x1, bottom - 3 * s, 0, all_label) : 0;
   if (self->n == 0)
     return;
   double now = self->x[self->n - 1], x = pare_scale_map (&f->x, now), y = pare_scale_map (&f->y, self->d[self->n - 1]);
@@ -271,11 +274,12 @@ draw_labels (PareAccuracyChart *self, cairo_t *cr, const PareLook *look, const F
       double half = pare_draw_text_width (cr, look, PARE_TICK_PX, PARE_TEXT_BOLD, count) / 2;
       if (x - half > f->x0 + 10 && x + half < f->x1 - all_w - 6)
         pare_draw_text (cr, look, &look->fg, PARE_TICK_PX, PARE_TEXT_MIDDLE | PARE_TEXT_BOLD, x, bottom - 3 * s, 0, count);
-      double word = pare_draw_text_width (cr, look, PARE_TICK_PX, 0, "provisional");
+      double word = pare_draw_text_width (cr, look, PARE_TICK_PX, 0, _ ("provisional"));
       if (x + 4 + word <= f->x1)
-        pare_draw_text (cr, look, &look->second, PARE_TICK_PX, PARE_TEXT_HALO, x + 4, f->y0 + 9 * s, 0, "provisional");
+        pare_draw_text (cr, look, &look->second, PARE_TICK_PX, PARE_TEXT_HALO, x + 4, f->y0 + 9 * s, 0, _ ("provisional"));
       else
-        pare_draw_text (cr, look, &look->second, PARE_TICK_PX, PARE_TEXT_HALO | PARE_TEXT_RIGHT, x - 4, f->y0 + 9 * s, 0, "provisional");
+        pare_draw_text (cr, look, &look->second, PARE_TICK_PX, PARE_TEXT_HALO | PARE_TEXT_RIGHT, x - 4, f->y0 + 9 * s, 0,
+                        _ ("provisional"));
     }
   guint last = self->n - 1;
   /* Counted to the end: the point carries its interval, also where the way to it is not known any more. */
@@ -330,7 +334,7 @@ draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h)
   cairo_restore (cr);
   draw_labels (self, cr, look, &f, bottom);
   if (bottom < h)
-    pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, 0, 0, h - 3 * s, w, words);
+    pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, 0, 0, h - 3 * s, w - self->reserved, words);
 }
 
 static void
@@ -357,7 +361,7 @@ draw_hover (PareChart *chart, cairo_t *cr, const PareLook *look, double w, doubl
       cairo_stroke (cr);
     }
   g_autofree char *interval = pare_format_pp_interval (self->d[i] / 100, self->low[i] / 100, self->high[i] / 100, 2);
-  g_autofree char *count = pare_format_count ((gint64)self->x[i]), *line = g_strdup_printf ("after %s samples", count);
+  g_autofree char *count = pare_format_count ((gint64)self->x[i]), *line = g_strdup_printf (_ ("after %s samples"), count);
   const char *const lines[] = { interval, line, NULL };
   pare_chart_draw_card (cr, look, w, h, px, y, lines);
 }
@@ -417,11 +421,12 @@ describe (PareChart *chart)
   PareAccuracyChart *self = PARE_ACCURACY_CHART (chart);
   g_autofree char *words = sentence (self);
   if (!self->has_value)
-    return g_strdup_printf ("Accuracy: not measured. %s.", words);
+    return g_strdup_printf (_ ("Accuracy: not measured. %s."), words);
   g_autofree char *value = value_text (self), *change = change_text (self), *original = pare_format_percent (self->baseline, 2);
   g_autofree char *done = pare_format_count (self->value.done), *all = pare_format_count (self->value.all);
-  return g_strdup_printf ("%s %s, %s against the original's %s, on %s of %s samples%s%s.", is_agreement (self) ? "Agreement" : "Accuracy",
-                          value, change != NULL ? change : "not compared", original, done, all, *words ? ": " : "", words);
+  return g_strdup_printf (_ ("%s %s, %s against the original's %s, on %s of %s samples%s%s."),
+                          is_agreement (self) ? _ ("Agreement") : _ ("Accuracy"), value, change != NULL ? change : _ ("not compared"),
+                          original, done, all, *words ? ": " : "", words);
 }
 
 static char *
@@ -435,7 +440,7 @@ static void
 table (PareChart *chart, GPtrArray *rows)
 {
   PareAccuracyChart *self = PARE_ACCURACY_CHART (chart);
-  pare_chart_row (rows, g_strdup ("samples"), g_strdup ("difference, pp"), g_strdup ("low"), g_strdup ("high"), NULL);
+  pare_chart_row (rows, g_strdup (_ ("samples")), g_strdup (_ ("difference, pp")), g_strdup (_ ("low")), g_strdup (_ ("high")), NULL);
   for (guint i = 0; i < self->n; i++)
     pare_chart_row (rows, plain (self->x[i]), plain (self->d[i]), plain (self->low[i]), plain (self->high[i]), NULL);
 }
@@ -490,7 +495,7 @@ pare_accuracy_chart_init (PareAccuracyChart *self)
 {
   self->baseline = NAN;
   self->tolerance = NAN;
-  pare_chart_set_title (PARE_CHART (self), "Accuracy, paired on the same samples");
+  pare_chart_set_title (PARE_CHART (self), _ ("Accuracy, paired on the same samples"));
 }
 
 GtkWidget *
@@ -558,5 +563,12 @@ pare_accuracy_chart_set_message (PareAccuracyChart *self, const char *message)
 {
   g_free (self->message);
   self->message = g_strdup (message);
+  pare_chart_changed (PARE_CHART (self));
+}
+
+void
+pare_accuracy_chart_set_reserved (PareAccuracyChart *self, int width)
+{
+  self->reserved = MAX (width, 0);
   pare_chart_changed (PARE_CHART (self));
 }

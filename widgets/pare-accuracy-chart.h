@@ -28,4 +28,6 @@ void pare_accuracy_chart_set_baseline (PareAccuracyChart *self, double value); /
 void pare_accuracy_chart_set_tolerance (PareAccuracyChart *self, double pp);   /* 1.0; NAN: none */
 /* Instead of the sentence that the figures give ("Choose data to measure", "Stopped at 1 204 of 5 000"); NULL: theirs. */
 void pare_accuracy_chart_set_message (PareAccuracyChart *self, const char *message);
+/* Leaves so many pixels free at the end of the sentence's line, for a button that lies over it. */
+void pare_accuracy_chart_set_reserved (PareAccuracyChart *self, int width);
 G_END_DECLS

@@ -2,6 +2,7 @@
 #include "widgets/pare-chart.h"
 
 #include <adwaita.h>
+#include <glib/gi18n.h>
 #include <math.h>
 #include <string.h>
 
@@ -69,7 +70,7 @@ pare_chart_show_table (PareChart *self)
   GtkWidget *window = adw_window_new (), *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *bar = adw_header_bar_new ();
   g_autofree char *sentence = pare_chart_describe (self);
   const char *title = pare_chart_get_title (self);
-  gtk_window_set_title (GTK_WINDOW (window), title != NULL ? title : "Table");
+  gtk_window_set_title (GTK_WINDOW (window), title != NULL ? title : _ ("Table"));
   gtk_window_set_default_size (GTK_WINDOW (window), 480, 420);
   if (GTK_IS_WINDOW (root))
     gtk_window_set_transient_for (GTK_WINDOW (window), GTK_WINDOW (root));

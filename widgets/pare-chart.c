@@ -4,6 +4,7 @@
 
 #include <cairo-pdf.h>
 #include <cairo-svg.h>
+#include <glib/gi18n.h>
 #include <math.h>
 #include <string.h>
 
@@ -101,7 +102,7 @@ pare_chart_describe (PareChart *self)
 {
   PareChartClass *class = PARE_CHART_GET_CLASS (self);
   char *s = class->describe != NULL ? class->describe (self) : NULL;
-  return s != NULL ? s : g_strdup (PRIV (self)->title != NULL ? PRIV (self)->title : "Chart");
+  return s != NULL ? s : g_strdup (PRIV (self)->title != NULL ? PRIV (self)->title : _ ("Chart"));
 }
 
 GPtrArray *
@@ -293,8 +294,8 @@ action_save (GtkWidget *widget, const char *name, GVariant *parameter)
   PareChart *self = PARE_CHART (widget);
   const char *kind = g_variant_get_string (parameter, NULL);
   GtkRoot *root = gtk_widget_get_root (widget);
-  GtkFileChooserNative *dialog = gtk_file_chooser_native_new ("Save Chart", GTK_IS_WINDOW (root) ? GTK_WINDOW (root) : NULL,
-                                                              GTK_FILE_CHOOSER_ACTION_SAVE, "_Save", "_Cancel");
+  GtkFileChooserNative *dialog = gtk_file_chooser_native_new (_ ("Save Chart"), GTK_IS_WINDOW (root) ? GTK_WINDOW (root) : NULL,
+                                                              GTK_FILE_CHOOSER_ACTION_SAVE, _ ("_Save"), _ ("_Cancel"));
   g_autofree char *plain = g_utf8_strdown (PRIV (self)->title != NULL ? PRIV (self)->title : "chart", -1);
   plain[strcspn (plain, ",")] = '\0';
   g_autofree char *file = g_strdup_printf ("%s.%s", g_strdelimit (plain, " /:", '-'), kind);
@@ -318,11 +319,11 @@ popup_menu (PareChart *self, double x, double y)
     {
       g_autoptr (GMenu) menu = g_menu_new ();
       g_autoptr (GMenu) save = g_menu_new ();
-      g_menu_append (menu, "_Copy Picture", "chart.copy");
-      g_menu_append (menu, "Show as _Table", "chart.show-table");
-      g_menu_append (save, "Save as _PNG…", "chart.save::png");
-      g_menu_append (save, "Save as _SVG…", "chart.save::svg");
-      g_menu_append (save, "Save as CS_V…", "chart.save::csv");
+      g_menu_append (menu, _ ("_Copy Picture"), "chart.copy");
+      g_menu_append (menu, _ ("Show as _Table"), "chart.show-table");
+      g_menu_append (save, _ ("Save as _PNG…"), "chart.save::png");
+      g_menu_append (save, _ ("Save as _SVG…"), "chart.save::svg");
+      g_menu_append (save, _ ("Save as CS_V…"), "chart.save::csv");
       g_menu_append_section (menu, NULL, G_MENU_MODEL (save));
       p->menu = gtk_popover_menu_new_from_model (G_MENU_MODEL (menu));
       gtk_popover_set_has_arrow (GTK_POPOVER (p->menu), FALSE);
@@ -488,8 +489,8 @@ draw_limit_card (PareChart *self, cairo_t *cr, const PareLook *look, double w, d
                                 ? pare_format_number (-p->dragged_to, pare_limit_decimals (p->dragged_to))
                             : p->dragged == PARE_LIMIT_KIND_SIZE ? pare_format_kib_unit (p->dragged_to)
                                                                  : pare_format_ms_unit (p->dragged_to);
-  g_autofree char *text
-      = p->dragged == PARE_LIMIT_KIND_TOLERANCE ? g_strdup_printf ("tolerance %s pp", number) : g_strdup_printf ("budget %s", number);
+  g_autofree char *text = p->dragged == PARE_LIMIT_KIND_TOLERANCE ? g_strdup_printf (_ ("tolerance %s pp"), number)
+                                                                  : g_strdup_printf (_ ("budget %s"), number);
   const char *const lines[] = { text, NULL };
   pare_chart_draw_card (cr, look, w, h, p->x, p->y, lines);
 }

@@ -2,6 +2,7 @@
 #include "widgets/pare-format.h"
 #include "widgets/pare-verdict.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 enum
@@ -32,18 +33,21 @@ static char *
 bar_label (PareLatencyChart *self, int which, gboolean compact)
 {
   const PareLatencyBar *bar = &self->bars[which];
-  const char *who = which == ORIGINAL ? "original" : which == NOW ? "now" : NULL;
+  const char *who = which == ORIGINAL ? _ ("original") : which == NOW ? _ ("now") : NULL;
   if (bar->mark == PARE_MARK_STALE)
     {
-      const char *edits = bar->edits_ago == 1 ? "edit" : "edits";
       if (who != NULL && which == ORIGINAL)
-        return g_strdup ("original, stale");
+        return g_strdup (_ ("original, stale"));
       if (bar->edits_ago <= 0)
-        return g_strdup ("measured earlier, stale");
-      return compact ? g_strdup_printf ("stale, %d %s ago", bar->edits_ago, edits)
-                     : g_strdup_printf ("measured %d %s ago, stale", bar->edits_ago, edits);
+        return g_strdup (_ ("measured earlier, stale"));
+      return g_strdup_printf (
+          compact ? g_dngettext (NULL, "stale, %d edit ago", "stale, %d edits ago", (gulong)bar->edits_ago)
+                  : g_dngettext (NULL, "measured %d edit ago, stale", "measured %d edits ago, stale", (gulong)bar->edits_ago),
+          bar->edits_ago);
     }
-  const char *how = bar->mark == PARE_MARK_PREDICTED ? "predicted" : bar->mark == PARE_MARK_PROVISIONAL ? "measuring" : "measured";
+  const char *how = bar->mark == PARE_MARK_PREDICTED     ? _ ("predicted")
+                    : bar->mark == PARE_MARK_PROVISIONAL ? _ ("measuring")
+                                                         : _ ("measured");
   return who != NULL ? g_strdup_printf ("%s, %s", who, how) : g_strdup (how);
 }
 
@@ -112,15 +116,15 @@ draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h)
       }
   if (n == 0)
     pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, 0, 0, top + 14 * s, w,
-                    self->message != NULL ? self->message : "Not measured yet");
+                    self->message != NULL ? self->message : _ ("Not measured yet"));
   if (compact || n == 0)
     return;
   if (isfinite (self->budget) && y + 30 * s <= h + 4)
     {
       PareVerdict v = verdict (self);
       g_autofree char *ms = pare_format_ms_unit (self->budget);
-      g_autofree char *line
-          = v != PARE_VERDICT_NONE ? g_strdup_printf ("budget %s: %s", ms, pare_verdict_words (v)) : g_strdup_printf ("budget %s", ms);
+      g_autofree char *line = v != PARE_VERDICT_NONE ? g_strdup_printf (_ ("budget %s: %s"), ms, pare_verdict_words (v))
+                                                     : g_strdup_printf (_ ("budget %s"), ms);
       pare_draw_line (cr, &look->worse, 2, 1.5, h - 34 * s, 1.5, h - 23 * s);
       pare_draw_text (cr, look, missed ? &look->worse : &look->fg, PARE_TICK_PX, 0, 7, h - 25 * s, w - 7, line);
     }
@@ -166,7 +170,7 @@ static char *
 describe (PareChart *chart)
 {
   PareLatencyChart *self = PARE_LATENCY_CHART (chart);
-  GString *s = g_string_new ("Latency");
+  GString *s = g_string_new (_ ("Latency"));
   guint n = 0;
   for (int i = 0; i < N_BARS; i++)
     if (there (&self->bars[i]))
@@ -175,11 +179,11 @@ describe (PareChart *chart)
         g_string_append_printf (s, "%s %s: %s", n++ > 0 ? ";" : ":", label, ms);
       }
   if (n == 0)
-    g_string_append (s, ": not measured yet");
+    g_string_append (s, _ (": not measured yet"));
   if (isfinite (self->budget) && n > 0)
     {
       g_autofree char *ms = pare_format_ms_unit (self->budget);
-      g_string_append_printf (s, "; budget %s %s", ms, pare_verdict_words (verdict (self)));
+      g_string_append_printf (s, _ ("; budget %s %s"), ms, pare_verdict_words (verdict (self)));
       if (s->str[s->len - 1] == ' ')
         g_string_truncate (s, s->len - 1);
     }
@@ -198,7 +202,7 @@ static void
 table (PareChart *chart, GPtrArray *rows)
 {
   PareLatencyChart *self = PARE_LATENCY_CHART (chart);
-  pare_chart_row (rows, g_strdup ("what"), g_strdup ("median, ms"), g_strdup ("p10"), g_strdup ("p90"), NULL);
+  pare_chart_row (rows, g_strdup (_ ("what")), g_strdup (_ ("median, ms")), g_strdup ("p10"), g_strdup ("p90"), NULL);
   for (int i = 0; i < N_BARS; i++)
     if (there (&self->bars[i]))
       pare_chart_row (rows, bar_label (self, i, FALSE), plain (self->bars[i].median), plain (self->bars[i].p10), plain (self->bars[i].p90),
@@ -219,7 +223,7 @@ draw_hover (PareChart *chart, cairo_t *cr, const PareLook *look, double w, doubl
         continue;
       g_autofree char *label = bar_label (self, i, FALSE), *ms = pare_format_ms_unit (bar->median);
       g_autofree char *low = pare_format_ms (bar->p10), *high = pare_format_ms_unit (bar->p90),
-                      *spread = g_strdup_printf ("8 of 10 runs %s to %s", low, high);
+                      *spread = g_strdup_printf (_ ("8 of 10 runs %s to %s"), low, high);
       const char *const lines[] = { label, ms, isfinite (bar->p10) && isfinite (bar->p90) ? spread : NULL, NULL };
       pare_chart_draw_card (cr, look, w, h, x, y, lines);
       return;
@@ -263,7 +267,7 @@ static void
 pare_latency_chart_init (PareLatencyChart *self)
 {
   self->budget = NAN;
-  pare_chart_set_title (PARE_CHART (self), "Latency");
+  pare_chart_set_title (PARE_CHART (self), _ ("Latency"));
 }
 
 GtkWidget *

@@ -1,6 +1,7 @@
 #include "widgets/pare-format.h"
 #include "widgets/pare-scatter-private.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 #include <string.h>
 
@@ -260,7 +261,7 @@ static char *
 describe (PareChart *chart)
 {
   PareScatterChart *self = PARE_SCATTER_CHART (chart);
-  const char *const against[] = { "size", "latency", "multiply-adds" };
+  const char *const against[] = { _ ("size"), _ ("latency"), _ ("multiply-adds") };
   guint front = 0;
   const PareScatterPoint *now = NULL;
   for (guint i = 0; i < self->n; i++)
@@ -270,10 +271,10 @@ describe (PareChart *chart)
         now = &self->points[i];
     }
   if (self->n == 0)
-    return g_strdup_printf ("Accuracy against %s: no recipe yet.", against[self->axis]);
+    return g_strdup_printf (_ ("Accuracy against %s: no recipe yet."), against[self->axis]);
   g_autofree char *percent = now != NULL ? pare_format_percent (now->y / 100, 2) : NULL,
                   *amount = now != NULL ? pare_scatter_x_text (self, now->x) : NULL;
-  return g_strdup_printf ("Accuracy against %s of %u recipes, %u on the measured front%s%s%s%s.", against[self->axis], self->n, front,
+  return g_strdup_printf (_ ("Accuracy against %s of %u recipes, %u on the measured front%s%s%s%s."), against[self->axis], self->n, front,
                           now != NULL ? "; now " : "", now != NULL ? percent : "", now != NULL ? " at " : "", now != NULL ? amount : "");
 }
 
@@ -288,15 +289,15 @@ static void
 table (PareChart *chart, GPtrArray *rows)
 {
   PareScatterChart *self = PARE_SCATTER_CHART (chart);
-  const char *const heads[] = { "size, KiB", "latency, ms", "multiply-adds, millions" };
-  const char *const marks[] = { "", "measured", "counting", "stale", "predicted" };
-  pare_chart_row (rows, g_strdup ("recipe"), g_strdup (heads[self->axis]), g_strdup ("accuracy, %"), g_strdup ("low"), g_strdup ("high"),
-                  g_strdup ("kind"), g_strdup ("front"), NULL);
+  const char *const heads[] = { _ ("size, KiB"), _ ("latency, ms"), _ ("multiply-adds, millions") };
+  const char *const marks[] = { "", _ ("measured"), _ ("counting"), _ ("stale"), _ ("predicted") };
+  pare_chart_row (rows, g_strdup (_ ("recipe")), g_strdup (heads[self->axis]), g_strdup (_ ("accuracy, %")), g_strdup (_ ("low")),
+                  g_strdup (_ ("high")), g_strdup (_ ("kind")), g_strdup (_ ("front")), NULL);
   for (guint i = 0; i < self->n; i++)
     {
       const PareScatterPoint *p = &self->points[i];
       pare_chart_row (rows, g_strdup (p->label), plain (p->x), plain (p->y), plain (p->low), plain (p->high), g_strdup (marks[p->mark]),
-                      g_strdup (self->on_front[i] ? "yes" : ""), NULL);
+                      g_strdup (self->on_front[i] ? _ ("yes") : ""), NULL);
     }
 }
 
@@ -373,7 +374,7 @@ pare_scatter_chart_init (PareScatterChart *self)
   gtk_widget_add_controller (widget, scroll);
   g_signal_connect (key, "key-pressed", G_CALLBACK (on_key), self);
   gtk_widget_add_controller (widget, key);
-  pare_chart_set_title (PARE_CHART (self), "History, accuracy against");
+  pare_chart_set_title (PARE_CHART (self), _ ("History, accuracy against"));
 }
 
 GtkWidget *

@@ -1,6 +1,7 @@
 #include "widgets/pare-scatter-private.h"
 #include "widgets/pare-format.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 double
@@ -19,7 +20,7 @@ char *
 pare_scatter_x_text (PareScatterChart *self, double x)
 {
   g_autofree char *number = pare_format_number (x, self->axis == PARE_SCATTER_LATENCY ? 2 : 1);
-  return g_strdup_printf ("%s %s%s", number, unit_name (self->axis), self->axis == PARE_SCATTER_MACS ? " multiply-adds" : "");
+  return g_strdup_printf ("%s %s%s", number, unit_name (self->axis), self->axis == PARE_SCATTER_MACS ? _ (" multiply-adds") : "");
 }
 
 void
@@ -122,7 +123,7 @@ draw_grid (PareScatterChart *self, cairo_t *cr, const PareLook *look, const Scat
     }
   if (!self->large)
     return;
-  const char *const x_captions[] = { "packed size, KiB, logarithmic", "latency, ms", "multiply-adds, millions" };
+  const char *const x_captions[] = { _ ("packed size, KiB, logarithmic"), _ ("latency, ms"), _ ("multiply-adds, millions") };
   pare_draw_text (cr, look, &look->second, PARE_TICK_PX, PARE_TEXT_RIGHT, f->x1, f->y1 + 30 * s, 0, x_captions[self->axis]);
   pare_draw_text (cr, look, &look->second, PARE_TICK_PX, 0, f->x0, f->y1 + 30 * s, 0, self->y_caption);
 }
@@ -267,20 +268,20 @@ draw_labels (PareScatterChart *self, cairo_t *cr, const PareLook *look, const Sc
         {
           gboolean left = x - 11 - 24 * s > f->x0;
           pare_draw_text (cr, look, &look->fg, PARE_TICK_PX, (left ? PARE_TEXT_RIGHT : 0) | PARE_TEXT_BOLD | PARE_TEXT_HALO,
-                          left ? x - 11 : x + 11, fmax (y - 9, f->y0 + 10 * s), 0, "now");
+                          left ? x - 11 : x + 11, fmax (y - 9, f->y0 + 10 * s), 0, _ ("now"));
         }
       if (p->is_original)
         {
           gboolean below = y + 16 * s < f->y1;
           gboolean left = x > (f->x0 + f->x1) / 2;
           pare_draw_text (cr, look, &look->fg, PARE_TICK_PX, (left ? PARE_TEXT_RIGHT : 0) | PARE_TEXT_HALO, left ? x - 6 : x + 8,
-                          below ? y + 14 * s : y - 9 * s, 0, "original");
+                          below ? y + 14 * s : y - 9 * s, 0, _ ("original"));
         }
     }
   if (isfinite (self->budget) && pare_scale_map (&f->x, self->budget) < f->x1)
     {
       g_autofree char *amount = pare_scatter_x_text (self, self->budget),
-                      *label = self->large ? g_strdup_printf ("budget %s", amount) : g_strdup ("over budget");
+                      *label = self->large ? g_strdup_printf (_ ("budget %s"), amount) : g_strdup (_ ("over budget"));
       pare_draw_text (cr, look, &look->worse, PARE_TICK_PX, PARE_TEXT_HALO, pare_scale_map (&f->x, self->budget) + 4, f->y1 - 5 * s, 0,
                       label);
     }
@@ -293,7 +294,7 @@ draw_labels (PareScatterChart *self, cairo_t *cr, const PareLook *look, const Sc
     taken |= self->points[i].is_original && fabs (pare_scale_map (&f->y, self->points[i].y) - line) < 28 * s
              && pare_scale_map (&f->x, self->points[i].x) > (f->x0 + f->x1) / 2;
   g_autofree char *number = pare_format_number (self->floor - self->baseline, pare_limit_decimals (self->baseline - self->floor)),
-                  *label = g_strdup_printf ("tolerance %s pp", number);
+                  *label = g_strdup_printf (_ ("tolerance %s pp"), number);
   pare_draw_text (cr, look, &look->worse, PARE_TICK_PX, PARE_TEXT_HALO | (taken ? 0 : PARE_TEXT_RIGHT), taken ? f->x0 + 4 : f->x1 - 4,
                   line - 4, 0, label);
 }
@@ -309,7 +310,7 @@ pare_scatter_draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w
   if (self->n == 0)
     {
       pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, PARE_TEXT_MIDDLE | PARE_TEXT_HALO, (f.x0 + f.x1) / 2, (f.y0 + f.y1) / 2,
-                      f.x1 - f.x0, "Every recipe you try appears here");
+                      f.x1 - f.x0, _ ("Every recipe you try appears here"));
       return;
     }
   cairo_save (cr);
@@ -371,12 +372,12 @@ pare_scatter_draw_hover (PareChart *chart, cairo_t *cr, const PareLook *look, do
       pare_draw_source (cr, &look->fg, 1);
       cairo_set_line_width (cr, 1.3);
       cairo_stroke (cr);
-      const char *const words[] = { "", "measured", "counting", "stale", "predicted" };
+      const char *const words[] = { "", _ ("measured"), _ ("counting"), _ ("stale"), _ ("predicted") };
       g_autofree char *percent = pare_format_percent (p->y / 100, 2), *amount = pare_scatter_x_text (self, p->x);
       g_autofree char *half = isfinite (p->low) && isfinite (p->high) ? pare_format_number (fmax (p->high - p->y, p->y - p->low), 2) : NULL;
       g_autofree char *line = half != NULL ? g_strdup_printf ("%s ± %s %s · %s", percent, half, words[p->mark], amount)
                                            : g_strdup_printf ("%s %s · %s", percent, words[p->mark], amount);
-      const char *const lines[] = { p->label, line, self->on_front[i] ? "on the measured front" : NULL, NULL };
+      const char *const lines[] = { p->label, line, self->on_front[i] ? _ ("on the measured front") : NULL, NULL };
       pare_chart_draw_card (cr, look, w, h, px, py, lines);
       return;
     }

@@ -1,6 +1,7 @@
 #include "widgets/pare-size-chart.h"
 #include "widgets/pare-format.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 #define MAX_ROWS 12
@@ -76,7 +77,8 @@ draw_legend (PareSizeChart *self, cairo_t *cr, const PareLook *look, double w, d
       pare_draw_rounded (cr, 0, y - 8 * s, 8 * s, 8 * s, 1.5);
       pare_draw_source (cr, &colour, 1);
       cairo_fill (cr);
-      g_autofree char *kib = pare_format_kib (others ? rest : self->parts[i].now), *more = g_strdup_printf ("%u others", self->n - shown);
+      g_autofree char *kib = pare_format_kib (others ? rest : self->parts[i].now),
+                      *more = g_strdup_printf (_ ("%u others"), self->n - shown);
       double nw = pare_draw_text (cr, look, &look->fg, PARE_TICK_PX, PARE_TEXT_RIGHT | PARE_TEXT_BOLD, w, y, 0, kib);
       pare_draw_text (cr, look, &look->fg, PARE_TICK_PX, 0, 12 * s, y, fmax (w - 16 * s - nw, 10), others ? more : self->parts[i].name);
     }
@@ -97,15 +99,15 @@ draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h)
                                          over);
   if (!known)
     {
-      pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, 0, 0, top + 14 * s, w, "No model");
+      pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, 0, 0, top + 14 * s, w, _ ("No model"));
       return;
     }
   double total = full_scale (self);
   g_autofree char *original = pare_format_kib_unit (self->original);
-  pare_draw_text (cr, look, &look->second, PARE_TICK_PX, 0, 0, top + 9 * s, 0, "original");
+  pare_draw_text (cr, look, &look->second, PARE_TICK_PX, 0, 0, top + 9 * s, 0, _ ("original"));
   pare_draw_text (cr, look, &look->second, PARE_TICK_PX, PARE_TEXT_RIGHT, w, top + 9 * s, 0, original);
   draw_bar (self, cr, look, top + 13 * s, 9 * s, total, w, TRUE);
-  pare_draw_text (cr, look, &look->second, PARE_TICK_PX, 0, 0, top + 34 * s, 0, "now, to scale");
+  pare_draw_text (cr, look, &look->second, PARE_TICK_PX, 0, 0, top + 34 * s, 0, _ ("now, to scale"));
   if (isfinite (self->budget))
     pare_draw_forbidden (cr, look, self->budget / total * w, top + 36 * s, w - self->budget / total * w, 13 * s, 0.3);
   draw_bar (self, cr, look, top + 38 * s, 9 * s, total, w, FALSE);
@@ -115,7 +117,7 @@ draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h)
       pare_draw_dash (cr, 5, 3);
       pare_draw_line (cr, &look->worse, 1.5, x, top + 35 * s, x, top + 51 * s);
       pare_draw_dash (cr, 0, 0);
-      g_autofree char *kib = pare_format_number (self->budget / 1024, 0), *label = g_strdup_printf ("budget %s", kib);
+      g_autofree char *kib = pare_format_number (self->budget / 1024, 0), *label = g_strdup_printf (_ ("budget %s"), kib);
       double label_w = pare_draw_text_width (cr, look, PARE_TICK_PX, 0, label);
       gboolean fits = x + 4 + label_w <= w;
       pare_draw_text (cr, look, &look->worse, PARE_TICK_PX, fits ? PARE_TEXT_HALO : PARE_TEXT_RIGHT | PARE_TEXT_HALO, fits ? x + 4 : x - 4,
@@ -128,7 +130,7 @@ draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h)
   if (!files)
     return;
   g_autofree char *file = pare_format_number (self->file / 1024, 0), *download = pare_format_number (self->download / 1024, 0);
-  g_autofree char *line = g_strdup_printf ("file %s · download %s", file, download);
+  g_autofree char *line = g_strdup_printf (_ ("file %s · download %s"), file, download);
   pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, 0, 0, h - 3 * s, w, line);
 }
 
@@ -148,7 +150,7 @@ draw_hover (PareChart *chart, cairo_t *cr, const PareLook *look, double w, doubl
         continue;
       g_autofree char *was = pare_format_kib_unit (self->parts[i].original), *is = pare_format_kib_unit (self->parts[i].now);
       g_autofree char *change = pare_format_change (self->parts[i].now, self->parts[i].original);
-      g_autofree char *now_line = g_strdup_printf ("now %s, %s", is, change), *was_line = g_strdup_printf ("original %s", was);
+      g_autofree char *now_line = g_strdup_printf (_ ("now %s, %s"), is, change), *was_line = g_strdup_printf (_ ("original %s"), was);
       const char *const lines[] = { self->parts[i].name, now_line, was_line, NULL };
       pare_chart_draw_card (cr, look, w, h, x, y, lines);
       return;
@@ -192,13 +194,13 @@ describe (PareChart *chart)
 {
   PareSizeChart *self = PARE_SIZE_CHART (chart);
   if (self->n == 0)
-    return g_strdup ("Size: no model.");
+    return g_strdup (_ ("Size: no model."));
   g_autofree char *now = pare_format_kib_unit (self->now), *original = pare_format_kib_unit (self->original);
   g_autofree char *change = pare_format_change (self->now, self->original), *budget = pare_format_kib_unit (self->budget);
   GString *s = g_string_new (NULL);
-  g_string_append_printf (s, "Size %s, %s of the original's %s", now, change, original);
+  g_string_append_printf (s, _ ("Size %s, %s of the original's %s"), now, change, original);
   if (isfinite (self->budget))
-    g_string_append_printf (s, "; %s the budget of %s", self->now > self->budget ? "over" : "within", budget);
+    g_string_append_printf (s, _ ("; %s the budget of %s"), self->now > self->budget ? _ ("over") : _ ("within"), budget);
   g_string_append_c (s, '.');
   return g_string_free (s, FALSE);
 }
@@ -207,7 +209,7 @@ static void
 table (PareChart *chart, GPtrArray *rows)
 {
   PareSizeChart *self = PARE_SIZE_CHART (chart);
-  pare_chart_row (rows, g_strdup ("part"), g_strdup ("original, bytes"), g_strdup ("now, bytes"), NULL);
+  pare_chart_row (rows, g_strdup (_ ("part")), g_strdup (_ ("original, bytes")), g_strdup (_ ("now, bytes")), NULL);
   for (guint i = 0; i < self->n; i++)
     pare_chart_row (rows, g_strdup (self->parts[i].name), g_strdup_printf ("%.0f", self->parts[i].original),
                     g_strdup_printf ("%.0f", self->parts[i].now), NULL);
@@ -259,7 +261,7 @@ static void
 pare_size_chart_init (PareSizeChart *self)
 {
   self->budget = self->file = self->download = NAN;
-  pare_chart_set_title (PARE_CHART (self), "Size, packed");
+  pare_chart_set_title (PARE_CHART (self), _ ("Size, packed"));
 }
 
 GtkWidget *

@@ -1,6 +1,7 @@
 #include "widgets/pare-verdict.h"
 #include "widgets/pare-format.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 PareVerdict
@@ -28,8 +29,8 @@ pare_verdict (double low, double value, double high, double limit, gboolean smal
 const char *
 pare_verdict_words (PareVerdict verdict)
 {
-  static const char *const words[] = { "", "met", "likely met", "likely missed", "missed" };
-  return words[verdict];
+  static const char *const words[] = { "", N_ ("met"), N_ ("likely met"), N_ ("likely missed"), N_ ("missed") };
+  return *words[verdict] != '\0' ? _ (words[verdict]) : "";
 }
 
 guint
@@ -73,23 +74,23 @@ char *
 pare_accuracy_sentence (double difference, double low, double high, double tolerance, guint done, guint all)
 {
   if (!isfinite (difference) || !isfinite (low) || !isfinite (high))
-    return g_strdup (done < 20 && all > 0 ? "Counting: an interval from 20 samples on" : "");
+    return g_strdup (done < 20 && all > 0 ? _ ("Counting: an interval from 20 samples on") : "");
   if (!isfinite (tolerance))
-    return g_strdup (low > 0 ? "Better than the original" : high < 0 ? "Worse than the original" : "No difference shown");
+    return g_strdup (low > 0 ? _ ("Better than the original") : high < 0 ? _ ("Worse than the original") : _ ("No difference shown"));
   PareVerdict verdict = pare_verdict (low, difference, high, -tolerance, FALSE);
   gboolean running = done < all;
   if (verdict == PARE_VERDICT_MET)
-    return g_strdup (running ? "Within tolerance, still counting" : "Within tolerance");
+    return g_strdup (running ? _ ("Within tolerance, still counting") : _ ("Within tolerance"));
   if (verdict == PARE_VERDICT_MISSED)
-    return g_strdup (running ? "Beyond tolerance, still counting" : "Beyond tolerance");
+    return g_strdup (running ? _ ("Beyond tolerance, still counting") : _ ("Beyond tolerance"));
   if (!running)
-    return g_strdup_printf ("Undecided: tolerance %s", pare_verdict_words (verdict));
+    return g_strdup_printf (_ ("Undecided: tolerance %s"), pare_verdict_words (verdict));
   double half = verdict == PARE_VERDICT_LIKELY_MET ? difference - low : high - difference;
   guint left = pare_samples_to_go (done, all, half, difference + tolerance);
   if (left == G_MAXUINT)
-    return g_strdup_printf ("Undecided, %s: all may not settle it", pare_verdict_words (verdict));
+    return g_strdup_printf (_ ("Undecided, %s: all may not settle it"), pare_verdict_words (verdict));
   /* A forecast: two digits are all it is worth. */
   guint unit = left >= 1000 ? 100 : left >= 100 ? 50 : 10;
   g_autofree char *count = pare_format_count ((left + unit - 1) / unit * unit);
-  return g_strdup_printf ("Undecided: about %s samples to go", count);
+  return g_strdup_printf (_ ("Undecided: about %s samples to go"), count);
 }
