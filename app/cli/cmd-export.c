@@ -1,17 +1,28 @@
 #include "app/cli/pare-cli.h"
 #include "engine/export/pare-export.h"
+#include "engine/lower/pare-plan-file.h"
 #include "engine/onnx/pare-onnx.h"
 
 #include <string.h>
+
+/* The compiled model: what pare-rt runs. */
+static gboolean
+save_plan (PareCliOptions *o, const PareGraph *graph, GError **error)
+{
+  PareCompileOptions compile = { .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len };
+  g_autoptr (PareProgram) program = pare_program_compile (graph, &compile, error);
+  return program != NULL && pare_program_save_plan (program, o->output, error);
+}
 
 /* What optimize writes, without measuring: the recipe applied and the file written. */
 static int
 run (PareCliOptions *o)
 {
   if (o->format == NULL || o->output == NULL)
-    return pare_cli_usage ("export needs --format onnx and --output PATH");
-  if (strcmp (o->format, "onnx") != 0)
-    return pare_cli_usage ("--format %s is not available; onnx is", o->format);
+    return pare_cli_usage ("export needs --format onnx|plan and --output PATH");
+  gboolean plan = strcmp (o->format, "plan") == 0;
+  if (!plan && strcmp (o->format, "onnx") != 0)
+    return pare_cli_usage ("--format %s is not available; onnx and plan are", o->format);
   GError *error = NULL;
   g_autoptr (PareGraph) graph = pare_cli_load_model (o, &error);
   if (graph == NULL)
@@ -34,6 +45,13 @@ run (PareCliOptions *o)
   g_autoptr (PareGraph) changed = pare_apply (graph, recipe, statistics, warnings, o->control, &error);
   if (changed == NULL)
     return pare_cli_fail (error);
+  if (plan)
+    {
+      if (!save_plan (o, changed, &error))
+        return pare_cli_fail (error);
+      pare_cli_warnings (warnings);
+      return PARE_EXIT_DONE;
+    }
   g_auto (GStrv) metadata = pare_cli_metadata (recipe, NULL, NULL, dataset);
   g_autoptr (PareGraph) exported = pare_export_onnx (changed, (const char *const *)metadata, &error);
   if (exported == NULL || !pare_onnx_save (exported, o->output, &error))
@@ -42,9 +60,10 @@ run (PareCliOptions *o)
   return PARE_EXIT_DONE;
 }
 
-const PareCliCommand pare_cli_export = { "export",
-                                         "MODEL --format onnx --output PATH [--recipe R.json] [--data DATA]",
-                                         "writes the compressed model for other runtimes (data: where activations are quantized)",
-                                         "format output recipe data backend",
-                                         FALSE,
-                                         run };
+const PareCliCommand pare_cli_export
+    = { "export",
+        "MODEL --format onnx|plan --output PATH [--recipe R.json] [--data DATA] [--shape NAME=1,3,224,224]",
+        "writes the compressed model for other runtimes, or compiled for pare-rt (data: where activations are quantized)",
+        "format output recipe data backend shape",
+        FALSE,
+        run };

@@ -1,5 +1,6 @@
 #include "app/cli/pare-cli.h"
 #include "engine/base/pare-error.h"
+#include "engine/lower/pare-plan-file.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -60,6 +61,16 @@ save_outputs (PareCliOptions *o, PareProgram *program, PareRunner *runner, GErro
   return TRUE;
 }
 
+/* One line a step: hash of what it computed, operator, layer. */
+static void
+print_hashes (PareRunner *runner)
+{
+  guint n;
+  g_autofree PareStepHash *hashes = pare_runner_dup_hashes (runner, &n);
+  for (guint i = 0; i < n; i++)
+    g_print ("%016" G_GINT64_MODIFIER "x %s %s\n", hashes[i].hash, hashes[i].op, hashes[i].layer);
+}
+
 static int
 run (PareCliOptions *o)
 {
@@ -75,7 +86,8 @@ run (PareCliOptions *o)
       g_array_set_size (o->shapes, 0);
       return pare_cli_fail (error);
     }
-  PareCompileOptions compile = { .backend = o->backend, .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len };
+  PareCompileOptions compile
+      = { .backend = o->backend, .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len, .keep_steps = o->hashes };
   g_autoptr (PareProgram) program = pare_program_compile (graph, &compile, &error);
   g_array_set_size (o->shapes, 0); /* its names are interned here */
   if (program == NULL)
@@ -89,12 +101,15 @@ run (PareCliOptions *o)
     views[i] = pare_tensor_view (g_hash_table_lookup (tensors, pare_program_get_input (program, i, NULL, NULL)));
   if (!pare_runner_run (runner, views, n, o->control, &error) || !save_outputs (o, program, runner, &error))
     return pare_cli_fail (error);
+  if (o->hashes)
+    print_hashes (runner);
   return PARE_EXIT_DONE;
 }
 
-const PareCliCommand pare_cli_run = { "run",
-                                      "MODEL --input NAME=FILE.npy ... --output-dir DIR [--backend auto|portable|onednn]",
-                                      "runs the model once and writes each output as DIR/NAME.npy",
-                                      "input output-dir backend",
-                                      FALSE,
-                                      run };
+const PareCliCommand pare_cli_run
+    = { "run",
+        "MODEL --input NAME=FILE.npy ... --output-dir DIR [--backend auto|portable|onednn] [--hashes]",
+        "runs the model once and writes each output as DIR/NAME.npy (hashes: prints one of what each step computed)",
+        "input output-dir backend hashes",
+        FALSE,
+        run };

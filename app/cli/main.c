@@ -146,6 +146,11 @@ parse (PareCliOptions *o, const PareCliCommand *command, int argc, char **argv)
           o->per_layer = TRUE;
           continue;
         }
+      if (strcmp (name, "hashes") == 0 && takes (command, name))
+        {
+          o->hashes = TRUE;
+          continue;
+        }
       if (strcmp (name, "threads") != 0 && (*name == '\0' || !takes (command, name)))
         return pare_cli_usage ("%s: no option --%s", command->name, name);
       if (value == NULL && i + 1 < argc)

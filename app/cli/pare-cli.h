@@ -17,7 +17,7 @@ enum
 typedef struct
 {
   const char *model; /* the positional argument */
-  gboolean json, per_layer;
+  gboolean json, per_layer, hashes;
   int threads; /* 0: all cores */
   guint limit, repeat, batch;
   PareBackend backend;

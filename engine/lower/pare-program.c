@@ -138,6 +138,8 @@ pare_program_compile (const PareGraph *graph, const PareCompileOptions *options,
   for (guint i = 0; i < canonical->n_values; i++) /* what is read after the run is read as floats */
     if (keep[i])
       pare_builder_value (b, i);
+  for (guint i = 0; i < b->steps->len && options->keep_steps; i++)
+    g_array_index (b->values, PareRtValue, g_array_index (b->steps, PareRtStep, i).out[0]).keep = TRUE;
   PareRtPlan *plan = pare_builder_finish (b, error);
   if (plan == NULL)
     return NULL;
@@ -387,6 +389,18 @@ static PareView
 view (PareRunner *self, guint32 value)
 {
   return self->accel != NULL ? pare_accel_runner_view (self->accel, value) : pare_rt_runner_view (self->portable, value);
+}
+
+PareView
+pare_runner_get_value (PareRunner *self, guint32 value)
+{
+  return view (self, value);
+}
+
+PareProgram *
+pare_runner_get_program (PareRunner *self)
+{
+  return self->program;
 }
 
 PareView

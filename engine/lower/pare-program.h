@@ -21,6 +21,7 @@ typedef struct
   guint n_shapes; /* concrete input shapes; symbolic extents are 1 where nothing is said */
   const char *const *taps;
   guint n_taps;          /* names of values (of the given graph) that must be readable after a run */
+  gboolean keep_steps;   /* what every step computes stays readable (hashes) */
   gboolean no_fusion;    /* every node its own step (per-layer error, tests) */
   guint64 memory_budget; /* bytes; 0: three quarters of what is free */
 } PareCompileOptions;
@@ -46,6 +47,9 @@ gboolean pare_runner_run (PareRunner *self, const PareView *inputs, guint n_inpu
 /* Valid until the next run. Plain row-major. */
 PareView pare_runner_get_output (PareRunner *self, guint i);
 gboolean pare_runner_get_tap (PareRunner *self, const char *value, PareView *view);
+/* Of a value of the plan that is kept. */
+PareView pare_runner_get_value (PareRunner *self, guint32 value);
+PareProgram *pare_runner_get_program (PareRunner *self); /* borrowed */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareRunner, pare_runner_free)
 
 /* Per-layer times. When profiling, each run adds to the arrays. */

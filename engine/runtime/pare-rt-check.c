@@ -28,7 +28,7 @@ check_value (const PareRtPlan *plan, uint32_t i)
              : plan->values[v->alias_of].bytes < (uint64_t)bytes ? "an alias is larger than its value"
                                                                  : NULL;
     case PARE_RT_INPUT:
-      return NULL;
+      return v->bytes != (uint64_t)bytes ? "an input's memory is not its size" : NULL;
     }
   return "a value of unknown kind";
 }

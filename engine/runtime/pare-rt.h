@@ -24,7 +24,7 @@ typedef struct {
   uint64_t offset;       /* CONSTANT: into constants; ARENA: into the arena; multiples of 64 */
   uint64_t bytes;
   uint32_t source_value; /* id in the graph the plan was lowered from, or PARE_RT_NONE */
-  bool keep;             /* a tap or graph output: never fused away, never overwritten before the run ends */
+  uint32_t keep;         /* a tap or graph output: never fused away, never overwritten before the run ends */
 } PareRtValue;
 
 typedef enum { PARE_ACT_NONE, PARE_ACT_CLIP /* Relu is clip(0, inf) */, PARE_ACT_LEAKY, PARE_ACT_SIGMOID, PARE_ACT_TANH, PARE_ACT_HARDSWISH, PARE_ACT_SWISH } PareActivation;
