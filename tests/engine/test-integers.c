@@ -410,6 +410,24 @@ test_conv_large (void)
     }
 }
 
+/* The kernel covers all of the input. */
+static void
+test_conv_whole (void)
+{
+  g_autoptr (GRand) r = g_rand_new_with_seed (31);
+  for (int i = 0; i < 20; i++)
+    {
+      int side = pick (r, 1, 4);
+      Conv s = { .p.conv = { 2, 1, { side, side }, { 1, 1 }, { 1, 1 } },
+                 .n = pick (r, 1, 3),
+                 .c = pick (r, 1, 40),
+                 .m = pick (r, 1, 90),
+                 .in = { side, side },
+                 .out = { 1, 1 } };
+      check_conv (r, &s, "whole");
+    }
+}
+
 /* --- QGemm --- */
 
 static void
@@ -475,6 +493,7 @@ main (int argc, char **argv)
   g_test_add_func ("/integers/conv/one-axis", test_conv_one_axis);
   g_test_add_func ("/integers/conv/three-axes", test_conv_three_axes);
   g_test_add_func ("/integers/conv/large", test_conv_large);
+  g_test_add_func ("/integers/conv/whole", test_conv_whole);
   g_test_add_func ("/integers/gemm", test_gemm);
   int status = g_test_run ();
   g_array_unref (maps);

@@ -52,8 +52,9 @@ typedef struct
   void (*conv) (void *y, int64_t ldy, const uint8_t *x, const uint8_t *w, int64_t steps, int rows, int nv, const PareIntScale *scale);
   /* y[rows][gemm_vectors * lanes]; x: rows ldx bytes apart; w: a panel. */
   void (*gemm) (void *y, int64_t ldy, const uint8_t *x, int64_t ldx, const uint8_t *w, int64_t steps, int rows, const PareIntScale *scale);
-  /* y[j] for j < n (and up to 63 beyond): sum over taps of x[offset[t] + j ..], k_step of them a tap; w: [taps][k_step]. */
-  void (*depthwise) (void *y, const uint8_t *x, const int64_t *offset, const uint8_t *w, int64_t taps, int64_t n,
+  /* y[j] for j < n (and up to 63 beyond): sum over taps of x[offset[t] + j * stride ..], k_step codes a tap; w: [taps][k_step]. stride: 1,
+   * or 2 where k_step is more than 1. */
+  void (*depthwise) (void *y, const uint8_t *x, const int64_t *offset, const uint8_t *w, int64_t taps, int64_t n, int stride,
                      const PareIntScale *scale);
 } PareIntIsa;
 

@@ -2,8 +2,8 @@
  *   NAME(x), ISA (its name), TARGET, LANES, K_STEP, WIDTH, BIASED, the tiles CONV_ROWS, CONV_VECTORS, GEMM_VECTORS,
  *   VI, VL, VF: LANES sums, LANES columns of codes, LANES floats; LOAD, BROADCAST (a column), DOT (sums, codes, weights), SPLAT, LOADI,
  * STOREI, AND, OR, SHIFT, TO_FLOAT, ROUND (half to even), ADDF, MULF, MAXF (v > lo ? v : lo), MINF, SPLATF, LOADF, STOREF, STORE_CODES (the
- * low byte of each lane), STORE_HALVES (the low bytes of the two halves; K_STEP 2), CHUNK and INTERLEAVE (to, lines, at, codes): so many
- * columns at once. */
+ * low byte of each lane), STORE_HALVES (the low bytes of the two halves; K_STEP 2), STORE_PAIRS (the two low bytes; K_STEP 4), CHUNK and
+ * INTERLEAVE (to, lines, at, codes): so many columns at once. */
 #define COLUMN (K_STEP * WIDTH)
 #define GEMM_ROWS 4
 
@@ -50,5 +50,6 @@ static const PareIntIsa NAME (isa)
 #undef STOREF
 #undef STORE_CODES
 #undef STORE_HALVES
+#undef STORE_PAIRS
 #undef CHUNK
 #undef INTERLEAVE

@@ -1,15 +1,16 @@
 #include "engine/runtime/kernels/int-strip.h"
 
 bool
-pare_rt_int_strip (const ConvGeometry *g, int64_t out_rows, bool rows_apart, PareIntStrip *s)
+pare_rt_int_strip (const ConvGeometry *g, int64_t out_rows, bool rows_apart, bool columns_apart, PareIntStrip *s)
 {
-  *s = (PareIntStrip){ .phases_y = rows_apart ? g->stride[1] : 1, .phases_x = g->stride[2] };
+  *s = (PareIntStrip){ .phases_y = rows_apart ? g->stride[1] : 1, .phases_x = columns_apart ? g->stride[2] : 1 };
   if (g->stride[1] > 1 << 12 || g->stride[2] > 1 << 12 || out_rows > 1 << 20 || g->out[2] > 1 << 20 || g->dil[1] * (g->k[1] - 1) > 1 << 20
       || g->dil[2] * (g->k[2] - 1) > 1 << 20)
     return false;
   s->rows = (out_rows - 1) * g->stride[1] + (g->k[1] - 1) * g->dil[1] + 1;
   s->columns = (g->out[2] - 1) * g->stride[2] + (g->k[2] - 1) * g->dil[2] + 1;
   s->pitch = (s->columns + s->phases_x - 1) / s->phases_x;
+  s->pitch += columns_apart ? 0 : s->pitch % 2;
   s->phase = (s->rows + s->phases_y - 1) / s->phases_y * s->pitch;
   s->plane = s->phase * s->phases_y * s->phases_x;
   return s->plane < 1 << 26;
@@ -77,7 +78,7 @@ typedef struct
 static Row
 row_of_phase (const PareIntStrip *s, const ConvGeometry *g, int64_t phase)
 {
-  int64_t step = g->stride[2], pad = g->pad[2], width = g->in[2];
+  int64_t step = s->phases_x, pad = g->pad[2], width = g->in[2];
   Row r = { .before = pad > phase ? (pad - phase + step - 1) / step : 0 };
   r.before = r.before < s->pitch ? r.before : s->pitch;
   r.first = phase + r.before * step - pad;
@@ -87,12 +88,43 @@ row_of_phase (const PareIntStrip *s, const ConvGeometry *g, int64_t phase)
   return r;
 }
 
+/* Rows y, y + phases_y, ... of one phase whose rows fit one vector: input and padding are put together in a register. first: where reading
+ * may begin. */
+static void
+fill_narrow_phase (const PareIntStrip *s, const ConvGeometry *g, const Row *row, int64_t y, int64_t top, const uint8_t *x,
+                   const uint8_t *first, const uint8_t *end, Bytes zero, Bytes inside, uint8_t *to)
+{
+  Bytes padding = zero & ~inside;
+  const int64_t rows = s->rows, step = s->phases_y, pitch = s->pitch, height = g->in[1],
+                width = g->in[2]; /* stores through bytes might be to them */
+  const int64_t before = row->before, count = row->inside;
+  const uint8_t *from = x + (top + y) * width + row->first - before;
+  for (; y < rows; y += step, to += pitch, from += step * width)
+    {
+      Bytes v = { 0 };
+      if ((uint64_t)(top + y) >= (uint64_t)height || count <= 0)
+        v = zero;
+      else if (from >= first && end - from >= (int64_t)sizeof v)
+        {
+          memcpy (&v, from, sizeof v);
+          v = (v & inside) | padding;
+        }
+      else
+        {
+          for (int64_t i = 0; i < count; i++)
+            v[before + i] = from[before + i];
+          v |= padding;
+        }
+      memcpy (to, &v, sizeof v);
+    }
+}
+
 /* Rows y, y + phases_y, ... of one phase. */
 static void
 fill_phase (const PareIntStrip *s, const ConvGeometry *g, const Row *row, int64_t y, int64_t top, const uint8_t *x, const uint8_t *end,
             Bytes zero, uint8_t *to)
 {
-  int64_t step = g->stride[2];
+  int64_t step = s->phases_x;
   bool sparse = g->k[1] == 1 && s->phases_y < g->stride[1]; /* rows between those a stride takes are never looked at */
   for (; y < s->rows; y += s->phases_y, to += s->pitch)
     {
@@ -120,14 +152,26 @@ void
 pare_rt_int_strip_fill (const PareIntStrip *s, const ConvGeometry *g, int64_t r0, const uint8_t *x, const uint8_t *end, int64_t n,
                         uint8_t zero, uint8_t *to)
 {
+  const uint8_t *begin = x;
   int64_t in_plane = g->in[1] * g->in[2], top = r0 * g->stride[1] - g->pad[1];
   Bytes zeros = { 0 };
   zeros += zero;
+  bool narrow = s->phases_x == 1 && s->pitch <= (int64_t)sizeof zeros;
+  Row row = row_of_phase (s, g, 0);
+  uint8_t mask[16] = { 0 };
+  for (int64_t i = 0; narrow && i < row.inside; i++)
+    mask[row.before + i] = 255;
+  Bytes inside;
+  memcpy (&inside, mask, sizeof inside);
   for (int64_t c = 0; c < n; c++, x += in_plane)
     for (int64_t py = 0; py < s->phases_y; py++)
       for (int64_t px = 0; px < s->phases_x; px++, to += s->phase)
         {
-          Row row = row_of_phase (s, g, px);
-          fill_phase (s, g, &row, py, top, x, end, zeros, to);
+          if (s->phases_x > 1)
+            row = row_of_phase (s, g, px);
+          if (narrow)
+            fill_narrow_phase (s, g, &row, py, top, x, begin, end, zeros, inside, to);
+          else
+            fill_phase (s, g, &row, py, top, x, end, zeros, to);
         }
 }

@@ -12,8 +12,9 @@ typedef struct
 
 #define PARE_STRIP_SLACK 512 /* readable bytes behind the last plane */
 
-/* For `out_rows` rows of output. rows_apart: rows in phases too (else as they follow each other). FALSE: absurdly large. */
-bool pare_rt_int_strip (const ConvGeometry *g, int64_t out_rows, bool rows_apart, PareIntStrip *s);
+/* For `out_rows` rows of output. rows_apart: rows in phases too (else as they follow each other). columns_apart: columns (else rows are of
+ * even pitch). FALSE: absurdly large. */
+bool pare_rt_int_strip (const ConvGeometry *g, int64_t out_rows, bool rows_apart, bool columns_apart, PareIntStrip *s);
 /* Channels x[0..n) (planes of the input, which ends at `end`) for output rows from r0 on; padding is `zero`. */
 void pare_rt_int_strip_fill (const PareIntStrip *s, const ConvGeometry *g, int64_t r0, const uint8_t *x, const uint8_t *end, int64_t n,
                              uint8_t zero, uint8_t *to);

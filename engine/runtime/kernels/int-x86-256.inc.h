@@ -22,5 +22,6 @@
 #define STOREF(p, v) _mm256_storeu_ps (p, v)
 #define STORE_CODES(p, v) store_8 (p, (__m256i)(v))
 #define STORE_HALVES(p, v) store_halves (p, (__m256i)(v))
+#define STORE_PAIRS(p, v) store_pairs (p, (__m256i)(v))
 #define CHUNK 16
 #include "engine/runtime/kernels/int-kernels.inc.h"

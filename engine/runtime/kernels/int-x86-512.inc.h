@@ -25,5 +25,6 @@
 #define STOREF(p, v) _mm512_storeu_ps (p, v)
 #define STORE_CODES(p, v) _mm_storeu_si128 ((__m128i *)(p), _mm512_cvtepi32_epi8 ((__m512i)(v)))
 #define STORE_HALVES(p, v) _mm256_storeu_si256 ((__m256i *)(p), _mm512_cvtepi16_epi8 ((__m512i)(v)))
+#define STORE_PAIRS(p, v) _mm256_storeu_si256 ((__m256i *)(p), _mm512_cvtepi32_epi16 ((__m512i)(v)))
 #define CHUNK 16
 #include "engine/runtime/kernels/int-kernels.inc.h"

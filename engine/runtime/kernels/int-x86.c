@@ -64,6 +64,16 @@ store_halves (uint8_t *to, __m256i v)
   _mm_storeu_si128 ((__m128i *)to, _mm_packus_epi16 (_mm256_castsi256_si128 (v), _mm256_extracti128_si256 (v, 1)));
 }
 
+/* The two low bytes of eight lanes. */
+__attribute__ ((target ("avx2"))) INLINE void
+store_pairs (uint8_t *to, __m256i v)
+{
+  const __m256i low = _mm256_setr_epi8 (0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1, 0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1,
+                                        -1, -1, -1, -1);
+  v = _mm256_shuffle_epi8 (v, low);
+  _mm_storeu_si128 ((__m128i *)to, _mm_unpacklo_epi64 (_mm256_castsi256_si128 (v), _mm256_extracti128_si256 (v, 1)));
+}
+
 #define VECTORS_256 "engine/runtime/kernels/int-x86-256.inc.h"
 #define VECTORS_512 "engine/runtime/kernels/int-x86-512.inc.h"
 

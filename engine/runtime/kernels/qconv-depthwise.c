@@ -1,10 +1,12 @@
 /* QConv with one input channel a group: no matrix product. A channel's rows are written out as a strip; along it outputs lie as their
- * inputs do, so that whole images go through the lanes in one run, rows and all; what falls between rows is dropped. */
+ * inputs do, so that whole images go through the lanes in one run, rows and all; what falls between rows is dropped. Small channels are
+ * taken several at a time: what has just been written is slow to read. */
 #include "engine/runtime/kernels/int-strip.h"
 #include "engine/runtime/kernels/qconv.h"
 
-#define STRIP_CODES (16 * 1024) /* of a channel at a time: a part of the first cache */
+#define STRIP_CODES (16 * 1024) /* at a time: a part of the first cache */
 #define TASK_CODES (8 * 1024)   /* outputs of a task */
+#define HEADER 64
 
 typedef struct
 {
@@ -12,50 +14,16 @@ typedef struct
   const PareIntIsa *isa;
   PareIntCodes codes;
   PareIntStrip strip;
-  int64_t rows, channels, tasks; /* of the output at a time; planes of a task */
-  int64_t most_taps;
-  uint64_t at_wide, at_result, at_offsets, at_weights, bytes;
+  bool wide;                                        /* strips are brought to the multiplier's codes */
+  int stride;                                       /* along the strip */
+  int64_t rows, channels;                           /* of the output at a time */
+  int64_t task_planes, tasks, volume, taps, result; /* codes of a channel's results */
+  uint64_t at_wide, at_result, at_offsets, at_weights, at_init, bytes;
   uint8_t *scratch;
 } Job;
 
-static bool
-plan (Job *j, const PareQConv *c)
-{
-  const ConvGeometry *g = &c->g;
-  int64_t width;
-  *j = (Job){ .c = c, .isa = pare_rt_int_isa (), .rows = g->out[1] };
-  j->codes = int_codes (j->isa, c->x->dtype == PARE_DTYPE_INT8, c->p->zero_x);
-  while (!pare_rt_int_strip (g, j->rows, true, &j->strip) || (j->strip.plane > STRIP_CODES && j->rows > 1))
-    {
-      if (j->rows == 1)
-        return false;
-      j->rows = (j->rows + 1) / 2;
-    }
-  j->most_taps = g->k[1] * g->k[2];
-  if (j->most_taps > 1 << 16)
-    return false;
-  j->channels = TASK_CODES / (g->out[1] * g->out[2]);
-  j->channels = j->channels < 1 ? 1 : j->channels;
-  j->tasks = (g->n * g->m + j->channels - 1) / j->channels;
-  width = is_codes (c->y) ? 1 : 4;
-  uint64_t strip = (uint64_t)int_round_up (j->strip.plane + PARE_STRIP_SLACK, 64);
-  j->at_wide = strip;
-  j->at_result = j->at_wide + (j->isa->width == 2 || j->codes.flip ? strip * (uint64_t)j->isa->width : 0);
-  j->at_offsets = j->at_result + (uint64_t)int_round_up ((j->rows * j->strip.pitch + 64) * width, 64);
-  j->at_weights = j->at_offsets + (uint64_t)int_round_up (j->most_taps * 16, 64);
-  j->bytes = j->at_weights + (uint64_t)int_round_up (j->most_taps * int_column_bytes (j->isa), 64);
-  return j->bytes < PARE_QCONV_MOST;
-}
-
-uint64_t
-pare_rt_qconv_depthwise_scratch (const PareQConv *c)
-{
-  Job j;
-  return plan (&j, c) ? j.bytes : 0;
-}
-
-/* Kernel positions whose columns follow each other in the strip make one tap of up to k_step: the offsets of taps, and of each position the
- * place of its weight among those of the taps. */
+/* Kernel positions whose columns follow each other in the strip make one tap of up to k_step: calls of the offsets of taps, and of each
+ * position the place of its weight among those of the taps (NULL: only counts). */
 static int64_t
 find_taps (const Job *j, int64_t *offset, int64_t *place)
 {
@@ -67,38 +35,127 @@ find_taps (const Job *j, int64_t *offset, int64_t *place)
         int64_t begin = -1; /* of the tap being filled */
         for (int64_t kx = 0; kx < g->k[2]; kx++)
           {
-            if (kx * g->dil[2] % g->stride[2] != px)
+            if (kx * g->dil[2] % j->strip.phases_x != px)
               continue;
             int64_t at = int_strip_tap (&j->strip, g, ky, kx);
             if (begin < 0 || at - begin >= k_step)
               {
                 begin = at;
-                offset[taps++] = at;
+                if (offset)
+                  offset[taps] = at;
+                taps++;
               }
-            place[ky * g->k[2] + kx] = (taps - 1) * k_step + at - begin;
+            if (place)
+              place[ky * g->k[2] + kx] = (taps - 1) * k_step + at - begin;
           }
       }
   return taps;
 }
 
-/* The weights of a channel at their places; their sum. */
-static int32_t
-lay_weights (const Job *j, int64_t m, const int64_t *place, int64_t taps, uint8_t *to)
+static bool
+plan (Job *j, const PareQConv *c)
 {
-  int64_t volume = j->c->g.k[1] * j->c->g.k[2];
-  int32_t sum = 0;
-  memset (to, 0, taps * int_column_bytes (j->isa));
-  for (int64_t i = 0; i < volume; i++)
+  const ConvGeometry *g = &c->g;
+  int64_t out_plane = g->out[1] * g->out[2];
+  *j = (Job){ .c = c, .isa = pare_rt_int_isa (), .rows = g->out[1], .volume = g->k[1] * g->k[2] };
+  j->codes = int_codes (j->isa, c->x->dtype == PARE_DTYPE_INT8, c->p->zero_x);
+  j->wide = j->isa->width == 2 || j->codes.flip;
+  j->stride = g->stride[2] == 2 && j->isa->k_step > 1 ? 2 : 1;
+  while (!pare_rt_int_strip (g, j->rows, true, j->stride == 1, &j->strip) || (j->strip.plane > STRIP_CODES && j->rows > 1))
     {
-      int32_t w = code_at (j->c->w, m * volume + i);
+      if (j->rows == 1)
+        return false;
+      j->rows = (j->rows + 1) / 2;
+    }
+  if (j->volume > 1 << 16)
+    return false;
+  j->taps = find_taps (j, NULL, NULL);
+  j->task_planes = TASK_CODES / out_plane < 1 ? 1 : TASK_CODES / out_plane;
+  j->tasks = (g->n * g->m + j->task_planes - 1) / j->task_planes;
+  j->channels = 1;
+  if (j->rows == g->out[1] && g->m == g->c)
+    j->channels = STRIP_CODES / j->strip.plane < j->task_planes ? STRIP_CODES / j->strip.plane : j->task_planes;
+  j->channels = j->channels < 1 ? 1 : j->channels;
+  j->result = int_round_up (j->rows * (j->strip.pitch / j->stride), 64) + 64;
+  uint64_t strip = (uint64_t)int_round_up (j->strip.plane * j->channels + PARE_STRIP_SLACK, 64);
+  j->at_wide = strip;
+  j->at_result = j->at_wide + (j->wide ? strip * (uint64_t)j->isa->width : 0);
+  j->at_offsets = j->at_result + (uint64_t)(j->result * j->channels) * (is_codes (c->y) ? 1 : 4);
+  j->at_weights = j->at_offsets + (uint64_t)int_round_up ((j->taps + j->volume) * 8, 64);
+  j->at_init = j->at_weights + (uint64_t)int_round_up (j->channels * j->taps * int_column_bytes (j->isa), 64);
+  j->bytes = j->at_init + (uint64_t)int_round_up (j->channels * 4, 64);
+  return j->bytes < PARE_QCONV_MOST;
+}
+
+uint64_t
+pare_rt_qconv_depthwise_scratch (const PareQConv *c)
+{
+  Job j;
+  return plan (&j, c) ? j.bytes : 0;
+}
+
+/* The weights of output channel m at their places, and where its sums start. */
+static void
+lay_weights (const Job *j, int64_t m, const int64_t *place, uint8_t *to, int32_t *init)
+{
+  int32_t sum = 0;
+  memset (to, 0, j->taps * int_column_bytes (j->isa));
+  for (int64_t i = 0; i < j->volume; i++)
+    {
+      int32_t w = code_at (j->c->w, m * j->volume + i);
       if (j->isa->width == 1)
         ((int8_t *)to)[place[i]] = (int8_t)w;
       else
         ((int16_t *)(void *)to)[place[i]] = (int16_t)w;
       sum += w;
     }
-  return sum;
+  *init = -j->codes.fold * sum;
 }
+
+/* --- packed: a header, where sums start, weights --- */
+
+typedef struct
+{
+  char isa[16]; /* packed for another one, it is not read */
+  int32_t fold, taps;
+} Header;
+
+static Header
+header_of (const Job *j)
+{
+  Header h = { .fold = j->codes.fold, .taps = (int32_t)j->taps };
+  strncpy (h.isa, j->isa->name, sizeof h.isa - 1);
+  return h;
+}
+
+static int64_t
+init_bytes (const Job *j)
+{
+  return int_round_up (j->c->g.m * 4, 64);
+}
+
+uint64_t
+pare_rt_qconv_depthwise_pack (const PareQConv *c, void *packed)
+{
+  Job j;
+  if (!plan (&j, c))
+    return 0;
+  int64_t weights = c->g.m * j.taps * int_column_bytes (j.isa), places = int_round_up (j.volume * 8, 64);
+  if (packed)
+    {
+      Header header = header_of (&j);
+      uint8_t *init = (uint8_t *)packed + HEADER, *to = init + init_bytes (&j);
+      int64_t *place = (int64_t *)(void *)(to + int_round_up (weights, 64)); /* needed only now, but there is nowhere else for it */
+      find_taps (&j, NULL, place);
+      memset (packed, 0, HEADER);
+      memcpy (packed, &header, sizeof header);
+      for (int64_t m = 0; m < c->g.m; m++)
+        lay_weights (&j, m, place, to + m * j.taps * int_column_bytes (j.isa), (int32_t *)(void *)init + m);
+    }
+  return (uint64_t)(HEADER + init_bytes (&j) + int_round_up (weights, 64) + places);
+}
+
+/* --- running --- */
 
 static void
 take_rows (uint8_t *y, const uint8_t *from, int64_t rows, int64_t row, int64_t pitch, const uint8_t *end)
@@ -110,47 +167,63 @@ take_rows (uint8_t *y, const uint8_t *from, int64_t rows, int64_t row, int64_t p
       memcpy (y, from, row);
 }
 
+/* `count` channels from plane `first` of the output on, rows r0.. of each. */
 static void
-channel (const Job *j, uint8_t *scratch, int64_t taps, int64_t plane)
+run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t r0)
 {
   const PareQConv *c = j->c;
   const ConvGeometry *g = &c->g;
-  int64_t n = plane / g->m, m = plane % g->m, in_plane = g->in[1] * g->in[2], out_plane = g->out[1] * g->out[2];
+  int64_t rows = g->out[1] - r0 < j->rows ? g->out[1] - r0 : j->rows, out_plane = g->out[1] * g->out[2];
+  int64_t bytes = is_codes (c->y) ? 1 : 4, pitch = j->strip.pitch / j->stride, weights = j->taps * int_column_bytes (j->isa);
   const int64_t *offset = (const int64_t *)(void *)(scratch + j->at_offsets);
-  int64_t bytes = is_codes (c->y) ? 1 : 4, pitch = j->strip.pitch;
-  int32_t sum = lay_weights (j, m, offset + j->most_taps, taps, scratch + j->at_weights);
-  int32_t init = -j->codes.fold * sum;
-  float bias = c->bias ? (float)c->bias[m] : 0;
-  PareIntScale scale = { &init, &bias, &c->scale[m], (float)c->p->zero_y, (float)c->p->lo, (float)c->p->hi, bytes == 1 };
-  const uint8_t *x = (const uint8_t *)c->x->data + (n * g->c + m / (g->m / g->group)) * in_plane;
-  const uint8_t *end = (const uint8_t *)c->x->data + g->n * g->c * in_plane;
-  uint8_t *y = (uint8_t *)c->y->data + plane * out_plane * bytes, *y_end = y + out_plane * bytes;
-  for (int64_t r0 = 0; r0 < g->out[1]; r0 += j->rows)
+  const uint8_t *end = (const uint8_t *)c->x->data + g->n * g->c * g->in[1] * g->in[2];
+  int64_t plane = g->m == g->c ? first : first / g->m * g->c + first % g->m / (g->m / g->group);
+  uint8_t *strip = scratch, *result = scratch + j->at_result;
+  pare_rt_int_strip_fill (&j->strip, g, r0, (const uint8_t *)c->x->data + plane * g->in[1] * g->in[2], end, count, (uint8_t)c->p->zero_x,
+                          strip);
+  if (j->wide)
     {
-      int64_t rows = g->out[1] - r0 < j->rows ? g->out[1] - r0 : j->rows;
-      uint8_t *strip = scratch, *result = scratch + j->at_result;
-      pare_rt_int_strip_fill (&j->strip, g, r0, x, end, 1, (uint8_t)c->p->zero_x, strip);
-      if (j->isa->width == 2 || j->codes.flip)
-        {
-          j->isa->widen (scratch + j->at_wide, strip, j->strip.plane, j->codes);
-          strip = scratch + j->at_wide;
-        }
-      j->isa->depthwise (result, strip, offset, scratch + j->at_weights, taps, rows * pitch, &scale);
-      take_rows (y + r0 * g->out[2] * bytes, result, rows, g->out[2] * bytes, pitch * bytes, y_end);
+      j->isa->widen (scratch + j->at_wide, strip, j->strip.plane * count, j->codes);
+      strip = scratch + j->at_wide;
     }
-  if (bytes == 4)
-    pare_rt_activate ((float *)(void *)y, out_plane, c->p->conv.activation, c->p->conv.lo, c->p->conv.hi, c->p->conv.alpha);
+  Header header = header_of (j);
+  const uint8_t *packed = c->w->packed;
+  bool ready = packed && memcmp (packed, &header, sizeof header) == 0;
+  if (!ready)
+    for (int64_t i = 0; i < count; i++)
+      lay_weights (j, (first + i) % g->m, offset + j->taps, scratch + j->at_weights + i * weights,
+                   (int32_t *)(void *)(scratch + j->at_init) + i);
+  for (int64_t i = 0; i < count; i++)
+    {
+      int64_t m = (first + i) % g->m;
+      const uint8_t *w = ready ? packed + HEADER + init_bytes (j) + m * weights : scratch + j->at_weights + i * weights;
+      const int32_t *init
+          = ready ? (const int32_t *)(const void *)(packed + HEADER) + m : (const int32_t *)(void *)(scratch + j->at_init) + i;
+      float bias = c->bias ? (float)c->bias[m] : 0;
+      PareIntScale scale = { init, &bias, &c->scale[m], (float)c->p->zero_y, (float)c->p->lo, (float)c->p->hi, bytes == 1 };
+      j->isa->depthwise (result + i * j->result * bytes, strip + i * j->strip.plane * j->isa->width, offset, w, j->taps, rows * pitch,
+                         j->stride, &scale);
+    }
+  for (int64_t i = 0; i < count; i++)
+    {
+      uint8_t *y = (uint8_t *)c->y->data + ((first + i) * out_plane + r0 * g->out[2]) * bytes;
+      take_rows (y, result + i * j->result * bytes, rows, g->out[2] * bytes, pitch * bytes, y + rows * g->out[2] * bytes);
+      if (bytes == 4)
+        pare_rt_activate ((float *)(void *)y, rows * g->out[2], c->p->conv.activation, c->p->conv.lo, c->p->conv.hi, c->p->conv.alpha);
+    }
 }
 
 static void
-channel_task (int64_t task, int worker, void *arg)
+planes_task (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
-  int64_t first = task * j->channels, last = first + j->channels, all = j->c->g.n * j->c->g.m;
+  int64_t all = j->c->g.n * j->c->g.m, first = task * j->task_planes, last = first + j->task_planes < all ? first + j->task_planes : all;
   uint8_t *scratch = j->scratch + (uint64_t)worker * j->bytes;
-  int64_t *offset = (int64_t *)(void *)(scratch + j->at_offsets), taps = find_taps (j, offset, offset + j->most_taps);
-  for (int64_t i = first; i < last && i < all; i++)
-    channel (j, scratch, taps, i);
+  int64_t *offset = (int64_t *)(void *)(scratch + j->at_offsets);
+  find_taps (j, offset, offset + j->taps);
+  for (int64_t i = first; i < last; i += j->channels)
+    for (int64_t r0 = 0; r0 < j->c->g.out[1]; r0 += j->rows)
+      run_rows (j, scratch, i, last - i < j->channels ? last - i : j->channels, r0);
 }
 
 void
@@ -160,5 +233,5 @@ pare_rt_qconv_depthwise (const PareQConv *c, void *scratch)
   if (!plan (&j, c))
     return;
   j.scratch = scratch;
-  pare_rt_parallel (j.tasks, channel_task, &j);
+  pare_rt_parallel (j.tasks, planes_task, &j);
 }

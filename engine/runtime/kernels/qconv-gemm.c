@@ -80,7 +80,7 @@ cut (Job *j, int workers)
   if (!j->pointwise)
     for (;; j->task_rows = (j->task_rows + 1) / 2)
       {
-        bool fits = pare_rt_int_strip (g, j->task_rows, false, &j->strip);
+        bool fits = pare_rt_int_strip (g, j->task_rows, false, true, &j->strip);
         if (!fits && j->task_rows == 1)
           return false;
         if (fits && (j->task_rows == 1 || j->strip.plane * j->cg <= STRIP_BYTES))

@@ -4,6 +4,7 @@
 typedef enum
 {
   LOOP,
+  VECTOR, /* one position: QGemm on the rows as they lie */
   GEMM,
   DEPTHWISE
 } Way;
@@ -32,12 +33,52 @@ read_operands (PareQConv *c, const PareQConvParams *p, const PareView *in, uint3
   return PARE_RT_OK;
 }
 
+/* The operands of a QGemm that is the same. */
+typedef struct
+{
+  PareQGemmParams p;
+  PareView in[4], out;
+} Product;
+
+static PareView
+matrix (const PareView *v, int64_t rows, int64_t columns)
+{
+  PareView m = *v;
+  m.shape = (PareShape){ 2, { rows, columns } };
+  return m;
+}
+
+static Product
+product_of (const PareQConv *c, const PareView *in)
+{
+  const ConvGeometry *g = &c->g;
+  const PareQConvParams *p = c->p;
+  int64_t k = g->c * g->k[0] * g->k[1] * g->k[2];
+  PareGemmParams gemm = {
+    .trans_b = 1, .alpha = 1, .beta = 1, .activation = p->conv.activation, .lo = p->conv.lo, .hi = p->conv.hi, .act_alpha = p->conv.alpha
+  };
+  return (Product){ { gemm, p->zero_x, p->zero_y, p->lo, p->hi },
+                    { matrix (&in[0], g->n, k), matrix (&in[1], g->m, k), in[2], in[3] },
+                    matrix (c->y, g->n, g->m) };
+}
+
+static bool
+is_product (const ConvGeometry *g)
+{
+  bool whole = g->group == 1;
+  for (int i = 0; i < 3; i++)
+    whole = whole && g->in[i] == g->k[i] && g->out[i] == 1 && g->pad[i] == 0 && (g->k[i] == 1 || g->dil[i] == 1);
+  return whole;
+}
+
 /* The way, and the scratch of one worker for it. */
 static Way
 way_of (const PareQConv *c, int workers, uint64_t *scratch)
 {
   const ConvGeometry *g = &c->g;
   *scratch = 0;
+  if (is_product (g))
+    return VECTOR;
   if (g->in[0] != 1 || g->k[0] != 1 || count_of (c->y) <= 0 || count_of (c->w) <= 0)
     return LOOP;
   if (g->c == g->group && (*scratch = pare_rt_qconv_depthwise_scratch (c)) > 0)
@@ -49,6 +90,7 @@ way_of (const PareQConv *c, int workers, uint64_t *scratch)
 KERNEL (pare_rt_k_qconv)
 {
   PareQConv c;
+  Product product;
   uint64_t need;
   PareRtStatus status = read_operands (&c, params, in, n_in, out, n_out);
   if (status != PARE_RT_OK)
@@ -56,6 +98,9 @@ KERNEL (pare_rt_k_qconv)
   CHECKED;
   switch (way_of (&c, pare_rt_workers (), &need))
     {
+    case VECTOR:
+      product = product_of (&c, in);
+      return pare_rt_k_qgemm (&product.p, product.in, 4, &product.out, 1, scratch);
     case DEPTHWISE:
       pare_rt_qconv_depthwise (&c, scratch);
       break;
@@ -76,7 +121,11 @@ SCRATCH (pare_rt_s_qconv)
   uint64_t need;
   if (read_operands (&c, params, in, n_in, out, n_out) != PARE_RT_OK)
     return 0;
-  way_of (&c, pare_rt_workers (), &need);
+  if (way_of (&c, pare_rt_workers (), &need) == VECTOR)
+    {
+      Product product = product_of (&c, in);
+      return pare_rt_s_qgemm (&product.p, product.in, 4, &product.out, 1);
+    }
   return need * (uint64_t)pare_rt_workers ();
 }
 
@@ -84,8 +133,16 @@ PACK (pare_rt_p_qconv)
 {
   PareQConv c;
   uint64_t need;
-  if (read_operands (&c, params, in, n_in, out, n_out) != PARE_RT_OK || way_of (&c, 1, &need) != GEMM)
+  Way way;
+  if (read_operands (&c, params, in, n_in, out, n_out) != PARE_RT_OK || (way = way_of (&c, 1, &need)) == LOOP)
     return 0;
+  if (way == VECTOR)
+    {
+      Product product = product_of (&c, in);
+      return pare_rt_p_qgemm (&product.p, product.in, 4, &product.out, 1, packed);
+    }
+  if (way == DEPTHWISE)
+    return pare_rt_qconv_depthwise_pack (&c, packed);
   PareIntWeights w = pare_rt_qconv_weights (&c);
   if (packed)
     pare_rt_int_pack (&w, packed);

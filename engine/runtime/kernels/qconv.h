@@ -25,6 +25,7 @@ PareIntWeights pare_rt_qconv_weights (const PareQConv *c);
 /* One input channel a group; as above. */
 uint64_t pare_rt_qconv_depthwise_scratch (const PareQConv *c);
 void pare_rt_qconv_depthwise (const PareQConv *c, void *scratch);
+uint64_t pare_rt_qconv_depthwise_pack (const PareQConv *c, void *packed);
 
 /* Bytes of scratch beyond which the loop is taken: shapes of absurd padding or dilation. */
 #define PARE_QCONV_MOST (1 << 28)
