@@ -112,7 +112,8 @@ pack (PareRunner *runner, const PareCut *cut, gint64 label)
       const PareCutPiece *piece = &cut->pieces[i];
       const void *x = pare_runner_get_piece (runner, piece);
       Head head = { .bytes = piece->bytes };
-      if (piece->scale > 0 && to_codes (x, piece->bytes / sizeof (float), piece->scale, &head.lowest, at + sizeof head))
+      if (piece->scale > 0 && piece->bytes % sizeof (float) == 0
+          && to_codes (x, piece->bytes / sizeof (float), piece->scale, &head.lowest, at + sizeof head))
         {
           head.scale = piece->scale;
           head.bytes = piece->bytes / sizeof (float);

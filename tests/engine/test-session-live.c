@@ -1,0 +1,125 @@
+/* What makes a change felt at once: kept states, evaluations of a drag that stop when enough is known and go on when the person rests. */
+#include "engine/evaluate/pare-prefix-private.h"
+#include "engine/project/pare-limits.h"
+#include "engine/project/pare-session-private.h"
+#include "tests/engine/session-watch.h"
+
+static gboolean
+has_states (PareSession *s, gpointer data)
+{
+  return s->prefix != NULL && pare_prefix_cache_get_bytes (s->prefix) > 0 && !s->fill_wanted
+         && pare_scheduler_get_running (s->scheduler, LANE_HEAVY) == NULL;
+}
+
+/* A layer that is looked at is prepared for, and its change runs only what follows; the figure is that of a whole run. */
+static void
+test_fill (void)
+{
+  Watch w;
+  open_both (&w);
+  PareSession *s = w.session;
+  WAIT (s, quiet);
+  WAIT (s, has_states);
+  static const char *const layers[] = { "fc", "conv3", "fc" };
+  guint64 hits, misses, hits_now, misses_now;
+  for (guint i = 0; i < G_N_ELEMENTS (layers); i++)
+    {
+      pare_session_expect_edit (s, (const char *const[]){ layers[i], "no such layer", NULL });
+      WAIT (s, has_states);
+      pare_prefix_cache_get_counts (s->prefix, &hits, &misses);
+      set_bits (s, layers[i], 3 + (int)i, 0, 0);
+      WAIT (s, measured);
+      pare_prefix_cache_get_counts (s->prefix, &hits_now, &misses_now);
+      g_assert_cmpuint (hits_now - hits, ==, pare_session_get_evaluation (s, NULL)->all);
+      g_assert_cmpuint (misses_now, ==, misses);
+      g_autoptr (PareEvaluation) direct = directly (pare_session_get_recipe (s));
+      assert_same (pare_session_get_evaluation (s, NULL), direct);
+      WAIT (s, quiet);
+    }
+  g_assert_cmpint (find_job (s, "Keeping what the next change will need"), ==, -1);
+  remove_project (s);
+  watch_clear (&w);
+}
+
+static void
+count_early (PareSession *s, guint *early)
+{
+  PareOrigin origin;
+  const PareEvaluation *e = pare_session_get_evaluation (s, &origin);
+  if (e != NULL && e->stopped_early)
+    {
+      g_assert_cmpint (origin, ==, PARE_ORIGIN_PROVISIONAL);
+      g_assert_cmpuint (e->done, <, e->all);
+      g_assert_true (pare_evaluation_is_decided (e, 0.01));
+      ++*early;
+    }
+}
+
+static void
+test_drag (void)
+{
+  Watch w;
+  guint early = 0;
+  open_both (&w);
+  PareSession *s = w.session;
+  WAIT (s, quiet);
+  pare_session_set_limit (s, PARE_LIMIT_TOLERANCE, 1.0);
+  g_signal_connect (s, "evaluation-changed", G_CALLBACK (count_early), &early);
+  /* The hand does not rest for longer than 100 ms, each time long enough for the few samples that decide. */
+  guint wake = g_timeout_add (5, on_wake, NULL);
+  for (int i = 0; i < 60 && early == 0; i++)
+    {
+      set_bits (s, "conv1", 2, 0, 17);
+      PareLayerRecipe change;
+      pare_layer_recipe_init (&change);
+      change.prune = PARE_PRUNE_UNSTRUCTURED;
+      change.prune_ratio = 0.9 + 0.001 * i;
+      pare_session_set_layers (s, (const char *const[]){ "conv1", NULL }, &change, "drag", 17);
+      gint64 until = g_get_monotonic_time () + 100000;
+      while (g_get_monotonic_time () < until)
+        g_main_context_iteration (NULL, TRUE);
+    }
+  g_source_remove (wake);
+  g_assert_cmpuint (early, >, 0);
+  /* At rest the whole figure comes, and it is the one that a whole run gives. */
+  WAIT (s, measured);
+  const PareEvaluation *e = pare_session_get_evaluation (s, NULL);
+  g_assert_false (e->stopped_early);
+  g_assert_cmpuint (e->done, ==, e->all);
+  g_autoptr (PareEvaluation) direct = directly (pare_session_get_recipe (s));
+  assert_same (e, direct);
+  g_assert_cmpint (pare_session_get_entry (s, pare_session_get_n_entries (s) - 1)->accuracy_origin, ==, PARE_ORIGIN_MEASURED);
+  g_signal_handlers_disconnect_by_data (s, &early);
+  remove_project (s);
+  watch_clear (&w);
+}
+
+/* Another split is other data: nothing of the drag before is gone on with. */
+static void
+test_split (void)
+{
+  Watch w;
+  open_both (&w);
+  PareSession *s = w.session;
+  WAIT (s, quiet);
+  set_bits (s, "conv1", 2, 0, 17);
+  pare_session_set_split (s, PARE_SPLIT_REPORT);
+  g_assert_null (s->unfinished);
+  WAIT (s, quiet);
+  pare_session_set_split (s, PARE_SPLIT_SEARCH);
+  WAIT (s, quiet);
+  g_autoptr (PareEvaluation) direct = directly (pare_session_get_recipe (s));
+  assert_same (pare_session_get_evaluation (s, NULL), direct);
+  remove_project (s);
+  watch_clear (&w);
+}
+
+int
+main (int argc, char **argv)
+{
+  session_tests_init (&argc, &argv);
+  g_test_add_func ("/session-live/fill", test_fill);
+  g_test_add_func ("/session-live/drag", test_drag);
+  g_test_add_func ("/session-live/split", test_split);
+  return session_tests_run ();
+}
