@@ -275,6 +275,8 @@ on_setup (GtkSignalListItemFactory *factory, GtkListItem *line, const Column *co
       g_signal_connect (cell, "query-tooltip", G_CALLBACK (recipe_tip), line);
     }
   gtk_list_item_set_child (line, cell);
+  /* in GTK 4.8 the cell and the row around it both take the click: with Ctrl held one would undo the other */
+  gtk_list_item_set_selectable (line, FALSE);
 }
 
 static void

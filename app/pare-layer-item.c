@@ -56,13 +56,16 @@ pare_layer_item_refresh (PareLayerItem *self, PareSession *session, double ms)
   self->sparsity = self->counted > 0 ? self->zeros / self->counted : NAN;
   self->ms = ms;
   self->error = NAN;
-  self->shorthand = "";
   if (!self->compressible)
     return;
   PareLayerRecipe resolved;
   pare_recipe_resolve (pare_session_get_recipe (session), self->name, &resolved);
-  g_autofree char *text = pare_layer_recipe_shorthand (&resolved);
-  self->shorthand = g_intern_string (text);
+  if (*self->shorthand == '\0' || !pare_layer_recipe_equal (&resolved, &self->resolved))
+    {
+      g_autofree char *text = pare_layer_recipe_shorthand (&resolved);
+      self->shorthand = g_intern_string (text);
+      self->resolved = resolved;
+    }
   self->error = pare_session_get_layer_error (session, self->name);
 }
 

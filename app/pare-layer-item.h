@@ -19,6 +19,7 @@ struct _PareLayerItem
   PareNodeId node;       /* of a layer */
   gint64 params, macs;
   PareShape shape;
+  PareLayerRecipe resolved; /* of a layer: what the shorthand says */
   const char *shorthand;   /* interned; a group: what its layers have in common */
   gint64 packed, original; /* bytes; -1: not known yet */
   double sparsity;         /* fraction of zero weights, NAN */

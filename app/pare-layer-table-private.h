@@ -10,7 +10,8 @@ struct _PareLayerTable
   PareSelection *selection;
   PareLayerTree *tree;
   GtkTreeListModel *list;   /* rows in the order of the model */
-  GtkSortListModel *sorted; /* groups stay together */
+  GtkSortListModel *sorted;
+  GtkSorter *order; /* by the chosen columns, groups stay together */
   GtkMultiSelection *rows;
   GtkColumnView *view;
   GtkWidget *lines; /* the list inside the view: it scrolls and selects by position */
@@ -19,6 +20,7 @@ struct _PareLayerTable
   GCancellable *making; /* groups of a large model */
   guint refresh_idle, sync_idle, save_timeout, focus_idle;
   PareLayerItem *focus_wanted;
+  GdkRectangle menu_at; /* where the last menu stood */
   gboolean searching, syncing, reveal;
 };
 

@@ -1,4 +1,5 @@
 #include "app/pare-layer-table-private.h"
+#include "app/pare-canvas-private.h"
 #include "app/pare-layer-menu.h"
 #include "widgets/pare-format.h"
 
@@ -53,6 +54,11 @@ on_refresh (gpointer data)
   self->refresh_idle = 0;
   if (self->tree != NULL)
     pare_layer_tree_refresh (self->tree, self->session);
+  if (gtk_sort_list_model_get_sorter (self->sorted) != NULL)
+    { /* other figures, another order */
+      gtk_sorter_changed (self->order, GTK_SORTER_CHANGE_DIFFERENT);
+      pare_layer_table_queue_sync (self);
+    }
   update_foot (self);
   return G_SOURCE_REMOVE;
 }
@@ -156,6 +162,15 @@ on_rows_changed (GtkSelectionModel *model, guint position, guint n, PareLayerTab
   pare_layer_table_rows_changed (self);
 }
 
+/* Sorting keeps groups together, which costs a look at every row: only where a column is chosen. */
+static void
+on_order (GtkSorter *columns, GtkSorterChange change, PareLayerTable *self)
+{
+  gboolean none = gtk_sorter_get_order (columns) == GTK_SORTER_ORDER_NONE;
+  if (none != (gtk_sort_list_model_get_sorter (self->sorted) == NULL))
+    gtk_sort_list_model_set_sorter (self->sorted, none ? NULL : self->order);
+}
+
 static void
 on_activate (GtkColumnView *view, guint position, PareLayerTable *self)
 {
@@ -173,8 +188,24 @@ show_menu (PareLayerTable *self, GtkWidget *over, double x, double y)
     return FALSE;
   if (!pare_layer_tree_is_selected (item))
     pare_layer_table_select_position (self, pare_layer_table_find_position (self, item));
-  pare_layer_menu_popup (self->box, self->session, self->selection, &(GdkRectangle){ (int)x, (int)y, 1, 1 });
+  while (gtk_widget_get_parent (over) != self->lines)
+    over = gtk_widget_get_parent (over);
+  gtk_widget_grab_focus (over);
+  self->menu_at = (GdkRectangle){ (int)x, (int)y, 1, 1 };
+  pare_layer_menu_popup (self->box, self->session, self->selection, item->children == NULL ? item->name : NULL, &self->menu_at);
   return TRUE;
+}
+
+static void
+on_cost (GSimpleAction *action, GVariant *parameter, PareLayerTable *self)
+{
+  const char *layer = g_variant_get_string (parameter, NULL);
+  if (self->tree == NULL || !g_hash_table_contains (self->tree->by_layer, layer))
+    return;
+  GtkWidget *popover = gtk_popover_new ();
+  gtk_popover_set_position (GTK_POPOVER (popover), GTK_POS_RIGHT);
+  gtk_popover_set_child (GTK_POPOVER (popover), pare_canvas_cost_new (self->session, layer));
+  pare_layer_menu_show (popover, self->box, &self->menu_at);
 }
 
 static void
@@ -235,11 +266,16 @@ build_view (PareLayerTable *self)
   self->view = GTK_COLUMN_VIEW (gtk_column_view_new (NULL));
   gtk_widget_add_css_class (GTK_WIDGET (self->view), "pare-table");
   g_autoptr (GMenu) menu = pare_layer_table_add_columns (self);
+  g_autoptr (GSimpleAction) cost = g_simple_action_new ("layer-cost", G_VARIANT_TYPE_STRING);
+  g_signal_connect_object (cost, "activate", G_CALLBACK (on_cost), self, 0);
+  g_action_map_add_action (G_ACTION_MAP (self->columns), G_ACTION (cost));
   gtk_widget_insert_action_group (GTK_WIDGET (self), "table", G_ACTION_GROUP (self->columns));
   g_object_set_data_full (G_OBJECT (self), "menu", g_object_ref (menu), g_object_unref);
 
-  GtkSorter *sorter = GTK_SORTER (gtk_tree_list_row_sorter_new (g_object_ref (gtk_column_view_get_sorter (self->view))));
-  self->sorted = gtk_sort_list_model_new (NULL, sorter);
+  GtkSorter *columns = gtk_column_view_get_sorter (self->view);
+  self->order = GTK_SORTER (gtk_tree_list_row_sorter_new (g_object_ref (columns)));
+  self->sorted = gtk_sort_list_model_new (NULL, NULL);
+  g_signal_connect_object (columns, "changed", G_CALLBACK (on_order), self, 0);
   self->rows = gtk_multi_selection_new (G_LIST_MODEL (g_object_ref (self->sorted)));
   gtk_column_view_set_model (self->view, GTK_SELECTION_MODEL (self->rows));
   g_signal_connect (self->rows, "selection-changed", G_CALLBACK (on_rows_changed), self);
@@ -283,6 +319,7 @@ pare_layer_table_dispose (GObject *object)
   g_clear_pointer (&self->box, gtk_widget_unparent);
   g_clear_object (&self->rows);
   g_clear_object (&self->sorted);
+  g_clear_object (&self->order);
   g_clear_object (&self->list);
   g_clear_object (&self->columns);
   g_clear_pointer (&self->tree, pare_layer_tree_free);

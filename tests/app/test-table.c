@@ -314,6 +314,16 @@ tear_down (Fixture *f)
   g_object_unref (f->selection);
 }
 
+/* A project that holds nothing of a person's goes when it is closed. */
+static void
+edit_something (Fixture *f)
+{
+  PareLayerRecipe change;
+  pare_layer_recipe_init (&change);
+  change.weight_bits = 8;
+  pare_session_set_layers (f->session, (const char *const[]){ "/head/Conv", NULL }, &change, "8 bits", 0);
+}
+
 static guint
 n_rows (Fixture *f)
 {
@@ -381,6 +391,7 @@ test_widget_folds (void)
 
   /* the project remembers the folds */
   settle (400);
+  edit_something (&f);
   g_autofree char *project = g_strdup (pare_session_get_project_path (f.session));
   tear_down (&f);
   set_up (&f, project);
@@ -476,6 +487,7 @@ test_widget_columns (void)
   g_assert_false (gtk_column_view_column_get_visible (ms));
   gtk_widget_activate_action (GTK_WIDGET (f.table), "table.column-5", NULL);
   g_assert_true (gtk_column_view_column_get_visible (ms));
+  edit_something (&f);
   g_autofree char *project = g_strdup (pare_session_get_project_path (f.session));
   g_object_unref (ms);
   tear_down (&f);
