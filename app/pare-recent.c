@@ -15,6 +15,9 @@ recent_free (gpointer data)
 {
   PareRecent *r = data;
   g_free (r->path);
+  g_free (r->data);
+  g_free (r->figures);
+  g_free (r->missing);
   g_free (r->title);
   g_free (r->detail);
   g_free (r->when);
@@ -47,6 +50,18 @@ newest_first (gconstpointer a, gconstpointer b, gpointer data)
   return ta < tb ? 1 : ta > tb ? -1 : 0;
 }
 
+/* A file that is gone, or a folder that is gone: a drive that is not there, for one. */
+static char *
+why_missing (const char *path)
+{
+  if (g_file_test (path, G_FILE_TEST_EXISTS))
+    return NULL;
+  g_autofree char *folder = g_path_get_dirname (path), *shown = g_filename_display_name (path), *place = g_filename_display_name (folder);
+  if (!g_file_test (folder, G_FILE_TEST_IS_DIR))
+    return g_strdup_printf (_ ("Its folder is not there: %s"), place);
+  return g_strdup_printf (_ ("Moved or deleted: %s"), shown);
+}
+
 GPtrArray *
 pare_recent_list (guint most)
 {
@@ -64,10 +79,13 @@ pare_recent_list (guint most)
       if (project == NULL)
         continue;
       PareRecent *r = g_new0 (PareRecent, 1);
-      r->missing = !g_file_test (project, G_FILE_TEST_EXISTS);
       r->title = g_key_file_get_string (file, groups[i], "title", NULL);
-      r->detail = r->missing ? g_strdup_printf (_ ("The project has moved: %s"), project)
-                             : g_key_file_get_string (file, groups[i], "detail", NULL);
+      r->detail = g_key_file_get_string (file, groups[i], "detail", NULL);
+      r->data = g_key_file_get_string (file, groups[i], "data", NULL);
+      r->figures = g_key_file_get_string (file, groups[i], "figures", NULL);
+      r->missing = why_missing (project);
+      if (r->data != NULL && !g_file_test (r->data, G_FILE_TEST_EXISTS))
+        g_clear_pointer (&r->data, g_free);
       r->when = describe_time (g_key_file_get_int64 (file, groups[i], "when", NULL));
       r->path = g_steal_pointer (&project);
       g_ptr_array_add (list, r);
@@ -75,16 +93,32 @@ pare_recent_list (guint most)
   return list;
 }
 
-void
-pare_recent_add (const char *project, const char *title, const char *detail)
+static void
+set_or_not (GKeyFile *file, const char *group, const char *key, const char *value)
 {
-  g_autofree char *path = file_path (), *folder = g_path_get_dirname (path);
-  g_autofree char *group = g_compute_checksum_for_string (G_CHECKSUM_SHA1, project, -1);
+  if (value != NULL)
+    g_key_file_set_string (file, group, key, value);
+  else
+    g_key_file_remove_key (file, group, key, NULL);
+}
+
+static char *
+group_of (const char *path)
+{
+  return g_compute_checksum_for_string (G_CHECKSUM_SHA1, path, -1);
+}
+
+void
+pare_recent_add (const PareRecent *recent)
+{
+  g_autofree char *path = file_path (), *folder = g_path_get_dirname (path), *group = group_of (recent->path);
   g_autoptr (GKeyFile) file = g_key_file_new ();
   g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, NULL);
-  g_key_file_set_string (file, group, "path", project);
-  g_key_file_set_string (file, group, "title", title);
-  g_key_file_set_string (file, group, "detail", detail);
+  g_key_file_set_string (file, group, "path", recent->path);
+  g_key_file_set_string (file, group, "title", recent->title);
+  g_key_file_set_string (file, group, "detail", recent->detail);
+  set_or_not (file, group, "data", recent->data);
+  set_or_not (file, group, "figures", recent->figures);
   g_key_file_set_int64 (file, group, "when", g_get_real_time () / G_USEC_PER_SEC);
   gsize n;
   g_auto (GStrv) groups = g_key_file_get_groups (file, &n);
@@ -93,4 +127,13 @@ pare_recent_add (const char *project, const char *title, const char *detail)
     g_key_file_remove_group (file, groups[i], NULL);
   g_mkdir_with_parents (folder, 0700);
   g_key_file_save_to_file (file, path, NULL); /* a list of conveniences: failing to keep it is no error to show */
+}
+
+void
+pare_recent_remove (const char *project)
+{
+  g_autofree char *path = file_path (), *group = group_of (project);
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  if (g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, NULL) && g_key_file_remove_group (file, group, NULL))
+    g_key_file_save_to_file (file, path, NULL);
 }

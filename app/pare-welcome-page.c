@@ -132,31 +132,76 @@ build_drop (PareWelcomePage *self)
   return drop;
 }
 
+static void
+on_remove (GtkButton *button, PareWelcomePage *self)
+{
+  g_autofree char *path = g_strdup (g_object_get_data (G_OBJECT (button), "path"));
+  pare_recent_remove (path);
+  pare_welcome_page_refresh (self);
+}
+
 static GtkWidget *
-recent_row (const PareRecent *recent)
+remove_button (PareWelcomePage *self, const PareRecent *recent)
+{
+  GtkWidget *b = gtk_button_new_from_icon_name ("window-close-symbolic");
+  g_autofree char *name = g_strdup_printf (_ ("Remove %s from this list"), recent->title);
+  gtk_widget_add_css_class (b, "flat");
+  gtk_widget_set_valign (b, GTK_ALIGN_CENTER);
+  gtk_widget_set_tooltip_text (b, _ ("Remove from this list"));
+  gtk_accessible_update_property (GTK_ACCESSIBLE (b), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+  g_object_set_data_full (G_OBJECT (b), "path", g_strdup (recent->path), g_free);
+  g_signal_connect (b, "clicked", G_CALLBACK (on_remove), self);
+  return b;
+}
+
+static GtkWidget *
+lines (const char *text)
+{
+  GtkWidget *w = label (text, "pare-caption pare-second");
+  gtk_label_set_xalign (GTK_LABEL (w), 1);
+  gtk_label_set_justify (GTK_LABEL (w), GTK_JUSTIFY_RIGHT);
+  return w;
+}
+
+static GtkWidget *
+recent_row (PareWelcomePage *self, const PareRecent *recent)
 {
   GtkWidget *row = gtk_list_box_row_new (), *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12);
+  gboolean missing = recent->missing != NULL;
+  const char *second = missing ? recent->missing : recent->detail;
   gtk_widget_set_size_request (box, -1, 62);
   gtk_widget_set_margin_start (box, 12);
   gtk_widget_set_margin_end (box, 12);
-  gtk_box_append (GTK_BOX (box), gtk_image_new_from_icon_name (recent->missing ? "dialog-warning-symbolic" : "pare-graph-symbolic"));
+  GtkWidget *icon = gtk_image_new_from_icon_name (missing ? "dialog-warning-symbolic" : "pare-graph-symbolic");
+  if (missing)
+    gtk_widget_add_css_class (icon, "warning");
+  gtk_box_append (GTK_BOX (box), icon);
   GtkWidget *names = gtk_box_new (GTK_ORIENTATION_VERTICAL, 2);
   gtk_widget_set_valign (names, GTK_ALIGN_CENTER);
   gtk_widget_set_hexpand (names, TRUE);
-  GtkWidget *title = label (recent->title, "pare-bold"), *detail = label (recent->detail, "pare-caption pare-second");
+  GtkWidget *title = label (recent->title, missing ? "pare-bold pare-second" : "pare-bold"),
+            *detail = label (second, "pare-caption pare-second");
   gtk_label_set_ellipsize (GTK_LABEL (title), PANGO_ELLIPSIZE_END);
   gtk_label_set_ellipsize (GTK_LABEL (detail), PANGO_ELLIPSIZE_MIDDLE);
   gtk_box_append (GTK_BOX (names), title);
   gtk_box_append (GTK_BOX (names), detail);
   gtk_box_append (GTK_BOX (box), names);
-  GtkWidget *when = label (recent->when, "pare-caption pare-second");
-  gtk_label_set_xalign (GTK_LABEL (when), 1);
-  gtk_label_set_justify (GTK_LABEL (when), GTK_JUSTIFY_RIGHT);
-  gtk_box_append (GTK_BOX (box), when);
+  if (missing)
+    gtk_box_append (GTK_BOX (box), remove_button (self, recent));
+  else
+    {
+      if (recent->figures != NULL)
+        gtk_box_append (GTK_BOX (box), lines (recent->figures));
+      GtkWidget *when = lines (recent->when);
+      gtk_widget_set_size_request (when, 72, -1);
+      gtk_box_append (GTK_BOX (box), when);
+    }
   gtk_list_box_row_set_child (GTK_LIST_BOX_ROW (row), box);
+  gtk_widget_set_tooltip_text (row, recent->path);
   g_object_set_data_full (G_OBJECT (row), "path", g_strdup (recent->path), g_free);
-  gtk_list_box_row_set_activatable (GTK_LIST_BOX_ROW (row), !recent->missing);
-  g_autofree char *name = g_strdup_printf ("%s, %s", recent->title, recent->detail);
+  g_object_set_data_full (G_OBJECT (row), "data", g_strdup (recent->data), g_free);
+  gtk_list_box_row_set_activatable (GTK_LIST_BOX_ROW (row), !missing);
+  g_autofree char *name = g_strdup_printf ("%s, %s", recent->title, second);
   gtk_accessible_update_property (GTK_ACCESSIBLE (row), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
   return row;
 }
@@ -164,7 +209,10 @@ recent_row (const PareRecent *recent)
 static void
 on_recent (GtkListBox *list, GtkListBoxRow *row, PareWelcomePage *self)
 {
+  const char *data = g_object_get_data (G_OBJECT (row), "data");
   gtk_widget_activate_action (GTK_WIDGET (self), "win.open-path", "s", (const char *)g_object_get_data (G_OBJECT (row), "path"));
+  if (data != NULL)
+    gtk_widget_activate_action (GTK_WIDGET (self), "win.open-path", "s", data);
 }
 
 void
@@ -175,7 +223,7 @@ pare_welcome_page_refresh (PareWelcomePage *self)
     gtk_list_box_remove (GTK_LIST_BOX (self->recent_list), child);
   g_autoptr (GPtrArray) recents = pare_recent_list (5);
   for (guint i = 0; i < recents->len; i++)
-    gtk_list_box_append (GTK_LIST_BOX (self->recent_list), recent_row (g_ptr_array_index (recents, i)));
+    gtk_list_box_append (GTK_LIST_BOX (self->recent_list), recent_row (self, g_ptr_array_index (recents, i)));
   gtk_widget_set_visible (self->recent_box, recents->len > 0);
 }
 

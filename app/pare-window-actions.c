@@ -44,12 +44,10 @@ on_chosen (GtkNativeDialog *dialog, int response, PareWindow *self)
   g_object_unref (dialog);
   if (path == NULL)
     return;
-  g_autoptr (GError) error = NULL;
   switch (choice)
     {
     case CHOOSE_SAVE:
-      if (!pare_session_save_as (self->session, path, &error))
-        pare_window_alert (self, _ ("The project could not be saved"), error->message);
+      pare_window_save_as (self, path);
       break;
     case CHOOSE_EXPORT:
       pare_session_export_async (self->session, path, NULL, on_exported, g_object_ref (self));

@@ -1,6 +1,5 @@
 #include "app/pare-window-private.h"
 #include "app/pare-jobs-view.h"
-#include "app/pare-recent.h"
 #include "app/pare-preferences.h"
 #include "widgets/pare-job-button.h"
 
@@ -19,8 +18,8 @@ pare_window_toast (PareWindow *self, const char *text)
   adw_toast_overlay_add_toast (self->toasts, toast);
 }
 
-static char *
-base_name (const char *path)
+char *
+pare_window_base_name (const char *path)
 {
   char *name = g_path_get_basename (path);
   char *dot = strrchr (name, '.');
@@ -41,14 +40,17 @@ update_title (PareWindow *self)
       adw_window_title_set_subtitle (self->title, "");
       return;
     }
-  g_autofree char *model = graph->path != NULL ? base_name (graph->path) : g_strdup (_ ("model"));
+  g_autofree char *model = graph->path != NULL ? pare_window_base_name (graph->path) : g_strdup (_ ("model"));
   g_autofree char *file = project != NULL ? g_path_get_basename (project) : g_strdup (model);
   g_autoptr (GString) sub = g_string_new (model);
   if (data != NULL)
     g_string_append_printf (sub, " · %s, %s", pare_dataset_get_name (data), pare_split_name (pare_session_get_split (self->session)));
   else
     g_string_append_printf (sub, " · %s", _ ("no data"));
-  g_string_append_printf (sub, " · %s", pare_session_is_read_only (self->session) ? _ ("read-only") : _ ("saved"));
+  g_string_append_printf (sub, " · %s",
+                          pare_session_is_read_only (self->session)               ? _ ("read-only")
+                          : pare_session_get_save_trouble (self->session) != NULL ? _ ("not saved")
+                                                                                  : _ ("saved"));
   adw_window_title_set_title (self->title, file);
   adw_window_title_set_subtitle (self->title, sub->str);
   gtk_window_set_title (GTK_WINDOW (self), file);
@@ -105,37 +107,19 @@ pare_window_show_page (PareWindow *self, const char *page)
 }
 
 static void
-remember_recent (PareWindow *self)
-{
-  const PareGraph *graph = pare_session_get_graph (self->session);
-  const char *project = pare_session_get_project_path (self->session);
-  if (graph == NULL || project == NULL)
-    return;
-  g_autofree char *title = base_name (project), *model = graph->path != NULL ? base_name (graph->path) : g_strdup ("");
-  PareDataset *data = pare_session_get_dataset (self->session);
-  PareSize size, original;
-  g_autoptr (GString) detail = g_string_new (model);
-  if (data != NULL)
-    g_string_append_printf (detail, " · %s", pare_dataset_get_name (data));
-  if (pare_session_get_size (self->session, &size, &original, NULL, NULL) && original.packed_bytes > 0)
-    g_string_append_printf (detail, _ (" · size %+.0f %%"), 100.0 * (size.packed_bytes - original.packed_bytes) / original.packed_bytes);
-  pare_recent_add (project, title, detail->str);
-}
-
-static void
 on_model_changed (PareSession *session, PareWindow *self)
 {
   update_title (self);
   update_actions (self);
   pare_window_show_page (self, pare_session_get_graph (session) != NULL ? "edit" : "welcome");
-  remember_recent (self);
+  pare_window_remember (self);
 }
 
 static void
 on_data_changed (PareSession *session, PareWindow *self)
 {
   update_title (self);
-  remember_recent (self);
+  pare_window_remember (self);
 }
 
 static void
@@ -154,110 +138,6 @@ static void
 on_message (PareSession *session, const char *severity, const char *text, PareWindow *self)
 {
   pare_window_toast (self, text);
-}
-
-/* --- opening, one file after the other --- */
-
-static void open_next (PareWindow *self);
-
-void
-pare_window_alert (PareWindow *self, const char *heading, const char *body)
-{
-  GtkWidget *dialog = adw_message_dialog_new (GTK_WINDOW (self), heading, body);
-  adw_message_dialog_add_response (ADW_MESSAGE_DIALOG (dialog), "close", _ ("_Close"));
-  gtk_window_present (GTK_WINDOW (dialog));
-}
-
-static void
-on_opened (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (PareWindow) self = data;
-  g_autoptr (GError) error = NULL;
-  self->opening = FALSE;
-  if (!pare_session_open_finish (PARE_SESSION (source), result, &error) && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    {
-      pare_window_alert (self, _ ("This file could not be opened"), error->message);
-      g_queue_clear_full (&self->to_open, g_free);
-    }
-  open_next (self);
-}
-
-static void
-open_next (PareWindow *self)
-{
-  if (self->opening)
-    return;
-  g_autofree char *path = g_queue_pop_head (&self->to_open);
-  self->opening = path != NULL;
-  if (path != NULL)
-    pare_session_open_async (self->session, path, NULL, on_opened, g_object_ref (self));
-}
-
-void
-pare_window_open_path (PareWindow *self, const char *path)
-{
-  g_queue_push_tail (&self->to_open, g_strdup (path));
-  open_next (self);
-}
-
-void
-pare_window_open_files (PareWindow *self, GFile **files, guint n_files)
-{
-  for (guint i = 0; i < n_files; i++)
-    {
-      g_autofree char *path = g_file_get_path (files[i]);
-      if (path != NULL)
-        g_queue_push_tail (&self->to_open, g_steal_pointer (&path));
-    }
-  open_next (self);
-}
-
-void
-pare_window_open_sample (PareWindow *self)
-{
-  g_autofree char *model = pare_application_dup_sample ("sample.onnx"), *data = pare_application_dup_sample ("dataset.json");
-  if (model == NULL || data == NULL)
-    {
-      pare_window_alert (self, _ ("The bundled sample is not installed"),
-                         _ ("Build it with ./dev build, or set PARE_SAMPLE to its folder."));
-      return;
-    }
-  g_queue_push_tail (&self->to_open, g_steal_pointer (&model));
-  g_queue_push_tail (&self->to_open, g_steal_pointer (&data));
-  open_next (self);
-}
-
-/* --- drag and drop --- */
-
-static gboolean
-on_drop (GtkDropTarget *target, const GValue *value, double x, double y, PareWindow *self)
-{
-  GSList *files = g_value_get_boxed (value);
-  for (GSList *l = files; l != NULL; l = l->next)
-    {
-      g_autofree char *path = g_file_get_path (l->data);
-      if (path != NULL)
-        g_queue_push_tail (&self->to_open, g_steal_pointer (&path));
-    }
-  pare_welcome_page_set_drop (self->welcome, FALSE, NULL);
-  open_next (self);
-  return files != NULL;
-}
-
-static GdkDragAction
-on_drag_enter (GtkDropTarget *target, double x, double y, PareWindow *self)
-{
-  const GValue *value = gtk_drop_target_get_value (target);
-  GSList *files = value != NULL ? g_value_get_boxed (value) : NULL;
-  g_autofree char *name = files != NULL ? g_file_get_basename (files->data) : NULL;
-  pare_welcome_page_set_drop (self->welcome, TRUE, name);
-  return GDK_ACTION_COPY;
-}
-
-static void
-on_drag_leave (GtkDropTarget *target, PareWindow *self)
-{
-  pare_welcome_page_set_drop (self->welcome, FALSE, NULL);
 }
 
 /* --- header --- */
@@ -408,8 +288,12 @@ static gboolean
 pare_window_close_request (GtkWindow *window)
 {
   PareWindow *self = PARE_WINDOW (window);
-  remember_recent (self);
+  pare_window_remember (self);
   pare_session_close (self->session);
+  /* A window that was opened in this one's place was there first. */
+  for (GList *l = gtk_application_get_windows (gtk_window_get_application (window)); l != NULL; l = l->next)
+    if (PARE_IS_WINDOW (l->data))
+      pare_welcome_page_refresh (PARE_WINDOW (l->data)->welcome);
   return GTK_WINDOW_CLASS (pare_window_parent_class)->close_request (window);
 }
 
@@ -419,6 +303,7 @@ pare_window_dispose (GObject *object)
   PareWindow *self = PARE_WINDOW (object);
   g_clear_handle_id (&self->narrow_idle, g_source_remove);
   g_queue_clear_full (&self->to_open, g_free);
+  g_clear_pointer (&self->opening_path, g_free);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
   g_signal_handlers_disconnect_by_data (adw_style_manager_get_default (), self);
@@ -451,7 +336,8 @@ pare_window_init (PareWindow *self)
   self->stack = GTK_STACK (stack);
   gtk_widget_set_vexpand (toasts, TRUE);
   gtk_box_append (GTK_BOX (box), build_header (self));
-  gtk_box_append (GTK_BOX (box), toasts);
+  gtk_box_append (GTK_BOX (box), pare_window_build_trouble (self));
+  gtk_box_append (GTK_BOX (box), pare_window_add_drop (self, toasts));
   adw_toast_overlay_set_child (self->toasts, stack);
   self->welcome = PARE_WELCOME_PAGE (pare_welcome_page_new ());
   self->edit = PARE_EDIT_PAGE (pare_edit_page_new (self->session, self->selection));
@@ -463,19 +349,13 @@ pare_window_init (PareWindow *self)
   gtk_window_set_default_size (GTK_WINDOW (self), 1280, 800);
   gtk_widget_set_size_request (GTK_WIDGET (self), 1000, 640);
 
-  GtkDropTarget *target = gtk_drop_target_new (GDK_TYPE_FILE_LIST, GDK_ACTION_COPY);
-  gtk_drop_target_set_preload (target, TRUE);
-  g_signal_connect (target, "drop", G_CALLBACK (on_drop), self);
-  g_signal_connect (target, "enter", G_CALLBACK (on_drag_enter), self);
-  g_signal_connect (target, "leave", G_CALLBACK (on_drag_leave), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (target));
-
   g_signal_connect (self->session, "model-changed", G_CALLBACK (on_model_changed), self);
   g_signal_connect (self->session, "data-changed", G_CALLBACK (on_data_changed), self);
   g_signal_connect (self->session, "recipe-changed", G_CALLBACK (on_recipe_changed), self);
   g_signal_connect (self->session, "jobs-changed", G_CALLBACK (on_jobs_changed), self);
   g_signal_connect (self->session, "message", G_CALLBACK (on_message), self);
   g_signal_connect_swapped (self->session, "saved-changed", G_CALLBACK (update_title), self);
+  g_signal_connect_swapped (self->session, "saved-changed", G_CALLBACK (pare_window_update_trouble), self);
   g_signal_connect_swapped (adw_style_manager_get_default (), "notify::dark", G_CALLBACK (on_dark), self);
   on_dark (self);
   update_actions (self);
