@@ -7,6 +7,18 @@ pare_accel_new (const PareRtPlan *plan, int threads)
   return NULL;
 }
 
+PareAccel *
+pare_accel_new_with (const PareRtPlan *plan, const PareAccelOptions *options)
+{
+  return NULL;
+}
+
+bool
+pare_accel_has_bf16 (void)
+{
+  return false;
+}
+
 void
 pare_accel_free (PareAccel *self)
 {

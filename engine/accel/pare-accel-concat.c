@@ -69,12 +69,20 @@ pare_accel_step_concat (PareAccel *self, uint32_t step)
   const PareShape *sy = &self->plan->values[y].shape;
   int axis = p->axis < 0 ? p->axis + sy->rank : p->axis;
   const PareMd *layout = NULL, *src[PARE_RT_MAX_IN];
+  bool narrow = self->bf16;
   uint64_t largest = 0;
   if (!pare_accel_is_float (self, y) || axis < 0 || axis >= sy->rank)
     return false;
+  for (uint32_t i = 0; i < s->n_in && narrow; i++)
+    {
+      const PareMd *md = pare_accel_is_float (self, s->in[i]) ? pare_accel_native_any (self, s->in[i]) : NULL;
+      narrow = md && pare_md_type (md) == dnnl_bf16;
+    }
   for (uint32_t i = 0; i < s->n_in; i++)
     {
-      const PareMd *md = pare_accel_is_float (self, s->in[i]) ? pare_accel_native (self, s->in[i]) : NULL;
+      const PareMd *md = !pare_accel_is_float (self, s->in[i]) ? NULL
+                         : narrow                              ? pare_accel_native_any (self, s->in[i])
+                                                               : pare_accel_native (self, s->in[i]);
       if (!md || pare_md_rank (md) != sy->rank)
         return false;
       if (pare_md_bytes (md) > largest)

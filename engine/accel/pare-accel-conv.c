@@ -57,8 +57,22 @@ pare_accel_conv_shape (const PareConvParams *p, bool transposed, const PareShape
   return true;
 }
 
+/* In the layout that the convolution likes best, or in blocks if large ones are; few channels of a source stay as they are. */
+static const PareMd *
+activations (PareAccel *self, dnnl_data_type_t type, const PareShape *shape, const PareShape *result)
+{
+  if (self->blocks && type == dnnl_f32 && shape->rank == 4 && result->dims[2] * result->dims[3] >= 400)
+    {
+      if (shape->dims[1] % 16 == 0)
+        return pare_md_new_blocks (self->mds, type, shape->rank, shape->dims);
+      if (shape != result && shape->dims[1] <= 4)
+        return pare_md_new (self->mds, shape->rank, shape->dims, NULL);
+    }
+  return pare_md_new_any (self->mds, type, shape->rank, shape->dims);
+}
+
 static bool
-describe (PareAccel *self, uint32_t step, Conv *c)
+describe (PareAccel *self, uint32_t step, bool bf16, Conv *c)
 {
   const PareRtStep *s = &self->plan->steps[step];
   const PareConvParams *p = (const PareConvParams *)(self->plan->params + s->params);
@@ -76,9 +90,10 @@ describe (PareAccel *self, uint32_t step, Conv *c)
   if (!pare_accel_conv_shape (p, c->transposed, x, w, y, &c->shape))
     return false;
   int64_t m = y->dims[1];
-  c->src = pare_md_new_any (self->mds, dnnl_f32, x->rank, x->dims);
-  c->dst = pare_md_new_any (self->mds, dnnl_f32, y->rank, y->dims);
-  c->weights = pare_md_new_any (self->mds, dnnl_f32, c->shape.weights_rank, c->shape.weights_dims);
+  dnnl_data_type_t type = bf16 ? dnnl_bf16 : dnnl_f32, result = bf16 ? pare_accel_result_type (self, c->y) : dnnl_f32;
+  c->src = activations (self, type, x, y);
+  c->dst = activations (self, result, y, y);
+  c->weights = pare_md_new_any (self->mds, type, c->shape.weights_rank, c->shape.weights_dims);
   c->weights_as = pare_md_new (self->mds, c->shape.weights_rank, c->shape.weights_dims, c->shape.weights_strides);
   c->bias = c->b == PARE_RT_NONE ? NULL : pare_md_new (self->mds, 1, &m, NULL);
   return c->src && c->dst && c->weights && c->weights_as && (c->bias || c->b == PARE_RT_NONE);
@@ -130,7 +145,7 @@ with_residual (PareAccel *self, uint32_t step, const Conv *c, ParePostOps *post)
   const PareMd *dst_md = pd ? pare_pd_md (self->mds, pd, PARE_PD_DST) : NULL;
   if (!dst_md)
     return false;
-  if (pare_accel_native (self, c->residual) == dst_md)
+  if (pare_accel_native_any (self, c->residual) == dst_md)
     {
       uint32_t there = pare_accel_form (self, step, c->residual, dst_md);
       uint32_t x = pare_accel_form (self, step, c->x, pare_pd_md (self->mds, pd, PARE_PD_SRC));
@@ -181,8 +196,8 @@ apart (PareAccel *self, uint32_t step, const Conv *c, const ParePostOp *op)
   const PareMd *dst_md = pd ? pare_pd_md (self->mds, pd, PARE_PD_DST) : NULL;
   if (!dst_md)
     return false;
-  int64_t count = (int64_t)(pare_md_bytes (dst_md) / sizeof (float));
-  const PareMd *flat = pare_md_new (self->mds, 1, &count, NULL);
+  int64_t count = (int64_t)(pare_md_bytes (dst_md) / pare_md_element_size (dst_md));
+  const PareMd *flat = pare_md_new_typed (self->mds, pare_md_type (dst_md), 1, &count, NULL);
   if (!flat || !(eltwise = pare_pd_eltwise (self->engine, op->alg, flat, op->alpha, op->beta)))
     {
       dnnl_primitive_desc_destroy (pd);
@@ -228,12 +243,12 @@ fold_affine (PareAccel *self, Conv *c, const PareMd *vector, ParePostOps *post)
   return c->bias != NULL;
 }
 
-bool
-pare_accel_step_conv (PareAccel *self, uint32_t step)
+static bool
+convolve (PareAccel *self, uint32_t step, bool bf16)
 {
   Conv c;
   ParePostOps post = { 0 }, longer;
-  if (!describe (self, step, &c))
+  if (!describe (self, step, bf16, &c))
     return false;
   post.n = c.residual != PARE_RT_NONE;
   if (!pare_accel_activation (c.p->activation, c.p->lo, c.p->hi, c.p->alpha, &post))
@@ -262,4 +277,10 @@ pare_accel_step_conv (PareAccel *self, uint32_t step)
   if (fused (self, step, &c, &post))
     return true;
   return !self->failed && c.residual == PARE_RT_NONE && post.n == 1 && apart (self, step, &c, &post.ops[0]);
+}
+
+bool
+pare_accel_step_conv (PareAccel *self, uint32_t step)
+{
+  return (self->bf16 && convolve (self, step, true)) || (!self->failed && convolve (self, step, false));
 }

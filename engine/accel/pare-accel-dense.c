@@ -17,7 +17,7 @@ unflattened (PareAccel *self, uint32_t value, int64_t rows, int64_t columns)
   while (self->plan->values[source].kind == PARE_RT_ALIAS)
     source = self->plan->values[source].alias_of;
   const PareShape *shape = &self->plan->values[source].shape;
-  const PareMd *native = pare_accel_is_float (self, source) ? pare_accel_native (self, source) : NULL;
+  const PareMd *native = pare_accel_is_float (self, source) ? pare_accel_native_any (self, source) : NULL;
   if (source == value || !native || shape->rank < 3 || shape->rank > 5 || shape->dims[0] != rows
       || pare_shape_count (shape) != rows * columns || pare_md_is_row_major (native))
     return PARE_RT_NONE;
@@ -27,17 +27,19 @@ unflattened (PareAccel *self, uint32_t value, int64_t rows, int64_t columns)
 /* y [rows, n] = act (x [rows, k] w + b), w with these strides. */
 static bool
 inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t b, uint32_t y, int64_t rows, int64_t k, int64_t n,
-               int64_t stride_n, int64_t stride_k, float alpha, float beta, const ParePostOps *post)
+               int64_t stride_n, int64_t stride_k, float alpha, float beta, bool bf16, const ParePostOps *post)
 {
+  dnnl_data_type_t type = bf16 ? dnnl_bf16 : dnnl_f32, result = bf16 ? pare_accel_result_type (self, y) : dnnl_f32;
   const int64_t src_dims[2] = { rows, k }, dst_dims[2] = { rows, n }, weights_dims[2] = { n, k },
                 weights_strides[2] = { stride_n, stride_k };
-  const PareMd *src = pare_md_new (self->mds, 2, src_dims, NULL), *dst = pare_md_new (self->mds, 2, dst_dims, NULL);
-  const PareMd *weights = pare_md_new_any (self->mds, dnnl_f32, 2, weights_dims),
+  const PareMd *src = pare_md_new_typed (self->mds, type, 2, src_dims, NULL),
+               *dst = pare_md_new_typed (self->mds, result, 2, dst_dims, NULL);
+  const PareMd *weights = pare_md_new_any (self->mds, type, 2, weights_dims),
                *as = pare_md_new (self->mds, 2, weights_dims, weights_strides);
   const PareMd *bias = b == PARE_RT_NONE ? NULL : pare_md_new (self->mds, 1, &n, NULL);
   dnnl_primitive_desc_t pd = NULL;
   uint32_t source = unflattened (self, x, rows, k);
-  if (source != PARE_RT_NONE)
+  if (source != PARE_RT_NONE && pare_md_type (pare_accel_native_any (self, source)) == type)
     {
       const PareShape *shape = &self->plan->values[source].shape;
       int64_t dims[5], strides[5], step_k = stride_k;
@@ -49,12 +51,12 @@ inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t 
           strides[i] = step_k;
           step_k *= shape->dims[i];
         }
-      const PareMd *any = pare_md_new_any (self->mds, dnnl_f32, shape->rank, dims),
+      const PareMd *any = pare_md_new_any (self->mds, type, shape->rank, dims),
                    *spatial = pare_md_new (self->mds, shape->rank, dims, strides);
-      pd = any && spatial ? pare_pd_inner_product (self->engine, pare_accel_native (self, source), any, bias, dst, post) : NULL;
+      pd = any && spatial ? pare_pd_inner_product (self->engine, pare_accel_native_any (self, source), any, bias, dst, post) : NULL;
       if (pd)
         {
-          src = pare_accel_native (self, source);
+          src = pare_accel_native_any (self, source);
           as = spatial;
           x = source;
         }
@@ -66,15 +68,17 @@ inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t 
     }
   if (!pd)
     return false;
-  const PareMd *weights_md = pare_pd_md (self->mds, pd, PARE_PD_WEIGHTS);
+  const PareMd *weights_md = pare_pd_md (self->mds, pd, PARE_PD_WEIGHTS), *plain = pare_accel_plain_md (self, y),
+               *dst_form = plain ? pare_md_with_type (self->mds, plain, result) : NULL;
   PareArgSpec args[4];
   uint32_t n_args = 0;
-  args[n_args++] = (PareArgSpec){ DNNL_ARG_SRC, src,
-                                  source != PARE_RT_NONE ? pare_accel_form (self, step, x, src) : pare_accel_plain (self, step, x) };
+  args[n_args++]
+      = (PareArgSpec){ DNNL_ARG_SRC, src,
+                       source != PARE_RT_NONE || bf16 ? pare_accel_form (self, step, x, src) : pare_accel_plain (self, step, x) };
   args[n_args++] = (PareArgSpec){ DNNL_ARG_WEIGHTS, weights_md, pare_accel_weights (self, step, w, as, weights_md, alpha) };
   if (bias)
     args[n_args++] = (PareArgSpec){ DNNL_ARG_BIAS, bias, pare_accel_bias (self, step, b, beta) };
-  args[n_args++] = (PareArgSpec){ DNNL_ARG_DST, dst, pare_accel_new_form (self, y, pare_accel_plain_md (self, y)) };
+  args[n_args++] = (PareArgSpec){ DNNL_ARG_DST, dst, pare_accel_new_form (self, y, bf16 ? dst_form : pare_accel_plain_md (self, y)) };
   return pare_accel_add_primitive (self, step, pd, args, n_args);
 }
 
@@ -101,7 +105,9 @@ pare_accel_step_gemm (PareAccel *self, uint32_t step)
     return false;
   if (!pare_accel_constant (self, b))
     return false; /* repacking in each run costs more than the product */
-  return inner_product (self, step, a, b, c, y, m, k, n, p->trans_b ? k : 1, p->trans_b ? 1 : n, p->alpha, p->beta, &post);
+  int64_t stride_n = p->trans_b ? k : 1, stride_k = p->trans_b ? 1 : n;
+  return (self->bf16 && p->alpha == 1 && inner_product (self, step, a, b, c, y, m, k, n, stride_n, stride_k, 1.0f, p->beta, true, &post))
+         || (!self->failed && inner_product (self, step, a, b, c, y, m, k, n, stride_n, stride_k, p->alpha, p->beta, false, &post));
 }
 
 bool
@@ -119,7 +125,7 @@ pare_accel_step_matmul (PareAccel *self, uint32_t step)
   if (m < 1 || k < 1 || n < 1 || pare_shape_count (sa) < 1)
     return false;
   if (sb->rank == 2 && pare_accel_constant (self, b))
-    return inner_product (self, step, a, b, PARE_RT_NONE, y, pare_shape_count (sa) / k, k, n, 1, n, 1.0f, 1.0f, &post);
+    return inner_product (self, step, a, b, PARE_RT_NONE, y, pare_shape_count (sa) / k, k, n, 1, n, 1.0f, 1.0f, self->bf16, &post);
   int64_t da[PARE_MAX_RANK], db[PARE_MAX_RANK];
   for (int i = 0; i < sy->rank; i++)
     {

@@ -8,8 +8,8 @@
 static const PareMd *
 flatten (PareAccel *self, const PareMd *md, int64_t *count)
 {
-  *count = (int64_t)(pare_md_bytes (md) / sizeof (float));
-  return pare_md_new (self->mds, 1, count, NULL);
+  *count = (int64_t)(pare_md_bytes (md) / pare_md_element_size (md));
+  return pare_md_new_typed (self->mds, pare_md_type (md), 1, count, NULL);
 }
 
 /* Where the result of an elementwise step goes: over its operand if nobody reads that again. */
@@ -102,7 +102,17 @@ pare_accel_step_unary (PareAccel *self, uint32_t step)
       if (!zero_is_safe (((const PareUnaryParams *)params)->kind) && !pare_md_is_dense (md))
         return false;
     }
-  dnnl_primitive_desc_t pd = native ? pare_pd_eltwise (self->engine, alg, flat, alpha, beta) : NULL;
+  /* Of 16 bits only where oneDNN computes it. */
+  const PareMd *any = pare_accel_native_any (self, x), *flat_any = any && native ? flatten (self, any, &count) : NULL;
+  dnnl_primitive_desc_t pd = flat_any ? pare_pd_eltwise (self->engine, alg, flat_any, alpha, beta) : NULL;
+  if (pd)
+    {
+      md = any;
+      flat = flat_any;
+    }
+  else
+    pd = native && any != md ? pare_pd_eltwise (self->engine, alg, flat, alpha, beta) : NULL;
+  flatten (self, md, &count);
   uint32_t src = pare_accel_form (self, step, x, md), dst = src == PARE_RT_NONE ? src : result_buffer (self, step, y, md, src);
   if (pd)
     return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]){ { DNNL_ARG_SRC, flat, src }, { DNNL_ARG_DST, flat, dst } }, 2);
@@ -152,8 +162,13 @@ same_shape (const PareShape *a, const PareShape *b)
 static bool
 binary_same_shape (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, uint32_t y, dnnl_alg_kind_t alg, const ParePostOps *post)
 {
-  const PareMd *ma = pare_accel_native (self, a), *mb = pare_accel_native (self, b), *flat;
+  const PareMd *ma = pare_accel_native_any (self, a), *mb = pare_accel_native_any (self, b), *flat;
   int64_t count;
+  if (ma && mb && pare_md_type (ma) != pare_md_type (mb))
+    {
+      ma = pare_accel_native (self, a);
+      mb = pare_accel_native (self, b);
+    }
   if (!ma || !mb)
     return false;
   const PareMd *md = ma != mb && pare_md_is_row_major (ma) ? mb : ma;

@@ -228,6 +228,19 @@ pare_accel_add_work (PareAccel *self, uint32_t step, PareAccelLoop loop, const v
   return true;
 }
 
+/* What callers and portable kernels can read. */
+static bool
+is_plain (const PareMd *md)
+{
+  return !md || (pare_md_is_row_major (md) && pare_md_type (md) != dnnl_bf16);
+}
+
+dnnl_data_type_t
+pare_accel_result_type (const PareAccel *self, uint32_t value)
+{
+  return self->bf16 && self->values[value].last_use != UINT32_MAX ? dnnl_bf16 : dnnl_f32;
+}
+
 /* Constants and inputs get their first form when somebody asks. */
 static void
 ensure (PareAccel *self, uint32_t value)
@@ -260,7 +273,7 @@ pare_accel_plain (PareAccel *self, uint32_t step, uint32_t value)
       return PARE_RT_NONE;
     }
   for (uint32_t i = 0; i < v->n_forms; i++)
-    if (!v->forms[i].md || pare_md_is_row_major (v->forms[i].md))
+    if (is_plain (v->forms[i].md))
       return v->forms[i].buffer;
   const PareMd *plain = pare_accel_plain_md (self, value);
   if (!plain)
@@ -277,6 +290,13 @@ pare_accel_plain (PareAccel *self, uint32_t step, uint32_t value)
 const PareMd *
 pare_accel_native (PareAccel *self, uint32_t value)
 {
+  const PareMd *md = pare_accel_native_any (self, value);
+  return md && pare_md_type (md) == dnnl_bf16 ? pare_md_with_type (self->mds, md, dnnl_f32) : md;
+}
+
+const PareMd *
+pare_accel_native_any (PareAccel *self, uint32_t value)
+{
   ensure (self, value);
   if (self->values[value].n_forms && self->values[value].forms[0].md)
     return self->values[value].forms[0].md;
@@ -291,7 +311,7 @@ pare_accel_form (PareAccel *self, uint32_t step, uint32_t value, const PareMd *m
   for (uint32_t i = 0; i < v->n_forms; i++)
     if (v->forms[i].md == md)
       return v->forms[i].buffer;
-  if (pare_md_is_row_major (md))
+  if (is_plain (md))
     return pare_accel_plain (self, step, value);
   const void *constant = pare_accel_constant (self, value);
   if (constant)

@@ -43,7 +43,8 @@ pare_accel_step_pool (PareAccel *self, uint32_t step)
   dnnl_alg_kind_t alg = max                                               ? dnnl_pooling_max
                         : !global && shape.padded && p->count_include_pad ? dnnl_pooling_avg_include_padding
                                                                           : dnnl_pooling_avg_exclude_padding;
-  const PareMd *src = pare_accel_native (self, x), *dst = pare_md_new_any (self->mds, dnnl_f32, sy->rank, sy->dims);
+  const PareMd *src = pare_accel_native_any (self, x),
+               *dst = src ? pare_md_new_any (self->mds, pare_md_type (src), sy->rank, sy->dims) : NULL;
   dnnl_primitive_desc_t pd
       = src && dst ? pare_pd_pool (self->engine, alg, src, dst, shape.stride, shape.kernel, shape.dilation, shape.pad_begin, shape.pad_end)
                    : NULL;

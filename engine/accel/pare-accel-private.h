@@ -100,6 +100,8 @@ struct PareAccel
   uint32_t room_buffers, room_nodes, room_args, room_views, room_packed;
   uint32_t n_fast; /* steps that do not run on a portable kernel */
   uint64_t arena_bytes, scratch_bytes;
+  bool bf16;   /* convolutions and products leave 16 bits */
+  bool blocks; /* channels in blocks rather than innermost */
   bool failed; /* no memory, or a primitive that could not be made where it had to be */
 };
 
@@ -123,8 +125,12 @@ uint32_t pare_accel_plain (PareAccel *self, uint32_t step, uint32_t value);
 uint32_t pare_accel_form (PareAccel *self, uint32_t step, uint32_t value, const PareMd *md);
 /* A copy that may be overwritten. */
 uint32_t pare_accel_form_copy (PareAccel *self, uint32_t step, uint32_t value, const PareMd *md);
-/* The layout in which the value is there already: the one it was computed in, or plain. */
+/* The layout in which the value is there already: the one it was computed in, or plain; for steps that know only float32. */
 const PareMd *pare_accel_native (PareAccel *self, uint32_t value);
+/* The same with the elements as they are, float32 or bfloat16. */
+const PareMd *pare_accel_native_any (PareAccel *self, uint32_t value);
+/* What a product should leave in a float value: bfloat16 where that was asked for and nobody reads it after the run. */
+dnnl_data_type_t pare_accel_result_type (const PareAccel *self, uint32_t value);
 /* An operand (weights) that is read as `as` and wanted as `md`: packed now if it is a constant, else reordered in each run. */
 uint32_t pare_accel_weights (PareAccel *self, uint32_t step, uint32_t value, const PareMd *as, const PareMd *md, float factor);
 /* The same for a constant whose n rows (first axis) are multiplied by factors. */

@@ -301,7 +301,7 @@ pare_accel_runner_view (PareAccelRunner *self, uint32_t value)
     view.data = accel->plan->constants + accel->plan->values[value].offset;
   const PareAccelValue *a = &accel->values[value];
   for (uint32_t i = 0; i < a->n_forms; i++)
-    if (!a->forms[i].md || pare_md_is_row_major (a->forms[i].md))
+    if (!a->forms[i].md || (pare_md_is_row_major (a->forms[i].md) && pare_md_type (a->forms[i].md) != dnnl_bf16))
       {
         uint32_t input = input_of (self, a->forms[i].buffer);
         view.data = input == PARE_RT_NONE ? address (self, a->forms[i].buffer) : (void *)self->inputs[input];

@@ -9,6 +9,14 @@ typedef struct PareAccelRunner PareAccelRunner; /* per thread: arena, scratchpad
 /* NULL: oneDNN is not there or nothing of the plan gains; run the portable interpreter then. The plan must outlive it. threads: kernels'
  * threads. */
 PareAccel *pare_accel_new (const PareRtPlan *plan, int threads);
+typedef struct
+{
+  int threads;
+  bool bf16; /* weights and activations of 16 bits with sums of 32, where the CPU multiplies them; other results than those of float32 */
+} PareAccelOptions;
+PareAccel *pare_accel_new_with (const PareRtPlan *plan, const PareAccelOptions *options);
+/* The CPU (and what oneDNN may use of it) multiplies bfloat16. */
+bool pare_accel_has_bf16 (void);
 void pare_accel_free (PareAccel *self);
 PareAccelRunner *pare_accel_runner_new (PareAccel *self);
 void pare_accel_runner_free (PareAccelRunner *self);

@@ -152,6 +152,22 @@ pare_md_with_type (PareMdPool *pool, const PareMd *md, dnnl_data_type_t type)
   return intern (pool, &desc);
 }
 
+const PareMd *
+pare_md_new_blocks (PareMdPool *pool, dnnl_data_type_t type, int rank, const int64_t *dims)
+{
+  dnnl_memory_desc_t desc;
+  dnnl_format_tag_t tag = rank == 3 ? dnnl_aBc16b : rank == 4 ? dnnl_aBcd16b : dnnl_aBcde16b;
+  if (rank < 3 || rank > 5 || dnnl_memory_desc_init_by_tag (&desc, rank, dims, type, tag) != dnnl_success)
+    return NULL;
+  return intern (pool, &desc);
+}
+
+uint64_t
+pare_md_element_size (const PareMd *md)
+{
+  return dnnl_data_type_size (md->md.data_type);
+}
+
 dnnl_data_type_t
 pare_md_type (const PareMd *md)
 {

@@ -17,6 +17,9 @@ const PareMd *pare_md_new (PareMdPool *pool, int rank, const int64_t *dims, cons
 const PareMd *pare_md_new_typed (PareMdPool *pool, dnnl_data_type_t type, int rank, const int64_t *dims, const int64_t *strides);
 /* In the layout that the primitive likes best. */
 const PareMd *pare_md_new_any (PareMdPool *pool, dnnl_data_type_t type, int rank, const int64_t *dims);
+/* Channels in blocks of 16 (N, C / 16, spatial, 16). */
+const PareMd *pare_md_new_blocks (PareMdPool *pool, dnnl_data_type_t type, int rank, const int64_t *dims);
+uint64_t pare_md_element_size (const PareMd *md);
 /* Channels innermost (N, spatial, C). */
 const PareMd *pare_md_new_channels_last (PareMdPool *pool, dnnl_data_type_t type, int rank, const int64_t *dims);
 /* The same layout for elements of another type. */

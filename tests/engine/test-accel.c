@@ -2,6 +2,9 @@
 
 #include <math.h>
 
+static bool narrow;    /* activations and weights of 16 bits */
+static float farthest; /* of all differences so far, relative to the largest of its value */
+
 /* Runs both and compares every kept value; returns the share of the steps that ran on oneDNN. `again` runs find a runner as the last left
  * it. */
 static double
@@ -9,7 +12,7 @@ compare (Plan *plan, int threads, float tolerance, const char *what)
 {
   const PareRtPlan *p = plan_finish (plan);
   PareRtRunner *portable = pare_rt_runner_new (p, NULL);
-  PareAccel *accel = pare_accel_new (p, threads);
+  PareAccel *accel = pare_accel_new_with (p, &(PareAccelOptions){ .threads = threads, .bf16 = narrow });
   g_assert_nonnull (portable);
   if (!accel)
     g_error ("%s: nothing was accelerated", what);
@@ -39,6 +42,8 @@ compare (Plan *plan, int threads, float tolerance, const char *what)
             g_assert_nonnull (g);
             for (gint64 k = 0; k < n; k++)
               most = MAX (most, fabsf (w[k]));
+            for (gint64 k = 0; k < n; k++)
+              farthest = MAX (farthest, fabsf (w[k] - g[k]) / most);
             for (gint64 k = 0; k < n; k++)
               if (!(fabsf (w[k] - g[k]) <= tolerance * most) && memcmp (&w[k], &g[k], sizeof *w))
                 g_error ("%s: value %u [%" G_GINT64_FORMAT "] of %" G_GINT64_FORMAT " is %g, not %g", what, i, k, n, (double)g[k],
@@ -416,7 +421,7 @@ test_inputs_and_aliases (void)
 /* Any of a dozen steps on tensors of one height and width, operands picked at random, some values kept: what dies when, what is written
  * over. */
 static void
-random_plan (guint64 seed)
+random_plan (guint64 seed, float tolerance)
 {
   Plan *plan = plan_new (seed);
   PareRng *r = &plan->rng;
@@ -451,6 +456,8 @@ random_plan (guint64 seed)
       PareTransposeParams to_last = { { 0, 2, 3, 1 } }, to_first = { { 0, 3, 1, 2 } };
       conv.activation = pare_rng_below (r, 2) ? PARE_ACT_CLIP : PARE_ACT_NONE;
       conv.hi = 3;
+      if (narrow && unary.kind == PARE_UN_FLOOR) /* jumps */
+        unary.kind = PARE_UN_RELU;
       switch (pare_rng_below (r, 14))
         {
         case 0:
@@ -514,7 +521,7 @@ random_plan (guint64 seed)
   plan_output (plan, last);
   g_array_unref (pool);
   g_autofree char *what = g_strdup_printf ("random plan %" G_GUINT64_FORMAT, seed);
-  compare (plan, 1 + (int)(seed % 2), 3e-5f, what); /* a dozen steps' rounding on top of each other */
+  compare (plan, 1 + (int)(seed % 2), tolerance, what);
   plan_free (plan);
 }
 
@@ -522,7 +529,46 @@ static void
 test_random (void)
 {
   for (guint64 seed = 1; seed <= 300; seed++)
-    random_plan (seed);
+    random_plan (seed, 3e-5f); /* a dozen steps' rounding on top of each other */
+}
+
+/* With 8 bits of mantissa, what one layer computes lies within a few of them, and what a dozen do in the neighbourhood. */
+static void
+test_bf16 (void)
+{
+  if (!pare_accel_has_bf16 ())
+    {
+      g_test_skip ("this CPU does not multiply bfloat16");
+      return;
+    }
+  narrow = true;
+  farthest = 0;
+  for (guint i = 0; i < 60; i++)
+    {
+      Plan *plan = plan_new (20000 + i);
+      int c = (int[]){ 3, 16, 24, 40 }[i % 4], m = i % 5 == 4 ? c : 32, k = i % 3 ? 3 : 1;
+      PareConvParams p = conv_params (2, m == c ? c : 1, k, 1 + (int)(i % 7 == 6), 1, k / 2), one = conv_params (2, 1, 1, 1, 1, 0);
+      PareGemmParams gemm = { .trans_b = 1, .alpha = 1, .beta = 1 };
+      ParePoolParams pool = { .spatial = 2, .kernel = { 2, 2 }, .stride = { 2, 2 }, .dilation = { 1, 1 } };
+      p.activation = i % 2 ? PARE_ACT_CLIP : PARE_ACT_NONE;
+      p.hi = INFINITY;
+      uint32_t x = plan_input (plan, SHAPE (1, c, 12, 10)), y = add_conv (plan, x, m, &p, TRUE, PARE_RT_NONE);
+      PareShape s = plan_value (plan, y)->shape;
+      uint32_t z = add_conv (plan, y, m, &one, TRUE, i % 4 == 3 ? y : PARE_RT_NONE);
+      if (i % 6 == 5)
+        plan_value (plan, y)->keep = true;
+      z = STEP (plan, i % 3 ? PARE_RT_MAX_POOL : PARE_RT_AVG_POOL, &pool, SHAPE (1, m, s.dims[2] / 2, s.dims[3] / 2), z);
+      int64_t flat = m * (s.dims[2] / 2) * (s.dims[3] / 2);
+      plan_output (plan, STEP (plan, PARE_RT_GEMM, &gemm, SHAPE (1, 7), plan_alias (plan, z, SHAPE (1, flat)),
+                               plan_constant (plan, SHAPE (7, flat), 0.1f, 0), plan_constant (plan, SHAPE (7), 1, 0)));
+      g_autofree char *what = g_strdup_printf ("16 bits %u: %d -> %d, kernel %d", i, c, m, k);
+      assert_covered (compare (plan, 1 + (int)(i % 2), 0.03f, what), what);
+      plan_free (plan);
+    }
+  g_assert_cmpfloat (farthest, >, 1e-4f); /* 16 bits were really used */
+  for (guint64 seed = 1; seed <= 100; seed++)
+    random_plan (seed, 0.25f);
+  narrow = false;
 }
 
 typedef struct
@@ -639,6 +685,7 @@ main (int argc, char **argv)
   g_test_add_func ("/accel/batch-norm", test_batch_norm);
   g_test_add_func ("/accel/inputs-and-aliases", test_inputs_and_aliases);
   g_test_add_func ("/accel/random", test_random);
+  g_test_add_func ("/accel/bf16", test_bf16);
   g_test_add_func ("/accel/concurrent", test_concurrent);
   g_test_add_func ("/accel/cancel-and-refuse", test_cancel_and_refuse);
   return g_test_run ();
