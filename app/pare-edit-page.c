@@ -84,6 +84,13 @@ on_skipped (PareSelection *selection, PareEditPage *self)
   adw_toast_overlay_add_toast (ADW_TOAST_OVERLAY (toasts), adw_toast_new (text));
 }
 
+/* What is selected is likely to be changed next: the session prepares for it while nothing else runs. */
+static void
+on_selected (PareSelection *selection, PareSession *session)
+{
+  pare_session_expect_edit (session, pare_selection_get (selection));
+}
+
 GtkWidget *
 pare_edit_page_new (PareSession *session, PareSelection *selection)
 {
@@ -118,6 +125,7 @@ pare_edit_page_new (PareSession *session, PareSelection *selection)
   GtkEventController *keys = gtk_event_controller_key_new ();
   g_signal_connect_object (keys, "key-pressed", G_CALLBACK (on_key), selection, 0);
   gtk_widget_add_controller (GTK_WIDGET (self), keys);
+  g_signal_connect_object (selection, "changed", G_CALLBACK (on_selected), session, 0);
   g_signal_connect_object (selection, "skipped-changed", G_CALLBACK (on_skipped), self, 0);
   g_signal_connect (self->inspector, "coupled", G_CALLBACK (on_coupled), self);
   return GTK_WIDGET (self);
