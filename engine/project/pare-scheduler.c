@@ -220,7 +220,7 @@ job_main (gpointer data)
   PareJob *job = data;
   /* On Linux a nice value is the thread's own, and the threads that it starts inherit it. */
   if (job->spec.background || job->spec.nice > 0)
-    setpriority (PRIO_PROCESS, 0, job->spec.background ? 10 : job->spec.nice);
+    setpriority (PRIO_PROCESS, 0, MIN (19, getpriority (PRIO_PROCESS, 0) + (job->spec.background ? 10 : job->spec.nice)));
   job->result = job->spec.run (job, job->control, job->spec.data, &job->error);
   if (job->error != NULL && job->result != NULL)
     {
