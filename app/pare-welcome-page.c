@@ -197,7 +197,6 @@ recent_row (PareWelcomePage *self, const PareRecent *recent)
       gtk_box_append (GTK_BOX (box), when);
     }
   gtk_list_box_row_set_child (GTK_LIST_BOX_ROW (row), box);
-  gtk_widget_set_tooltip_text (row, recent->path);
   g_object_set_data_full (G_OBJECT (row), "path", g_strdup (recent->path), g_free);
   g_object_set_data_full (G_OBJECT (row), "data", g_strdup (recent->data), g_free);
   gtk_list_box_row_set_activatable (GTK_LIST_BOX_ROW (row), !missing);
