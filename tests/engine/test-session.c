@@ -1,6 +1,13 @@
 /* The session: edits, what they set going, what supersedes what. */
 #include "tests/engine/session-watch.h"
 
+static gboolean
+smaller (PareSession *s, gpointer data)
+{
+  PareSize size, was;
+  return pare_session_get_size (s, &size, &was, NULL, NULL) && size.packed_bytes < was.packed_bytes;
+}
+
 static void
 test_edit (void)
 {
@@ -41,6 +48,7 @@ test_edit (void)
   g_assert_cmpint (origin, ==, PARE_ORIGIN_STALE);
   g_assert_cmpint (ago, ==, 1);
   WAIT (s, measured);
+  WAIT (s, smaller); /* a job of its own, usually the first to end */
   PareSize size, was;
   g_assert_true (pare_session_get_size (s, &size, &was, NULL, NULL));
   g_assert_cmpint (size.packed_bytes, <, was.packed_bytes);
@@ -300,13 +308,6 @@ test_close (void)
   set_bits (session, "conv2", 3, 0, 0);
   g_object_unref (session);
   g_unlink (path);
-}
-
-static gboolean
-smaller (PareSession *s, gpointer data)
-{
-  PareSize size, was;
-  return pare_session_get_size (s, &size, &was, NULL, NULL) && size.packed_bytes < was.packed_bytes;
 }
 
 /* Sizes are a job of their own, which may end after the others. */
