@@ -64,6 +64,7 @@ run (PareCliOptions *o)
           pare_cli_json_string (b, "op", t->op);
           pare_cli_json_double (b, "median_ms", t->ms);
           pare_cli_json_double (b, "gflops", t->ms > 0 ? 2.0 * macs / t->ms / 1e6 : 0);
+          pare_cli_json_double (b, "gb_per_s", t->ms > 0 ? t->bytes / t->ms / 1e6 : 0);
           json_builder_end_object (b);
         }
       json_builder_end_array (b);
@@ -76,13 +77,18 @@ run (PareCliOptions *o)
                latency.repeats, o->threads);
       g_print ("activations %.1f KiB planned of %.1f KiB in all, constants %.1f KiB, peak memory %.1f MiB\n", arena / 1024.0, sum / 1024.0,
                constants / 1024.0, latency.peak_rss_bytes / 1048576.0);
+      double all = 0;
       for (guint i = 0; i < latency.n_layers; i++)
         {
           const PareLayerTime *t = &latency.layers[i];
           gint64 macs = layer_macs (infos, n_infos, t->layer);
-          g_print ("%9.4f ms %8.1f GFLOP/s  %-16s %s\n", t->ms, t->ms > 0 ? 2.0 * macs / t->ms / 1e6 : 0, t->op,
+          g_print ("%9.4f ms %5.1f %% %8.1f GFLOP/s %7.1f GB/s  %-16s %s\n", t->ms, 100 * t->ms / latency.median_ms,
+                   t->ms > 0 ? 2.0 * macs / t->ms / 1e6 : 0, t->ms > 0 ? t->bytes / t->ms / 1e6 : 0, t->op,
                    t->layer < graph->n_nodes ? graph->nodes[t->layer].layer : "");
+          all += t->ms;
         }
+      if (latency.n_layers > 0)
+        g_print ("%9.4f ms %5.1f %% the layers together\n", all, 100 * all / latency.median_ms);
     }
   pare_latency_clear (&latency);
   return PARE_EXIT_DONE;

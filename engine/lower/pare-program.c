@@ -12,7 +12,8 @@ struct _PareProgram
   gatomicrefcount refs;
   PareGraph *graph; /* canonical */
   PareRtPlan *plan;
-  guint32 *value_of; /* canonical value -> plan value */
+  guint32 *value_of;    /* canonical value -> plan value */
+  GPtrArray *constants; /* tensors that the plan's constants lie in */
   PareBackend backend;
   GMutex lock; /* of accels */
   struct
@@ -156,6 +157,7 @@ pare_program_compile (const PareGraph *graph, const PareCompileOptions *options,
   self->graph = g_steal_pointer (&canonical);
   self->plan = plan;
   self->value_of = g_steal_pointer (&b->value_of);
+  self->constants = g_steal_pointer (&b->constants);
   self->backend = options->backend;
   return self;
 }
@@ -177,6 +179,7 @@ pare_program_unref (PareProgram *self)
       pare_accel_free (self->accels[i].accel);
   pare_rt_weights_free (self->weights);
   pare_plan_free (self->plan);
+  g_ptr_array_unref (self->constants);
   pare_graph_unref (self->graph);
   g_free (self->value_of);
   g_mutex_clear (&self->lock);
@@ -461,12 +464,18 @@ pare_runner_dup_times (PareRunner *self, guint *n)
                 op = graph->nodes[i].op;
                 break;
               }
-          PareLayerTime t = { layer, g_strdup (op), 0 };
+          PareLayerTime t = { .layer = layer, .op = g_strdup (op) };
           g_array_append_val (times, t);
           at = times->len;
           g_hash_table_insert (seen, GUINT_TO_POINTER (layer + 1), GUINT_TO_POINTER (at));
         }
-      g_array_index (times, PareLayerTime, at - 1).ms += self->step_ns[s] / 1e6;
+      PareLayerTime *t = &g_array_index (times, PareLayerTime, at - 1);
+      t->ms += self->step_ns[s] / 1e6;
+      for (guint i = 0; i < plan->steps[s].n_in + plan->steps[s].n_out; i++)
+        {
+          guint32 v = i < plan->steps[s].n_in ? plan->steps[s].in[i] : plan->steps[s].out[i - plan->steps[s].n_in];
+          t->bytes += v != PARE_RT_NONE ? (guint64)MAX (pare_shape_bytes (&plan->values[v].shape, plan->values[v].dtype), 0) : 0;
+        }
     }
   *n = times->len;
   return (PareLayerTime *)g_array_free (g_steal_pointer (&times), FALSE);

@@ -57,7 +57,8 @@ typedef struct
 {
   PareNodeId layer; /* source node, PARE_NONE: reorders and the like */
   char *op;
-  double ms; /* of the last run */
+  double ms;     /* of the last run */
+  guint64 bytes; /* that its steps read and write: operands and results, each once */
 } PareLayerTime;
 void pare_runner_set_profiling (PareRunner *self, gboolean on);
 /* (transfer full) array of *n, summed over each source node's steps; free with g_free after freeing op strings, or pare_layer_times_free.
