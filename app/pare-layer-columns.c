@@ -78,6 +78,8 @@ bind_name (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
   if (!group)
     pare_op_dot_set (PARE_OP_DOT (dot), item->op, item->depthwise);
   gtk_label_set_text (GTK_LABEL (text), item->title);
+  /* of a long name the end tells layers apart, of "block.0 … block.798" both ends tell */
+  gtk_label_set_ellipsize (GTK_LABEL (text), group ? PANGO_ELLIPSIZE_MIDDLE : PANGO_ELLIPSIZE_START);
   set_bold (text, item);
   g_autofree char *shape = group ? NULL : pare_shape_to_string (&item->shape);
   g_autofree char *tip
@@ -235,9 +237,9 @@ text_op (const PareLayerItem *i)
 }
 
 static const Column columns[] = {
-  { N_ ("Layer"), make_name, bind_name, 102, TRUE, TRUE, FALSE, key_position, NULL },
-  { N_ ("Size"), pare_bar_cell_new, bind_bar, 64, FALSE, TRUE, FALSE, key_size, NULL },
-  { N_ ("KiB"), make_right, bind_kib, 46, FALSE, TRUE, TRUE, key_size, NULL },
+  { N_ ("Layer"), make_name, bind_name, 100, TRUE, TRUE, FALSE, key_position, NULL },
+  { N_ ("Size"), pare_bar_cell_new, bind_bar, 62, FALSE, TRUE, FALSE, key_size, NULL },
+  { N_ ("KiB"), make_right, bind_kib, 50, FALSE, TRUE, TRUE, key_size, NULL },
   { N_ ("Recipe"), make_left, bind_recipe, 60, FALSE, TRUE, FALSE, NULL, text_recipe },
   { N_ ("Err, %"), pare_heat_cell_new, bind_error, 46, FALSE, TRUE, TRUE, key_error, NULL },
   { N_ ("ms"), pare_heat_cell_new, bind_ms, 54, FALSE, FALSE, TRUE, key_ms, NULL },

@@ -9,6 +9,7 @@ typedef struct
 {
   const PareGraphModel *model;
   guint *rows;      /* of each group, at any depth */
+  guint all;        /* rows of layers */
   gint32 *standing; /* the group itself or the next one around it that has a row; -1: none; -2: not asked yet */
 } Plan;
 
@@ -21,7 +22,7 @@ standing (Plan *plan, gint32 group)
     return plan->standing[group];
   gint32 around = standing (plan, plan->model->groups[group].parent);
   guint least = around >= 0 ? 3 : 2;
-  gboolean same = around >= 0 && plan->rows[around] == plan->rows[group];
+  gboolean same = plan->rows[group] == (around >= 0 ? plan->rows[around] : plan->all); /* a group around everything says nothing */
   return plan->standing[group] = plan->rows[group] >= least && !same ? group : around;
 }
 
@@ -112,7 +113,7 @@ pare_layer_tree_new (PareSession *session, const PareGraphModel *model)
   g_autofree gint32 *stands = g_new (gint32, n_groups + 1);
   for (guint g = 0; g <= n_groups; g++)
     stands[g] = -2;
-  Plan plan = { model, rows, stands };
+  Plan plan = { model, rows, 0, stands };
   for (guint i = 0; i < n; i++)
     if (infos[i].params > 0 && (infos[i].macs > 0 || pare_layer_is_compressible (graph, infos[i].node, NULL)))
       {
@@ -125,6 +126,7 @@ pare_layer_tree_new (PareSession *session, const PareGraphModel *model)
         for (; group >= 0; group = model->groups[group].parent)
           rows[group]++;
       }
+  plan.all = items->len;
   g_autofree PareLayerItem **made = g_new0 (PareLayerItem *, n_groups + 1);
   for (guint i = 0; i < items->len; i++)
     {

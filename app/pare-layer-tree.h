@@ -1,7 +1,7 @@
 /* The rows of the layer table as a tree: layers in the groups that the graph shows. Display-free.
  *
  * Which groups: those of PareGraphModel with at least two rows inside; inside another group at least three, since a fold for two rows
- * hides more than it tells. Layers that the graph fuses into others (BatchNorm behind a convolution) have no row of their own unless they
+ * hides more than it tells; none that holds all that is around it. Layers that the graph fuses into others (BatchNorm behind a convolution) have no row of their own unless they
  * hold multiplications. */
 #pragma once
 #include "app/pare-layer-item.h"

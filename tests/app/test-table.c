@@ -4,6 +4,7 @@
 
 #include <glib/gstdio.h>
 #include <math.h>
+#include <time.h>
 
 static char *folder;
 
@@ -96,6 +97,16 @@ settle (guint ms)
     g_main_context_iteration (NULL, TRUE);
   g_source_remove (ticks);
 }
+
+/* What is asked for comes within ten seconds, or the test fails. */
+#define WAIT_FOR(condition)                                                                                                                \
+  do                                                                                                                                       \
+    {                                                                                                                                      \
+      for (int tries = 0; tries < 500 && !(condition); tries++)                                                                            \
+        settle (20);                                                                                                                       \
+      g_assert_true (condition);                                                                                                           \
+    }                                                                                                                                      \
+  while (0)
 
 static void
 wait_for_sizes (PareSession *session)
@@ -367,27 +378,27 @@ test_widget_folds (void)
   g_autofree char *path = make_model ("widget.onnx", 2, 2, 3, 4);
   Fixture f;
   set_up (&f, path);
-  g_assert_cmpuint (n_rows (&f), ==, 14 + 2 + 4);
+  WAIT_FOR (n_rows (&f) == 14 + 2 + 4);
   expand (&f, "b0", FALSE); /* the first one, of s0 */
-  g_assert_cmpuint (n_rows (&f), ==, 17);
+  WAIT_FOR (n_rows (&f) == 17);
   expand (&f, "s0", FALSE);
-  g_assert_cmpuint (n_rows (&f), ==, 12);
+  WAIT_FOR (n_rows (&f) == 12);
   expand (&f, "s0", TRUE); /* what is inside comes back as it was */
-  g_assert_cmpuint (n_rows (&f), ==, 17);
+  WAIT_FOR (n_rows (&f) == 17);
   expand (&f, "s1", FALSE);
 
   /* a hit in a folded group shows; clearing folds it again */
   gtk_editable_set_text (GTK_EDITABLE (f.table->search), "/s1/b1/c0");
   settle (300);
-  g_assert_cmpuint (n_rows (&f), ==, 3);
+  WAIT_FOR (n_rows (&f) == 3);
   g_assert_cmpstr (row_item (&f, 2)->name, ==, "/s1/b1/c0/Conv");
   gtk_editable_set_text (GTK_EDITABLE (f.table->search), "nothing");
   settle (300);
-  g_assert_cmpstr (gtk_stack_get_visible_child_name (GTK_STACK (f.table->stack)), ==, "none");
+  WAIT_FOR (g_str_equal (gtk_stack_get_visible_child_name (GTK_STACK (f.table->stack)), "none"));
   gtk_editable_set_text (GTK_EDITABLE (f.table->search), "");
   settle (300);
-  g_assert_cmpstr (gtk_stack_get_visible_child_name (GTK_STACK (f.table->stack)), ==, "rows");
-  g_assert_cmpuint (n_rows (&f), ==, 9);
+  WAIT_FOR (g_str_equal (gtk_stack_get_visible_child_name (GTK_STACK (f.table->stack)), "rows"));
+  WAIT_FOR (n_rows (&f) == 9);
 
   /* the project remembers the folds */
   settle (400);
@@ -395,7 +406,7 @@ test_widget_folds (void)
   g_autofree char *project = g_strdup (pare_session_get_project_path (f.session));
   tear_down (&f);
   set_up (&f, project);
-  g_assert_cmpuint (n_rows (&f), ==, 9);
+  WAIT_FOR (n_rows (&f) == 9);
   tear_down (&f);
 }
 
@@ -416,7 +427,7 @@ test_widget_sort (void)
   g_autoptr (GtkColumnViewColumn) kib = g_list_model_get_item (columns, 2);
   gtk_column_view_sort_by_column (f.table->view, kib, GTK_SORT_ASCENDING);
   settle (100);
-  g_assert_cmpuint (n_rows (&f), ==, 20);
+  WAIT_FOR (n_rows (&f) == 20);
   guint at = 0;
   while (at < n_rows (&f) && !g_str_equal (row_item (&f, at)->name, "/s1/b1/c1/Conv"))
     at++;
@@ -467,11 +478,11 @@ test_widget_selection (void)
   /* chosen elsewhere, in a folded group: it unfolds */
   pare_selection_set (f.selection, (const char *const[]){ "/s0/b1/c0/Conv", NULL });
   settle (100);
-  g_assert_cmpuint (n_rows (&f), ==, 12);
-  g_assert_true (gtk_selection_model_is_selected (rows, row_of (&f, "s0") + 3));
+  WAIT_FOR (n_rows (&f) == 12);
+  WAIT_FOR (gtk_selection_model_is_selected (rows, row_of (&f, "s0") + 3));
   g_assert_false (is_selected (&f, "head"));
   pare_selection_set (f.selection, NULL);
-  settle (100);
+  WAIT_FOR (!gtk_selection_model_is_selected (rows, row_of (&f, "s0") + 3));
   g_autoptr (GtkBitset) left = gtk_selection_model_get_selection (rows);
   g_assert_true (gtk_bitset_is_empty (left));
   tear_down (&f);
@@ -498,6 +509,15 @@ test_widget_columns (void)
   tear_down (&f);
 }
 
+/* Of this thread: what else the machine does at the time does not count. */
+static double
+cpu_seconds (void)
+{
+  struct timespec t;
+  g_assert_cmpint (clock_gettime (CLOCK_THREAD_CPUTIME_ID, &t), ==, 0);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 /* Ten thousand layers: filling, typing, choosing all and an edit stay far from quadratic. The limits are some ten times what a slow
  * machine of two cores takes, so that only another order of growth breaks them. */
 static void
@@ -512,37 +532,36 @@ test_widget_many (void)
   g_assert_cmpuint (f.table->tree->layers->len, ==, 10002);
   g_assert_cmpuint (f.table->tree->groups->len, >=, 20);
 
-  GTimer *timer = g_timer_new ();
+  double start = cpu_seconds ();
   for (guint g = 0; g < f.table->tree->groups->len; g++)
     ((PareLayerItem *)g_ptr_array_index (f.table->tree->groups, g))->open = TRUE;
   pare_layer_table_rebuild (f.table);
-  double fill = g_timer_elapsed (timer, NULL);
-  g_assert_cmpuint (n_rows (&f), ==, f.table->tree->layers->len + f.table->tree->groups->len);
+  double fill = cpu_seconds () - start;
+  WAIT_FOR (n_rows (&f) == f.table->tree->layers->len + f.table->tree->groups->len);
   settle (500);
 
-  g_timer_start (timer);
+  start = cpu_seconds ();
   gtk_editable_set_text (GTK_EDITABLE (f.table->search), "/s7/b1");
   pare_layer_table_rebuild (f.table);
-  double search = g_timer_elapsed (timer, NULL);
+  double search = cpu_seconds () - start;
   g_assert_cmpuint (f.table->tree->n_matches, ==, 110); /* b1 and b10 .. b19 */
   gtk_editable_set_text (GTK_EDITABLE (f.table->search), "");
   settle (500);
 
-  g_timer_start (timer);
+  start = cpu_seconds ();
   gtk_selection_model_select_all (GTK_SELECTION_MODEL (f.table->rows));
-  double choose = g_timer_elapsed (timer, NULL);
+  double choose = cpu_seconds () - start;
   g_assert_cmpuint (n_chosen (&f), ==, 10002);
 
-  g_timer_start (timer);
+  start = cpu_seconds ();
   pare_layer_tree_refresh (f.table->tree, f.session);
-  double refresh = g_timer_elapsed (timer, NULL);
+  double refresh = cpu_seconds () - start;
   g_test_message ("10002 layers: fill %.0f ms, search %.0f ms, choose all %.0f ms, refresh %.0f ms", 1000 * fill, 1000 * search,
                   1000 * choose, 1000 * refresh);
-  g_assert_cmpfloat (fill, <, 3);
+  g_assert_cmpfloat (fill, <, 2);
   g_assert_cmpfloat (search, <, 2);
-  g_assert_cmpfloat (choose, <, 3);
+  g_assert_cmpfloat (choose, <, 2);
   g_assert_cmpfloat (refresh, <, 2);
-  g_timer_destroy (timer);
   tear_down (&f);
 }
 
