@@ -1,12 +1,26 @@
 /* A runner's threads. Tasks are handed out by an atomic counter; which worker runs a task changes nothing in the result.
  *
- * idle --parallel(): job set, generation++--> all workers take tasks --last one done--> idle */
+ * closed --parallel(): job set, gate opened--> workers that notice come in and take tasks --no task left--> gate closed
+ * --the last worker has left--> closed
+ *
+ * A worker that does not notice in time (the machine is busy with something else) is not waited for: only those inside are. Both sides spin
+ * for a moment, since the next region of a model usually begins within microseconds, and then sleep. */
 #include "engine/runtime/pare-rt-pool.h"
 #include "engine/runtime/kernels/kernel.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
+
+#define WORKER_SPIN_NS 60000 /* before a worker sleeps: longer than what lies between two regions of a model */
+#define CALLER_SPIN_NS 20000 /* before the caller sleeps on workers that were held up */
+
+/* The gate: workers inside, whether they may come in, and the count of regions. */
+#define INSIDE UINT64_C (0xFFFF)
+#define OPEN UINT64_C (0x10000)
+#define GENERATION UINT64_C (0x20000)
 
 struct PareRtPool
 {
@@ -14,13 +28,14 @@ struct PareRtPool
   pthread_t handles[PARE_RT_MAX_WORKERS];
   pthread_mutex_t lock;
   pthread_cond_t start, done;
-  uint64_t generation;
-  bool quit;
-  int busy;
   PareRtTask func;
   void *arg;
   int64_t n;
-  atomic_llong next;
+  _Atomic bool quit;
+  _Alignas(64) _Atomic uint64_t gate;
+  _Alignas(64) _Atomic int64_t next;
+  _Alignas(64) _Atomic int sleepers; /* workers on `start` */
+  _Atomic bool waiting;              /* the caller on `done` */
 };
 
 typedef struct
@@ -31,15 +46,77 @@ typedef struct
 
 static _Thread_local PareRtPool *current;
 
+static inline void
+pause_briefly (void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause ();
+#elif defined(__aarch64__) || (defined(__arm__) && __ARM_ARCH >= 7)
+  __asm__ volatile("yield");
+#else
+  atomic_signal_fence (memory_order_seq_cst);
+#endif
+}
+
+static int64_t
+now_ns (void)
+{
+  struct timespec t;
+  clock_gettime (CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* TRUE while a spin that began at *start (0: now) has time left. Asks the clock now and then only. */
+static inline bool
+spin (int64_t *start, uint32_t *turn, int64_t limit)
+{
+  pause_briefly ();
+  if (++*turn % 32 != 0)
+    return true;
+  int64_t now = now_ns ();
+  if (*start == 0)
+    *start = now;
+  return now - *start < limit;
+}
+
 static void
 take_tasks (PareRtPool *pool, int worker)
 {
+  PareRtTask func = pool->func;
+  void *arg = pool->arg;
+  int64_t n = pool->n;
   for (;;)
     {
-      long long i = atomic_fetch_add_explicit (&pool->next, 1, memory_order_relaxed);
-      if (i >= pool->n)
+      int64_t i = atomic_fetch_add_explicit (&pool->next, 1, memory_order_relaxed);
+      if (i >= n)
         return;
-      pool->func (i, worker, pool->arg);
+      func (i, worker, arg);
+    }
+}
+
+/* Comes in if the gate is open and this worker has not been in since it opened. */
+static bool
+enter (PareRtPool *pool, uint64_t *seen)
+{
+  uint64_t gate = atomic_load (&pool->gate);
+  while ((gate & OPEN) && gate / GENERATION != *seen)
+    if (atomic_compare_exchange_weak (&pool->gate, &gate, gate + 1))
+      {
+        *seen = gate / GENERATION;
+        return true;
+      }
+  return false;
+}
+
+static void
+leave (PareRtPool *pool)
+{
+  uint64_t gate = atomic_fetch_sub (&pool->gate, 1) - 1;
+  if ((gate & (INSIDE | OPEN)) == 0 && atomic_load (&pool->waiting))
+    {
+      pthread_mutex_lock (&pool->lock);
+      pthread_cond_signal (&pool->done);
+      pthread_mutex_unlock (&pool->lock);
     }
 }
 
@@ -50,30 +127,37 @@ worker_main (void *data)
   PareRtPool *pool = start.pool;
   uint64_t seen = 0;
   free (data);
-  pthread_mutex_lock (&pool->lock);
   for (;;)
     {
-      while (!pool->quit && pool->generation == seen)
-        pthread_cond_wait (&pool->start, &pool->lock);
-      if (pool->quit)
-        break;
-      seen = pool->generation;
-      pthread_mutex_unlock (&pool->lock);
+      int64_t began = 0;
+      uint32_t turn = 0;
+      bool in = false;
+      while (!(in = enter (pool, &seen)) && !atomic_load (&pool->quit) && spin (&began, &turn, WORKER_SPIN_NS))
+        ;
+      if (!in)
+        {
+          pthread_mutex_lock (&pool->lock);
+          atomic_fetch_add (&pool->sleepers, 1);
+          while (!(in = enter (pool, &seen)) && !atomic_load (&pool->quit))
+            pthread_cond_wait (&pool->start, &pool->lock);
+          atomic_fetch_sub (&pool->sleepers, 1);
+          pthread_mutex_unlock (&pool->lock);
+        }
+      if (!in)
+        return NULL;
       take_tasks (pool, start.worker);
-      pthread_mutex_lock (&pool->lock);
-      if (--pool->busy == 0)
-        pthread_cond_signal (&pool->done);
+      leave (pool);
     }
-  pthread_mutex_unlock (&pool->lock);
-  return NULL;
 }
 
 PareRtPool *
 pare_rt_pool_new (int threads)
 {
-  PareRtPool *pool = calloc (1, sizeof *pool);
-  if (!pool)
+  void *memory = NULL;
+  if (posix_memalign (&memory, 64, sizeof (PareRtPool)) != 0)
     return NULL;
+  PareRtPool *pool = memory;
+  memset (pool, 0, sizeof *pool);
   pthread_mutex_init (&pool->lock, NULL);
   pthread_cond_init (&pool->start, NULL);
   pthread_cond_init (&pool->done, NULL);
@@ -100,7 +184,7 @@ pare_rt_pool_free (PareRtPool *pool)
   if (!pool)
     return;
   pthread_mutex_lock (&pool->lock);
-  pool->quit = true;
+  atomic_store (&pool->quit, true);
   pthread_cond_broadcast (&pool->start);
   pthread_mutex_unlock (&pool->lock);
   for (int i = 1; i < pool->threads; i++)
@@ -141,18 +225,30 @@ pare_rt_parallel (int64_t n, PareRtTask func, void *arg)
         func (i, 0, arg);
       return;
     }
-  pthread_mutex_lock (&pool->lock);
   pool->func = func;
   pool->arg = arg;
   pool->n = n;
-  pool->busy = pool->threads - 1;
-  atomic_store (&pool->next, 0);
-  pool->generation++;
-  pthread_cond_broadcast (&pool->start);
-  pthread_mutex_unlock (&pool->lock);
+  atomic_store_explicit (&pool->next, 0, memory_order_relaxed);
+  /* nobody is inside: the region before ended with that */
+  atomic_store (&pool->gate, (atomic_load (&pool->gate) / GENERATION + 1) * GENERATION | OPEN);
+  if (atomic_load (&pool->sleepers) > 0)
+    {
+      pthread_mutex_lock (&pool->lock);
+      pthread_cond_broadcast (&pool->start);
+      pthread_mutex_unlock (&pool->lock);
+    }
   take_tasks (pool, 0);
-  pthread_mutex_lock (&pool->lock);
-  while (pool->busy > 0)
-    pthread_cond_wait (&pool->done, &pool->lock);
-  pthread_mutex_unlock (&pool->lock);
+  atomic_fetch_and (&pool->gate, ~OPEN);
+  int64_t began = 0;
+  uint32_t turn = 0;
+  while (atomic_load (&pool->gate) & INSIDE)
+    if (!spin (&began, &turn, CALLER_SPIN_NS))
+      {
+        pthread_mutex_lock (&pool->lock);
+        atomic_store (&pool->waiting, true);
+        while (atomic_load (&pool->gate) & INSIDE)
+          pthread_cond_wait (&pool->done, &pool->lock);
+        atomic_store (&pool->waiting, false);
+        pthread_mutex_unlock (&pool->lock);
+      }
 }

@@ -167,7 +167,7 @@ block_task (int64_t index, int worker, void *arg)
     {
       float *packed = area + (job->packed ? 0 : (job->terms * job->isa->rows + 15) / 16 * 16);
       int64_t row0 = rb * job->block.rows, rows = g->out[1] - row0 < job->block.rows ? g->out[1] - row0 : job->block.rows;
-      pare_rt_conv_fill (g, &job->block, x, job->x_end, job->cg, oz, row0, rows, col0, task.cols, packed);
+      pare_rt_conv_fill (g, &job->block, x, job->x_end, job->cg, oz, row0, rows, col0, task.cols, 0, packed);
       task.input = packed;
       task.rows = rows;
       task.channel_stride = job->block.channel;

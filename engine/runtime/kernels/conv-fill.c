@@ -30,35 +30,41 @@ pare_rt_conv_taps (const ConvGeometry *g, const ConvBlock *b, int64_t *taps)
         }
 }
 
-/* One row of one phase: n columns, every sx-th of the input's row from column ix on, zero outside 0..width. Up to 16 floats behind it are
- * overwritten. roomy: that many can be read behind the row. */
+typedef float Floats __attribute__ ((vector_size (64), aligned (4), may_alias));
+
+/* One row of one phase: n columns, every sx-th of the input's row from column ix on, `outside` where that leaves 0..width. Up to 16 floats
+ * behind it are overwritten. roomy: that many can be read behind the row. */
 static inline __attribute__ ((always_inline)) void
-fill_row (float *to, const float *row, int64_t ix, int64_t sx, int64_t width, int64_t n, bool roomy)
+fill_row (float *to, const float *row, int64_t ix, int64_t sx, int64_t width, int64_t n, bool roomy, float outside)
 {
   int64_t i = ix < 0 ? (-ix + sx - 1) / sx : 0, end = ix >= width ? 0 : (width - ix + sx - 1) / sx;
   i = i < n ? i : n;
   end = end < n ? end : n;
   for (int64_t z = 0; z < i; z++)
-    to[z] = 0;
+    to[z] = outside;
   if (sx == 1 && roomy)
     for (int64_t at = i; at < end; at += 16)
       __builtin_memcpy (to + at, row + ix + at, 64);
   else if (sx == 1)
     for (int64_t at = i; at < end; at++)
       to[at] = row[ix + at];
-  else if (sx == 2)
-    for (int64_t at = i; at < end; at++)
-      to[at] = row[ix + 2 * at];
+  else if (sx == 2 && roomy)
+    for (int64_t at = i; at < end; at += 16)
+      {
+        Floats low = *(const Floats *)(row + ix + 2 * at), high = *(const Floats *)(row + ix + 2 * at + 16);
+        *(Floats *)(to + at) = __builtin_shufflevector (low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+      }
   else
     for (int64_t at = i; at < end; at++)
       to[at] = row[ix + sx * at];
   for (int64_t z = end > i ? end : i; z < n; z += 16)
-    __builtin_memset (to + z, 0, 64);
+    for (int l = 0; l < 16; l++)
+      to[z + l] = outside;
 }
 
 PARE_RT_CLONES void
 pare_rt_conv_fill (const ConvGeometry *g, const ConvBlock *b, const float *x, const float *end, int64_t channels, int64_t oz, int64_t oy,
-                   int64_t rows, int64_t ox, int64_t cols, float *to)
+                   int64_t rows, int64_t ox, int64_t cols, float outside, float *to)
 {
   int64_t sy = g->stride[1], sx = g->stride[2], width = g->in[2], in_plane = g->in[0] * g->in[1] * width;
   int64_t iy0 = oy * sy - g->pad[1], ix0 = ox * sx - g->pad[2];
@@ -77,17 +83,18 @@ pare_rt_conv_fill (const ConvGeometry *g, const ConvBlock *b, const float *x, co
                 if (iz < 0 || iz >= g->in[0] || iy < 0 || iy >= g->in[1])
                   {
                     for (int64_t z = 0; z < n_cols; z += 16)
-                      __builtin_memset (line + z, 0, 64);
+                      for (int l = 0; l < 16; l++)
+                        line[z + l] = outside;
                     continue;
                   }
                 const float *row = x + (iz * g->in[1] + iy) * width;
-                bool roomy = end - row >= width + 16;
+                bool roomy = end - row >= width + 32;
                 if (sx == 1)
-                  fill_row (line, row, ix0, 1, width, n_cols, roomy);
+                  fill_row (line, row, ix0, 1, width, n_cols, roomy, outside);
                 else if (sx == 2)
-                  fill_row (line, row, ix0 + px, 2, width, n_cols, roomy);
+                  fill_row (line, row, ix0 + px, 2, width, n_cols, roomy, outside);
                 else
-                  fill_row (line, row, ix0 + px, sx, width, n_cols, roomy);
+                  fill_row (line, row, ix0 + px, sx, width, n_cols, roomy, outside);
               }
       }
 }

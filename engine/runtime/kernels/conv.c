@@ -67,6 +67,17 @@ fit_block (ConvJob *job, int64_t channels, int64_t limit, int64_t rows, int64_t 
     }
 }
 
+/* One position of output over all of the input: a product of images by channels. */
+static bool
+whole_plane (const ConvJob *job)
+{
+  const ConvGeometry *g = &job->g;
+  bool whole = g->group == 1;
+  for (int i = 0; i < 3; i++)
+    whole = whole && g->out[i] == 1 && g->k[i] == g->in[i] && g->pad[i] == 0 && g->pad_end[i] == 0;
+  return whole;
+}
+
 bool
 pare_rt_conv_cut (ConvJob *job, int workers)
 {
@@ -82,7 +93,7 @@ pare_rt_conv_cut (ConvJob *job, int workers)
   job->pointwise = !job->depthwise && kernel == 1 && positions >= lanes;
   for (int i = 0; i < 3; i++)
     job->pointwise = job->pointwise && g->stride[i] == 1 && g->pad[i] == 0 && g->pad_end[i] == 0;
-  job->taps = job->pointwise ? 0 : job->depthwise ? g->k[2] + g->k[1] + PARE_RT_DEPTHWISE_ROWS * g->stride[1] : kernel;
+  job->taps = job->pointwise ? 0 : job->depthwise ? 0 : kernel;
   job->taps = (job->taps + 7) / 8 * 8;
   if (job->depthwise)
     {
@@ -92,7 +103,7 @@ pare_rt_conv_cut (ConvJob *job, int workers)
       if (rows > job->block.rows && job->block.rows > PARE_RT_DEPTHWISE_ROWS)
         job->block.rows -= job->block.rows % PARE_RT_DEPTHWISE_ROWS;
       job->m_blocks = g->n * g->m < wanted ? g->n * g->m : wanted;
-      area = job->block.channel;
+      pare_rt_conv_depthwise_scratch (job, &job->taps, &area);
     }
   else if (job->pointwise)
     {
@@ -179,6 +190,18 @@ KERNEL (pare_rt_k_conv)
         pare_rt_conv_epilogue (job.y + i * area, job.residual ? job.residual + i * area : NULL, area, job.b ? job.b[i % g->m] : 0, p);
       return PARE_RT_OK;
     }
+  if (whole_plane (&job))
+    {
+      pare_rt_sgemm_after (g->n, g->m, job.terms, job.x, job.terms, job.w, 1, job.terms, job.packed, job.y, g->m, NULL, scratch);
+      for (int64_t i = 0; i < g->n; i++)
+        {
+          float *y = job.y + i * g->m;
+          for (int64_t m = 0; job.b && m < g->m; m++)
+            y[m] += job.b[m];
+          pare_rt_conv_epilogue (y, job.residual ? job.residual + i * g->m : NULL, g->m, 0, p);
+        }
+      return PARE_RT_OK;
+    }
   REQUIRE (pare_rt_conv_cut (&job, pare_rt_workers ()));
   if (job.depthwise)
     pare_rt_conv_depthwise (&job);
@@ -193,6 +216,8 @@ SCRATCH (pare_rt_s_conv)
   int workers = pare_rt_workers ();
   if (!begin (&job, params, in, n_in, out, n_out) || job.terms == 0 || count_of (&out[0]) == 0)
     return 0;
+  if (whole_plane (&job))
+    return PARE_RT_GEMM_SCRATCH * (uint64_t)workers;
   if (!pare_rt_conv_cut (&job, workers))
     return UINT64_MAX / 2;
   uint64_t floats, bytes;
@@ -211,6 +236,8 @@ PACK (pare_rt_p_conv)
     return 0;
   const float *w = in[1].data;
   float *to = packed;
+  if (whole_plane (&job))
+    return pare_rt_sgemm_pack (job.g.m, job.terms, w, 1, job.terms, to);
   for (int64_t group = 0; to && group < job.g.group; group++)
     for (int64_t i = 0; i < job.m_tiles; i++)
       {

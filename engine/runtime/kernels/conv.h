@@ -25,9 +25,10 @@ typedef struct
 bool pare_rt_conv_block (const ConvGeometry *g, int64_t rows, int64_t cols, ConvBlock *b);
 /* Where taps (kz, ky, kx) lie, in their order. */
 void pare_rt_conv_taps (const ConvGeometry *g, const ConvBlock *b, int64_t *taps);
-/* Fills `to` with channels of x (each g->in[0..2] floats) under output (oz, oy.., ox..). end: where the whole tensor ends. */
+/* Fills `to` with channels of x (each g->in[0..2] floats) under output (oz, oy.., ox..). end: where the whole tensor ends.
+ * outside: the value of the padding. */
 void pare_rt_conv_fill (const ConvGeometry *g, const ConvBlock *b, const float *x, const float *end, int64_t channels, int64_t oz,
-                        int64_t oy, int64_t rows, int64_t ox, int64_t cols, float *to);
+                        int64_t oy, int64_t rows, int64_t ox, int64_t cols, float outside, float *to);
 /* What follows the packed input: tiles read (and fill writes) whole vectors. */
 #define CONV_SLACK 64
 
@@ -53,7 +54,8 @@ typedef struct
 /* How a product is cut for that many workers. FALSE: too large. */
 bool pare_rt_conv_cut (ConvJob *job, int workers);
 void pare_rt_conv_direct (ConvJob *job);
-/* One input channel per group, two spatial axes (in[0] == 1). */
+/* One input channel per group, two spatial axes (in[0] == 1). What it takes of the table in front (entries) and of each worker's floats. */
+void pare_rt_conv_depthwise_scratch (const ConvJob *job, int64_t *entries, int64_t *floats);
 void pare_rt_conv_depthwise (ConvJob *job);
 /* The rows of a group's tile i: m_tiles of them, as even as they come. */
 static inline int64_t

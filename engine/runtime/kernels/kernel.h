@@ -204,7 +204,7 @@ uint64_t pare_rt_sgemm_pack (int64_t n, int64_t k, const float *b, int64_t rsb, 
 /* --- the kernels: id, function, name, has a scratch function, packs its weights --- */
 #define PARE_RT_KERNELS(X) \
   X (CONV, conv, "Conv", 1, 1) X (CONV_TRANSPOSE, conv_transpose, "ConvTranspose", 1, 0) X (GEMM, gemm, "Gemm", 1, 1) X (MATMUL, matmul, "MatMul", 1, 1) \
-  X (FAKE_QUANT, fake_quant, "FakeQuant", 0, 0) X (MAX_POOL, max_pool, "MaxPool", 0, 0) X (AVG_POOL, avg_pool, "AveragePool", 0, 0) \
+  X (FAKE_QUANT, fake_quant, "FakeQuant", 0, 0) X (MAX_POOL, max_pool, "MaxPool", 1, 0) X (AVG_POOL, avg_pool, "AveragePool", 1, 0) \
   X (GLOBAL_AVG_POOL, global_avg_pool, "GlobalAveragePool", 0, 0) X (GLOBAL_MAX_POOL, global_max_pool, "GlobalMaxPool", 0, 0) \
   X (UNARY, unary, "Unary", 0, 0) X (BINARY, binary, "Binary", 0, 0) X (CLIP, clip, "Clip", 0, 0) X (WHERE, where, "Where", 0, 0) X (CAST, cast, "Cast", 0, 0) \
   X (SOFTMAX, softmax, "Softmax", 0, 0) X (BATCH_NORM, batch_norm, "BatchNormalization", 0, 0) X (LAYER_NORM, layer_norm, "LayerNormalization", 0, 0) \
@@ -226,6 +226,8 @@ PARE_RT_KERNELS (PARE_RT_DECLARE)
 #undef PARE_RT_DECLARE
 SCRATCH (pare_rt_s_conv);
 SCRATCH (pare_rt_s_conv_transpose);
+SCRATCH (pare_rt_s_max_pool);
+SCRATCH (pare_rt_s_avg_pool);
 SCRATCH (pare_rt_s_gemm);
 SCRATCH (pare_rt_s_matmul);
 SCRATCH (pare_rt_s_lstm);

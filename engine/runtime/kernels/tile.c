@@ -20,6 +20,16 @@ _Static_assert(sizeof (float) == 4 && sizeof (double) == 8, "IEEE 754 floats");
 #define FMA(acc, b, s) ((avx512_vec)_mm512_fmadd_ps ((__m512)(b), _mm512_set1_ps (s), (__m512)(acc)))
 #define LARGER(a, x) ((avx512_vec)_mm512_max_ps ((__m512)(a), (__m512)(x)))
 #define SMALLER(a, x) ((avx512_vec)_mm512_min_ps ((__m512)(a), (__m512)(x)))
+#define MASK __mmask16
+#define MASK_OF(from, to) ((__mmask16)((0xFFFFu << (from)) & ~(0xFFFFFFFFu << (to))))
+#define LOAD_MASKED(m, p) _mm512_maskz_loadu_ps (m, p)
+#define STORE_MASKED(m, p, x) _mm512_mask_storeu_ps (p, m, (__m512)(x))
+#define EVEN(a, b)                                                                                                                         \
+  ((avx512_vec)_mm512_permutex2var_ps ((__m512)(a), _mm512_setr_epi32 (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),         \
+                                       (__m512)(b)))
+#define ODD(a, b)                                                                                                                          \
+  ((avx512_vec)_mm512_permutex2var_ps ((__m512)(a), _mm512_setr_epi32 (1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31),         \
+                                       (__m512)(b)))
 #include "engine/runtime/kernels/tile.inc.h"
 
 #define ISA_NAME "avx2"
@@ -31,6 +41,19 @@ _Static_assert(sizeof (float) == 4 && sizeof (double) == 8, "IEEE 754 floats");
 #define FMA(acc, b, s) ((avx2_vec)_mm256_fmadd_ps ((__m256)(b), _mm256_set1_ps (s), (__m256)(acc)))
 #define LARGER(a, x) ((avx2_vec)_mm256_max_ps ((__m256)(a), (__m256)(x)))
 #define SMALLER(a, x) ((avx2_vec)_mm256_min_ps ((__m256)(a), (__m256)(x)))
+#define MASK __m256i
+#define MASK_OF(from, to) avx2_mask ((int)(from), (int)(to))
+#define LOAD_MASKED(m, p) _mm256_maskload_ps (p, m)
+#define STORE_MASKED(m, p, x) _mm256_maskstore_ps (p, m, (__m256)(x))
+#define EVEN(a, b) avx2_half ((__m256)(a), (__m256)(b), 0x88)
+#define ODD(a, b) avx2_half ((__m256)(a), (__m256)(b), 0xDD)
+#define avx2_half(a, b, which) ((avx2_vec)_mm256_permute4x64_pd ((__m256d)_mm256_shuffle_ps (a, b, which), 0xD8))
+__attribute__ ((target ("avx2"))) static inline __m256i
+avx2_mask (int from, int to)
+{
+  __m256i lane = _mm256_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_and_si256 (_mm256_cmpgt_epi32 (lane, _mm256_set1_epi32 (from - 1)), _mm256_cmpgt_epi32 (_mm256_set1_epi32 (to), lane));
+}
 #include "engine/runtime/kernels/tile.inc.h"
 #endif
 

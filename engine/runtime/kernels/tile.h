@@ -45,6 +45,20 @@ typedef struct
 } PareRtRows;
 #define PARE_RT_DEPTHWISE_ROWS 4
 
+/* Depthwise: one plane, a square kernel, the same stride both ways. */
+typedef struct
+{
+  const float *x, *zeros; /* zeros: iw of them */
+  int64_t ih, iw, pad_top, pad_left;
+  const float *w; /* [kernel][kernel] */
+  float bias;
+  int kernel, stride;
+  float *y;
+  int64_t oh, ow;
+  bool clip;
+  float lo, hi;
+} PareRtPlane;
+
 typedef struct
 {
   const char *name;
@@ -54,8 +68,18 @@ typedef struct
   void (*tile[PARE_RT_TILE_ROWS][PARE_RT_TILE_VECTORS]) (const PareRtTile *t); /* [rows - 1][vectors - 1] */
   /* rows 1..PARE_RT_DEPTHWISE_ROWS in ascending order; where ow < lanes, a whole vector is written for each */
   void (*depthwise) (const PareRtRows *t, int rows);
+  /* FALSE: not this kernel; NULL: where loads cannot be masked */
+  bool (*plane) (const PareRtPlane *t);
+  /* Copies of x (n floats, whole vectors), each under its mask; masks are aligned to 64 bytes. */
+  void (*copies) (const float *x, int64_t n, const int32_t *masks, int64_t masks_apart, int64_t copies, float *to, int64_t apart);
   /* y[j] = sum over p of a[p] * b[p * ldb + j], j < n */
   void (*row) (const float *a, int64_t k, const float *b, int64_t ldb, float *y, int64_t n);
+  /* Pooling, a row of n windows: tap t of window i at x[taps[t] + i]; x has room for two vectors behind it. mean_row: the sum by rows *
+   * columns[i], 0 where that is 0 (columns: whole vectors). */
+  void (*max_row) (float *y, const float *x, const int64_t *taps, int64_t n_taps, int64_t n);
+  void (*mean_row) (float *y, const float *x, const int64_t *taps, int64_t n_taps, int64_t n, float rows, const float *columns);
+  float (*sum) (const float *x, int64_t n);
+  float (*max) (const float *x, int64_t n);
 } PareRtIsa;
 
 /* Of this CPU; the environment's PARE_RT_ISA (base, avx2, avx512, neon) can name a lesser one. */

@@ -1,7 +1,9 @@
 /* One instruction set's kernels. The includer defines NAME(x), LANES, TARGET, FMA(acc, b, s) (s a float), LARGER(a, x) and SMALLER(a, x) (x
- * where it is NaN), TILE_ROWS and TILE_VECTORS. */
+ * where it is NaN), TILE_ROWS and TILE_VECTORS; where loads can be masked also MASK, MASK_OF(from, to) (lanes from <= i < to), LOAD_MASKED,
+ * STORE_MASKED, EVEN(a, b) and ODD(a, b) (of two vectors' lanes). */
 typedef float NAME (vec) __attribute__ ((vector_size (LANES * 4)));
 typedef float NAME (vec_u) __attribute__ ((vector_size (LANES * 4), aligned (4), may_alias));
+typedef int32_t NAME (ints) __attribute__ ((vector_size (LANES * 4)));
 #define LOAD(p) (*(const NAME (vec_u) *)(p))
 #define STORE(p, x) (*(NAME (vec_u) *)(p) = (x))
 
@@ -70,6 +72,119 @@ TILES (7)
 TILES (8)
 #endif
 
+#ifdef MASK
+/* Depthwise planes as they lie: what reaches beyond a row is masked, what reaches beyond the plane reads zeros. The input of a block of columns
+ * is read once for all output rows that it belongs to. */
+TARGET static inline __attribute__ ((always_inline)) void
+NAME (plane_block) (const PareRtPlane *t, const float *const *row, int64_t first, int rows, int kernel, int stride, bool masked,
+                    NAME (vec) * acc)
+{
+  MASK masks[6] = { 0 };
+  NAME (vec) bias = t->bias + (NAME (vec)){ 0 };
+  for (int i = 0; masked && i < (stride == 1 ? kernel : kernel + 1); i++)
+  {
+    int64_t at = first + (stride == 1 ? i : i / 2 * 2 + i % 2 * LANES), from = at < 0 ? -at : 0, to = t->iw - at;
+    masks[i] = MASK_OF (from < LANES ? from : LANES, to < 0 ? 0 : to < LANES ? to : LANES);
+  }
+#define READ(i, p) (masked ? (NAME (vec))LOAD_MASKED (masks[i], p) : (NAME (vec))LOAD (p))
+  _Pragma ("GCC unroll 8") for (int r = 0; r < rows; r++) acc[r] = bias;
+  _Pragma ("GCC unroll 16") for (int j = 0; j < (rows - 1) * stride + kernel; j++)
+  {
+    const float *x = row[j] + first;
+    NAME (vec) tap[6];
+    if (stride == 1)
+      {
+        _Pragma ("GCC unroll 8") for (int i = 0; i < kernel; i++) tap[i] = READ (i, x + i);
+      }
+    else
+      {
+        _Pragma ("GCC unroll 8") for (int i = 0; i < kernel; i += 2)
+        {
+          NAME (vec) low = READ (i, x + i), high = READ (i + 1, x + i + LANES);
+          tap[i] = EVEN (low, high);
+          tap[i + 1] = ODD (low, high);
+        }
+      }
+    _Pragma ("GCC unroll 8") for (int i = 0; i < kernel; i++) _Pragma ("GCC unroll 8") for (int r = 0; r < rows; r++)
+    {
+      int ky = j - r * stride;
+      if (ky >= 0 && ky < kernel)
+        acc[r] = FMA (acc[r], tap[i], t->w[ky * kernel + i]);
+    }
+  }
+#undef READ
+  if (t->clip)
+    {
+      NAME (vec) lo = t->lo + (NAME (vec)){ 0 }, hi = t->hi + (NAME (vec)){ 0 };
+      _Pragma ("GCC unroll 8") for (int r = 0; r < rows; r++) acc[r] = SMALLER (hi, LARGER (lo, acc[r]));
+    }
+}
+
+TARGET static inline __attribute__ ((always_inline)) void
+NAME (plane_rows) (const PareRtPlane *t, int64_t oy, int rows, int kernel, int stride)
+{
+  NAME (vec) acc[PARE_RT_DEPTHWISE_ROWS];
+  const float *row[(PARE_RT_DEPTHWISE_ROWS - 1) * 2 + 5];
+  for (int j = 0; j < (rows - 1) * stride + kernel; j++)
+    {
+      int64_t iy = oy * stride - t->pad_top + j;
+      row[j] = iy >= 0 && iy < t->ih ? t->x + iy * t->iw : t->zeros;
+    }
+  int64_t reach = stride == 1 ? LANES + kernel - 1 : 2 * LANES + kernel - 1;
+  for (int64_t col = 0; col < t->ow; col += LANES)
+    {
+      /* the last block ends with the row: a few columns are computed twice, to the same bits */
+      int64_t at = col + LANES > t->ow && t->ow >= LANES ? t->ow - LANES : col, first = at * stride - t->pad_left;
+      float *y = t->y + oy * t->ow + at;
+      if (first >= 0 && first + reach <= t->iw)
+        NAME (plane_block) (t, row, first, rows, kernel, stride, false, acc);
+      else
+        NAME (plane_block) (t, row, first, rows, kernel, stride, true, acc);
+      if (t->ow >= LANES)
+        {
+          _Pragma ("GCC unroll 8") for (int r = 0; r < rows; r++) STORE (y + r * t->ow, acc[r]);
+        }
+      else
+        {
+          MASK some = MASK_OF (0, t->ow);
+          _Pragma ("GCC unroll 8") for (int r = 0; r < rows; r++) STORE_MASKED (some, y + r * t->ow, acc[r]);
+        }
+    }
+}
+
+#define PLANE(KERNEL, STRIDE)                                                                                                              \
+  TARGET static void NAME (plane##KERNEL##s##STRIDE) (const PareRtPlane *t)                                                                \
+  {                                                                                                                                        \
+    int64_t oy = 0, oh = t->oh;                                                                                                            \
+    for (; oh >= PARE_RT_DEPTHWISE_ROWS && oy < oh; oy += PARE_RT_DEPTHWISE_ROWS)                                                          \
+      NAME (plane_rows) (t, oy + PARE_RT_DEPTHWISE_ROWS > oh ? oh - PARE_RT_DEPTHWISE_ROWS : oy, PARE_RT_DEPTHWISE_ROWS, KERNEL, STRIDE);  \
+    for (; oy < oh; oy++)                                                                                                                  \
+      NAME (plane_rows) (t, oy, 1, KERNEL, STRIDE);                                                                                        \
+  }
+PLANE (3, 1)
+PLANE (3, 2)
+PLANE (5, 1)
+PLANE (5, 2)
+#undef PLANE
+
+TARGET static bool
+NAME (plane) (const PareRtPlane *t)
+{
+  if (t->kernel == 3 && t->stride == 1)
+    NAME (plane3s1) (t);
+  else if (t->kernel == 3 && t->stride == 2)
+    NAME (plane3s2) (t);
+  else if (t->kernel == 5 && t->stride == 1)
+    NAME (plane5s1) (t);
+  else if (t->kernel == 5 && t->stride == 2)
+    NAME (plane5s2) (t);
+  else
+    return false;
+  return true;
+}
+#endif
+
+#ifndef MASK
 /* Depthwise rows. A column block's input vectors are read once for all output rows that they belong to. */
 TARGET static inline __attribute__ ((always_inline)) void
 NAME (rows_block) (const PareRtRows *t, const int64_t *row_at, int64_t col, int rows, int kh, int kw, int stride, NAME (vec) * acc)
@@ -113,20 +228,21 @@ NAME (rows_all) (const PareRtRows *t, int rows, int kh, int kw, int stride)
 #define ROWS(KH, KW, STRIDE)                                                                                                               \
   TARGET static void NAME (rows##KH##x##KW##s##STRIDE) (const PareRtRows *t, int rows)                                                     \
   {                                                                                                                                        \
-    if (rows == 4)                                                                                                                         \
-      NAME (rows_all) (t, 4, KH, KW, STRIDE);                                                                                              \
-    else if (rows == 3)                                                                                                                    \
-      NAME (rows_all) (t, 3, KH, KW, STRIDE);                                                                                              \
-    else if (rows == 2)                                                                                                                    \
-      NAME (rows_all) (t, 2, KH, KW, STRIDE);                                                                                              \
+    if (rows == PARE_RT_DEPTHWISE_ROWS)                                                                                                    \
+      NAME (rows_all) (t, PARE_RT_DEPTHWISE_ROWS, KH, KW, STRIDE);                                                                         \
     else                                                                                                                                   \
-      NAME (rows_all) (t, 1, KH, KW, STRIDE);                                                                                              \
+      {                                                                                                                                    \
+        PareRtRows one = *t;                                                                                                               \
+        for (; rows > 0; rows--, one.row_at += STRIDE, one.y += one.ldy)                                                                   \
+          NAME (rows_all) (&one, 1, KH, KW, STRIDE);                                                                                       \
+      }                                                                                                                                    \
   }
 ROWS (3, 3, 1)
 ROWS (3, 3, 2)
 ROWS (5, 5, 1)
 ROWS (5, 5, 2)
 #undef ROWS
+#endif
 
 /* Any kernel: one row, four vectors at a time where there are as many. */
 TARGET static inline __attribute__ ((always_inline)) void
@@ -165,8 +281,20 @@ NAME (rows_any) (const PareRtRows *t, int64_t row)
 }
 
 TARGET static void
+NAME (copies) (const float *x, int64_t n, const int32_t *masks, int64_t masks_apart, int64_t copies, float *to, int64_t apart)
+{
+  for (int64_t i = 0; i < n; i += LANES)
+    {
+      NAME (ints) v = (NAME (ints))LOAD (x + i);
+      for (int64_t c = 0; c < copies; c++)
+        STORE (to + c * apart + i, (NAME (vec))(v & *(const NAME (ints) *)(masks + c * masks_apart + i)));
+    }
+}
+
+TARGET static void
 NAME (depthwise) (const PareRtRows *t, int rows)
 {
+#ifndef MASK
   if (t->kh == 3 && t->kw == 3 && t->stride == 1)
     NAME (rows3x3s1) (t, rows);
   else if (t->kh == 3 && t->kw == 3 && t->stride == 2)
@@ -176,6 +304,7 @@ NAME (depthwise) (const PareRtRows *t, int rows)
   else if (t->kh == 5 && t->kw == 5 && t->stride == 2)
     NAME (rows5x5s2) (t, rows);
   else
+#endif
     for (int r = 0; r < rows; r++)
       NAME (rows_any) (t, r);
 }
@@ -214,6 +343,95 @@ NAME (row) (const float *a, int64_t k, const float *b, int64_t ldb, float *y, in
     }
 }
 
+/* The larger, NaN above all. */
+TARGET static inline __attribute__ ((always_inline)) NAME (vec) NAME (larger) (NAME (vec) a, NAME (vec) x)
+{
+  NAME (ints) m = (x > a) | (x != x);
+  return (NAME (vec))(((NAME (ints))x & m) | ((NAME (ints))a & ~m));
+}
+
+TARGET static void
+NAME (max_row) (float *y, const float *x, const int64_t *taps, int64_t n_taps, int64_t n)
+{
+  NAME (vec) least = -INFINITY + (NAME (vec)){ 0 };
+  for (int64_t i = 0; i < n; i += 2 * LANES)
+    {
+      NAME (vec) a = least, b = least;
+      for (int64_t t = 0; t < n_taps; t++)
+        {
+          a = NAME (larger) (a, LOAD (x + taps[t] + i));
+          b = NAME (larger) (b, LOAD (x + taps[t] + i + LANES));
+        }
+      if (n - i >= 2 * LANES)
+        {
+          STORE (y + i, a);
+          STORE (y + i + LANES, b);
+          continue;
+        }
+      float both[2 * LANES];
+      STORE (both, a);
+      STORE (both + LANES, b);
+      memcpy (y + i, both, (size_t)(n - i) * sizeof (float));
+    }
+}
+
+/* Sums in the order of the window; padding adds 0. */
+TARGET static void
+NAME (mean_row) (float *y, const float *x, const int64_t *taps, int64_t n_taps, int64_t n, float rows, const float *columns)
+{
+  for (int64_t i = 0; i < n; i += LANES)
+    {
+      NAME (vec) sum = { 0 }, seen = rows * LOAD (columns + i), zero = { 0 };
+      for (int64_t t = 0; t < n_taps; t++)
+        sum += LOAD (x + taps[t] + i);
+      NAME (ints) some = seen > zero;
+      sum = (NAME (vec))((NAME (ints))(sum / seen) & some);
+      memcpy (y + i, &sum, (size_t)(n - i < LANES ? n - i : LANES) * sizeof (float));
+    }
+}
+
+/* Sixteen partial sums, folded in an order that is the same for all instruction sets. */
+TARGET static float
+NAME (sum) (const float *x, int64_t n)
+{
+  NAME (vec) sum[16 / LANES] = { { 0 } };
+  float s[16];
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    _Pragma ("GCC unroll 4") for (int v = 0; v < 16 / LANES; v++) sum[v] += LOAD (x + i + v * LANES);
+  _Pragma ("GCC unroll 4") for (int v = 0; v < 16 / LANES; v++)
+  {
+    int64_t left = n - i - v * LANES;
+    NAME (vec) last = { 0 };
+#ifdef MASK
+    last = (NAME (vec))LOAD_MASKED (MASK_OF (0, left < 0 ? 0 : left < LANES ? left : LANES), x + i + v * LANES);
+#else
+    memcpy (&last, x + i + v * LANES, (size_t)(left < 0 ? 0 : left < LANES ? left : LANES) * sizeof (float));
+#endif
+    STORE (s + v * LANES, sum[v] + last);
+  }
+  for (int w = 8; w > 0; w /= 2)
+    for (int l = 0; l < w; l++)
+      s[l] += s[l + w];
+  return s[0];
+}
+
+TARGET static float
+NAME (max) (const float *x, int64_t n)
+{
+  NAME (vec) best = -INFINITY + (NAME (vec)){ 0 };
+  float s[LANES];
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    best = NAME (larger) (best, LOAD (x + i));
+  STORE (s, best);
+  for (; i < n; i++)
+    s[0] = x[i] > s[0] || isnan (x[i]) ? x[i] : s[0];
+  for (int l = 1; l < LANES; l++)
+    s[0] = s[l] > s[0] || isnan (s[l]) ? s[l] : s[0];
+  return s[0];
+}
+
 static const PareRtIsa NAME (isa) = {
   .name = ISA_NAME,
   .lanes = LANES,
@@ -225,7 +443,15 @@ static const PareRtIsa NAME (isa) = {
 #endif
   },
   .depthwise = NAME (depthwise),
+#ifdef MASK
+  .plane = NAME (plane),
+#endif
+  .copies = NAME (copies),
   .row = NAME (row),
+  .max_row = NAME (max_row),
+  .mean_row = NAME (mean_row),
+  .sum = NAME (sum),
+  .max = NAME (max),
 };
 #undef TILE
 #undef TILES
@@ -241,3 +467,9 @@ static const PareRtIsa NAME (isa) = {
 #undef TILE_ROWS
 #undef TILE_VECTORS
 #undef ISA_NAME
+#undef MASK
+#undef MASK_OF
+#undef LOAD_MASKED
+#undef STORE_MASKED
+#undef EVEN
+#undef ODD
