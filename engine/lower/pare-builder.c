@@ -40,7 +40,7 @@ pare_builder_free (PareBuilder *b)
   g_array_unref (b->values);
   g_array_unref (b->steps);
   g_byte_array_unref (b->params);
-  g_ptr_array_unref (b->constants);
+  g_clear_pointer (&b->constants, g_ptr_array_unref);
   g_free (b->value_of);
   g_free (b->keep);
   pare_consumers_free (b->consumers);
