@@ -307,7 +307,7 @@ check_conv (GRand *r, Conv *s, const char *what)
     some_range (r, to, &s->p.zero_y, &s->p.lo, &s->p.hi);
   gint64 count = count_of (&c.out), positions = count / s->n / s->m;
   g_assert_cmpint (count, >, 0);
-  g_autofree guint8 *want = g_malloc ((gsize)count * 4);
+  g_autofree guint8 *want = g_malloc ((gsize)MAX (count, 1) * 4);
   for (gint64 i = 0; i < count; i++)
     {
       gint64 rest = i % positions, m = i / positions % s->m, o[3] = { 0 };
@@ -481,6 +481,159 @@ test_gemm (void)
     }
 }
 
+/* --- elements and pools --- */
+
+static void
+test_add (void)
+{
+  g_autoptr (GRand) r = g_rand_new_with_seed (50);
+  for (int i = 0; i < 60 && !g_test_failed (); i++)
+    {
+      gint64 n = pick (r, 0, 3) ? pick (r, 1, 300) : pick (r, 60000, 70000);
+      PareQAddParams p = { (float)g_rand_double_range (r, 0.01, 2), (float)g_rand_double_range (r, 0.01, 2),
+                           (float)g_rand_double_range (r, -100, 200), 0, 0 };
+      gint32 zero;
+      Case c = { .op = PARE_RT_QADD, .params = &p, .params_bytes = sizeof p, .n_in = 2 };
+      c.in[0] = view_of (some_codes (r), 1, &n);
+      c.in[1] = view_of (some_codes (r), 1, &n);
+      c.out = view_of (some_codes (r), 1, &n);
+      some_range (r, c.out.dtype, &zero, &p.lo, &p.hi);
+      random_codes (r, &c.in[0]);
+      random_codes (r, &c.in[1]);
+      g_autofree guint8 *want = g_malloc ((gsize)n);
+      for (gint64 k = 0; k < n; k++)
+        {
+          float v = fmaf ((float)code_at (&c.in[1], k), p.ratio_b, fmaf ((float)code_at (&c.in[0], k), p.ratio_a, p.fixed));
+          want[k] = (guint8)(gint32)rintf (fminf (fmaxf (v, (float)p.lo), (float)p.hi));
+        }
+      check_all (&c, want, "add");
+      release_maps ();
+    }
+}
+
+static void
+test_lut (void)
+{
+  g_autoptr (GRand) r = g_rand_new_with_seed (60);
+  for (int i = 0; i < 40 && !g_test_failed (); i++)
+    {
+      gint64 n = pick (r, 0, 3) ? pick (r, 1, 300) : pick (r, 60000, 70000), entries = 256, unused[1] = { 0 };
+      PareDtype to = pick (r, 0, 2) ? some_codes (r) : PARE_DTYPE_FLOAT32;
+      Case c = { .op = PARE_RT_LUT, .params = unused, .params_bytes = sizeof unused, .n_in = 2 };
+      c.in[0] = view_of (some_codes (r), 1, &n);
+      c.in[1] = view_of (to, 1, &entries);
+      c.out = view_of (to, 1, &n);
+      random_codes (r, &c.in[0]);
+      for (int k = 0; k < 256; k++)
+        if (to == PARE_DTYPE_FLOAT32)
+          ((float *)c.in[1].data)[k] = (float)pick (r, -1000, 1000);
+        else
+          ((guint8 *)c.in[1].data)[k] = (guint8)pick (r, 0, 255);
+      gsize size = (gsize)pare_dtype_bits (to) / 8;
+      g_autofree guint8 *want = g_malloc ((gsize)n * size);
+      for (gint64 k = 0; k < n; k++)
+        memcpy (want + (gsize)k * size, (guint8 *)c.in[1].data + ((guint8 *)c.in[0].data)[k] * size, size);
+      check_all (&c, want, "lut");
+      release_maps ();
+    }
+}
+
+/* What a window sees: the largest, the sum of x - zero, how many positions, and how many of them count with the padding. */
+static void
+look (const ParePoolParams *p, const PareView *x, const gint64 *in, gint64 plane, const gint64 *o, gint32 zero, gint32 *most, gint32 *sum,
+      gint64 *seen, gint64 *padded)
+{
+  gint64 volume = 1;
+  *most = x->dtype == PARE_DTYPE_UINT8 ? 0 : -128;
+  *sum = 0;
+  *seen = *padded = 0;
+  for (int a = 0; a < p->spatial; a++)
+    volume *= p->kernel[a];
+  for (gint64 i = 0; i < volume; i++)
+    {
+      gint64 rest = i, at[3], index = plane;
+      gboolean inside = TRUE, counts = TRUE;
+      for (int a = p->spatial - 1; a >= 0; a--)
+        {
+          at[a] = o[a] * p->stride[a] - p->pad_begin[a] + rest % p->kernel[a] * p->dilation[a];
+          rest /= p->kernel[a];
+          inside = inside && at[a] >= 0 && at[a] < in[a];
+          counts = counts && at[a] < in[a] + p->pad_end[a];
+        }
+      *padded += counts;
+      if (!inside)
+        continue;
+      for (int a = 0; a < p->spatial; a++)
+        index = index * in[a] + at[a];
+      *most = MAX (*most, code_at (x, index));
+      *sum += code_at (x, index) - zero;
+      (*seen)++;
+    }
+}
+
+static void
+check_pool (GRand *r, gboolean mean, int spatial)
+{
+  PareQAvgPoolParams p = { .pool = { .spatial = spatial, .count_include_pad = pick (r, 0, 1) },
+                           .scale_x = (float)g_rand_double_range (r, 0.01, 1),
+                           .scale_y = (float)g_rand_double_range (r, 0.01, 1) };
+  gint64 x_dims[5] = { pick (r, 1, 2), pick (r, 1, 5) }, y_dims[5] = { x_dims[0], x_dims[1] }, *in = x_dims + 2, *out = y_dims + 2;
+  gboolean global = mean && pick (r, 0, 3) == 0;
+  for (int a = 0; a < spatial; a++)
+    do
+      {
+        in[a] = pick (r, 0, 9) ? pick (r, 1, 20) : pick (r, 20, spatial == 1 ? 3000 : 70);
+        p.pool.kernel[a] = global ? (gint32)in[a] : pick (r, 1, 4);
+        p.pool.stride[a] = pick (r, 1, 3);
+        p.pool.dilation[a] = global || pick (r, 0, 3) ? 1 : 2;
+        p.pool.pad_begin[a] = global ? 0 : pick (r, 0, 2);
+        p.pool.pad_end[a] = global ? 0 : pick (r, 0, 2);
+        out[a] = in[a] + p.pool.pad_begin[a] + p.pool.pad_end[a] - p.pool.dilation[a] * (p.pool.kernel[a] - 1) - 1;
+        if (out[a] >= 0) /* ceil mode lets the last window begin inside and reach beyond */
+          out[a] = (out[a] + (pick (r, 0, 3) ? 0 : p.pool.stride[a] - 1)) / p.pool.stride[a];
+      }
+    while (out[a]++ < 0);
+  Case c = { .op = mean ? PARE_RT_QAVG_POOL : PARE_RT_MAX_POOL,
+             .params = mean ? (void *)&p : &p.pool,
+             .params_bytes = mean ? sizeof p : sizeof p.pool,
+             .n_in = 1 };
+  c.in[0] = view_of (some_codes (r), spatial + 2, x_dims);
+  c.out = view_of (mean ? some_codes (r) : c.in[0].dtype, spatial + 2, y_dims);
+  random_codes (r, &c.in[0]);
+  p.zero_x = (c.in[0].dtype == PARE_DTYPE_INT8 ? -128 : 0) + pick (r, 0, 255);
+  some_range (r, c.out.dtype, &p.zero_y, &p.lo, &p.hi);
+  gint64 count = count_of (&c.out), positions = count / y_dims[0] / y_dims[1];
+  g_assert_cmpint (count, >, 0);
+  g_autofree guint8 *want = g_malloc ((gsize)MAX (count, 1));
+  for (gint64 i = 0; i < count; i++)
+    {
+      gint64 rest = i % positions, o[3], seen, padded;
+      gint32 most, sum;
+      for (int a = spatial - 1; a >= 0; a--)
+        {
+          o[a] = rest % out[a];
+          rest /= out[a];
+        }
+      look (&p.pool, &c.in[0], in, i / positions, o, p.zero_x, &most, &sum, &seen, &padded);
+      gint64 n = p.pool.count_include_pad ? padded : seen;
+      float v = n > 0 ? (float)sum * (p.scale_x / (p.scale_y * (float)n)) : 0;
+      want[i] = (guint8)(mean ? round_code (v, p.zero_y, p.lo, p.hi) : most);
+    }
+  g_autofree char *what = g_strdup_printf ("%s of %dx%d, window %dx%d, strides %d,%d, pads %d,%d,%d,%d", mean ? "mean" : "largest",
+                                           (int)in[0], (int)in[1], p.pool.kernel[0], p.pool.kernel[1], p.pool.stride[0], p.pool.stride[1],
+                                           p.pool.pad_begin[0], p.pool.pad_begin[1], p.pool.pad_end[0], p.pool.pad_end[1]);
+  check_all (&c, want, what);
+  release_maps ();
+}
+
+static void
+test_pools (void)
+{
+  g_autoptr (GRand) r = g_rand_new_with_seed (70);
+  for (int i = 0; i < 300 && !g_test_failed (); i++)
+    check_pool (r, i % 2, i % 10 == 9 ? 3 : i % 5 == 4 ? 1 : 2);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -495,6 +648,9 @@ main (int argc, char **argv)
   g_test_add_func ("/integers/conv/large", test_conv_large);
   g_test_add_func ("/integers/conv/whole", test_conv_whole);
   g_test_add_func ("/integers/gemm", test_gemm);
+  g_test_add_func ("/integers/add", test_add);
+  g_test_add_func ("/integers/lut", test_lut);
+  g_test_add_func ("/integers/pools", test_pools);
   int status = g_test_run ();
   g_array_unref (maps);
   return status;

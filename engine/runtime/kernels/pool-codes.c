@@ -7,6 +7,7 @@ typedef struct
   const PareQAvgPoolParams *p; /* NULL: the largest */
   const PoolGeometry *g;
   const PareView *x, *y;
+  int64_t planes; /* of a task */
 } Job;
 
 /* Kernel positions of an axis that lie inside, for a window that starts at `from`. */
@@ -34,10 +35,10 @@ divisor (const Job *j, const int64_t *from, int64_t seen)
   return n;
 }
 
+/* The definition: any shape. */
 static void
-plane_task (int64_t plane, int worker, void *arg)
+plane_loop (const Job *j, int64_t plane)
 {
-  const Job *j = arg;
   const PoolGeometry *g = j->g;
   bool is_signed = j->x->dtype == PARE_DTYPE_INT8;
   const uint8_t *x = (const uint8_t *)j->x->data + plane * g->in[0] * g->in[1] * g->in[2];
@@ -74,11 +75,190 @@ plane_task (int64_t plane, int worker, void *arg)
         }
 }
 
+/* --- in rows: the rows of a window come together in one line, then the columns of windows --- */
+
+#define MOST_COLUMNS 2048 /* of a padded row */
+#define MOST_ROWS 256     /* of a window: their sum fits 16 bits */
+
+static bool
+in_rows (const PoolGeometry *g)
+{
+  return g->in[0] == 1 && g->k[0] == 1 && g->pad[0] == 0 && g->pad[2] >= 0 && g->pad_end[0] == 0 && g->k[1] <= MOST_ROWS
+         && g->stride[2] <= MOST_COLUMNS && g->out[2] <= MOST_COLUMNS && g->dil[2] <= MOST_COLUMNS && g->k[2] <= MOST_COLUMNS
+         && g->pad[2] <= MOST_COLUMNS && (g->out[2] - 1) * g->stride[2] + (g->k[2] - 1) * g->dil[2] < MOST_COLUMNS
+         && g->in[2] + g->pad[2] <= MOST_COLUMNS;
+}
+
+PARE_RT_CLONES static void
+raise_line (uint8_t *line, const uint8_t *row, int64_t n, uint8_t flip)
+{
+  for (int64_t i = 0; i < n; i++)
+    {
+      uint8_t v = row[i] ^ flip;
+      line[i] = v > line[i] ? v : line[i];
+    }
+}
+
+PARE_RT_CLONES static void
+add_line (uint16_t *line, const uint8_t *row, int64_t n, uint8_t flip)
+{
+  for (int64_t i = 0; i < n; i++)
+    line[i] += row[i] ^ flip;
+}
+
+/* The largest of each window of a line; steps of 1 and 2 as loops of their own, which become vectors. */
+PARE_RT_CLONES static void
+largest_of_windows (uint8_t *y, const uint8_t *line, int64_t n, int64_t k, int64_t step, int64_t dil, uint8_t flip)
+{
+  memset (y, 0, n);
+  for (int64_t q = 0; q < k; q++, line += dil)
+    if (step == 1)
+      for (int64_t i = 0; i < n; i++)
+        y[i] = line[i] > y[i] ? line[i] : y[i];
+    else if (step == 2)
+      for (int64_t i = 0; i < n; i++)
+        y[i] = line[2 * i] > y[i] ? line[2 * i] : y[i];
+    else
+      for (int64_t i = 0; i < n; i++)
+        y[i] = line[i * step] > y[i] ? line[i * step] : y[i];
+  for (int64_t i = 0; i < n; i++)
+    y[i] ^= flip;
+}
+
+PARE_RT_CLONES static void
+mean_of_windows (uint8_t *y, const uint16_t *line, const float *factor, int32_t zeros, int64_t n, const PoolGeometry *g,
+                 const PareQAvgPoolParams *p)
+{
+  int32_t sum[MOST_COLUMNS];
+  int64_t k = g->k[2], step = g->stride[2], dil = g->dil[2];
+  for (int64_t i = 0; i < n; i++)
+    sum[i] = -zeros;
+  for (int64_t q = 0; q < k; q++, line += dil)
+    if (step == 1)
+      for (int64_t i = 0; i < n; i++)
+        sum[i] += line[i];
+    else
+      for (int64_t i = 0; i < n; i++)
+        sum[i] += line[i * step];
+  float zero = (float)p->zero_y, lo = (float)p->lo, hi = (float)p->hi;
+  for (int64_t i = 0; i < n; i++)
+    y[i] = (uint8_t)round_plain (clamp_plain ((float)sum[i] * factor[i] + zero, lo, hi));
+}
+
+/* scale_x / (scale_y * n) for the windows of a row; 0 where a window sees nothing. */
+static void
+factors (const Job *j, int64_t oy, float *factor)
+{
+  const PoolGeometry *g = j->g;
+  for (int64_t ox = 0; ox < g->out[2]; ox++)
+    {
+      int64_t from[3] = { 0, oy * g->stride[1] - g->pad[1], ox * g->stride[2] - g->pad[2] }, n = 1;
+      for (int i = 1; i < 3; i++)
+        {
+          int64_t k0, k1;
+          inside (from[i], g->k[i], g->dil[i], g->in[i], &k0, &k1);
+          n *= k1 > k0 ? k1 - k0 : 0;
+        }
+      n = divisor (j, from, n);
+      factor[ox] = n > 0 ? j->p->scale_x / (j->p->scale_y * (float)n) : 0;
+    }
+}
+
+static void
+plane_in_rows (const Job *j, int64_t plane)
+{
+  const PoolGeometry *g = j->g;
+  uint8_t flip = j->x->dtype == PARE_DTYPE_INT8 ? 0x80 : 0, largest[MOST_COLUMNS];
+  uint16_t sum[MOST_COLUMNS], zero = j->p ? (uint16_t)(flip + j->p->zero_x) : 0;
+  float factor[MOST_COLUMNS];
+  int64_t columns = (g->out[2] - 1) * g->stride[2] + (g->k[2] - 1) * g->dil[2] + 1;
+  int64_t used = columns - g->pad[2] < g->in[2] ? columns - g->pad[2] : g->in[2], last_k0 = -1, last_k1 = -1;
+  const uint8_t *x = (const uint8_t *)j->x->data + plane * g->in[1] * g->in[2];
+  uint8_t *y = (uint8_t *)j->y->data + plane * g->out[1] * g->out[2];
+  for (int64_t oy = 0; oy < g->out[1]; oy++, y += g->out[2])
+    {
+      int64_t from = oy * g->stride[1] - g->pad[1], k0, k1;
+      inside (from, g->k[1], g->dil[1], g->in[1], &k0, &k1);
+      if (!j->p)
+        {
+          memset (largest, 0, columns);
+          for (int64_t ky = k0; ky < k1 && used > 0; ky++)
+            raise_line (largest + g->pad[2], x + (from + ky * g->dil[1]) * g->in[2], used, flip);
+          largest_of_windows (y, largest, g->out[2], g->k[2], g->stride[2], g->dil[2], flip);
+          continue;
+        }
+      /* padding counts as zero_x in the sums, so that the same is taken off everywhere */
+      int64_t seen = k1 > k0 ? k1 - k0 : 0;
+      for (int64_t i = 0; i < columns; i++)
+        sum[i] = (uint16_t)((i < g->pad[2] || i >= g->pad[2] + used ? g->k[1] : g->k[1] - seen) * zero);
+      for (int64_t ky = k0; ky < k1 && used > 0; ky++)
+        add_line (sum + g->pad[2], x + (from + ky * g->dil[1]) * g->in[2], used, flip);
+      if (k0 != last_k0 || k1 != last_k1 || j->p->pool.count_include_pad)
+        factors (j, oy, factor);
+      last_k0 = k0;
+      last_k1 = k1;
+      mean_of_windows (y, sum, factor, (int32_t)(g->k[1] * g->k[2] * zero), g->out[2], g, j->p);
+    }
+}
+
+/* --- the whole plane in one window --- */
+
+PARE_RT_CLONES static int32_t
+sum_of (const uint8_t *x, int64_t n, uint8_t flip)
+{
+  uint32_t sum = 0;
+  for (int64_t i = 0; i < n; i++)
+    sum += x[i] ^ flip;
+  return (int32_t)sum;
+}
+
+static bool
+is_global (const PoolGeometry *g)
+{
+  bool all = true;
+  for (int i = 0; i < 3; i++)
+    all = all && g->k[i] == g->in[i] && g->out[i] == 1 && g->pad[i] == 0 && g->pad_end[i] == 0 && (g->k[i] == 1 || g->dil[i] == 1);
+  return all;
+}
+
+static void
+global_mean (const Job *j, int64_t plane)
+{
+  int64_t n = j->g->in[0] * j->g->in[1] * j->g->in[2];
+  uint8_t flip = j->x->dtype == PARE_DTYPE_INT8 ? 0x80 : 0;
+  int32_t sum = sum_of ((const uint8_t *)j->x->data + plane * n, n, flip) - (int32_t)n * (flip + j->p->zero_x);
+  ((uint8_t *)j->y->data)[plane]
+      = (uint8_t)round_code ((float)sum * (j->p->scale_x / (j->p->scale_y * (float)n)), j->p->zero_y, j->p->lo, j->p->hi);
+}
+
+#define TASK_CODES 16384 /* of the input */
+
+static void
+planes_task (int64_t task, int worker, void *arg)
+{
+  const Job *j = arg;
+  for (int64_t plane = task * j->planes; plane < (task + 1) * j->planes && plane < j->g->planes; plane++)
+    if (j->p && is_global (j->g))
+      global_mean (j, plane);
+    else if (in_rows (j->g))
+      plane_in_rows (j, plane);
+    else
+      plane_loop (j, plane);
+}
+
+static void
+run (const PareQAvgPoolParams *p, const PoolGeometry *g, const PareView *x, const PareView *y)
+{
+  int64_t in_plane = g->in[0] * g->in[1] * g->in[2], planes = in_plane > 0 ? TASK_CODES / in_plane : 1;
+  Job job = { p, g, x, y, planes > 0 ? planes : 1 };
+  if (count_of (y) > 0)
+    pare_rt_parallel ((g->planes + job.planes - 1) / job.planes, planes_task, &job);
+}
+
 void
 pare_rt_max_pool_codes (const PoolGeometry *g, const PareView *x, PareView *y)
 {
-  Job job = { NULL, g, x, y };
-  pare_rt_parallel (g->planes, plane_task, &job);
+  run (NULL, g, x, y);
 }
 
 KERNEL (pare_rt_k_qavg_pool)
@@ -91,7 +271,6 @@ KERNEL (pare_rt_k_qavg_pool)
   for (int i = 0; i < 3; i++)
     REQUIRE (g.k[i] <= 1 << 20 && g.k[0] * g.k[1] * g.k[2] <= 1 << 22);
   CHECKED;
-  Job job = { p, &g, &in[0], &out[0] };
-  pare_rt_parallel (g.planes, plane_task, &job);
+  run (p, &g, &in[0], &out[0]);
   return PARE_RT_OK;
 }

@@ -7,26 +7,43 @@
 #define CLONES __attribute__ ((target_clones ("default", "arch=haswell", "arch=skylake-avx512")))
 #endif
 
-#define ADD(name, ta, tb, ty)                                                                                                              \
-  CLONES static void name (const ta *a, const tb *b, ty *y, int64_t n, const PareQAddParams *p)                                            \
-  {                                                                                                                                        \
-    float ra = p->ratio_a, rb = p->ratio_b, fixed = p->fixed, lo = (float)p->lo, hi = (float)p->hi;                                        \
-    for (int64_t i = 0; i < n; i++)                                                                                                        \
-      {                                                                                                                                    \
-        float v = fmaf ((float)b[i], rb, fmaf ((float)a[i], ra, fixed));                                                                   \
-        v = v > lo ? v : lo;                                                                                                               \
-        v = v < hi ? v : hi;                                                                                                               \
-        y[i] = (ty)(int32_t)rintf (v);                                                                                                     \
-      }                                                                                                                                    \
-  }
-ADD (add_uuu, uint8_t, uint8_t, uint8_t)
-ADD (add_uus, uint8_t, uint8_t, int8_t)
-ADD (add_usu, uint8_t, int8_t, uint8_t)
-ADD (add_uss, uint8_t, int8_t, int8_t)
-ADD (add_suu, int8_t, uint8_t, uint8_t)
-ADD (add_sus, int8_t, uint8_t, int8_t)
-ADD (add_ssu, int8_t, int8_t, uint8_t)
-ADD (add_sss, int8_t, int8_t, int8_t)
+#define TASK_CODES 32768
+
+typedef struct
+{
+  const PareQAddParams *p;
+  const uint8_t *a, *b;
+  uint8_t *y, flip_a, flip_b; /* 0x80 for signed codes: moved up by 128 as bytes, down again as numbers */
+  int64_t n;
+} Job;
+
+CLONES static void
+add (const uint8_t *a, const uint8_t *b, uint8_t *y, int64_t n, uint8_t flip_a, uint8_t flip_b, const PareQAddParams *p)
+{
+  float ratio_a = p->ratio_a, ratio_b = p->ratio_b, fixed = p->fixed, lo = (float)p->lo, hi = (float)p->hi;
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC ivdep /* y may be a or b, element by element */
+#endif
+  for (int64_t i = 0; i < n; i++)
+    {
+      float va = (float)((a[i] ^ flip_a) - flip_a), vb = (float)((b[i] ^ flip_b) - flip_b);
+      y[i] = (uint8_t)round_plain (clamp_plain (fmaf (vb, ratio_b, fmaf (va, ratio_a, fixed)), lo, hi));
+    }
+}
+
+static void
+part_task (int64_t task, int worker, void *arg)
+{
+  const Job *j = arg;
+  int64_t from = task * TASK_CODES, n = j->n - from < TASK_CODES ? j->n - from : TASK_CODES;
+  add (j->a + from, j->b + from, j->y + from, n, j->flip_a, j->flip_b, j->p);
+}
+
+static uint8_t
+flip_of (const PareView *v)
+{
+  return v->dtype == PARE_DTYPE_INT8 ? 0x80 : 0;
+}
 
 KERNEL (pare_rt_k_qadd)
 {
@@ -35,33 +52,7 @@ KERNEL (pare_rt_k_qadd)
   SUPPORT (is_codes (&in[0]) && is_codes (&in[1]) && is_codes (&out[0]));
   REQUIRE (fits_codes (&out[0], p->lo, p->hi));
   CHECKED;
-  int64_t n = count_of (&out[0]);
-  switch ((in[0].dtype == PARE_DTYPE_INT8) * 4 + (in[1].dtype == PARE_DTYPE_INT8) * 2 + (out[0].dtype == PARE_DTYPE_INT8))
-    {
-    case 0:
-      add_uuu (in[0].data, in[1].data, out[0].data, n, p);
-      break;
-    case 1:
-      add_uus (in[0].data, in[1].data, out[0].data, n, p);
-      break;
-    case 2:
-      add_usu (in[0].data, in[1].data, out[0].data, n, p);
-      break;
-    case 3:
-      add_uss (in[0].data, in[1].data, out[0].data, n, p);
-      break;
-    case 4:
-      add_suu (in[0].data, in[1].data, out[0].data, n, p);
-      break;
-    case 5:
-      add_sus (in[0].data, in[1].data, out[0].data, n, p);
-      break;
-    case 6:
-      add_ssu (in[0].data, in[1].data, out[0].data, n, p);
-      break;
-    default:
-      add_sss (in[0].data, in[1].data, out[0].data, n, p);
-      break;
-    }
+  Job job = { p, in[0].data, in[1].data, out[0].data, flip_of (&in[0]), flip_of (&in[1]), count_of (&out[0]) };
+  pare_rt_parallel ((job.n + TASK_CODES - 1) / TASK_CODES, part_task, &job);
   return PARE_RT_OK;
 }
