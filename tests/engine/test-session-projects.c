@@ -137,7 +137,7 @@ test_continue (void)
   /* A damaged project is named, left as it is, and not in the way. */
   g_assert_true (g_file_get_contents (first, &text, &n, NULL));
   g_autofree char *bad = g_memdup2 (text, n);
-  for (gsize i = 0; i + 3 < n; i++)
+  for (gsize i = 0; i + 12 <= n; i++)
     if (memcmp (bad + i, "conv1: 3 bit", 12) == 0)
       bad[i] ^= 1;
   g_assert_true (g_file_set_contents (first, bad, (gssize)n, NULL));
@@ -191,7 +191,7 @@ test_tidy (void)
   gsize n;
   struct utimbuf then = { now - 100 * 86400, now - 100 * 86400 };
   g_assert_true (g_file_get_contents (damaged, &text, &n, NULL));
-  for (gsize i = 0; i + 9 < n; i++)
+  for (gsize i = 0; i + 11 <= n; i++)
     if (memcmp (text + i, "pare_recipe", 11) == 0)
       text[i] ^= 1;
   g_assert_true (g_file_set_contents (damaged, text, (gssize)n, NULL) && g_file_set_contents (junk, "notes", -1, NULL));
