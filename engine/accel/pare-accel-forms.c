@@ -58,7 +58,7 @@ pare_accel_constant (const PareAccel *self, uint32_t value)
 {
   while (self->plan->values[value].kind == PARE_RT_ALIAS)
     value = self->plan->values[value].alias_of;
-  return self->plan->values[value].kind == PARE_RT_CONSTANT ? self->plan->constants + self->plan->values[value].offset : NULL;
+  return self->plan->values[value].kind == PARE_RT_CONSTANT ? pare_rt_plan_constant (self->plan, value) : NULL;
 }
 
 bool
@@ -253,7 +253,7 @@ ensure (PareAccel *self, uint32_t value)
     return;
   self->buffers[buffer].bytes = v->bytes;
   if (v->kind == PARE_RT_CONSTANT)
-    self->buffers[buffer].fixed = self->plan->constants + v->offset;
+    self->buffers[buffer].fixed = pare_rt_plan_constant (self->plan, value);
   else
     for (uint32_t i = 0; i < self->plan->n_inputs; i++)
       if (self->plan->inputs[i] == value)

@@ -298,7 +298,7 @@ pare_accel_runner_view (PareAccelRunner *self, uint32_t value)
   while (accel->plan->values[value].kind == PARE_RT_ALIAS)
     value = accel->plan->values[value].alias_of;
   if (accel->plan->values[value].kind == PARE_RT_CONSTANT)
-    view.data = accel->plan->constants + accel->plan->values[value].offset;
+    view.data = pare_rt_plan_constant (accel->plan, value);
   const PareAccelValue *a = &accel->values[value];
   for (uint32_t i = 0; i < a->n_forms; i++)
     if (!a->forms[i].md || (pare_md_is_row_major (a->forms[i].md) && pare_md_type (a->forms[i].md) != dnnl_bf16))

@@ -216,6 +216,45 @@ plan_memory (PareBuilder *b, PareRtPlan *plan)
     g_array_index (b->values, PareRtValue, ids[i]).offset = offsets[i];
 }
 
+/* Kernels may read up to one cache line past the end of what they are given, and read in lines: small constants of a mapped file are copied,
+ * large ones stay there. */
+#define STAYS_MAPPED (64 << 10)
+
+static gboolean
+may_stay (const PareTensor *t)
+{
+  if (t->owner == NULL || pare_dtype_bits (t->dtype) == 0) /* texts: nothing runs on them */
+    return TRUE;
+  gsize size;
+  const guint8 *base = g_bytes_get_data (t->owner, &size), *data = t->data;
+  return t->bytes >= STAYS_MAPPED && data >= base && size - (gsize)(data - base) - t->bytes >= 64;
+}
+
+/* Where each constant lies. FALSE: no memory. */
+static gboolean
+place_constants (PareBuilder *b, PareRtPlan *plan)
+{
+  const guint8 **external = g_new0 (const guint8 *, b->values->len + 1);
+  plan->external = external;
+  for (guint i = 0, k = 0; i < b->values->len; i++)
+    {
+      if (g_array_index (b->values, PareRtValue, i).kind != PARE_RT_CONSTANT)
+        continue;
+      PareTensor *t = g_ptr_array_index (b->constants, k);
+      if (!may_stay (t))
+        {
+          t = pare_tensor_copy (t);
+          if (t == NULL)
+            return FALSE;
+          pare_tensor_unref (g_ptr_array_index (b->constants, k));
+          g_ptr_array_index (b->constants, k) = t;
+        }
+      external[i] = t->data;
+      k++;
+    }
+  return TRUE;
+}
+
 PareRtPlan *
 pare_builder_finish (PareBuilder *b, GError **error)
 {
@@ -242,23 +281,13 @@ pare_builder_finish (PareBuilder *b, GError **error)
       memcpy (memory, b->params->data != NULL ? b->params->data : (const void *)"", b->params->len);
       plan->params = memory;
     }
-  memory = NULL;
   plan->constants_bytes = b->constants_bytes;
-  if (plan->params == NULL || posix_memalign (&memory, 64, b->constants_bytes + 128) != 0)
+  if (plan->params == NULL || !place_constants (b, plan))
     {
       g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: no memory for %" G_GUINT64_FORMAT " bytes of constants",
                    graph->path != NULL ? graph->path : "model", b->constants_bytes);
       pare_plan_free (plan);
       return NULL;
-    }
-  plan->constants = memory;
-  guint64 at = 0;
-  for (guint i = 0; i < b->constants->len; i++)
-    {
-      const PareTensor *t = g_ptr_array_index (b->constants, i);
-      if (t->bytes > 0)
-        memcpy (plan->constants + at, t->data, t->bytes);
-      at += (t->bytes + 63) / 64 * 64;
     }
   for (guint i = 0; i < plan->n_steps; i++)
     {
@@ -298,6 +327,6 @@ pare_plan_free (PareRtPlan *plan)
   g_free (plan->values);
   g_free (plan->steps);
   free (plan->params);
-  free (plan->constants);
+  g_free ((gpointer)plan->external);
   g_free (plan);
 }

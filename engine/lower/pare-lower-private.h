@@ -41,7 +41,7 @@ typedef struct
   const PareGraph *graph;
   GArray *values, *steps; /* PareRtValue, PareRtStep */
   GByteArray *params;
-  GPtrArray *constants; /* PareTensor of each constant value, in order of their offsets */
+  GPtrArray *constants; /* PareTensor of each constant value, in order of their offsets and of the values */
   guint64 constants_bytes;
   guint32 *value_of; /* graph value -> plan value, PARE_RT_NONE */
   gboolean *keep;    /* graph values that must stay readable: outputs, taps */
@@ -71,7 +71,7 @@ void pare_builder_alias (PareBuilder *self, PareValueId id, PareValueId of);
 /* Appends a step; params copied. Operands are plan values. */
 void pare_builder_step (PareBuilder *self, const PareNode *node, PareRtOp op, const void *params, gsize params_bytes, const guint32 *in,
                         guint n_in, const guint32 *out, guint n_out);
-/* Liveness, arena, pools: the plan, checked. Frees nothing of the builder. */
+/* Liveness, arena: the plan, checked. Its constants are those of the builder, which are to outlive it (self->constants may be taken). */
 PareRtPlan *pare_builder_finish (PareBuilder *self, GError **error);
 void pare_plan_free (PareRtPlan *plan);
 /* Sets PARE_ERROR_UNSUPPORTED "file: node 'x' (Op): reason"; returns FALSE. */

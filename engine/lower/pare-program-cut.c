@@ -92,7 +92,7 @@ key_of (Walk *w, guint32 v)
     return w->keys[v];
   PareCutKey key = hash_type ((PareCutKey){ value->kind, 1 }, value);
   if (value->kind == PARE_RT_CONSTANT)
-    key = pare_cut_hash (key, w->plan->constants + value->offset, value->bytes);
+    key = pare_cut_hash (key, pare_rt_plan_constant (w->plan, v), value->bytes);
   else if (value->kind == PARE_RT_ALIAS)
     key = mix_key (key, key_of (w, value->alias_of));
   else if (value->kind == PARE_RT_INPUT)

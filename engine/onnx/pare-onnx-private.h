@@ -18,6 +18,8 @@ void pare_onnx_scan_clear (PareOnnxScan *scan);
 typedef struct
 {
   GBytes *bytes;        /* of the file */
+  gboolean mapped;      /* they are, not in memory */
+  PareControl *control; /* (nullable) asked while much is copied */
   const char *what;     /* for messages */
   char *folder;         /* of the file, resolved; NULL: no external data */
   GHashTable *external; /* location -> GBytes */
@@ -26,3 +28,5 @@ typedef struct
 GBytes *pare_onnx_external_map (PareOnnxSource *source, const char *location, const char *tensor, GError **error);
 /* (transfer full) */
 PareTensor *pare_onnx_read_tensor (PareOnnxSource *source, const Onnx__TensorProto *proto, const char *name, GError **error);
+/* (transfer full) pare_onnx_hash_file() of an open file; path: for messages. */
+char *pare_onnx_hash_fd (int fd, const char *path, PareControl *control, GError **error);

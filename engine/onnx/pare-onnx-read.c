@@ -1,8 +1,11 @@
 #include "engine/graph/pare-graph-private.h"
 #include "engine/onnx/pare-onnx-private.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Stands as the producer of graph inputs while nodes are read, so that an output of the same name is noticed. */
 #define INPUT_MARK (PARE_NONE - 1)
@@ -287,12 +290,13 @@ read_model (Reader *r, const Onnx__ModelProto *m, PareGraph *g)
   return TRUE;
 }
 
+/* fd: the file that `bytes` are mapped from, -1: they are in memory. */
 static PareGraph *
-parse (GBytes *bytes, const char *path, PareControl *control, GError **error)
+parse (GBytes *bytes, const char *path, int fd, PareControl *control, GError **error)
 {
   g_autofree char *base = path ? g_path_get_basename (path) : g_strdup ("model");
   GError *local = NULL;
-  Reader r = { .source = { .bytes = bytes, .what = base }, .error = &local };
+  Reader r = { .source = { .bytes = bytes, .mapped = fd >= 0, .what = base, .control = control }, .error = &local };
   PareOnnxScan scan;
   if (!pare_onnx_scan (bytes, base, &scan, error))
     return NULL;
@@ -333,9 +337,9 @@ parse (GBytes *bytes, const char *path, PareControl *control, GError **error)
       g->source = g_bytes_ref (bytes);
       if (scan.functions->len > 0)
         g->functions = g_bytes_new (scan.functions->data, scan.functions->len);
-      gsize size;
-      const void *data = g_bytes_get_data (bytes, &size);
-      g->sha256 = g_compute_checksum_for_data (G_CHECKSUM_SHA256, data, size);
+      g->sha256 = fd >= 0 ? pare_onnx_hash_fd (fd, path, control, &local) : g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, bytes);
+      if (g->sha256 == NULL)
+        g_clear_pointer (&g, pare_graph_unref);
     }
   else if (local != NULL && strstr (local->message, base) == NULL)
     g_prefix_error (&local, "%s: ", base);
@@ -350,7 +354,7 @@ parse (GBytes *bytes, const char *path, PareControl *control, GError **error)
 PareGraph *
 pare_onnx_parse (GBytes *bytes, const char *path, GError **error)
 {
-  return parse (bytes, path, NULL, error);
+  return parse (bytes, path, -1, NULL, error);
 }
 
 PareGraph *
@@ -364,15 +368,20 @@ pare_onnx_load (const char *path, PareControl *control, GError **error)
                    g_file_test (path, G_FILE_TEST_EXISTS) ? "not a file" : "no such file");
       return NULL;
     }
-  GMappedFile *file = g_mapped_file_new (path, FALSE, &local);
+  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  GMappedFile *file = fd >= 0 ? g_mapped_file_new_from_fd (fd, FALSE, &local) : NULL;
   if (file == NULL)
     {
-      g_set_error (error, PARE_ERROR, PARE_ERROR_FILE, "%s: cannot be read: %s", path, local->message);
-      g_error_free (local);
+      g_set_error (error, PARE_ERROR, PARE_ERROR_FILE, "%s: cannot be read: %s", path, local != NULL ? local->message : g_strerror (errno));
+      g_clear_error (&local);
+      if (fd >= 0)
+        close (fd);
       return NULL;
     }
   g_autoptr (GBytes) bytes = g_mapped_file_get_bytes (file);
   g_mapped_file_unref (file);
   pare_control_report (control, "Reading the model", 0, g_bytes_get_size (bytes));
-  return parse (bytes, path, control, error);
+  PareGraph *graph = parse (bytes, path, fd, control, error);
+  close (fd);
+  return graph;
 }

@@ -57,6 +57,52 @@ put_varint (GByteArray *out, guint64 v)
   g_byte_array_append (out, b, n);
 }
 
+/* What is left of a file without its tensors: beyond this it is not a model that could be handled (GByteArray ends at 4 GB, and aborts). */
+#define MAX_SKELETON (1u << 30)
+
+static gboolean
+put_bytes (Scan *s, GByteArray *out, gsize at, const guint8 *from, gsize n)
+{
+  if (n > MAX_SKELETON - MIN (out->len, MAX_SKELETON))
+    return refuse (s, at, "more than 1 GB of it is not raw tensor data");
+  g_byte_array_append (out, from, (guint)n);
+  return TRUE;
+}
+
+/* Elements of a TensorProto that are written one by one as float_data (4) or double_data (10) lie there as raw_data would, when they are
+ * packed, in one run, and the tensor's type is theirs. Returns that field's number, 0: none. */
+static guint
+plain_elements (const Scan *s, gsize at, gsize end)
+{
+  guint64 dtype = 0, tag, value = 0;
+  guint runs[2] = { 0, 0 };
+  gboolean fine = TRUE;
+  while (at < end && get_varint (s->base, &at, end, &tag))
+    {
+      guint64 field = tag >> 3;
+      gsize body = at;
+      if ((tag & 7) == 0 || (tag & 7) == 2)
+        {
+          if (!get_varint (s->base, &at, end, &value))
+            return 0;
+          body = at;
+        }
+      gsize n = (tag & 7) == 2 ? value : (tag & 7) == 1 ? 8 : (tag & 7) == 5 ? 4 : 0;
+      if ((tag & 7) == 3 || (tag & 7) == 4 || n > end - body)
+        return 0;
+      at = body + n;
+      if (field == 2 && (tag & 7) == 0)
+        dtype = value;
+      if (field == 4 || field == 10)
+        {
+          runs[field == 10]++;
+          fine &= (tag & 7) == 2 && n % (field == 4 ? 4 : 8) == 0;
+        }
+      fine &= field != 9;
+    }
+  return !fine ? 0 : dtype == 1 && runs[0] == 1 && runs[1] == 0 ? 4 : dtype == 11 && runs[1] == 1 && runs[0] == 0 ? 10 : 0;
+}
+
 /* keep: the bytes are copied as they are (attribute kinds that are not modelled are written back later). */
 static gboolean
 scan_message (Scan *s, const ProtobufCMessageDescriptor *d, gsize at, gsize end, int depth, gboolean keep, GByteArray *out)
@@ -66,6 +112,7 @@ scan_message (Scan *s, const ProtobufCMessageDescriptor *d, gsize at, gsize end,
   if (++s->messages > MAX_MESSAGES)
     return refuse (s, at, "too many parts");
   guint64 seen = 0;
+  guint plain = !keep && d == &onnx__tensor_proto__descriptor ? plain_elements (s, at, end) : 0;
   while (at < end)
     {
       gsize start = at;
@@ -101,7 +148,8 @@ scan_message (Scan *s, const ProtobufCMessageDescriptor *d, gsize at, gsize end,
         continue;
       if (d == &onnx__model_proto__descriptor && field->id == 25)
         {
-          g_byte_array_append (s->functions, s->base + start, (guint)(at - start));
+          if (!put_bytes (s, s->functions, start, s->base + start, at - start))
+            return FALSE;
           continue;
         }
       gboolean is_message = field->type == PROTOBUF_C_TYPE_MESSAGE;
@@ -126,22 +174,23 @@ scan_message (Scan *s, const ProtobufCMessageDescriptor *d, gsize at, gsize end,
             return FALSE;
           put_varint (out, tag);
           put_varint (out, inner->len);
-          g_byte_array_append (out, inner->data, inner->len);
+          if (!put_bytes (s, out, start, inner->data, inner->len))
+            return FALSE;
           continue;
         }
       if (field->type == PROTOBUF_C_TYPE_STRING && !g_utf8_validate_len ((const char *)s->base + body, at - body, NULL))
         return refuse (s, start, "text that is not UTF-8");
-      if (!keep && d == &onnx__tensor_proto__descriptor && strcmp (field->name, "raw_data") == 0)
+      if (!keep && d == &onnx__tensor_proto__descriptor && (strcmp (field->name, "raw_data") == 0 || (plain != 0 && field->id == plain)))
         {
           guint64 token[2] = { body, at - body };
-          put_varint (out, tag);
+          put_varint (out, 9 << 3 | 2);
           put_varint (out, sizeof token);
-          g_byte_array_append (out, (const guint8 *)token, sizeof token);
+          if (!put_bytes (s, out, start, (const guint8 *)token, sizeof token))
+            return FALSE;
           continue;
         }
-      if (at - start > G_MAXINT32)
-        return refuse (s, start, "a field of more than 2 GB");
-      g_byte_array_append (out, s->base + start, (guint)(at - start));
+      if (!put_bytes (s, out, start, s->base + start, at - start))
+        return FALSE;
     }
   return TRUE;
 }

@@ -1,6 +1,10 @@
 #include "engine/onnx/pare-onnx-private.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PIECE (4u << 20)
 
 typedef struct
 {
@@ -24,12 +28,48 @@ fail (Context *c, PareError code, const char *format, ...)
 
 /* Names the tensor in an error from below. */
 static PareTensor *
-named (Context *c, PareTensor *tensor, GError *local)
+named (Context *c, PareTensor *tensor, GError **local)
 {
   if (tensor == NULL)
     {
-      fail (c, PARE_ERROR_FORMAT, "%s", local ? local->message : "cannot be read");
-      g_clear_error (&local);
+      fail (c, PARE_ERROR_FORMAT, "%s", *local ? (*local)->message : "cannot be read");
+      g_clear_error (local);
+    }
+  return tensor;
+}
+
+/* What was read of a mapping need not stay: it comes back from the file when it is read again. Never for memory: it would be emptied. */
+static void
+forget (const guint8 *from, const guint8 *to)
+{
+  guintptr page = (guintptr)MAX (sysconf (_SC_PAGESIZE), 4096);
+  guintptr first = ((guintptr)from + page - 1) / page * page, last = (guintptr)to / page * page;
+  if (last > first)
+    madvise ((void *)first, last - first, MADV_DONTNEED);
+}
+
+/* Tensors that lie in the file as they are used are borrowed from it. Those that are not aligned (one in four bytes is, in a protobuf) are
+ * copied piece by piece; each piece is forgotten, so that a file of 1 GB takes 1 GB and not two. */
+static PareTensor *
+borrow_or_copy (Context *c, PareDtype dtype, const PareShape *shape, GBytes *owner, gsize offset, gboolean mapped)
+{
+  GError *local = NULL;
+  gsize align = MAX (1, pare_dtype_bits (dtype) / 8), size, bytes = (gsize)MAX (pare_shape_bytes (shape, dtype), 0);
+  const guint8 *base = g_bytes_get_data (owner, &size);
+  if (bytes < PIECE || (guintptr)(base + offset) % align == 0 || offset > size || bytes > size - offset)
+    return named (c, pare_tensor_new_from_bytes (dtype, shape, owner, offset, &local), &local);
+  PareTensor *tensor = named (c, pare_tensor_new_unset (dtype, shape, &local), &local);
+  for (gsize at = 0; tensor != NULL && at < bytes; at += PIECE)
+    {
+      gsize n = MIN (PIECE, bytes - at);
+      if (pare_control_check (c->source->control, c->error))
+        {
+          g_clear_pointer (&tensor, pare_tensor_unref);
+          break;
+        }
+      memcpy ((guint8 *)tensor->data + at, base + offset + at, n);
+      if (mapped)
+        forget (base + offset + at, base + offset + at + n);
     }
   return tensor;
 }
@@ -64,8 +104,7 @@ read_external (Context *c, const Onnx__TensorProto *proto, PareDtype dtype, cons
     return fail (c, PARE_ERROR_FORMAT, "external data of %" G_GUINT64_FORMAT " bytes where %" G_GINT64_FORMAT " are needed", length, want);
   if (offset > size || (guint64)want > size - offset)
     return fail (c, PARE_ERROR_FORMAT, "external data '%s' ends before byte %" G_GUINT64_FORMAT, location, offset + (guint64)want);
-  GError *local = NULL;
-  return named (c, pare_tensor_new_from_bytes (dtype, shape, bytes, (gsize)offset, &local), local);
+  return borrow_or_copy (c, dtype, shape, bytes, (gsize)offset, TRUE);
 }
 
 /* Strings have no fixed size: the tensor keeps the message itself, so that it can be written back. */
@@ -181,13 +220,13 @@ pare_onnx_read_tensor (PareOnnxSource *source, const Onnx__TensorProto *proto, c
       if (token[1] != (guint64)bytes && !(token[1] == 0 && proto->n_float_data + proto->n_int32_data + proto->n_int64_data > 0))
         return fail (c, PARE_ERROR_FORMAT, "%" G_GUINT64_FORMAT " bytes of data where its shape needs %" G_GINT64_FORMAT, token[1], bytes);
       if (token[1] == (guint64)bytes)
-        return named (c, pare_tensor_new_from_bytes (dtype, &shape, source->bytes, (gsize)token[0], &local), local);
+        return borrow_or_copy (c, dtype, &shape, source->bytes, (gsize)token[0], source->mapped);
     }
   /* Checked before memory is taken: an entry of any typed field is at least one byte of the file. */
   gsize entries = proto->n_float_data + proto->n_int32_data + proto->n_int64_data + proto->n_double_data + proto->n_uint64_data;
   if ((guint64)(pare_dtype_bits (dtype) == 4 ? bytes : count) != entries)
     return fail (c, PARE_ERROR_FORMAT, "%" G_GSIZE_FORMAT " elements where its shape needs %" G_GINT64_FORMAT, entries, count);
-  PareTensor *tensor = named (c, pare_tensor_new (dtype, &shape, &local), local);
+  PareTensor *tensor = named (c, pare_tensor_new (dtype, &shape, &local), &local);
   if (tensor != NULL && !read_typed (c, proto, tensor))
     g_clear_pointer (&tensor, pare_tensor_unref);
   return tensor;

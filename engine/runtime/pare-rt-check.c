@@ -14,6 +14,8 @@ check_value (const PareRtPlan *plan, uint32_t i)
   switch (v->kind)
     {
     case PARE_RT_CONSTANT:
+      if (plan->external && !plan->external[i] && v->bytes > 0)
+        return "a constant has no memory";
       return v->offset % 64 != 0 || v->offset > plan->constants_bytes || v->bytes > plan->constants_bytes - v->offset
                  ? "a constant lies outside"
                  : NULL;

@@ -95,6 +95,16 @@ put (uint8_t *to, const void *from, uint64_t bytes)
     memcpy (to, from, bytes);
 }
 
+/* Constants that lie here and there, at their offsets. */
+static void
+gather (const PareRtPlan *plan, uint8_t *to)
+{
+  memset (to, 0, plan->constants_bytes);
+  for (uint32_t i = 0; i < plan->n_values; i++)
+    if (plan->values[i].kind == PARE_RT_CONSTANT)
+      put (to + plan->values[i].offset, pare_rt_plan_constant (plan, i), plan->values[i].bytes);
+}
+
 void
 pare_rt_file_write (const PareRtPlan *plan, const char *const *names, void *data)
 {
@@ -107,7 +117,10 @@ pare_rt_file_write (const PareRtPlan *plan, const char *const *names, void *data
   put (to + h.inputs, plan->inputs, (uint64_t)plan->n_inputs * 4);
   put (to + h.outputs, plan->outputs, (uint64_t)plan->n_outputs * 4);
   put (to + h.params, plan->params, plan->params_bytes);
-  put (to + h.constants, plan->constants, plan->constants_bytes);
+  if (plan->external)
+    gather (plan, to + h.constants);
+  else
+    put (to + h.constants, plan->constants, plan->constants_bytes);
   uint32_t at = n_names (plan) * 4;
   for (uint32_t i = 0; i < n_names (plan); i++)
     {

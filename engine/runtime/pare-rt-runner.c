@@ -59,7 +59,7 @@ pare_rt_runner_new (const PareRtPlan *plan, const PareRtWeights *weights)
   r->arena = arena;
   for (uint32_t i = 0; i < plan->n_values; i++)
     if (plan->values[i].kind == PARE_RT_CONSTANT)
-      r->data[i] = plan->constants + plan->values[i].offset;
+      r->data[i] = pare_rt_plan_constant (plan, i);
     else if (plan->values[i].kind == PARE_RT_ARENA)
       r->data[i] = r->arena + plan->values[i].offset;
   for (uint32_t i = 0; i < plan->n_values; i++)

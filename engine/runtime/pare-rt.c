@@ -96,10 +96,11 @@ operands (const PareRtPlan *plan, const PareRtStep *step, PareView *in, PareView
       *view = (PareView){ .dtype = PARE_DTYPE_NONE };
       if (v == PARE_RT_NONE)
         continue;
-      const PareRtValue *value = &plan->values[v], *base = value->kind == PARE_RT_ALIAS ? &plan->values[value->alias_of] : value;
+      const PareRtValue *value = &plan->values[v];
+      const uint32_t base = value->kind == PARE_RT_ALIAS ? value->alias_of : v;
       *view = (PareView){ .dtype = value->dtype, .shape = value->shape };
-      if (base->kind == PARE_RT_CONSTANT)
-        view->data = plan->constants + base->offset;
+      if (plan->values[base].kind == PARE_RT_CONSTANT)
+        view->data = pare_rt_plan_constant (plan, base);
     }
 }
 

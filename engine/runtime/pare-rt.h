@@ -69,11 +69,21 @@ typedef struct {
   uint32_t *inputs, *outputs; /* value ids, in the model's order */
   uint8_t *params;
   uint64_t params_bytes;
-  uint8_t *constants;         /* 64-byte aligned */
+  uint8_t *constants;         /* 64-byte aligned; NULL where `external` says where each lies */
   uint64_t constants_bytes;
   uint64_t arena_bytes;       /* planned peak */
   uint64_t sum_bytes;         /* what separate buffers would take */
+  /* In memory only, never in a file: for each value, where the bytes of a constant lie (NULL: none). Offsets say then where a file would have
+   * them. A model's weights stay where they were mapped or made, instead of being copied into one pool. NULL: they are in `constants`. */
+  const uint8_t *const *external;
 } PareRtPlan;
+
+/* Where a constant's bytes lie; aligned for its type. value: of kind CONSTANT. */
+static inline uint8_t *
+pare_rt_plan_constant (const PareRtPlan *plan, uint32_t value)
+{
+  return plan->external ? (uint8_t *)(uintptr_t)plan->external[value] : plan->constants + plan->values[value].offset;
+}
 
 /* A portable kernel. Views are complete and checked; kernels may not allocate: `scratch` has what `scratch_bytes` asked for. */
 typedef PareRtStatus (*PareRtKernel) (const void *params, const PareView *in, uint32_t n_in, PareView *out, uint32_t n_out, void *scratch);

@@ -1,5 +1,6 @@
 #include "engine/tensor/pare-tensor.h"
 #include "engine/base/pare-error.h"
+#include "engine/base/pare-memory.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -141,23 +142,36 @@ checked_bytes (PareDtype dtype, const PareShape *shape, GError **error)
   return bytes;
 }
 
+/* From here on the machine is asked before memory is taken: it would hand it out and fail when it is written. */
+#define ASK_FROM (G_GINT64_CONSTANT (64) << 20)
+
 PareTensor *
-pare_tensor_new (PareDtype dtype, const PareShape *shape, GError **error)
+pare_tensor_new_unset (PareDtype dtype, const PareShape *shape, GError **error)
 {
   gint64 bytes = checked_bytes (dtype, shape, error);
   if (bytes < 0)
     return NULL;
   void *data = NULL;
   gsize padded = ((gsize)bytes + 127) / 64 * 64; /* kernels may read up to one cache line past the end */
-  if (bytes > (G_GINT64_CONSTANT (1) << 46) || posix_memalign (&data, 64, padded) != 0)
+  if (bytes > (G_GINT64_CONSTANT (1) << 46) || (bytes >= ASK_FROM && (guint64)bytes > pare_memory_available ())
+      || posix_memalign (&data, 64, padded) != 0)
     {
-      g_autofree char *text = pare_shape_to_string (shape);
-      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "no memory for a tensor of %s %s", pare_dtype_name (dtype), text);
+      g_autofree char *text = pare_shape_to_string (shape), *size = pare_memory_text ((guint64)bytes);
+      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "no memory for a tensor of %s %s (%s)", pare_dtype_name (dtype), text, size);
       return NULL;
     }
-  memset (data, 0, padded);
+  memset ((char *)data + bytes, 0, padded - (gsize)bytes);
   PareTensor *self = tensor_alloc (dtype, shape, (gsize)bytes);
   self->data = data;
+  return self;
+}
+
+PareTensor *
+pare_tensor_new (PareDtype dtype, const PareShape *shape, GError **error)
+{
+  PareTensor *self = pare_tensor_new_unset (dtype, shape, error);
+  if (self != NULL)
+    memset (self->data, 0, self->bytes);
   return self;
 }
 
@@ -184,7 +198,7 @@ pare_tensor_new_from_bytes (PareDtype dtype, const PareShape *shape, GBytes *own
       self->data = (void *)(base + offset);
       return self;
     }
-  PareTensor *self = pare_tensor_new (dtype, shape, error);
+  PareTensor *self = pare_tensor_new_unset (dtype, shape, error);
   if (self != NULL && bytes > 0)
     memcpy (self->data, base + offset, (gsize)bytes);
   return self;
@@ -199,7 +213,7 @@ pare_tensor_new_like (const PareTensor *other)
 PareTensor *
 pare_tensor_copy (const PareTensor *self)
 {
-  PareTensor *copy = pare_tensor_new_like (self);
+  PareTensor *copy = pare_tensor_new_unset (self->dtype, &self->shape, NULL);
   if (copy != NULL)
     memcpy (copy->data, self->data, self->bytes);
   return copy;
@@ -443,7 +457,7 @@ pare_tensor_reshape (PareTensor *self, const PareShape *shape, GError **error)
     }
   if (self->owner == NULL)
     {
-      PareTensor *out = pare_tensor_new (self->dtype, shape, error);
+      PareTensor *out = pare_tensor_new_unset (self->dtype, shape, error);
       if (out != NULL)
         memcpy (out->data, self->data, self->bytes);
       return out;

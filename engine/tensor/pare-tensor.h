@@ -15,6 +15,8 @@ typedef struct
 
 /* Zero-filled; NULL and PARE_ERROR_MEMORY/SHAPE when the size overflows or is beyond what can be had. */
 PareTensor *pare_tensor_new (PareDtype dtype, const PareShape *shape, GError **error);
+/* The same, its elements not set: all of them are to be written. */
+PareTensor *pare_tensor_new_unset (PareDtype dtype, const PareShape *shape, GError **error);
 /* Borrows bytes of `owner` at `offset` when aligned for the dtype, copies otherwise. */
 PareTensor *pare_tensor_new_from_bytes (PareDtype dtype, const PareShape *shape, GBytes *owner, gsize offset, GError **error);
 PareTensor *pare_tensor_new_like (const PareTensor *other); /* zero-filled, same dtype and shape */
