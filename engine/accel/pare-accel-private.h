@@ -203,6 +203,9 @@ bool pare_accel_step_fake_quant (PareAccel *self, uint32_t step);
 bool pare_accel_step_batch_norm (PareAccel *self, uint32_t step);
 bool pare_accel_step_softmax (PareAccel *self, uint32_t step);
 bool pare_accel_step_qconv (PareAccel *self, uint32_t step);
+/* A depthwise convolution of codes by a loop of our own, weights as bytes. */
+bool pare_accel_depthwise_codes (PareAccel *self, uint32_t step, const PareQConvParams *p, const PareConvShape *shape,
+                                 const int8_t *weights);
 bool pare_accel_step_qgemm (PareAccel *self, uint32_t step);
 bool pare_accel_step_qadd (PareAccel *self, uint32_t step);
 bool pare_accel_step_lut (PareAccel *self, uint32_t step);

@@ -160,6 +160,10 @@ convolve (PareAccel *self, uint32_t step, Product *q, const PareQConvParams *p)
   PareConvShape shape;
   if (!pare_accel_conv_shape (&p->conv, false, x, w, y, &shape))
     return false;
+  if (pare_accel_depthwise_codes (self, step, p, &shape, q->codes))
+    return true;
+  if (self->failed)
+    return false;
   for (int i = 0; i < p->conv.spatial; i++)
     q->padded |= shape.pad_begin[i] > 0 || shape.pad_end[i] > 0;
   q->rows = y->dims[1];

@@ -266,7 +266,7 @@ any_conv (PareRng *r, int spatial, int64_t c, int64_t *m, char *text, gsize size
 static void
 test_conv (void)
 {
-  static const int64_t channels[] = { 1, 3, 8, 10, 16, 24, 32, 33, 48, 64, 100 };
+  static const int64_t channels[] = { 1, 3, 8, 10, 16, 24, 32, 33, 48, 64, 100, 130 };
   for (guint i = 0; i < cases (700); i++)
     {
       Plan *plan = plan_new (1000 + i);
