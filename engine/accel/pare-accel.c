@@ -275,6 +275,36 @@ wants_blocks (const PareRtPlan *plan)
   return joined > macs / 80; /* measured: 27 bytes are joined while 110 products are made, and a saving of 4 % pays */
 }
 
+/* Do the products of a step take long enough, on the average, that threads gain more than they wait for each other. */
+static bool
+gains_by_threads (const PareRtPlan *plan, bool bf16)
+{
+  double ns = 0;
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < plan->n_steps; i++)
+    {
+      const PareRtStep *s = &plan->steps[i];
+      bool codes = s->op == PARE_RT_QCONV || s->op == PARE_RT_QGEMM;
+      double rate = codes ? 350 : bf16 ? 200 : 100; /* products in a nanosecond */
+      if (s->op == PARE_RT_CONV || s->op == PARE_RT_QCONV)
+        {
+          const PareConvParams *p = (const PareConvParams *)(plan->params + s->params); /* the first thing in both */
+          double macs = (double)pare_shape_count (&plan->values[s->out[0]].shape) * (double)pare_shape_count (&plan->values[s->in[1]].shape)
+                        / (double)plan->values[s->out[0]].shape.dims[1];
+          ns += macs / (p->group > 1 ? 50 : rate);
+          n++;
+        }
+      else if (s->op == PARE_RT_GEMM || s->op == PARE_RT_QGEMM)
+        {
+          ns += (double)pare_shape_count (&plan->values[s->in[1]].shape) / (rate / 10); /* as fast as weights are read */
+          n++;
+        }
+      else if (s->op == PARE_RT_MATMUL || s->op == PARE_RT_CONV_TRANSPOSE)
+        return true;
+    }
+  return n == 0 || ns / n > 1500;
+}
+
 PareAccel *
 pare_accel_new_with (const PareRtPlan *plan, const PareAccelOptions *options)
 {
@@ -288,6 +318,8 @@ pare_accel_new_with (const PareRtPlan *plan, const PareAccelOptions *options)
   self->threads = threads < 1 ? 1 : threads;
   self->bf16 = options->bf16 && pare_accel_has_bf16 ();
   self->blocks = wants_blocks (plan);
+  if (self->threads > 1 && !gains_by_threads (plan, self->bf16))
+    self->threads = 1;
   self->mds = pare_md_pool_new ();
   self->values = calloc (plan->n_values + 1, sizeof *self->values);
   self->absorbed = calloc (plan->n_steps + 1, sizeof *self->absorbed);
