@@ -29,7 +29,7 @@ run (PareCliOptions *o)
             shape.shape.dims[d] = d == 0 ? o->batch : 1;
         g_array_append_val (o->shapes, shape);
       }
-  PareCompileOptions compile = { .backend = o->backend, .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len };
+  PareCompileOptions compile = { .backend = o->backend, .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len, .memory_budget = o->memory_budget };
   g_autoptr (PareProgram) program = pare_program_compile (graph, &compile, &error);
   if (program == NULL)
     return pare_cli_fail (error);
@@ -41,6 +41,7 @@ run (PareCliOptions *o)
   g_autofree PareLayerInfo *infos = pare_graph_layer_infos (graph, pare_program_get_graph (program), &n_infos);
   guint64 arena, sum, constants;
   pare_program_get_memory (program, &arena, &sum, &constants);
+  guint64 packed = pare_program_get_packed_memory (program);
   if (o->json)
     {
       g_autoptr (JsonBuilder) b = json_builder_new ();
@@ -53,6 +54,8 @@ run (PareCliOptions *o)
       pare_cli_json_int (b, "peak_rss_bytes", (gint64)latency.peak_rss_bytes);
       pare_cli_json_int (b, "arena_bytes", (gint64)arena);
       pare_cli_json_int (b, "tensors_bytes", (gint64)sum);
+      pare_cli_json_int (b, "constants_bytes", (gint64)constants);
+      pare_cli_json_int (b, "packed_bytes", (gint64)packed);
       json_builder_set_member_name (b, "layers");
       json_builder_begin_array (b);
       for (guint i = 0; i < latency.n_layers; i++)
@@ -75,8 +78,8 @@ run (PareCliOptions *o)
     {
       g_print ("median %.3f ms (p10 %.3f, p90 %.3f; %u runs, %d threads)\n", latency.median_ms, latency.p10_ms, latency.p90_ms,
                latency.repeats, o->threads);
-      g_print ("activations %.1f KiB planned of %.1f KiB in all, constants %.1f KiB, peak memory %.1f MiB\n", arena / 1024.0, sum / 1024.0,
-               constants / 1024.0, latency.peak_rss_bytes / 1048576.0);
+      g_print ("activations %.1f KiB planned of %.1f KiB in all, constants %.1f KiB and packed for the kernels %.1f KiB, peak memory %.1f MiB\n",
+               arena / 1024.0, sum / 1024.0, constants / 1024.0, packed / 1024.0, latency.peak_rss_bytes / 1048576.0);
       double all = 0;
       for (guint i = 0; i < latency.n_layers; i++)
         {
@@ -95,8 +98,8 @@ run (PareCliOptions *o)
 }
 
 const PareCliCommand pare_cli_bench = { "bench",
-                                        "MODEL [--shape NAME=...] [--batch N] [--repeat N] [--per-layer] [--backend ...] [--json]",
+                                        "MODEL [--shape NAME=...] [--batch N] [--repeat N] [--per-layer] [--backend ...] [--memory-budget 2G] [--json]",
                                         "measures latency",
-                                        "shape batch repeat per-layer backend",
+                                        "shape batch repeat per-layer backend memory-budget",
                                         TRUE,
                                         run };

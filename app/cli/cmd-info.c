@@ -1,5 +1,7 @@
 #include "app/cli/pare-cli.h"
 
+#include <string.h>
+
 static void
 json_values (JsonBuilder *b, const char *name, const PareGraph *graph, const PareValueId *ids, guint n)
 {
@@ -65,6 +67,8 @@ run (PareCliOptions *o)
       = pare_graph_canonicalize (graph, (const PareNamedShape *)o->shapes->data, o->shapes->len, pare_lower_eval_node, &error);
   if (canonical == NULL)
     {
+      if (strstr (error->message, o->model) == NULL)
+        g_prefix_error (&error, "%s: ", o->model);
       if (o->shapes->len > 0)
         return pare_cli_fail (error);
       pare_cli_warn ("%s", error->message);

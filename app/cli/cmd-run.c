@@ -87,7 +87,8 @@ run (PareCliOptions *o)
       return pare_cli_fail (error);
     }
   PareCompileOptions compile
-      = { .backend = o->backend, .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len, .keep_steps = o->hashes };
+      = { .backend = o->backend, .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len, .keep_steps = o->hashes,
+          .memory_budget = o->memory_budget };
   g_autoptr (PareProgram) program = pare_program_compile (graph, &compile, &error);
   g_array_set_size (o->shapes, 0); /* its names are interned here */
   if (program == NULL)
@@ -108,8 +109,8 @@ run (PareCliOptions *o)
 
 const PareCliCommand pare_cli_run
     = { "run",
-        "MODEL --input NAME=FILE.npy ... --output-dir DIR [--backend auto|portable|onednn] [--hashes]",
+        "MODEL --input NAME=FILE.npy ... --output-dir DIR [--backend auto|portable|onednn] [--memory-budget 2G] [--hashes]",
         "runs the model once and writes each output as DIR/NAME.npy (hashes: prints one of what each step computed)",
-        "input output-dir backend hashes",
+        "input output-dir backend memory-budget hashes",
         FALSE,
         run };

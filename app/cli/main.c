@@ -48,6 +48,21 @@ parse_shape (const char *text, PareNamedShape *shape)
   return TRUE;
 }
 
+/* 500M, 2G, bytes. */
+static gboolean
+parse_bytes (const char *text, guint64 *bytes)
+{
+  static const char units[] = "KMGT";
+  char *end;
+  guint64 n = g_ascii_strtoull (text, &end, 10);
+  const char *unit = *end != '\0' ? strchr (units, g_ascii_toupper (*end)) : NULL;
+  guint shift = unit != NULL ? 10 * (guint)(unit - units + 1) : 0;
+  if (!g_ascii_isdigit (text[0]) || (*end != '\0' && (unit == NULL || end[1] != '\0')) || n == 0 || n > G_MAXUINT64 >> shift)
+    return FALSE;
+  *bytes = n << shift;
+  return TRUE;
+}
+
 static gboolean
 takes (const PareCliCommand *command, const char *option)
 {
@@ -86,6 +101,8 @@ parse_option (PareCliOptions *o, const PareCliCommand *command, const char *name
     parse_count (name, value, &o->repeat, &status);
   else if (strcmp (name, "batch") == 0)
     parse_count (name, value, &o->batch, &status);
+  else if (strcmp (name, "memory-budget") == 0)
+    return parse_bytes (value, &o->memory_budget) ? -1 : pare_cli_usage ("--memory-budget takes bytes, 500M or 2G, not '%s'", value);
   else if (strcmp (name, "backend") == 0)
     return pare_backend_parse (value, &o->backend) ? -1 : pare_cli_usage ("--backend is auto, portable or onednn, not '%s'", value);
   else if (strcmp (name, "split") == 0)

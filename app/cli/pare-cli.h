@@ -20,6 +20,7 @@ typedef struct
   gboolean json, per_layer, hashes;
   int threads; /* 0: all cores */
   guint limit, repeat, batch;
+  guint64 memory_budget; /* bytes, 0: what the engine thinks fit */
   PareBackend backend;
   PareSplit split;
   const char *model_again; /* replay: where the model is now */

@@ -24,6 +24,12 @@ pare_accel_free (PareAccel *self)
 {
 }
 
+uint64_t
+pare_accel_packed_bytes (const PareAccel *self)
+{
+  return 0;
+}
+
 PareAccelRunner *
 pare_accel_runner_new (PareAccel *self)
 {

@@ -50,7 +50,14 @@ pare_accel_pack (PareAccel *self, uint64_t bytes)
       return NULL;
     }
   self->packed[self->n_packed++] = data;
+  self->packed_bytes += bytes;
   return data;
+}
+
+uint64_t
+pare_accel_packed_bytes (const PareAccel *self)
+{
+  return self->packed_bytes;
 }
 
 const void *

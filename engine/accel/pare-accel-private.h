@@ -97,6 +97,7 @@ struct PareAccel
   PareAccelView *views;
   void **packed; /* memory of packed weights */
   uint32_t n_buffers, n_nodes, n_args, n_views, n_packed;
+  uint64_t packed_bytes; /* of all that is packed */
   uint32_t room_buffers, room_nodes, room_args, room_views, room_packed;
   uint32_t n_fast; /* steps that do not run on a portable kernel */
   uint64_t arena_bytes, scratch_bytes;

@@ -18,6 +18,8 @@ PareAccel *pare_accel_new_with (const PareRtPlan *plan, const PareAccelOptions *
 /* The CPU (and what oneDNN may use of it) multiplies bfloat16. */
 bool pare_accel_has_bf16 (void);
 void pare_accel_free (PareAccel *self);
+/* Bytes of constants kept in another order than the plan's. */
+uint64_t pare_accel_packed_bytes (const PareAccel *self);
 PareAccelRunner *pare_accel_runner_new (PareAccel *self);
 void pare_accel_runner_free (PareAccelRunner *self);
 /* As pare_rt_runner_run; step_ns has n_steps entries, reorders are counted with the step that needed them. */

@@ -85,6 +85,7 @@ typedef struct {
   PareEvalFunc eval;
   GHashTable *extents;      /* symbolic name -> gint64* (nullable) */
   int depth;
+  gint64 folded;            /* bytes that were computed from nothing (smaller constants), so far */
 } PareWalk;
 gboolean pare_graph_walk (PareGraph *self, PareWalk *walk, GError **error);
 /* Rewrites the whole graph (bodies too) to `target`, inferring on the way. Nothing is folded. */

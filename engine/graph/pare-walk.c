@@ -3,8 +3,12 @@
 
 #include <string.h>
 
-/* What a folded constant may take. */
+/* What a folded constant may take, and what all may take that are larger than what they were computed from. The rest is computed when the
+ * program runs, in its arena. */
 #define MAX_FOLDED (G_GINT64_CONSTANT (64) << 20)
+#define MAX_GROWN (G_GINT64_CONSTANT (256) << 20)
+/* Products of constants are folded when they are small: a few bytes of file could ask for hours. */
+#define MAX_PRODUCT (G_GINT64_CONSTANT (4) << 20)
 
 static gboolean step (PareGraph *g, PareNodeId id, PareWalk *w, GError **error);
 static gboolean visit (PareGraph *g, PareNodeId id, PareWalk *w, GError **error);
@@ -72,7 +76,15 @@ moved_grid (const PareGraph *g, const PareNode *node)
 }
 
 static gboolean
-may_fold (const PareGraph *g, const PareNode *node)
+is_product (const PareNode *node)
+{
+  static const char *const names[] = { "MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum", "LSTM", "GRU", "RNN", NULL };
+  return g_strv_contains (names, node->op);
+}
+
+/* grown: by how much its outputs are larger than its inputs. */
+static gboolean
+may_fold (const PareGraph *g, const PareNode *node, const PareWalk *w, gint64 *grown)
 {
   static const char *const never[] = { "RandomNormal", "RandomUniform",    "RandomNormalLike", "RandomUniformLike", "Multinomial",
                                        "Bernoulli",    "DequantizeLinear", "QuantizeLinear",   PARE_OP_QUANTIZE,    NULL };
@@ -97,7 +109,8 @@ may_fold (const PareGraph *g, const PareNode *node)
       if (total > MAX_FOLDED)
         return FALSE;
     }
-  return TRUE;
+  *grown = MAX (total - in, 0);
+  return *grown <= MAX_GROWN - w->folded && !(is_product (node) && MAX (total, in) > MAX_PRODUCT);
 }
 
 static void
@@ -117,7 +130,8 @@ fold (PareGraph *g, PareNodeId id, PareWalk *w)
 {
   PareNode *node = &g->nodes[id];
   gboolean shape_only = pare_node_is (node, "Shape") || pare_node_is (node, "Size");
-  if (node->n_outputs == 0 || node->n_outputs > 64 || (!shape_only && !may_fold (g, node)))
+  gint64 grown = 0;
+  if (node->n_outputs == 0 || node->n_outputs > 64 || (!shape_only && !may_fold (g, node, w, &grown)))
     return;
   PareTensor *outputs[64] = { NULL };
   gboolean done = pare_arith_node (g, node, outputs);
@@ -134,6 +148,7 @@ fold (PareGraph *g, PareNodeId id, PareWalk *w)
   guint n = node->n_outputs;
   if (done)
     {
+      w->folded += grown;
       PareQuant *grid = moved_grid (g, node);
       PareValueId first = node->outputs[0];
       take_outputs (g, id, outputs);
@@ -201,6 +216,7 @@ walk_bodies (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
       inner.depth++;
       if (!pare_graph_walk (body, &inner, error))
         return FALSE;
+      w->folded = inner.folded;
     }
   return TRUE;
 }
@@ -281,6 +297,7 @@ inline_branch (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
   for (guint i = 0; i < added->len; i++)
     if (!visit (g, g_array_index (added, PareNodeId, i), &inner, error))
       return FALSE;
+  w->folded = inner.folded;
   return TRUE;
 }
 

@@ -134,3 +134,18 @@ gboolean pare_lower_reduce (PareBuilder *b, const PareNode *node, GError **error
 gboolean pare_lower_einsum (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_recurrent (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_quantize (PareBuilder *b, const PareNode *node, GError **error);
+
+/* --- pare-budget.c --- */
+/* Bytes a program takes once it runs. */
+typedef struct
+{
+  guint64 activations, constants, packed, scratch;
+  guint32 largest_constant; /* plan value */
+} PareBudget;
+/* constants: tensors of the plan's constant values, in their order. stated: mapped ones count too. portable: oneDNN is not asked. */
+void pare_budget_of (const PareRtPlan *plan, GPtrArray *constants, gboolean portable, gboolean stated, PareBudget *out);
+/* Of the canonical graph, before it is lowered: no single result may be beyond the budget. Errors name the node. */
+gboolean pare_budget_check_values (const PareGraph *graph, guint64 budget, GError **error);
+/* Of the plan, before arena, scratch and packed weights are taken. */
+gboolean pare_budget_check_plan (const PareGraph *graph, const PareRtPlan *plan, GPtrArray *constants, gboolean portable, gboolean stated,
+                                 guint64 budget, GError **error);

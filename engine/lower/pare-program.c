@@ -1,6 +1,7 @@
 #include "engine/lower/pare-program.h"
 #include "engine/accel/pare-accel.h"
 #include "engine/base/pare-error.h"
+#include "engine/base/pare-memory.h"
 #include "engine/lower/pare-lower-private.h"
 #include "engine/lower/pare-program-cut.h"
 
@@ -47,50 +48,6 @@ pare_backend_parse (const char *text, PareBackend *backend)
   return FALSE;
 }
 
-static guint64
-default_budget (void)
-{
-  g_autofree char *text = NULL;
-  guint64 kib = 0;
-  if (g_file_get_contents ("/proc/meminfo", &text, NULL, NULL))
-    {
-      const char *line = strstr (text, "MemAvailable:");
-      if (line != NULL)
-        kib = g_ascii_strtoull (line + strlen ("MemAvailable:"), NULL, 10);
-    }
-  return kib > 0 ? kib * 1024 / 4 * 3 : G_GUINT64_CONSTANT (4) << 30;
-}
-
-static gboolean
-check_memory (const PareGraph *graph, guint64 budget, GError **error)
-{
-  guint64 constants = 0;
-  for (guint i = 0; i < graph->n_values; i++)
-    {
-      const PareValue *v = &graph->values[i];
-      gint64 bytes = v->constant != NULL           ? (gint64)v->constant->bytes
-                     : v->dtype != PARE_DTYPE_NONE ? pare_shape_bytes (&v->shape, v->dtype)
-                                                   : 0;
-      if (v->constant != NULL)
-        constants += (guint64)bytes;
-      if (bytes < 0 || (guint64)bytes <= budget)
-        continue;
-      g_autofree char *shape = pare_shape_to_string (&v->shape);
-      const PareNode *node = v->producer != PARE_NONE ? &graph->nodes[v->producer] : NULL;
-      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: node '%s' (%s): its output %s needs %.1f GiB, %.1f GiB are allowed",
-                   graph->path != NULL ? graph->path : "model", node != NULL ? node->layer : v->name, node != NULL ? node->op : "input",
-                   shape, bytes / 1073741824.0, budget / 1073741824.0);
-      return FALSE;
-    }
-  if (constants > budget)
-    {
-      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: constants need %.1f GiB, %.1f GiB are allowed",
-                   graph->path != NULL ? graph->path : "model", constants / 1073741824.0, budget / 1073741824.0);
-      return FALSE;
-    }
-  return TRUE;
-}
-
 static gboolean
 lower_all (PareBuilder *b, GError **error)
 {
@@ -111,15 +68,15 @@ lower_all (PareBuilder *b, GError **error)
   return TRUE;
 }
 
-PareProgram *
-pare_program_compile (const PareGraph *graph, const PareCompileOptions *options, GError **error)
+static PareProgram *
+compile (const PareGraph *graph, const PareCompileOptions *options, GError **error)
 {
   static const PareCompileOptions defaults;
   if (options == NULL)
     options = &defaults;
   g_autoptr (PareGraph) canonical = pare_graph_canonicalize (graph, options->shapes, options->n_shapes, pare_lower_eval_node, error);
-  guint64 budget = options->memory_budget > 0 ? options->memory_budget : default_budget ();
-  if (canonical == NULL || !check_memory (canonical, budget, error))
+  guint64 budget = options->memory_budget > 0 ? options->memory_budget : pare_memory_available () / 4 * 3;
+  if (canonical == NULL || !pare_budget_check_values (canonical, budget, error))
     return NULL;
   g_autofree gboolean *keep = g_new0 (gboolean, canonical->n_values + 1);
   for (guint i = 0; i < canonical->n_outputs; i++)
@@ -144,10 +101,9 @@ pare_program_compile (const PareGraph *graph, const PareCompileOptions *options,
   PareRtPlan *plan = pare_builder_finish (b, error);
   if (plan == NULL)
     return NULL;
-  if (plan->arena_bytes > budget)
+  if (!pare_budget_check_plan (canonical, plan, b->constants, options->backend == PARE_BACKEND_PORTABLE, options->memory_budget > 0, budget,
+                               error))
     {
-      g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: activations need %.1f GiB, %.1f GiB are allowed",
-                   canonical->path != NULL ? canonical->path : "model", plan->arena_bytes / 1073741824.0, budget / 1073741824.0);
       pare_plan_free (plan);
       return NULL;
     }
@@ -159,6 +115,18 @@ pare_program_compile (const PareGraph *graph, const PareCompileOptions *options,
   self->value_of = g_steal_pointer (&b->value_of);
   self->constants = g_steal_pointer (&b->constants);
   self->backend = options->backend;
+  return self;
+}
+
+PareProgram *
+pare_program_compile (const PareGraph *graph, const PareCompileOptions *options, GError **error)
+{
+  GError *local = NULL;
+  PareProgram *self = compile (graph, options, &local);
+  if (self == NULL && local != NULL && graph->path != NULL && strstr (local->message, graph->path) == NULL)
+    g_prefix_error (&local, "%s: ", graph->path); /* passes over the graph do not know its file */
+  if (self == NULL)
+    g_propagate_error (error, local);
   return self;
 }
 
@@ -233,6 +201,18 @@ pare_program_get_memory (const PareProgram *self, guint64 *arena, guint64 *sum, 
   *arena = self->plan->arena_bytes;
   *sum = self->plan->sum_bytes;
   *constants = self->plan->constants_bytes;
+}
+
+guint64
+pare_program_get_packed_memory (PareProgram *self)
+{
+  guint64 bytes = 0;
+  g_mutex_lock (&self->lock);
+  for (guint i = 0; i < self->n_accels; i++)
+    bytes += self->accels[i].accel != NULL ? pare_accel_packed_bytes (self->accels[i].accel) : 0;
+  bytes += pare_rt_weights_bytes (self->weights);
+  g_mutex_unlock (&self->lock);
+  return bytes;
 }
 
 /* --- running --- */

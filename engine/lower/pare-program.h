@@ -23,7 +23,7 @@ typedef struct
   guint n_taps;          /* names of values (of the given graph) that must be readable after a run */
   gboolean keep_steps;   /* what every step computes stays readable (hashes) */
   gboolean no_fusion;    /* every node its own step (per-layer error, tests) */
-  guint64 memory_budget; /* bytes; 0: three quarters of what is free */
+  guint64 memory_budget; /* bytes, of activations, constants, packed weights and scratch; 0: three quarters of what is free, mapped weights not counted */
 } PareCompileOptions;
 
 /* Canonicalizes, fuses, plans memory. Errors name the first node that cannot run and why. options may be NULL. */
@@ -37,6 +37,8 @@ guint pare_program_get_n_outputs (const PareProgram *self);
 const char *pare_program_get_input (const PareProgram *self, guint i, PareDtype *dtype, PareShape *shape);
 const char *pare_program_get_output (const PareProgram *self, guint i, PareDtype *dtype, PareShape *shape);
 void pare_program_get_memory (const PareProgram *self, guint64 *arena, guint64 *sum, guint64 *constants);
+/* Bytes of weights that its runners keep in an order of their own, besides the constants. */
+guint64 pare_program_get_packed_memory (PareProgram *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareProgram, pare_program_unref)
 
 /* threads: for the kernels of one inference; 1 where samples run in parallel. */
