@@ -271,7 +271,8 @@ pare_dataset_load (PareDataset *self, PareSplit split, guint i, PareSample *samp
     {
       if ((sample->x = load_x (self, id, error)) == NULL)
         return FALSE;
-      pare_cache_put (self->cache, id, sample->x);
+      if (split != PARE_SPLIT_CALIBRATION) /* read once: what is kept is for samples that come back */
+        pare_cache_put (self->cache, id, sample->x);
     }
   if (self->labels->len > 0)
     sample->label = g_array_index (self->labels, gint64, id);
