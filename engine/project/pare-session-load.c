@@ -218,15 +218,10 @@ load_model (PareOpened *opened, const char *path, PareControl *control, GError *
 
 /* FALSE: not there or not readable. */
 static gboolean
-hash_of_file (const char *path, char **sha256)
+hash_of_file (const char *path, PareControl *control, char **sha256)
 {
-  GMappedFile *map = g_mapped_file_new (path, FALSE, NULL);
-  if (map == NULL)
-    return FALSE;
-  *sha256
-      = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *)g_mapped_file_get_contents (map), g_mapped_file_get_length (map));
-  g_mapped_file_unref (map);
-  return TRUE;
+  *sha256 = g_file_test (path, G_FILE_TEST_IS_REGULAR) ? pare_onnx_hash_file (path, control, NULL) : NULL;
+  return *sha256 != NULL;
 }
 
 static gboolean
@@ -238,7 +233,7 @@ damaged (const char *path, const char *what, GError **error)
 }
 
 static PareGraph *
-load_embedded (PareOpened *opened, const PareStoreModel *record, GError **error)
+load_embedded (PareOpened *opened, const PareStoreModel *record, PareControl *control, GError **error)
 {
   const char *project = pare_store_get_path (opened->store);
   g_autoptr (GBytes) bytes = pare_store_read_model_bytes (opened->store, error);
@@ -263,7 +258,7 @@ load_embedded (PareOpened *opened, const PareStoreModel *record, GError **error)
   if (graph->path == NULL)
     graph->path = g_strdup (record->path);
   g_autofree char *now = NULL;
-  if (record->path != NULL && hash_of_file (record->path, &now) && !g_str_equal (now, record->sha256))
+  if (record->path != NULL && hash_of_file (record->path, control, &now) && !g_str_equal (now, record->sha256))
     add_note (opened, "warning", "%s has changed since this project was made; the project's own copy is used", record->path);
   return graph;
 }
@@ -307,7 +302,7 @@ load_project (PareOpened *opened, const char *path, PareControl *control, GError
       g_propagate_error (error, local);
       return FALSE;
     }
-  PareGraph *graph = record->embedded ? load_embedded (opened, record, error) : load_by_path (record, path, control, error);
+  PareGraph *graph = record->embedded ? load_embedded (opened, record, control, error) : load_by_path (record, path, control, error);
   if (graph == NULL)
     return FALSE;
   opened->model = study (graph, record->name);
@@ -360,7 +355,7 @@ continue_project (PareOpened *opened, const char *path, const char *current, Par
 {
   g_autofree char *name = name_of_model (path), *canonical = g_canonicalize_filename (path, NULL), *sha256 = NULL;
   g_autoptr (GPtrArray) files = pare_projects_find (name, canonical);
-  if (files->len == 0 || !hash_of_file (path, &sha256))
+  if (files->len == 0 || !hash_of_file (path, control, &sha256))
     return FALSE;
   g_autoptr (GPtrArray) troubles = g_ptr_array_new_with_free_func (g_free);
   gboolean found = FALSE;
