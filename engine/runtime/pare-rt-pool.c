@@ -32,6 +32,7 @@ struct PareRtPool
   void *arg;
   int64_t n;
   _Atomic bool quit;
+  _Atomic int cpu; /* of the caller */
   _Alignas(64) _Atomic uint64_t gate;
   _Alignas(64) _Atomic int64_t next;
   _Alignas(64) _Atomic int sleepers; /* workers on `start` */
@@ -64,6 +65,27 @@ now_ns (void)
   struct timespec t;
   clock_gettime (CLOCK_MONOTONIC, &t);
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Schedulers like to wake a thread on the processor of the one that woke it, where neither gets on. A worker that finds itself there goes
+ * elsewhere: its own processor is forbidden for a moment, after which all are allowed again. */
+static void
+keep_away (PareRtPool *pool)
+{
+#if defined(__linux__)
+  int here = sched_getcpu ();
+  if (here < 0 || here != atomic_load_explicit (&pool->cpu, memory_order_relaxed))
+    return;
+  cpu_set_t all, others;
+  if (sched_getaffinity (0, sizeof all, &all) != 0)
+    return;
+  others = all;
+  CPU_CLR (here, &others);
+  if (CPU_COUNT (&others) == 0)
+    sched_yield (); /* there is only one: the caller may have it */
+  else if (sched_setaffinity (0, sizeof others, &others) == 0)
+    sched_setaffinity (0, sizeof all, &all);
+#endif
 }
 
 /* TRUE while a spin that began at *start (0: now) has time left. Asks the clock now and then only. */
@@ -126,14 +148,16 @@ worker_main (void *data)
   Start start = *(Start *)data;
   PareRtPool *pool = start.pool;
   uint64_t seen = 0;
+  uint32_t turns = 0;
   free (data);
   for (;;)
     {
       int64_t began = 0;
       uint32_t turn = 0;
-      bool in = false;
+      bool in = false, woken = false;
       while (!(in = enter (pool, &seen)) && !atomic_load (&pool->quit) && spin (&began, &turn, WORKER_SPIN_NS))
-        ;
+        if (turn % 64 == 0)
+          keep_away (pool);
       if (!in)
         {
           pthread_mutex_lock (&pool->lock);
@@ -141,10 +165,13 @@ worker_main (void *data)
           while (!(in = enter (pool, &seen)) && !atomic_load (&pool->quit))
             pthread_cond_wait (&pool->start, &pool->lock);
           atomic_fetch_sub (&pool->sleepers, 1);
+          woken = true;
           pthread_mutex_unlock (&pool->lock);
         }
       if (!in)
         return NULL;
+      if (woken || ++turns % 16 == 0)
+        keep_away (pool);
       take_tasks (pool, start.worker);
       leave (pool);
     }
@@ -225,6 +252,9 @@ pare_rt_parallel (int64_t n, PareRtTask func, void *arg)
         func (i, 0, arg);
       return;
     }
+#if defined(__linux__)
+  atomic_store_explicit (&pool->cpu, sched_getcpu (), memory_order_relaxed);
+#endif
   pool->func = func;
   pool->arg = arg;
   pool->n = n;

@@ -85,7 +85,7 @@ tile (const Task *task, int64_t q, int vectors, int64_t group0, int64_t first, i
   int64_t positions = job->g.out[0] * job->g.out[1] * job->g.out[2];
   float room[PARE_RT_TILE_ROWS * PARE_RT_TILE_VECTORS * PARE_RT_MAX_LANES] __attribute__ ((aligned (64)));
   Segment segments[PARE_RT_TILE_VECTORS * PARE_RT_MAX_LANES];
-  bool simple = p->activation == PARE_ACT_NONE || p->activation == PARE_ACT_CLIP;
+  bool simple = p->activation == PARE_ACT_NONE || p->activation == PARE_ACT_CLIP || p->activation == PARE_ACT_LEAKY;
   bool direct = !job->flat && simple && (!job->residual || job->residual != job->y);
   PareRtTile t = { .channels = job->cg,
                    .channel_stride = task->channel_stride,
@@ -107,6 +107,8 @@ tile (const Task *task, int64_t q, int vectors, int64_t group0, int64_t first, i
   t.ldc = direct ? positions : vectors * lanes;
   t.residual = direct ? residual : NULL;
   t.clip = p->activation == PARE_ACT_CLIP && (direct || !residual);
+  t.leaky = p->activation == PARE_ACT_LEAKY && (direct || !residual);
+  t.alpha = p->alpha;
   job->isa->tile[rows - 1][vectors - 1](&t);
   if (direct)
     return;
@@ -124,7 +126,7 @@ tile (const Task *task, int64_t q, int vectors, int64_t group0, int64_t first, i
           }
         else
           copy_floats (to, from, n);
-        if (!simple || (residual && p->activation == PARE_ACT_CLIP))
+        if (!simple || residual)
           pare_rt_activate (to, n, p->activation, p->lo, p->hi, p->alpha);
       }
 }

@@ -24,8 +24,8 @@ typedef struct
   int64_t ldc;
   int64_t at[PARE_RT_TILE_VECTORS];
   const float *residual; /* addressed as c; NULL: none */
-  bool clip;
-  float lo, hi;
+  bool clip, leaky;
+  float lo, hi, alpha; /* clip: lo..hi; leaky: below 0 times alpha */
 } PareRtTile;
 
 /* Depthwise: a few output rows of one plane, ow columns each. Row j of the window of the first one lies at x + row_at[j] (that of output

@@ -45,6 +45,15 @@ typedef int32_t NAME (ints) __attribute__ ((vector_size (LANES * 4)));
         _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++) acc[r][v]        \
             += LOAD (t->residual + r * t->ldc + t->at[v]);                                                                                 \
       }                                                                                                                                    \
+    if (t->leaky)                                                                                                                          \
+      {                                                                                                                                    \
+        NAME (vec) alpha = t->alpha + (NAME (vec)){ 0 };                                                                                   \
+        _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                  \
+        {                                                                                                                                  \
+          NAME (ints) below = acc[r][v] < (NAME (vec)){ 0 };                                                                               \
+          acc[r][v] = (NAME (vec))(((NAME (ints))(acc[r][v] * alpha) & below) | ((NAME (ints))acc[r][v] & ~below));                        \
+        }                                                                                                                                  \
+      }                                                                                                                                    \
     if (t->clip)                                                                                                                           \
       {                                                                                                                                    \
         NAME (vec) lo = t->lo + (NAME (vec)){ 0 }, hi = t->hi + (NAME (vec)){ 0 };                                                         \
