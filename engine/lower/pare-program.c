@@ -48,10 +48,29 @@ pare_backend_parse (const char *text, PareBackend *backend)
   return FALSE;
 }
 
+/* An input of numbers that have no type here: the file says sequence, complex, 8-bit float or nothing. */
+static gboolean
+check_input_types (const PareGraph *graph, GError **error)
+{
+  for (guint i = 0; i < graph->n_inputs; i++)
+    {
+      const PareValue *v = &graph->values[graph->inputs[i]];
+      if (pare_dtype_bits (v->dtype) > 0)
+        continue;
+      g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "%s: input '%s': %s", graph->path != NULL ? graph->path : "model", v->name,
+                   v->dtype == PARE_DTYPE_STRING ? "texts are not supported"
+                                                 : "the type of its elements is not supported, or the file does not say it");
+      return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 lower_all (PareBuilder *b, GError **error)
 {
   const PareGraph *graph = b->graph;
+  if (!check_input_types (graph, error))
+    return FALSE;
   for (guint i = 0; i < graph->n_nodes; i++)
     {
       PareNodeId head = b->fused_into[i];
@@ -481,5 +500,7 @@ pare_lower_why_not (const PareGraph *canonical)
     return NULL;
   /* without the file's name: the caller knows which model it asked about */
   const char *node = strstr (error->message, "node '");
+  if (node == NULL)
+    node = strstr (error->message, "input '");
   return g_strdup (node != NULL ? node : error->message);
 }

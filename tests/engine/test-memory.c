@@ -94,6 +94,8 @@ static const Hostile table[] = {
   { "cast to complex numbers", "Cast", { 0 }, 0, "to", 14 },
   { "cast to 8-bit floats", "Cast", { 0 }, 0, "to", 17 },
   { "cast to text", "Cast", { 0 }, 0, "to", PARE_DTYPE_STRING },
+  { "2^40 random numbers", "RandomUniform", { 0 }, 0, "shape", TERA },
+  { "fewer than no random numbers", "RandomNormal", { 0 }, 0, "shape", -1 },
   { "an operator that nobody knows", "Frobnicate", { 0 }, 0, NULL, 0 },
 };
 
@@ -119,7 +121,9 @@ build_hostile (const Hostile *h)
   else
     y = MAKE (g, h->op, "bad", x);
   PareNode *node = node_of (g, y);
-  if (h->attr != NULL && (strcmp (h->attr, "strides") == 0 || strcmp (h->attr, "dilations") == 0 || strcmp (h->attr, "kernel_shape") == 0))
+  if (h->attr != NULL
+      && (strcmp (h->attr, "strides") == 0 || strcmp (h->attr, "dilations") == 0 || strcmp (h->attr, "kernel_shape") == 0
+          || strcmp (h->attr, "shape") == 0))
     pare_node_set_ints (node, h->attr, (gint64[]){ h->value, h->value }, 2);
   else if (h->attr != NULL && strcmp (h->attr, "pads") == 0)
     pare_node_set_ints (node, "pads", (gint64[]){ h->value, h->value, h->value, h->value }, 4);
@@ -299,6 +303,25 @@ test_folding (void)
     g_assert_nonnull (strstr (error->message, "'big"));
 }
 
+/* What is only wrong once it runs is refused then. */
+static void
+test_indices (void)
+{
+  PareValueId x;
+  g_autoptr (PareGraph) g = graph_with_image (&x, 8);
+  make_output (g, MAKE (g, "Gather", "bad", x, INTS (g, "indices", TERA)));
+  pare_graph_name_layers (g);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PareProgram) program = pare_program_compile (g, NULL, &error);
+  g_assert_no_error (error);
+  g_autoptr (PareRunner) runner = pare_runner_new (program, 1, &error);
+  g_assert_no_error (error);
+  g_autoptr (PareTensor) in = pare_tensor_new (PARE_DTYPE_FLOAT32, &g->values[x].shape, NULL);
+  PareView view = pare_tensor_view (in);
+  g_assert_false (pare_runner_run (runner, &view, 1, NULL, &error));
+  g_assert_nonnull (strstr (error->message, "'bad'"));
+}
+
 /* --- nothing in a tensor --- */
 
 static void
@@ -372,6 +395,8 @@ put_message (GByteArray *out, guint field, GByteArray *inner /* taken */)
   g_byte_array_unref (inner);
 }
 
+static gint64 input_type = PARE_DTYPE_FLOAT32;
+
 /* A model of one Add of an input and a tensor. data_field: 9 raw_data, 4 float_data. */
 static GBytes *
 model_with_tensor (gint64 dtype, const gint64 *dims, guint n_dims, guint data_field, const void *data, gsize size, guint pad)
@@ -401,7 +426,7 @@ model_with_tensor (gint64 dtype, const gint64 *dims, guint n_dims, guint data_fi
       put_number (dim, 1, (guint64)MAX (dims[i], 1));
       put_message (shape, 1, dim);
     }
-  put_number (elements, 1, PARE_DTYPE_FLOAT32);
+  put_number (elements, 1, (guint64)input_type);
   put_message (elements, 2, shape);
   put_message (type, 1, elements);
   put_text (in, 1, "x");
@@ -451,6 +476,32 @@ test_tensors_of_files (void)
       g_test_message ("%s: %s", cases[i].name, error->message);
       g_assert_cmpfloat ((g_get_monotonic_time () - start) / 1e6, <, SLOWER);
       g_assert_cmpuint (pare_memory_peak () - before, <, 64 << 20);
+    }
+}
+
+/* A type of the input that nothing runs on: the model opens, so that it can be looked at, and says why it does not run. */
+static void
+test_types_of_inputs (void)
+{
+  static const gint64 types[] = { PARE_DTYPE_STRING, 14, 15, 17, 18, 19, 20, 23, 4711, -1, 0 };
+  const float weights[4] = { 1, 2, 3, 4 };
+  const gint64 n = 4;
+  for (guint i = 0; i < G_N_ELEMENTS (types); i++)
+    {
+      input_type = types[i];
+      g_autoptr (GBytes) bytes = model_with_tensor (PARE_DTYPE_FLOAT32, &n, 1, 9, weights, sizeof weights, 0);
+      input_type = PARE_DTYPE_FLOAT32;
+      g_autoptr (GError) error = NULL;
+      g_autoptr (PareGraph) g = pare_onnx_parse (bytes, "types.onnx", &error);
+      if (g == NULL)
+        {
+          g_assert_nonnull (strstr (error->message, "'x'"));
+          continue;
+        }
+      g_autofree char *what = g_strdup_printf ("an input of type %d", (int)types[i]);
+      expect_refusal (g, NULL, what, "types.onnx: ");
+      g_autoptr (PareProgram) program = pare_program_compile (g, NULL, &error);
+      g_assert_true (strstr (error->message, "'sum'") != NULL || strstr (error->message, "'x'") != NULL);
     }
 }
 
@@ -640,8 +691,10 @@ main (int argc, char **argv)
   g_test_add_func ("/memory/hostile-inputs", test_absurd_inputs);
   g_test_add_func ("/memory/doubling", test_doubling);
   g_test_add_func ("/memory/folding", test_folding);
+  g_test_add_func ("/memory/indices", test_indices);
   g_test_add_func ("/memory/empty", test_empty);
   g_test_add_func ("/memory/hostile-tensors", test_tensors_of_files);
+  g_test_add_func ("/memory/types-of-inputs", test_types_of_inputs);
   g_test_add_func ("/memory/unaligned", test_unaligned);
   g_test_add_func ("/memory/budget", test_budget);
   g_test_add_func ("/memory/mapped-weights", test_mapped_weights);
