@@ -218,15 +218,14 @@ average (const ParePoolCodes *s, const uint8_t *restrict x, uint8_t *restrict y,
       }
   else
     n = seen;
-  float zero = (float)s->p->zero_y, lo = (float)s->p->lo, hi = (float)s->p->hi,
-        factor = n > 0 ? s->p->scale_x / (s->p->scale_y * (float)n) : 0;
+  int32_t zero = s->p->zero_y;
+  float lo = (float)(s->p->lo - zero), hi = (float)(s->p->hi - zero), factor = n > 0 ? s->p->scale_x / (s->p->scale_y * (float)n) : 0;
   for (int64_t c = 0; c < channels; c++)
     {
       float v = n > 0 ? (float)(sum[c] - (int32_t)seen * s->p->zero_x) * factor : 0;
-      v = v + zero;
       v = v > lo ? v : lo;
       v = v < hi ? v : hi;
-      y[c] = (uint8_t)(int32_t)rintf (v);
+      y[c] = (uint8_t)((int32_t)rintf (v) + zero);
     }
 }
 

@@ -18,7 +18,8 @@ typedef struct
   int stride;
   bool signed_x, signed_y;
   uint8_t outside; /* of padding */
-  float zero, lo, hi;
+  int32_t zero;    /* added to what is rounded */
+  float lo, hi;    /* bounds before that */
 } Depthwise;
 
 /* Where channel c of a block lies in one of four vectors of 16. */
@@ -59,7 +60,8 @@ row_of_block (const Depthwise *s, const uint8_t *const rows[3], uint8_t *y, int6
   const int32_t *bias = s->bias + block * BLOCK;
   const float *scales = s->scale + block * BLOCK;
   __m512i outside = _mm512_set1_epi8 ((char)s->outside), flip = _mm512_set1_epi8 (s->signed_x ? (char)0x80 : 0);
-  __m512 zero = _mm512_set1_ps (s->zero), lo = _mm512_set1_ps (s->lo), hi = _mm512_set1_ps (s->hi);
+  __m512i zero = _mm512_set1_epi32 (s->zero);
+  __m512 lo = _mm512_set1_ps (s->lo), hi = _mm512_set1_ps (s->hi);
   int64_t next = -s->pad[1]; /* the next column of pixels */
   Column a, b, c;
 #define NEXT(to)                                                                                                                           \
@@ -89,8 +91,8 @@ row_of_block (const Depthwise *s, const uint8_t *const rows[3], uint8_t *y, int6
           sum[j] = _mm512_dpbusd_epi32 (sum[j], b.v[j], _mm512_load_si512 (packed + (4 + j) * 64));
           sum[j] = _mm512_dpbusd_epi32 (sum[j], c.v[j], _mm512_load_si512 (packed + (8 + j) * 64));
           __m512 v = _mm512_mul_ps (_mm512_cvtepi32_ps (sum[j]), _mm512_load_ps (scales + j * 16));
-          v = _mm512_min_ps (_mm512_max_ps (_mm512_add_ps (v, zero), lo), hi);
-          sum[j] = _mm512_cvtps_epi32 (v);
+          v = _mm512_min_ps (_mm512_max_ps (v, lo), hi);
+          sum[j] = _mm512_add_epi32 (_mm512_cvtps_epi32 (v), zero);
         }
       __m512i low = _mm512_packs_epi32 (sum[0], sum[1]), high = _mm512_packs_epi32 (sum[2], sum[3]);
       _mm512_mask_storeu_epi8 (y, mask, s->signed_y ? _mm512_packs_epi16 (low, high) : _mm512_packus_epi16 (low, high));
@@ -197,9 +199,9 @@ pare_accel_depthwise_codes (PareAccel *self, uint32_t step, const PareQConvParam
                   .stride = (int)shape->stride[0],
                   .signed_x = self->plan->values[x].dtype == PARE_DTYPE_INT8,
                   .signed_y = self->plan->values[y].dtype == PARE_DTYPE_INT8,
-                  .zero = (float)p->zero_y,
-                  .lo = (float)p->lo,
-                  .hi = (float)p->hi };
+                  .zero = p->zero_y,
+                  .lo = (float)(p->lo - p->zero_y),
+                  .hi = (float)(p->hi - p->zero_y) };
   s.outside = (uint8_t)(p->zero_x + (s.signed_x ? 128 : 0));
   const PareMd *src = pare_md_new_channels_last (self->mds, pare_accel_type (self, x), sx->rank, sx->dims),
                *dst = pare_md_new_channels_last (self->mds, pare_accel_type (self, y), sy->rank, sy->dims);

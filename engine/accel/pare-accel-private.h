@@ -80,7 +80,8 @@ typedef struct
 {
   PareDtype dtype;
   PareShape shape;
-  uint32_t buffer; /* PARE_RT_NONE: omitted */
+  uint32_t buffer;    /* PARE_RT_NONE: omitted */
+  const void *packed; /* constants as their portable kernel likes them */
 } PareAccelView;
 
 struct PareAccel

@@ -82,11 +82,16 @@ attributes (PareAccel *self, uint32_t step, Product *q)
   if (pare_accel_is_codes (self, q->y))
     {
       bool y_signed = self->plan->values[q->y].dtype == PARE_DTYPE_INT8;
-      q->post.zero_dst = q->zero_y;
       if (q->lo > (y_signed ? -128 : 0) || q->hi < (y_signed ? 127 : 255))
         q->post.ops[q->post.n++] = (ParePostOp){
           .kind = PARE_POST_ELTWISE, .alg = dnnl_eltwise_clip, .alpha = (float)(q->lo - q->zero_y), .beta = (float)(q->hi - q->zero_y)
         };
+      if (q->zero_y) /* added to what is rounded already */
+        {
+          q->post.ops[q->post.n++] = (ParePostOp){ .kind = PARE_POST_ELTWISE, .alg = dnnl_eltwise_round };
+          q->post.ops[q->post.n++]
+              = (ParePostOp){ .kind = PARE_POST_ELTWISE, .alg = dnnl_eltwise_linear, .alpha = 1, .beta = (float)q->zero_y };
+        }
       return true;
     }
   if (q->activation == PARE_ACT_NONE
@@ -215,18 +220,6 @@ multiply (PareAccel *self, uint32_t step, Product *q, const PareQGemmParams *p)
                *as = pare_md_new_typed (self->mds, dnnl_s8, 2, weights_dims, weights_strides), *bias;
   if (!src || !dst || !weights || !as || !attributes (self, step, q) || !fold (self, q, &bias) || q->post.zero_src)
     return false;
-  /* Inner products know no zero point of the result: one more step after them, v * 1 + zero, before the bounds. */
-  if (q->post.zero_dst)
-    {
-      ParePostOps moved = q->post;
-      moved.n = 0;
-      moved.ops[moved.n++] = (ParePostOp){ .kind = PARE_POST_ELTWISE, .alg = dnnl_eltwise_linear, .alpha = 1, .beta = (float)q->zero_y };
-      if (q->post.n)
-        moved.ops[moved.n++]
-            = (ParePostOp){ .kind = PARE_POST_ELTWISE, .alg = dnnl_eltwise_clip, .alpha = (float)q->lo, .beta = (float)q->hi };
-      moved.zero_dst = 0;
-      q->post = moved;
-    }
   dnnl_primitive_desc_t pd = pare_pd_inner_product (self->engine, src, weights, bias, dst, &q->post);
   return pd && emit (self, step, q, pd, src, pare_accel_plain (self, step, q->x), as, bias, dst, pare_accel_new_form (self, q->y, dst));
 }

@@ -104,7 +104,7 @@ bind (PareAccelRunner *self)
         else
           {
             const PareAccelView *v = &accel->views[node->first_arg + k];
-            *view = (PareView){ .dtype = v->dtype, .shape = v->shape };
+            *view = (PareView){ .dtype = v->dtype, .shape = v->shape, .packed = v->packed };
             if (v->buffer != PARE_RT_NONE)
               {
                 view->data = address (self, v->buffer);

@@ -69,6 +69,13 @@ step_portable (PareAccel *self, uint32_t step)
                                   .shape = v->shape,
                                   .buffer = pare_accel_new_form (self, s->out[i], pare_accel_plain_md (self, s->out[i])) };
       }
+  uint64_t bytes = pare_rt_kernel_pack (self->plan, s, NULL);
+  void *packed = bytes ? pare_accel_pack (self, bytes) : NULL;
+  if (packed)
+    {
+      pare_rt_kernel_pack (self->plan, s, packed);
+      in[1].packed = packed;
+    }
   return !self->failed
          && pare_accel_add_kernel (self, step, s->op, self->plan->params + s->params, in, s->n_in, out, s->n_out,
                                    pare_rt_kernel_scratch (self->plan, s));
@@ -128,7 +135,8 @@ step_fast (PareAccel *self, uint32_t step)
     }
 }
 
-/* Is it worth the trouble: products, or pools. */
+/* Is it worth the trouble: products that oneDNN has. Weights of 16 bits are the portable kernels', which then run the whole, threads and
+ * all. */
 static bool
 gains (const PareRtPlan *plan)
 {
@@ -139,9 +147,12 @@ gains (const PareRtPlan *plan)
       case PARE_RT_CONV_TRANSPOSE:
       case PARE_RT_GEMM:
       case PARE_RT_MATMUL:
+        return true;
       case PARE_RT_QCONV:
       case PARE_RT_QGEMM:
-        return true;
+        if (plan->values[plan->steps[i].in[1]].dtype != PARE_DTYPE_INT16)
+          return true;
+        break;
       default:
         break;
       }

@@ -352,8 +352,6 @@ make_avoiding (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const ParePostOp
     fine = dnnl_primitive_attr_set_output_scales (attr, post->n_scales, post->n_scales > 1 ? 1 << 1 : 0, post->scales) == dnnl_success;
   if (fine && post && post->zero_src)
     fine = dnnl_primitive_attr_set_zero_points (attr, DNNL_ARG_SRC, 1, 0, &post->zero_src) == dnnl_success;
-  if (fine && post && post->zero_dst)
-    fine = dnnl_primitive_attr_set_zero_points (attr, DNNL_ARG_DST, 1, 0, &post->zero_dst) == dnnl_success;
   if (fine && dnnl_primitive_desc_create (&pd, desc, attr, engine, NULL) != dnnl_success)
     pd = NULL;
   if (!pd && avoid)

@@ -64,7 +64,7 @@ typedef struct
   ParePostOp ops[PARE_MAX_POST];
   const float *scales; /* one for each output channel, before all of them; NULL: none */
   int n_scales;
-  int32_t zero_src, zero_dst; /* of codes */
+  int32_t zero_src; /* of codes */
 } ParePostOps;
 
 typedef enum

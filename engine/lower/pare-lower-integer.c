@@ -87,7 +87,7 @@ pack_weights (const gint32 *codes, const PareShape *shape)
       lo = MIN (lo, codes[i]);
       hi = MAX (hi, codes[i]);
     }
-  if (lo < -128 || hi > 127)
+  if (lo < -G_MAXINT16 || hi > G_MAXINT16)
     return NULL;
   PareDtype dtype = lo >= -2 && hi <= 1       ? PARE_DTYPE_INT2
                     : lo >= -8 && hi <= 7     ? PARE_DTYPE_INT4

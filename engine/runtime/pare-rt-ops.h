@@ -98,7 +98,7 @@ typedef struct { int32_t axis, block, lo, hi; } PareQuantizeParams;
 
 /* in = x codes [N,C,spatial], w [M,C/g,k], (bias INT32 [M]), scale FLOAT32 [M]; out = codes or FLOAT32, [N,M,spatial].
  * acc = sum (x - zero_x) * w, padding counting as zero_x; v = ((float) acc + (float) bias) * scale[m].
- * Codes: round_half_even (clamp (v + zero_y, lo, hi)), where scale is sx * sw / sy. FLOAT32: activation (v), where scale is sx * sw. */
+ * Codes: clamp (round_half_even (v) + zero_y, lo, hi), where scale is sx * sw / sy. FLOAT32: activation (v), where scale is sx * sw. */
 typedef struct { PareConvParams conv; int32_t zero_x, zero_y, lo, hi; } PareQConvParams;
 /* in = a codes [M,K], b [K,N] ([N,K] if trans_b), (bias INT32 [N]), scale FLOAT32 [N]; out = codes or FLOAT32 [M,N]; as QConv.
  * trans_a is 0, alpha and beta are 1. */
@@ -106,7 +106,7 @@ typedef struct { PareGemmParams gemm; int32_t zero_x, zero_y, lo, hi; } PareQGem
 /* in = a, b codes of one shape (types may differ); y = clamp (rint (fmaf (b, ratio_b, fmaf (a, ratio_a, fixed))), lo, hi) of the raw codes:
  * ratio = its scale / sy, fixed = zero_y - fmaf (ratio_a, zero_a, ratio_b * zero_b), as ONNX Runtime's QLinearAdd has it. */
 typedef struct { float ratio_a, ratio_b, fixed; int32_t lo, hi; } PareQAddParams;
-/* in = x codes. acc = sum (x - zero_x) over the window; v = (float) acc * (scale_x / (scale_y * n)); y = round_half_even (clamp (v + zero_y, lo, hi)).
+/* in = x codes. acc = sum (x - zero_x) over the window; v = (float) acc * (scale_x / (scale_y * n)); y = clamp (round_half_even (v) + zero_y, lo, hi).
  * The global pool is one whose window is everything. */
 typedef struct { ParePoolParams pool; float scale_x, scale_y; int32_t zero_x, zero_y, lo, hi; } PareQAvgPoolParams;
 /* Lut: in = x codes, table [256] indexed by the byte; out has the table's type (UINT8, INT8 or FLOAT32). Any function of one code. */

@@ -199,11 +199,11 @@ activate (const PareConvParams *p, double v)
 }
 
 static uint8_t
-code_of (float v, float zero, int lo, int hi)
+code_of (float v, int zero, int lo, int hi)
 {
-  v += zero;
+  v = rintf (v) + (float)zero;
   v = v < (float)lo ? (float)lo : v > (float)hi ? (float)hi : v;
-  return (uint8_t)(int)rintf (v);
+  return (uint8_t)(int)v;
 }
 
 /* A convolution of random shape: floats with bias, residual and activation, or codes. kind: 0 any, 1 1x1, 2 depthwise, 3 3x3 of many
@@ -282,7 +282,7 @@ convolution (int number, int kind, bool codes)
                 sum += (double)((float *)t.in[0].data)[x] * ((float *)t.in[1].data)[w];
             }
       if (codes)
-        t.codes[i] = code_of (((float)acc + (float)((int32_t *)t.in[2].data)[o]) * ((float *)t.in[3].data)[o], (float)q.zero_y, q.lo, q.hi);
+        t.codes[i] = code_of (((float)acc + (float)((int32_t *)t.in[2].data)[o]) * ((float *)t.in[3].data)[o], q.zero_y, q.lo, q.hi);
       else
         t.want[i] = activate (&p, sum + ((float *)t.in[2].data)[o] + (t.in[3].dtype ? ((float *)t.in[3].data)[i] : 0));
     }
@@ -329,7 +329,7 @@ dense (int number, bool codes)
             sum += (double)((float *)t.in[0].data)[a] * ((float *)t.in[1].data)[b];
         }
       if (codes)
-        t.codes[i] = code_of (((float)acc + (float)((int32_t *)t.in[2].data)[i % n]) * ((float *)t.in[3].data)[i % n], (float)q.zero_y,
+        t.codes[i] = code_of (((float)acc + (float)((int32_t *)t.in[2].data)[i % n]) * ((float *)t.in[3].data)[i % n], q.zero_y,
                               q.lo, q.hi);
       else
         t.want[i] = sum + ((float *)t.in[2].data)[i % n];

@@ -57,7 +57,9 @@ static void
 random_codes (GRand *r, PareView *v)
 {
   gsize bytes = (gsize)pare_shape_bytes (&v->shape, v->dtype);
-  for (gsize i = 0; i < bytes; i++)
+  for (gsize i = 0; i < bytes / 2 && v->dtype == PARE_DTYPE_INT16; i++) /* differences of two codes of 8 bits */
+    ((gint16 *)v->data)[i] = (gint16)pick (r, -255, 255);
+  for (gsize i = 0; i < bytes && v->dtype != PARE_DTYPE_INT16; i++)
     ((guint8 *)v->data)[i] = pick (r, 0, 3) ? (guint8)pick (r, 0, 255) : (guint8)(pick (r, 0, 1) ? 0x80 : 0x7F); /* often the extremes */
 }
 
@@ -89,8 +91,8 @@ some_codes (GRand *r)
 static PareDtype
 some_weights (GRand *r)
 {
-  static const PareDtype types[] = { PARE_DTYPE_INT8, PARE_DTYPE_INT8, PARE_DTYPE_INT4, PARE_DTYPE_INT2 };
-  return types[pick (r, 0, 3)];
+  static const PareDtype types[] = { PARE_DTYPE_INT8, PARE_DTYPE_INT8, PARE_DTYPE_INT4, PARE_DTYPE_INT2, PARE_DTYPE_INT16 };
+  return types[pick (r, 0, 4)];
 }
 
 static void

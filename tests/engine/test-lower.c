@@ -436,7 +436,7 @@ test_codes (gconstpointer data)
               sum += (code - zx) * (w[m * IN * 9 + j] - zw);
             }
           float v = fmaxf ((float)sum, 0) * (sx * sw[m] / sy);
-          float code = CLAMP (nearbyintf (v + (float)zy), 0, 255); /* the zero point goes in before the rounding */
+          float code = CLAMP (nearbyintf (v) + zy, 0, 255);
           inside += code > zy && code < 255;
           g_assert_cmpfloat (((float *)got->data)[i], ==, (code - zy) * sy);
         }

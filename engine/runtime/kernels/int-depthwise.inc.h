@@ -5,7 +5,7 @@ TARGET static inline __attribute__ ((always_inline)) VI
 NAME (to_code) (VI sum, const PareIntScale *s)
 {
   VF v = MULF (ADDF (TO_FLOAT (sum), SPLATF (*s->bias)), SPLATF (*s->scale));
-  return ROUND (MINF (MAXF (ADDF (v, SPLATF (s->zero)), SPLATF (s->lo)), SPLATF (s->hi)));
+  return ROUND (MINF (MAXF (v, SPLATF (s->lo)), SPLATF (s->hi))) + SPLAT (s->zero);
 }
 
 /* Outputs j..: LANES * sums of them, whose columns are `stride` codes apart. */

@@ -38,6 +38,15 @@ pare_rt_int_isa (void)
   return isa;
 }
 
+const PareIntIsa *
+pare_rt_int_isa_for (PareDtype weights)
+{
+  const PareIntIsa *isa = pare_rt_int_isa (), *wide = isa;
+  for (int i = 0; weights == PARE_DTYPE_INT16 && isa->width < 2 && (wide = pare_rt_int_isa_at (i)) && wide->width < 2;)
+    i++;
+  return wide ? wide : isa;
+}
+
 bool
 pare_rt_int_limit (const char *name)
 {

@@ -19,8 +19,9 @@ typedef struct
 {
   const int32_t *init; /* where sums start */
   const float *bias, *scale;
-  float zero, lo, hi;
-  bool codes; /* else float32 */
+  int32_t zero; /* added to what is rounded */
+  float lo, hi; /* bounds before that */
+  bool codes;   /* else float32 */
 } PareIntScale;
 
 /* The lines of a sub-block of an unfolded input: line k starts at strip + line[k], output row r of it r * row_stride later. */
@@ -60,6 +61,8 @@ typedef struct
 
 /* What this CPU runs best, or what pare_rt_int_limit() has set. */
 const PareIntIsa *pare_rt_int_isa (void);
+/* The same for weights of this type: those of 16 bits need a multiplier of that width. */
+const PareIntIsa *pare_rt_int_isa_for (PareDtype weights);
 /* The instruction sets this CPU has, the best first; NULL beyond the last. */
 const PareIntIsa *pare_rt_int_isa_at (int i);
 /* For tests: only this set, by name (NULL: the best again). FALSE: this CPU has none of that name. Not while kernels run. */

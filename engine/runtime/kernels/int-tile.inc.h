@@ -6,7 +6,7 @@ NAME (store) (uint8_t *y, VI sum, VF bias, VF scale, const PareIntScale *s)
 {
   VF v = MULF (ADDF (TO_FLOAT (sum), bias), scale);
   if (s->codes)
-    STORE_CODES (y, ROUND (MINF (MAXF (ADDF (v, SPLATF (s->zero)), SPLATF (s->lo)), SPLATF (s->hi))));
+    STORE_CODES (y, ROUND (MINF (MAXF (v, SPLATF (s->lo)), SPLATF (s->hi))) + SPLAT (s->zero));
   else
     STOREF ((float *)(void *)y, v);
 }

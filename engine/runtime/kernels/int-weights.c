@@ -73,7 +73,7 @@ walk_block (const PareIntWeights *w, int64_t group, int64_t block, int32_t *init
 }
 
 static void
-next_chunk (Walk *walk, int8_t *code)
+next_chunk (Walk *walk, int16_t *code)
 {
   const PareIntWeights *w = walk->w;
   int k_step = w->isa->k_step;
@@ -82,7 +82,7 @@ next_chunk (Walk *walk, int8_t *code)
       int64_t k = walk->step * k_step + walk->q, at = walk->at + walk->row * w->row_stride + k * w->k_stride;
       code[i] = 0;
       if (k < w->k && walk->row < walk->rows)
-        code[i] = w->view->dtype == PARE_DTYPE_INT8 ? ((const int8_t *)w->view->data)[at] : (int8_t)code_at (w->view, at);
+        code[i] = w->view->dtype == PARE_DTYPE_INT8 ? ((const int8_t *)w->view->data)[at] : (int16_t)code_at (w->view, at);
       if (walk->row < w->wide && code[i])
         walk->init[walk->row] -= w->fold * code[i];
       if (++walk->q < k_step)
@@ -96,10 +96,13 @@ next_chunk (Walk *walk, int8_t *code)
 }
 
 static void
-narrow (uint8_t *to, const int8_t *code, int bits)
+narrow (uint8_t *to, const int16_t *code, int bits)
 {
-  if (bits == 8)
-    memcpy (to, code, CHUNK);
+  if (bits == 16)
+    memcpy (to, code, CHUNK * sizeof *code);
+  else if (bits == 8)
+    for (int i = 0; i < CHUNK; i++)
+      to[i] = (uint8_t)code[i];
   else if (bits == 4)
     for (int i = 0; i < CHUNK / 2; i++)
       to[i] = (uint8_t)((code[i] + 8) | (code[i + 32] + 8) << 4);
@@ -123,7 +126,7 @@ pare_rt_int_pack (const PareIntWeights *w, void *packed)
         Walk walk = walk_block (w, g, b, (int32_t *)(void *)init);
         for (int64_t i = 0; i < codes; i += CHUNK, to += CHUNK * bits / 8)
           {
-            int8_t code[CHUNK];
+            int16_t code[CHUNK];
             next_chunk (&walk, code);
             narrow (to, code, bits);
           }
@@ -140,7 +143,7 @@ pare_rt_int_block (const PareIntWeights *w, int64_t group, int64_t block, void *
     {
       const uint8_t *from = packed + HEADER + init_bytes (w) + index * block_bytes (w);
       memcpy (init, packed + HEADER + index * w->wide * 4, w->wide * 4);
-      if (header.bits == 8 && w->isa->width == 1)
+      if (header.bits == 8 * w->isa->width)
         return from;
       w->isa->expand (room, from, codes, header.bits);
       return room;
@@ -148,9 +151,16 @@ pare_rt_int_block (const PareIntWeights *w, int64_t group, int64_t block, void *
   Walk walk = walk_block (w, group, block, init);
   for (int64_t i = 0; i < codes; i += CHUNK)
     {
-      int8_t code[CHUNK];
+      int16_t code[CHUNK];
+      uint8_t bytes[CHUNK];
       next_chunk (&walk, code);
-      w->isa->expand ((uint8_t *)room + i * w->isa->width, (const uint8_t *)code, CHUNK, 8);
+      if (bits_of (w) == 16)
+        memcpy ((uint8_t *)room + i * 2, code, sizeof code);
+      else
+        {
+          narrow (bytes, code, 8);
+          w->isa->expand ((uint8_t *)room + i * w->isa->width, bytes, CHUNK, 8);
+        }
     }
   return room;
 }

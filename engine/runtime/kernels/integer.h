@@ -50,14 +50,15 @@ scale_sum (int32_t acc, float bias, float scale)
   return v * scale;
 }
 
-/* From v to the code. */
+/* From v to the code: rounded to even before the zero point is added, as QuantizeLinear and ONNX Runtime's kernels have it. Added before,
+ * an odd zero point turns ties around, and a large one costs v its last bits. */
 static inline int32_t
 round_code (float v, int32_t zero, int32_t lo, int32_t hi)
 {
-  v = v + (float)zero;
-  v = v > (float)lo ? v : (float)lo;
-  v = v < (float)hi ? v : (float)hi;
-  return (int32_t)rintf (v);
+  float least = (float)(lo - zero), most = (float)(hi - zero);
+  v = v > least ? v : least;
+  v = v < most ? v : most;
+  return (int32_t)rintf (v) + zero;
 }
 
 /* The same without branches and calls, for loops that should become vectors. Half to even: adding 1.5 * 2^23 leaves the integer in the low

@@ -140,9 +140,10 @@ mean_of_windows (uint8_t *y, const uint16_t *line, const float *factor, int32_t 
     else
       for (int64_t i = 0; i < n; i++)
         sum[i] += line[i * step];
-  float zero = (float)p->zero_y, lo = (float)p->lo, hi = (float)p->hi;
+  int32_t zero = p->zero_y;
+  float lo = (float)(p->lo - zero), hi = (float)(p->hi - zero);
   for (int64_t i = 0; i < n; i++)
-    y[i] = (uint8_t)round_plain (clamp_plain ((float)sum[i] * factor[i] + zero, lo, hi));
+    y[i] = (uint8_t)(round_plain (clamp_plain ((float)sum[i] * factor[i], lo, hi)) + zero);
 }
 
 /* scale_x / (scale_y * n) for the windows of a row; 0 where a window sees nothing. */

@@ -57,7 +57,7 @@ plan (Job *j, const PareQConv *c)
 {
   const ConvGeometry *g = &c->g;
   int64_t out_plane = g->out[1] * g->out[2];
-  *j = (Job){ .c = c, .isa = pare_rt_int_isa (), .rows = g->out[1], .volume = g->k[1] * g->k[2] };
+  *j = (Job){ .c = c, .isa = pare_rt_int_isa_for (c->w->dtype), .rows = g->out[1], .volume = g->k[1] * g->k[2] };
   j->codes = int_codes (j->isa, c->x->dtype == PARE_DTYPE_INT8, c->p->zero_x);
   j->wide = j->isa->width == 2 || j->codes.flip;
   j->stride = g->stride[2] == 2 && j->isa->k_step > 1 ? 2 : 1;
@@ -200,7 +200,8 @@ run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t 
       const int32_t *init
           = ready ? (const int32_t *)(const void *)(packed + HEADER) + m : (const int32_t *)(void *)(scratch + j->at_init) + i;
       float bias = c->bias ? (float)c->bias[m] : 0;
-      PareIntScale scale = { init, &bias, &c->scale[m], (float)c->p->zero_y, (float)c->p->lo, (float)c->p->hi, bytes == 1 };
+      PareIntScale scale
+          = { init, &bias, &c->scale[m], c->p->zero_y, (float)(c->p->lo - c->p->zero_y), (float)(c->p->hi - c->p->zero_y), bytes == 1 };
       j->isa->depthwise (result + i * j->result * bytes, strip + i * j->strip.plane * j->isa->width, offset, w, j->taps, rows * pitch,
                          j->stride, &scale);
     }

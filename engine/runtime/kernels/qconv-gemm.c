@@ -28,7 +28,7 @@ typedef struct
 PareIntWeights
 pare_rt_qconv_weights (const PareQConv *c)
 {
-  const PareIntIsa *isa = pare_rt_int_isa ();
+  const PareIntIsa *isa = pare_rt_int_isa_for (c->w->dtype);
   const ConvGeometry *g = &c->g;
   int64_t k = g->c / g->group * g->k[1] * g->k[2];
   return (PareIntWeights){ .isa = isa,
@@ -101,7 +101,7 @@ static bool
 plan (Job *j, const PareQConv *c, int workers)
 {
   const ConvGeometry *g = &c->g;
-  *j = (Job){ .c = c, .isa = pare_rt_int_isa (), .weights = pare_rt_qconv_weights (c) };
+  *j = (Job){ .c = c, .isa = pare_rt_int_isa_for (c->w->dtype), .weights = pare_rt_qconv_weights (c) };
   j->codes = int_codes (j->isa, c->x->dtype == PARE_DTYPE_INT8, c->p->zero_x);
   j->cg = g->c / g->group;
   j->mg = g->m / g->group;
@@ -158,7 +158,8 @@ run_block (const Job *j, uint8_t *scratch, int64_t n, int64_t group, int64_t blo
   int real = (int)at_most (j->mg - block * isa->conv_rows, isa->conv_rows), bytes = is_codes (c->y) ? 1 : 4;
   const uint8_t *w = pare_rt_int_block (&j->weights, group, block, scratch + j->at_weights, rows.init);
   read_rows (j, m, real, &rows);
-  PareIntScale scale = { rows.init, rows.bias, rows.scale, (float)c->p->zero_y, (float)c->p->lo, (float)c->p->hi, bytes == 1 };
+  PareIntScale scale
+      = { rows.init, rows.bias, rows.scale, c->p->zero_y, (float)(c->p->lo - c->p->zero_y), (float)(c->p->hi - c->p->zero_y), bytes == 1 };
   uint8_t *y = (uint8_t *)c->y->data + ((n * c->g.m + m) * j->positions + p) * bytes;
   const uint8_t *panel = scratch + j->at_panels;
   int64_t vectors = (columns + isa->lanes - 1) / isa->lanes, panels = (vectors + isa->conv_vectors - 1) / isa->conv_vectors;

@@ -32,7 +32,7 @@ read_operands (Job *j, const PareQGemmParams *p, const PareView *in, uint32_t n_
   REQUIRE (is_f32 (&in[3]) && count_of (&in[3]) == n);
   REQUIRE (fits_codes (&in[0], p->zero_x, p->zero_x));
   REQUIRE (is_f32 (&out[0]) || (fits_codes (&out[0], p->lo, p->hi) && fits_codes (&out[0], p->zero_y, p->zero_y)));
-  *j = (Job){ p, &in[0], &in[1], &out[0], given (in, n_in, 2) ? in[2].data : NULL, in[3].data, m, k, n, pare_rt_int_isa () };
+  *j = (Job){ p, &in[0], &in[1], &out[0], given (in, n_in, 2) ? in[2].data : NULL, in[3].data, m, k, n, pare_rt_int_isa_for (in[1].dtype) };
   return PARE_RT_OK;
 }
 
@@ -76,7 +76,7 @@ run_block (const Job *j, uint8_t *scratch, int64_t block, int64_t r0, int64_t ro
       bias[i] = i < fit && j->bias ? (float)j->bias[c0 + i] : 0;
       factor[i] = i < fit ? j->scale[c0 + i] : 0;
     }
-  PareIntScale scale = { init, bias, factor, (float)j->p->zero_y, (float)j->p->lo, (float)j->p->hi, bytes == 1 };
+  PareIntScale scale = { init, bias, factor, j->p->zero_y, (float)(j->p->lo - j->p->zero_y), (float)(j->p->hi - j->p->zero_y), bytes == 1 };
   for (int64_t r = 0; r < rows; r += isa->gemm_rows)
     {
       int some = (int)(rows - r < isa->gemm_rows ? rows - r : isa->gemm_rows);
