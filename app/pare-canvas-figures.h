@@ -23,3 +23,6 @@ PareCanvasFigures *pare_canvas_figures_finish (GAsyncResult *result, GError **er
 gboolean pare_canvas_changes_weights (const PareLayerRecipe *resolved);
 /* A copy that leaves every activation in float. (transfer full) */
 PareRecipe *pare_canvas_without_activations (const PareRecipe *recipe);
+/* By layer name: PareProfileRow of the layers that have a step of their own, borrowed from the profile as the names are from the graph.
+ * (transfer full) */
+GHashTable *pare_canvas_figures_times (const PareProfile *profile, const PareGraph *graph);

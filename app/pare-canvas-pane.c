@@ -19,6 +19,8 @@ static const struct
   [PARE_CANVAS_SIZE] = { N_ ("Size"), N_ ("Packed size of each layer"), "KiB", PARE_METRIC_SUM },
   [PARE_CANVAS_MACS] = { N_ ("Multiply-adds"), N_ ("Multiply-adds of each layer"), "M", PARE_METRIC_SUM },
   [PARE_CANVAS_TIME] = { N_ ("Time here"), N_ ("Time of each layer, measured here"), "ms", PARE_METRIC_SUM },
+  [PARE_CANVAS_SHARE] = { N_ ("Share of time"), N_ ("Share of the time, measured here"), "%", PARE_METRIC_SUM },
+  [PARE_CANVAS_RATE] = { N_ ("GFLOP/s here"), N_ ("Achieved rate; of a group the fastest"), N_ ("GFLOP/s"), PARE_METRIC_WORST },
   [PARE_CANVAS_BITS] = { N_ ("Weight bits"), N_ ("Bits of each layer's weights"), N_ ("bits"), PARE_METRIC_WORST },
 };
 
@@ -84,8 +86,9 @@ shown_error (PareCanvasPane *self, const char *layer)
 }
 
 static double
-value_of (PareCanvasPane *self, PareCanvasColour colour, const PareLayerInfo *info, const char *layer)
+value_of (PareCanvasPane *self, PareCanvasColour colour, const PareLayerInfo *info, const char *layer, GHashTable *times)
 {
+  const PareProfileRow *row;
   const PareLayerCost *cost = shown_cost (self, layer);
   const PareEntry *entry = pare_canvas_preview_entry (self);
   PareLayerRecipe r;
@@ -99,6 +102,10 @@ value_of (PareCanvasPane *self, PareCanvasColour colour, const PareLayerInfo *in
       return cost != NULL && cost->macs > 0 ? cost->macs / 1e6 : entry == NULL && info->macs > 0 ? info->macs / 1e6 : NAN;
     case PARE_CANVAS_TIME: /* measured for what is there now only */
       return entry == NULL ? pare_session_get_layer_time (self->session, layer, NULL) : NAN;
+    case PARE_CANVAS_SHARE:
+    case PARE_CANVAS_RATE:
+      row = entry == NULL && times != NULL ? g_hash_table_lookup (times, layer) : NULL;
+      return row == NULL ? NAN : colour == PARE_CANVAS_SHARE ? 100 * row->share : row->gops;
     default:
       if (!pare_layer_is_compressible (pare_session_get_graph (self->session), info->node, NULL))
         return NAN;
@@ -205,12 +212,15 @@ recolour (gpointer data)
   PareCanvasColour colour = (PareCanvasColour)gtk_drop_down_get_selected (self->colour);
   g_autoptr (GHashTable) values = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   gboolean preview = pare_canvas_preview_entry (self) != NULL;
+  g_autoptr (PareProfile) profile
+      = colour == PARE_CANVAS_SHARE || colour == PARE_CANVAS_RATE ? pare_session_dup_profile (self->session, NULL, NULL, NULL) : NULL;
+  g_autoptr (GHashTable) times = profile != NULL ? pare_canvas_figures_times (profile, graph) : NULL;
   double most = colour == PARE_CANVAS_BITS ? 32 : colour == PARE_CANVAS_ERROR ? 10 : 0, seen = 0;
   pare_graph_view_clear_decorations (self->view);
   for (guint i = 0; i < n; i++)
     {
       const char *layer = graph->nodes[infos[i].node].layer;
-      double v = value_of (self, colour, &infos[i], layer);
+      double v = value_of (self, colour, &infos[i], layer, times);
       if (infos[i].params > 0)
         decorate (self, graph, &infos[i]);
       const PareLayerCost *was = pare_session_get_layer_cost (self->session, layer, TRUE);

@@ -3,6 +3,7 @@
 #include "app/pare-history-list.h"
 #include "app/pare-jobs-view.h"
 #include "app/pare-limits-button.h"
+#include "app/pare-profile-view.h"
 #include "app/pare-results-view.h"
 #include "widgets/pare-draw.h"
 
@@ -15,9 +16,9 @@ struct _PareDock
   GtkWidget parent_instance;
   PareSession *session;
   GtkWidget *box, *stack, *head;
-  GtkWidget *tabs[5];
-  GtkWidget *badges[5];
-  GtkWidget *messages, *results, *legend;
+  GtkWidget *tabs[6];
+  GtkWidget *badges[6];
+  GtkWidget *messages, *results, *profile, *legend;
   PareFlipsView *flips;
   guint n_messages;
 };
@@ -28,8 +29,8 @@ static const struct
 {
   const char *name, *title;
 } tabs[] = {
-  { "results", N_ ("Results") }, { "history", N_ ("History") },   { "flips", N_ ("Flips") },
-  { "jobs", N_ ("Jobs") },       { "messages", N_ ("Messages") },
+  { "results", N_ ("Results") }, { "history", N_ ("History") }, { "flips", N_ ("Flips") },
+  { "profile", N_ ("Profile") }, { "jobs", N_ ("Jobs") },       { "messages", N_ ("Messages") },
 };
 
 static void
@@ -43,7 +44,7 @@ set_badge (PareDock *self, guint tab, guint n)
 static void
 on_jobs (PareDock *self)
 {
-  set_badge (self, 3, pare_session_get_n_jobs (self->session));
+  set_badge (self, 4, pare_session_get_n_jobs (self->session));
 }
 
 static void
@@ -67,7 +68,7 @@ on_message (PareSession *session, const char *severity, const char *text, PareDo
   gtk_box_prepend (GTK_BOX (self->messages), label);
   if (++self->n_messages > MOST_MESSAGES)
     gtk_box_remove (GTK_BOX (self->messages), gtk_widget_get_last_child (self->messages));
-  set_badge (self, 4, MIN (self->n_messages, MOST_MESSAGES));
+  set_badge (self, 5, MIN (self->n_messages, MOST_MESSAGES));
 }
 
 static void
@@ -206,6 +207,7 @@ pare_dock_new (PareSession *session, PareSelection *selection)
   gtk_widget_set_vexpand (self->stack, TRUE);
   self->head = build_head (self);
   self->results = pare_results_view_new (session, selection);
+  self->profile = pare_profile_view_new (session, selection);
   self->flips = PARE_FLIPS_VIEW (pare_flips_view_new (session));
   self->messages = gtk_box_new (GTK_ORIENTATION_VERTICAL, 3);
   gtk_widget_add_css_class (self->messages, "pare-caption");
@@ -214,7 +216,8 @@ pare_dock_new (PareSession *session, PareSelection *selection)
   GtkWidget *scroller = gtk_scrolled_window_new ();
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scroller), self->messages);
   GtkWidget *const pages[]
-      = { self->results, pare_history_list_new (session, selection), GTK_WIDGET (self->flips), pare_jobs_view_new (session), scroller };
+      = { self->results, pare_history_list_new (session, selection), GTK_WIDGET (self->flips), self->profile, pare_jobs_view_new (session),
+          scroller };
   for (guint i = 0; i < G_N_ELEMENTS (tabs); i++)
     gtk_stack_add_named (GTK_STACK (self->stack), pages[i], tabs[i].name);
   gtk_box_append (GTK_BOX (self->box), self->head);
@@ -233,4 +236,5 @@ pare_dock_set_narrow (PareDock *self, gboolean narrow)
 {
   gtk_widget_set_visible (self->legend, !narrow);
   pare_results_view_set_narrow (PARE_RESULTS_VIEW (self->results), narrow);
+  pare_profile_view_set_narrow (PARE_PROFILE_VIEW (self->profile), narrow);
 }

@@ -24,8 +24,19 @@ typedef struct {
   double median_ms, p10_ms, p90_ms;
   guint repeats;
   guint64 peak_rss_bytes;
-  PareLayerTime *layers; guint n_layers; /* medians over the runs; NULL unless asked for */
+  PareLayerTime *layers; guint n_layers; /* NULL unless asked for: means over the middle half of the runs that were timed by layer, so that they add up */
+  double profiled_ms;                    /* the whole of those runs: the layers and what lies between them; 0: not known */
+  PareNodeId *holders; guint n_holders;  /* as pare_program_get_holders() */
+  guint64 arena_bytes, tensors_bytes, constants_bytes; /* as pare_program_get_memory(); 0: not known */
+  guint64 packed_bytes;                                /* as pare_program_get_packed_memory() */
+  int threads;
+  double fast_share;                     /* of the steps, those that oneDNN runs */
 } PareLatency;
 /* Measures with warm-up; random input of the declared dtype (seeded). control cancels between runs. */
 gboolean pare_cost_latency (PareProgram *program, int threads, guint repeats, gboolean per_layer, PareLatency *latency, PareControl *control, GError **error);
+/* The most memory that this process had at any time, bytes, without what measuring the machine (pare-profile.h) took. */
+guint64 pare_cost_peak_memory (void);
+/* Frees what it holds; the numbers stay. */
 void pare_latency_clear (PareLatency *latency);
+/* A copy that holds its own arrays; what `to` held is not freed. */
+void pare_latency_copy (PareLatency *to, const PareLatency *from);

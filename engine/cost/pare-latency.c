@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #define WARM_RUNS 3
 #define WARM_US 50000
@@ -64,46 +63,63 @@ quantile (const double *sorted, guint n, double share)
   return i + 1 < n ? sorted[i] + (at - i) * (sorted[i + 1] - sorted[i]) : sorted[n - 1];
 }
 
-/* Medians over runs of each entry; a run that lists other entries is left out. */
+typedef struct
+{
+  double whole;
+  PareLayerTime *list;
+} Run;
+
+static int
+compare_runs (const void *a, const void *b)
+{
+  return compare_doubles (&((const Run *)a)->whole, &((const Run *)b)->whole);
+}
+
+static double
+now_ms (void)
+{
+  struct timespec t;
+  clock_gettime (CLOCK_MONOTONIC, &t);
+  return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
+}
+
+/* Runs that something else interrupted, and the luckiest, are left out whole: medians of each layer on its own would not add up. */
 static gboolean
 time_layers (PareRunner *runner, const PareView *views, guint n_inputs, guint repeats, PareLatency *latency, PareControl *control,
              GError **error)
 {
-  g_autofree double *times = NULL;
-  guint n = 0, runs = 0;
+  g_autofree Run *runs = g_new0 (Run, repeats);
+  guint n = 0, done = 0;
+  gboolean ok = TRUE;
   pare_runner_set_profiling (runner, TRUE);
-  for (guint r = 0; r < repeats; r++)
+  for (; ok && done < repeats; done += ok)
     {
-      guint now;
-      if (pare_control_check (control, error) || !pare_runner_run (runner, views, n_inputs, control, error))
-        return FALSE;
-      PareLayerTime *list = pare_runner_dup_times (runner, &now);
-      if (r == 0)
-        {
-          n = now;
-          times = g_new0 (double, (gsize)MAX (n, 1) * repeats);
-        }
-      if (now == n)
-        {
-          for (guint i = 0; i < n; i++)
-            times[(gsize)i * repeats + runs] = list[i].ms;
-          runs++;
-        }
-      if (r == 0)
-        {
-          latency->layers = list;
-          latency->n_layers = n;
-        }
-      else
-        pare_layer_times_free (list, now);
-    }
-  for (guint i = 0; i < n && runs > 0; i++)
-    {
-      qsort (times + (gsize)i * repeats, runs, sizeof *times, compare_doubles);
-      latency->layers[i].ms = quantile (times + (gsize)i * repeats, runs, 0.5);
+      double before = now_ms ();
+      ok = !pare_control_check (control, error) && pare_runner_run (runner, views, n_inputs, control, error);
+      runs[done].whole = now_ms () - before;
+      if (ok)
+        runs[done].list = pare_runner_dup_times (runner, &n); /* the plan's steps: the same list each time */
     }
   pare_runner_set_profiling (runner, FALSE);
-  return TRUE;
+  if (ok && repeats > 0)
+    {
+      qsort (runs, repeats, sizeof *runs, compare_runs);
+      guint from = repeats / 4, to = repeats - repeats / 4;
+      for (guint r = from; r < to; r++)
+        latency->profiled_ms += runs[r].whole / (to - from);
+      for (guint i = 0; i < n; i++)
+        {
+          double sum = 0;
+          for (guint r = from; r < to; r++)
+            sum += runs[r].list[i].ms;
+          runs[from].list[i].ms = sum / (to - from);
+        }
+      latency->layers = g_steal_pointer (&runs[from].list);
+      latency->n_layers = n;
+    }
+  for (guint r = 0; r < done; r++)
+    pare_layer_times_free (runs[r].list, runs[r].list != NULL ? n : 0);
+  return ok;
 }
 
 static gboolean
@@ -121,14 +137,12 @@ time_runs (PareRunner *runner, const PareView *views, guint n_inputs, guint repe
   g_autofree double *times = g_new (double, repeats);
   for (guint r = 0; r < repeats; r++)
     {
-      struct timespec before, after;
       if (pare_control_check (control, error))
         return FALSE;
-      clock_gettime (CLOCK_MONOTONIC, &before);
+      double before = now_ms ();
       if (!pare_runner_run (runner, views, n_inputs, control, error))
         return FALSE;
-      clock_gettime (CLOCK_MONOTONIC, &after);
-      times[r] = 1e3 * (double)(after.tv_sec - before.tv_sec) + 1e-6 * (double)(after.tv_nsec - before.tv_nsec);
+      times[r] = now_ms () - before;
       pare_control_report (control, "measuring", r + 1, repeats);
     }
   qsort (times, repeats, sizeof *times, compare_doubles);
@@ -139,6 +153,23 @@ time_runs (PareRunner *runner, const PareView *views, guint n_inputs, guint repe
   return TRUE;
 }
 
+static void
+count_macs (PareProgram *program, PareLatency *latency)
+{
+  const PareGraph *graph = pare_program_get_graph (program);
+  guint n = 0;
+  g_autofree PareLayerInfo *infos = pare_graph_layer_infos (graph, graph, &n);
+  g_autoptr (GHashTable) times = g_hash_table_new (NULL, NULL);
+  for (guint i = 0; i < latency->n_layers; i++)
+    g_hash_table_insert (times, GUINT_TO_POINTER (latency->layers[i].layer), &latency->layers[i]);
+  for (guint i = 0; i < n; i++)
+    {
+      PareLayerTime *t = g_hash_table_lookup (times, GUINT_TO_POINTER (graph->nodes[infos[i].node].origin));
+      if (t != NULL)
+        t->macs += infos[i].macs;
+    }
+}
+
 gboolean
 pare_cost_latency (PareProgram *program, int threads, guint repeats, gboolean per_layer, PareLatency *latency, PareControl *control,
                    GError **error)
@@ -146,9 +177,13 @@ pare_cost_latency (PareProgram *program, int threads, guint repeats, gboolean pe
   memset (latency, 0, sizeof *latency);
   guint n_inputs = pare_program_get_n_inputs (program);
   repeats = CLAMP (repeats, 1, 100000);
-  g_autoptr (PareRunner) runner = pare_runner_new (program, threads > 0 ? threads : pare_default_threads (), error);
+  latency->threads = threads > 0 ? threads : pare_default_threads ();
+  g_autoptr (PareRunner) runner = pare_runner_new (program, latency->threads, error);
   if (runner == NULL)
     return FALSE;
+  latency->fast_share = pare_runner_get_coverage (runner);
+  pare_program_get_memory (program, &latency->arena_bytes, &latency->tensors_bytes, &latency->constants_bytes);
+  latency->packed_bytes = pare_program_get_packed_memory (program);
   g_autoptr (GPtrArray) tensors = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_tensor_unref);
   g_autofree PareView *views = g_new0 (PareView, n_inputs + 1);
   PareRng rng = { 1 };
@@ -167,14 +202,18 @@ pare_cost_latency (PareProgram *program, int threads, guint repeats, gboolean pe
   gboolean ok = time_runs (runner, views, n_inputs, repeats, latency, control, error);
   if (ok && per_layer)
     ok = time_layers (runner, views, n_inputs, MIN (repeats, 20), latency, control, error);
+  if (ok && per_layer)
+    count_macs (program, latency);
   if (!ok)
     {
       pare_latency_clear (latency);
       return FALSE;
     }
-  struct rusage usage;
-  if (getrusage (RUSAGE_SELF, &usage) == 0)
-    latency->peak_rss_bytes = (guint64)usage.ru_maxrss * 1024;
+  const PareNodeId *holders = pare_program_get_holders (program, &latency->n_holders);
+  if (per_layer)
+    latency->holders = g_memdup2 (holders, latency->n_holders * sizeof *holders);
+  latency->n_holders = latency->holders != NULL ? latency->n_holders : 0;
+  latency->peak_rss_bytes = pare_cost_peak_memory ();
   return TRUE;
 }
 
@@ -182,6 +221,17 @@ void
 pare_latency_clear (PareLatency *latency)
 {
   pare_layer_times_free (latency->layers, latency->n_layers);
+  g_clear_pointer (&latency->holders, g_free);
   latency->layers = NULL;
-  latency->n_layers = 0;
+  latency->n_layers = latency->n_holders = 0;
+}
+
+void
+pare_latency_copy (PareLatency *to, const PareLatency *from)
+{
+  *to = *from;
+  to->layers = from->layers != NULL ? g_memdup2 (from->layers, MAX (from->n_layers, 1) * sizeof *from->layers) : NULL;
+  to->holders = g_memdup2 (from->holders, from->n_holders * sizeof *from->holders);
+  for (guint i = 0; to->layers != NULL && i < to->n_layers; i++)
+    to->layers[i].op = g_strdup (from->layers[i].op);
 }

@@ -15,6 +15,8 @@ struct _PareProgram
   PareRtPlan *plan;
   guint32 *value_of;    /* canonical value -> plan value */
   GPtrArray *constants; /* tensors that the plan's constants lie in */
+  PareNodeId *holders;  /* of source nodes */
+  guint n_holders;
   PareBackend backend;
   GMutex lock; /* of accels */
   struct
@@ -33,6 +35,7 @@ struct _PareRunner
   PareAccelRunner *accel;
   guint64 *step_ns; /* of the last run, when profiling */
   gboolean profiling;
+  double coverage; /* share of the steps that the accelerator runs */
 };
 
 gboolean
@@ -87,6 +90,25 @@ lower_all (PareBuilder *b, GError **error)
   return TRUE;
 }
 
+/* What was fused, in the source's nodes. */
+static void
+find_holders (PareProgram *self, const PareNodeId *fused_into)
+{
+  const PareGraph *graph = self->graph;
+  for (guint i = 0; i < graph->n_nodes; i++)
+    if (graph->nodes[i].op != NULL && graph->nodes[i].origin != PARE_NONE)
+      self->n_holders = MAX (self->n_holders, graph->nodes[i].origin + 1);
+  self->holders = g_new (PareNodeId, self->n_holders + 1);
+  for (guint i = 0; i <= self->n_holders; i++)
+    self->holders[i] = PARE_NONE;
+  for (guint i = 0; i < graph->n_nodes; i++)
+    {
+      PareNodeId own = graph->nodes[i].origin, head = fused_into[i];
+      if (graph->nodes[i].op != NULL && own != PARE_NONE && head != PARE_NONE && graph->nodes[head].origin != own)
+        self->holders[own] = graph->nodes[head].origin;
+    }
+}
+
 static PareProgram *
 compile (const PareGraph *graph, const PareCompileOptions *options, GError **error)
 {
@@ -134,6 +156,7 @@ compile (const PareGraph *graph, const PareCompileOptions *options, GError **err
   self->value_of = g_steal_pointer (&b->value_of);
   self->constants = g_steal_pointer (&b->constants);
   self->backend = options->backend;
+  find_holders (self, b->fused_into);
   return self;
 }
 
@@ -169,6 +192,7 @@ pare_program_unref (PareProgram *self)
   g_ptr_array_unref (self->constants);
   pare_graph_unref (self->graph);
   g_free (self->value_of);
+  g_free (self->holders);
   g_mutex_clear (&self->lock);
   g_free (self);
 }
@@ -234,6 +258,13 @@ pare_program_get_packed_memory (PareProgram *self)
   return bytes;
 }
 
+const PareNodeId *
+pare_program_get_holders (const PareProgram *self, guint *n)
+{
+  *n = self->n_holders;
+  return self->holders;
+}
+
 /* --- running --- */
 
 static PareAccel *
@@ -274,6 +305,8 @@ pare_runner_new (PareProgram *program, int threads, GError **error)
   PareAccel *accel = program->backend == PARE_BACKEND_PORTABLE ? NULL : get_accel (program, MAX (threads, 1));
   if (accel != NULL)
     self->accel = pare_accel_runner_new (accel);
+  if (self->accel != NULL)
+    self->coverage = pare_accel_get_coverage (accel);
   if (self->accel == NULL)
     {
       self->portable = pare_rt_runner_new (program->plan, get_weights (program));
@@ -302,6 +335,12 @@ pare_runner_free (PareRunner *self)
   pare_program_unref (self->program);
   g_free (self->step_ns);
   g_free (self);
+}
+
+double
+pare_runner_get_coverage (const PareRunner *self)
+{
+  return self->coverage;
 }
 
 static gboolean
@@ -470,6 +509,7 @@ pare_runner_dup_times (PareRunner *self, guint *n)
         }
       PareLayerTime *t = &g_array_index (times, PareLayerTime, at - 1);
       t->ms += self->step_ns[s] / 1e6;
+      t->integer |= plan->steps[s].op == PARE_RT_QCONV || plan->steps[s].op == PARE_RT_QGEMM;
       for (guint i = 0; i < plan->steps[s].n_in + plan->steps[s].n_out; i++)
         {
           guint32 v = i < plan->steps[s].n_in ? plan->steps[s].in[i] : plan->steps[s].out[i - plan->steps[s].n_in];

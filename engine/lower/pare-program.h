@@ -39,6 +39,8 @@ const char *pare_program_get_output (const PareProgram *self, guint i, PareDtype
 void pare_program_get_memory (const PareProgram *self, guint64 *arena, guint64 *sum, guint64 *constants);
 /* Bytes of weights that its runners keep in an order of their own, besides the constants. */
 guint64 pare_program_get_packed_memory (PareProgram *self);
+/* For each source node that another's step computes too: that other; PARE_NONE for all the rest. *n: how many nodes it speaks of. Borrowed. */
+const PareNodeId *pare_program_get_holders (const PareProgram *self, guint *n);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareProgram, pare_program_unref)
 
 /* threads: for the kernels of one inference; 1 where samples run in parallel. */
@@ -52,6 +54,8 @@ gboolean pare_runner_get_tap (PareRunner *self, const char *value, PareView *vie
 /* Of a value of the plan that is kept. */
 PareView pare_runner_get_value (PareRunner *self, guint32 value);
 PareProgram *pare_runner_get_program (PareRunner *self); /* borrowed */
+/* Share of the steps that oneDNN runs; 0: all are those of the portable kernels. */
+double pare_runner_get_coverage (const PareRunner *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareRunner, pare_runner_free)
 
 /* Per-layer times. When profiling, each run adds to the arrays. */
@@ -61,6 +65,8 @@ typedef struct
   char *op;
   double ms;     /* of the last run */
   guint64 bytes; /* that its steps read and write: operands and results, each once */
+  gint64 macs;      /* filled by pare_cost_latency() */
+  gboolean integer; /* its products are those of integers */
 } PareLayerTime;
 void pare_runner_set_profiling (PareRunner *self, gboolean on);
 /* (transfer full) array of *n, summed over each source node's steps; free with g_free after freeing op strings, or pare_layer_times_free.

@@ -190,54 +190,122 @@ pare_evaluation_blank (void)
   return self;
 }
 
+/* --- times by layer --- */
+
+/* Behind the times, since 2: what each layer moves, and what else a run by layers says. Files without it are read too. */
+#define PROFILE_VERSION 2
+
+static void
+put_double (GByteArray *out, double value)
+{
+  guint64 bits;
+  memcpy (&bits, &value, sizeof bits);
+  put_u64 (out, bits);
+}
+
+static gboolean
+get_double (Reader *r, double *value)
+{
+  guint64 bits;
+  if (!get_u64 (r, &bits))
+    return FALSE;
+  memcpy (value, &bits, sizeof bits);
+  return TRUE;
+}
+
 GBytes *
-pare_layer_times_to_bytes (const PareLayerTime *times, guint n)
+pare_latency_layers_to_bytes (const PareLatency *latency)
 {
   GByteArray *out = g_byte_array_new ();
-  put_u32 (out, n);
-  for (guint i = 0; i < n; i++)
+  put_u32 (out, latency->n_layers);
+  for (guint i = 0; i < latency->n_layers; i++)
     {
-      guint64 bits;
-      const char *op = times[i].op != NULL ? times[i].op : "";
+      const PareLayerTime *t = &latency->layers[i];
+      const char *op = t->op != NULL ? t->op : "";
       guint32 length = (guint32)strlen (op);
-      memcpy (&bits, &times[i].ms, sizeof bits);
-      put_u32 (out, times[i].layer);
-      put_u64 (out, bits);
+      put_u32 (out, t->layer);
+      put_double (out, t->ms);
       put_u32 (out, length);
       g_byte_array_append (out, (const guint8 *)op, length);
     }
+  put_u32 (out, PROFILE_VERSION);
+  for (guint i = 0; i < latency->n_layers; i++)
+    {
+      put_u64 (out, latency->layers[i].bytes);
+      put_u64 (out, (guint64)latency->layers[i].macs);
+      put_u32 (out, latency->layers[i].integer != FALSE);
+    }
+  put_double (out, latency->profiled_ms);
+  put_double (out, latency->fast_share);
+  put_u32 (out, (guint32)latency->threads);
+  put_u64 (out, latency->arena_bytes);
+  put_u64 (out, latency->tensors_bytes);
+  put_u64 (out, latency->constants_bytes);
+  put_u64 (out, latency->packed_bytes);
+  put_u32 (out, latency->n_holders);
+  for (guint i = 0; i < latency->n_holders; i++)
+    put_u32 (out, latency->holders[i]);
   return g_byte_array_free_to_bytes (out);
 }
 
-PareLayerTime *
-pare_layer_times_from_bytes (const void *data, gsize length, guint *n, GError **error)
+static gboolean
+get_times (Reader *r, PareLatency *latency)
+{
+  guint32 count;
+  /* 16: the least that one entry takes. */
+  if (!get_u32 (r, &count) || count > r->left / 16)
+    return FALSE;
+  latency->layers = g_new0 (PareLayerTime, MAX (count, 1));
+  for (; latency->n_layers < count; latency->n_layers++)
+    {
+      PareLayerTime *t = &latency->layers[latency->n_layers];
+      guint32 layer, op;
+      if (!get_u32 (r, &layer) || !get_double (r, &t->ms) || !get_u32 (r, &op) || op > r->left)
+        return FALSE;
+      t->layer = layer;
+      t->op = g_strndup ((const char *)r->p, op);
+      r->p += op;
+      r->left -= op;
+    }
+  return TRUE;
+}
+
+static gboolean
+get_rest (Reader *r, PareLatency *latency)
+{
+  guint32 word, threads;
+  if (!get_u32 (r, &word) || word != PROFILE_VERSION)
+    return FALSE;
+  for (guint i = 0; i < latency->n_layers; i++)
+    {
+      guint64 macs;
+      if (!get_u64 (r, &latency->layers[i].bytes) || !get_u64 (r, &macs) || !get_u32 (r, &word))
+        return FALSE;
+      latency->layers[i].macs = (gint64)MIN (macs, G_MAXINT64);
+      latency->layers[i].integer = word != 0;
+    }
+  if (!get_double (r, &latency->profiled_ms) || !get_double (r, &latency->fast_share) || !get_u32 (r, &threads)
+      || !get_u64 (r, &latency->arena_bytes) || !get_u64 (r, &latency->tensors_bytes) || !get_u64 (r, &latency->constants_bytes)
+      || !get_u64 (r, &latency->packed_bytes) || !get_u32 (r, &word) || word > r->left / 4)
+    return FALSE;
+  latency->threads = (int)MIN (threads, 4096);
+  latency->holders = g_new (PareNodeId, MAX (word, 1));
+  for (; latency->n_holders < word; latency->n_holders++)
+    get_u32 (r, &latency->holders[latency->n_holders]);
+  return TRUE;
+}
+
+gboolean
+pare_latency_layers_from_bytes (PareLatency *latency, const void *data, gsize length, GError **error)
 {
   Reader r = { data, length };
-  guint32 count;
-  *n = 0;
-  /* 16: the least that one entry takes. */
-  if (!get_u32 (&r, &count) || count > r.left / 16)
-    {
-      damaged (error);
-      return NULL;
-    }
-  PareLayerTime *times = g_new0 (PareLayerTime, MAX (count, 1));
-  for (guint i = 0; i < count; i++)
-    {
-      guint32 layer, op;
-      guint64 bits;
-      if (!get_u32 (&r, &layer) || !get_u64 (&r, &bits) || !get_u32 (&r, &op) || op > r.left)
-        {
-          pare_layer_times_free (times, i);
-          damaged (error);
-          return NULL;
-        }
-      times[i].layer = layer;
-      memcpy (&times[i].ms, &bits, sizeof bits);
-      times[i].op = g_strndup ((const char *)r.p, op);
-      r.p += op;
-      r.left -= op;
-    }
-  *n = count;
-  return times;
+  pare_latency_clear (latency);
+  if (get_times (&r, latency) && (r.left == 0 || get_rest (&r, latency)))
+    return TRUE;
+  pare_latency_clear (latency);
+  latency->profiled_ms = latency->fast_share = 0;
+  latency->arena_bytes = latency->tensors_bytes = latency->constants_bytes = latency->packed_bytes = 0;
+  latency->threads = 0;
+  g_set_error_literal (error, PARE_ERROR, PARE_ERROR_FORMAT, "times by layer are damaged");
+  return FALSE;
 }

@@ -279,7 +279,7 @@ on_latency (PareJob *job, gpointer data, const GError *error, gpointer owner)
         {
           if (self->has_latency_original)
             pare_latency_clear (&self->latency_original);
-          pare_session_copy_latency (&self->latency_original, latency);
+          pare_latency_copy (&self->latency_original, latency);
           self->has_latency_original = TRUE;
           self->latency_original_state = WORK_DONE;
         }

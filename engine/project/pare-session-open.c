@@ -85,7 +85,7 @@ pare_session_take_stored (PareSession *self)
   const PareLatency *latency = pare_session_find_latency (self, original->key);
   if (latency != NULL && !self->has_latency_original)
     {
-      pare_session_copy_latency (&self->latency_original, latency);
+      pare_latency_copy (&self->latency_original, latency);
       self->has_latency_original = TRUE;
       self->latency_original_state = WORK_DONE;
     }

@@ -230,7 +230,6 @@ const PareLatency *pare_session_find_latency (PareSession *self, const char *key
 void pare_session_keep_latency (PareSession *self, const char *key, const PareLatency *latency);
 void pare_session_show_latency (PareSession *self, const PareLatency *latency);
 const char *pare_session_host (void);
-void pare_session_copy_latency (PareLatency *to, const PareLatency *from);
 
 /* pare-session-live.c */
 ParePrefixCache *pare_session_get_prefix (PareSession *self);

@@ -200,23 +200,6 @@ pare_session_host (void)
   return g_get_host_name ();
 }
 
-void
-pare_session_copy_latency (PareLatency *to, const PareLatency *from)
-{
-  *to = *from;
-  to->layers = NULL;
-  to->n_layers = 0;
-  if (from->layers == NULL)
-    return;
-  to->n_layers = from->n_layers;
-  to->layers = g_new (PareLayerTime, MAX (from->n_layers, 1));
-  for (guint i = 0; i < from->n_layers; i++)
-    {
-      to->layers[i] = from->layers[i];
-      to->layers[i].op = g_strdup (from->layers[i].op);
-    }
-}
-
 const PareLatency *
 pare_session_find_latency (PareSession *self, const char *key)
 {
@@ -233,7 +216,7 @@ void
 pare_session_keep_latency (PareSession *self, const char *key, const PareLatency *latency)
 {
   PareLatency *copy = g_new (PareLatency, 1);
-  pare_session_copy_latency (copy, latency);
+  pare_latency_copy (copy, latency);
   g_hash_table_replace (self->known_latencies, g_strdup (key), copy);
   if (self->store != NULL)
     pare_store_put_latency (self->store, key, pare_session_host (), pare_default_threads (), latency);
@@ -246,7 +229,7 @@ pare_session_show_latency (PareSession *self, const PareLatency *latency)
 {
   if (self->has_latency)
     pare_latency_clear (&self->latency);
-  pare_session_copy_latency (&self->latency, latency);
+  pare_latency_copy (&self->latency, latency);
   self->has_latency = TRUE;
   self->latency_origin = PARE_ORIGIN_MEASURED;
   self->latency_edits = self->edits;

@@ -344,6 +344,17 @@ pare_session_get_latency (PareSession *self, PareLatency *now, PareOrigin *origi
   return self->has_latency || self->has_latency_original;
 }
 
+PareProfile *
+pare_session_dup_profile (PareSession *self, const ParePeaks *peaks, PareOrigin *origin, int *edits_ago)
+{
+  PareLatency now, original;
+  if (!pare_session_get_latency (self, &now, origin, edits_ago, &original) || self->model == NULL || now.n_layers == 0)
+    return NULL;
+  /* the original's own times are no comparison */
+  gboolean other = original.n_layers > 0 && (original.profiled_ms != now.profiled_ms || original.median_ms != now.median_ms);
+  return pare_profile_new (self->model->graph, &now, other ? &original : NULL, peaks);
+}
+
 void
 pare_session_measure (PareSession *self)
 {

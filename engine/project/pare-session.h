@@ -3,7 +3,7 @@
 #pragma once
 #include <gio/gio.h>
 #include "engine/compress/pare-apply.h"
-#include "engine/cost/pare-cost.h"
+#include "engine/cost/pare-profile.h"
 #include "engine/evaluate/pare-evaluate.h"
 
 G_BEGIN_DECLS
@@ -83,6 +83,9 @@ PareSplit pare_session_get_split (PareSession *self);                   /* searc
 void pare_session_set_split (PareSession *self, PareSplit split);
 gboolean pare_session_get_size (PareSession *self, PareSize *size, PareSize *original, gint64 *macs, gint64 *original_macs);
 gboolean pare_session_get_latency (PareSession *self, PareLatency *now, PareOrigin *origin, int *edits_ago, PareLatency *original);
+/* Where the time goes by layer, as last measured: (transfer full), NULL: it is not. peaks: (nullable). The original's times are in it where
+ * they are known. */
+PareProfile *pare_session_dup_profile (PareSession *self, const ParePeaks *peaks, PareOrigin *origin, int *edits_ago);
 void pare_session_measure (PareSession *self);                           /* latency of original and current, in the background */
 void pare_session_evaluate (PareSession *self);                          /* goes on where a person stopped the evaluation (from its start) */
 

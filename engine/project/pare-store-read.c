@@ -323,7 +323,7 @@ pare_store_read_latency (PareStore *self, const char *recipe_hash, const char *h
       latency->peak_rss_bytes = (guint64)sqlite3_column_int64 (s, 8);
       const void *blob = sqlite3_column_blob (s, 9);
       if (blob != NULL)
-        latency->layers = pare_layer_times_from_bytes (blob, (gsize)sqlite3_column_bytes (s, 9), &latency->n_layers, NULL);
+        pare_latency_layers_from_bytes (latency, blob, (gsize)sqlite3_column_bytes (s, 9), NULL);
     }
   end_query (self, s);
   return found;

@@ -484,7 +484,7 @@ void
 pare_store_put_latency (PareStore *self, const char *recipe_hash, const char *host, int threads, const PareLatency *latency)
 {
   Task *task = task_new (TASK_WRITE);
-  g_autoptr (GBytes) layers = latency->layers != NULL ? pare_layer_times_to_bytes (latency->layers, latency->n_layers) : NULL;
+  g_autoptr (GBytes) layers = latency->layers != NULL ? pare_latency_layers_to_bytes (latency) : NULL;
   Statement *s = add (task, "INSERT OR REPLACE INTO latencies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", TRUE);
   cell_text (s, recipe_hash);
   cell_text (s, host);

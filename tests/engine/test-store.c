@@ -644,8 +644,9 @@ test_codec (void)
   g_assert_cmpmem (back->outputs, 37 * 3 * 4, made->outputs, 37 * 3 * 4);
   guint32 huge[2] = { GUINT32_TO_LE (0x40000000), 0 };
   g_assert_false (pare_evaluation_samples_from_bytes (back, huge, sizeof huge, NULL));
-  guint count;
-  g_assert_null (pare_layer_times_from_bytes (huge, sizeof huge, &count, NULL));
+  PareLatency latency = { 0 };
+  g_assert_false (pare_latency_layers_from_bytes (&latency, huge, sizeof huge, NULL));
+  g_assert_null (latency.layers);
 }
 
 int

@@ -1,0 +1,337 @@
+/* The profile in the window, on the bundled sample: measured, its parts add up, sorted, selected here and elsewhere, stale after an edit,
+ * copied and saved; and the colourings of the canvas that rest on it. */
+#include "app/pare-profile-private.h"
+#include "app/pare-canvas-private.h"
+#include "app/pare-window-private.h"
+#include "widgets/pare-heat-cell.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+
+static char *home;
+
+static gboolean
+tick (gpointer data)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+settle (guint ms)
+{
+  gint64 end = g_get_monotonic_time () + ms * 1000;
+  while (g_get_monotonic_time () < end)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+wait_for (gboolean (*ready) (gpointer), gpointer data)
+{
+  gint64 end = g_get_monotonic_time () + 120 * G_USEC_PER_SEC;
+  while (!ready (data) && g_get_monotonic_time () < end)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_true (ready (data));
+}
+
+static gpointer
+below (GtkWidget *widget, GType type)
+{
+  if (g_type_is_a (G_OBJECT_TYPE (widget), type))
+    return widget;
+  for (GtkWidget *c = gtk_widget_get_first_child (widget); c != NULL; c = gtk_widget_get_next_sibling (c))
+    {
+      gpointer found = below (c, type);
+      if (found != NULL)
+        return found;
+    }
+  return NULL;
+}
+
+static gboolean
+is_timed (gpointer session)
+{
+  PareLatency now;
+  PareOrigin origin;
+  return pare_session_get_latency (session, &now, &origin, NULL, NULL) && origin == PARE_ORIGIN_MEASURED && now.n_layers > 0
+         && pare_session_get_n_jobs (session) == 0;
+}
+
+static gboolean
+is_shown (gpointer view)
+{
+  return pare_profile_view_get_profile (view) != NULL && !PARE_PROFILE_VIEW (view)->dirty;
+}
+
+static gboolean
+has_peaks (gpointer view)
+{
+  return PARE_PROFILE_VIEW (view)->has_peaks && is_shown (view);
+}
+
+static gboolean
+is_stale (gpointer view)
+{
+  return PARE_PROFILE_VIEW (view)->stale && is_shown (view);
+}
+
+static PareWindow *
+open_sample (PareApplication **application, PareProfileView **view)
+{
+  g_autofree char *command = g_strdup_printf ("rm -rf '%s/pare/projects'", home);
+  g_assert_cmpint (system (command), ==, 0);
+  *application = pare_application_new ();
+  g_assert_true (g_application_register (G_APPLICATION (*application), NULL, NULL));
+  PareWindow *window = pare_window_new (*application);
+  gtk_window_present (GTK_WINDOW (window));
+  pare_window_open_sample (window);
+  wait_for (is_timed, window->session);
+  g_action_group_activate_action (G_ACTION_GROUP (window), "dock", g_variant_new_string ("profile"));
+  *view = below (GTK_WIDGET (window), PARE_TYPE_PROFILE_VIEW);
+  g_assert_nonnull (*view);
+  wait_for (is_shown, *view);
+  return window;
+}
+
+static void
+close_window (PareWindow *window, PareApplication *application)
+{
+  gtk_window_close (GTK_WINDOW (window));
+  settle (200);
+  g_object_unref (application);
+}
+
+static PareProfileItem *
+item_at (PareProfileView *view, guint i)
+{
+  PareProfileItem *item = g_list_model_get_item (pare_profile_view_get_rows (view), i);
+  g_assert_nonnull (item);
+  g_object_unref (item); /* the list holds it */
+  return item;
+}
+
+static void
+test_sum (void)
+{
+  PareApplication *application;
+  PareProfileView *view;
+  PareWindow *window = open_sample (&application, &view);
+  const PareProfile *p = pare_profile_view_get_profile (view);
+  const PareGraph *graph = pare_session_get_graph (window->session);
+  guint n = g_list_model_get_n_items (pare_profile_view_get_rows (view)), timed = 0, inside = 0;
+  double sum = 0, shares = 0;
+  g_assert_cmpuint (n, ==, p->n_rows);
+  for (guint i = 0; i < n; i++)
+    {
+      PareProfileItem *item = item_at (view, i);
+      timed += item->row.timed;
+      inside += item->inside != NULL;
+      if (!item->row.timed)
+        continue;
+      sum += item->row.ms;
+      shares += item->row.share;
+      if (item->row.macs > 0)
+        g_assert_cmpfloat_with_epsilon (item->row.gops, 2.0 * item->row.macs / item->row.ms / 1e6, 1e-6 * item->row.gops);
+      g_assert_cmpuint (item->row.bytes, >, 0);
+    }
+  g_test_message ("%u rows, %u timed, %u in others; %.4f of %.4f ms", n, timed, inside, sum, p->whole_ms);
+  g_assert_cmpuint (timed, >, 5);
+  g_assert_cmpuint (inside, >, 5); /* activations and normalizations of the convolutions */
+  /* the same runs: what is missing is between the layers */
+  g_assert_cmpfloat_with_epsilon (sum + p->between_ms, p->whole_ms, 1e-9 * p->whole_ms);
+  g_assert_cmpfloat (sum, <=, p->whole_ms * 1.001);
+  g_assert_cmpfloat (sum, >=, p->whole_ms * 0.95);
+  g_assert_cmpfloat_with_epsilon (shares, sum / p->whole_ms, 1e-9);
+  gint64 macs = 0;
+  pare_session_get_size (window->session, NULL, NULL, &macs, NULL);
+  g_assert_cmpint (p->macs, >, macs / 2);
+  for (guint i = 0; i < p->n_rows; i++)
+    if (p->rows[i].inside != PARE_NONE)
+      g_assert_cmpuint (p->rows[i].inside, <, graph->n_nodes);
+  g_assert_nonnull (strstr (gtk_label_get_text (GTK_LABEL (view->sum)), "between layers"));
+  g_assert_nonnull (strstr (gtk_label_get_text (GTK_LABEL (view->run)), "KiB"));
+  close_window (window, application);
+}
+
+static void
+test_sort (void)
+{
+  PareApplication *application;
+  PareProfileView *view;
+  PareWindow *window = open_sample (&application, &view);
+  guint n = g_list_model_get_n_items (pare_profile_view_get_rows (view));
+  /* the slowest stands first, what has no time last */
+  for (guint i = 1; i < n; i++)
+    {
+      const PareProfileRow *a = &item_at (view, i - 1)->row, *b = &item_at (view, i)->row;
+      g_assert_true (isnan (b->ms) || a->ms >= b->ms);
+    }
+  /* and every column sorts both ways; nothing gets lost */
+  GListModel *columns = gtk_column_view_get_columns (view->view);
+  for (guint c = 0; c < g_list_model_get_n_items (columns); c++)
+    {
+      g_autoptr (GtkColumnViewColumn) column = g_list_model_get_item (columns, c);
+      for (int up = 0; up < 2; up++)
+        {
+          gtk_column_view_sort_by_column (view->view, column, up ? GTK_SORT_ASCENDING : GTK_SORT_DESCENDING);
+          g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
+          for (guint i = 0; i < n; i++)
+            g_hash_table_add (seen, item_at (view, i));
+          g_assert_cmpuint (g_hash_table_size (seen), ==, n);
+          if (c == 0) /* the order of the model */
+            g_assert_cmpuint (item_at (view, up ? 0 : n - 1)->position, ==, 0);
+          settle (20);
+        }
+    }
+  close_window (window, application);
+}
+
+static void
+test_select (void)
+{
+  PareApplication *application;
+  PareProfileView *view;
+  PareWindow *window = open_sample (&application, &view);
+  PareSelection *selection = view->selection;
+  GtkSelectionModel *rows = GTK_SELECTION_MODEL (view->rows);
+  pare_selection_set (selection, (const char *const[]){ NULL });
+  settle (50);
+  /* rows become the selection */
+  gtk_selection_model_select_item (rows, 0, TRUE);
+  gtk_selection_model_select_item (rows, 2, FALSE);
+  g_assert_cmpuint (pare_selection_get_n (selection), ==, 2);
+  g_assert_cmpstr (pare_selection_get (selection)[0], ==, item_at (view, 0)->name);
+  g_assert_cmpstr (pare_selection_get (selection)[1], ==, item_at (view, 2)->name);
+  /* and back, in whatever order they stand */
+  g_autofree char *name = g_strdup (item_at (view, 4)->name);
+  pare_selection_set (selection, (const char *const[]){ name, NULL });
+  settle (100);
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (rows)); i++)
+    g_assert_cmpint (gtk_selection_model_is_selected (rows, i), ==, i == 4);
+  gtk_column_view_sort_by_column (view->view, view->op, GTK_SORT_ASCENDING);
+  settle (50);
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (rows)); i++)
+    g_assert_cmpint (gtk_selection_model_is_selected (rows, i), ==, strcmp (item_at (view, i)->name, name) == 0);
+  /* measuring again keeps it */
+  pare_session_measure (window->session);
+  settle (100);
+  wait_for (is_timed, window->session);
+  wait_for (is_shown, view);
+  settle (100);
+  g_assert_cmpuint (pare_selection_get_n (selection), ==, 1);
+  g_assert_cmpstr (pare_selection_get (selection)[0], ==, name);
+  close_window (window, application);
+}
+
+static void
+test_stale (void)
+{
+  PareApplication *application;
+  PareProfileView *view;
+  PareWindow *window = open_sample (&application, &view);
+  g_assert_false (view->stale);
+  g_assert_false (gtk_widget_get_visible (view->measure));
+  for (guint i = 0; i < view->profile->n_rows; i++)
+    g_assert_true (isnan (view->profile->rows[i].original_ms)); /* it is the original */
+  guint at = 0; /* the slowest that has weights */
+  while (item_at (view, at)->row.macs == 0)
+    at++;
+  g_autofree char *name = g_strdup (item_at (view, at)->name);
+  PareLayerRecipe change;
+  pare_layer_recipe_init (&change);
+  change.weight_bits = 4;
+  pare_session_set_layers (window->session, (const char *const[]){ name, NULL }, &change, "edit", 0);
+  wait_for (is_stale, view);
+  g_assert_true (gtk_widget_get_visible (view->measure));
+  g_assert_cmpstr (gtk_label_get_text (GTK_LABEL (view->age)), ==, "stale, 1 edit ago");
+  pare_session_measure (window->session);
+  settle (100);
+  wait_for (is_timed, window->session);
+  settle (200);
+  g_assert_false (view->stale);
+  g_assert_cmpfloat (view->profile->original_ms, >, 0);
+  close_window (window, application);
+}
+
+static void
+test_text (void)
+{
+  PareApplication *application;
+  PareProfileView *view;
+  PareWindow *window = open_sample (&application, &view);
+  wait_for (has_peaks, view); /* when no job runs */
+  g_assert_nonnull (strstr (gtk_label_get_text (GTK_LABEL (view->machine)), "GFLOP/s"));
+  guint bound = 0;
+  for (guint i = 0; i < view->profile->n_rows; i++)
+    bound += view->profile->rows[i].bound != PARE_BOUND_UNKNOWN;
+  g_assert_cmpuint (bound, >, 5);
+  g_autofree char *text = pare_profile_view_dup_text (view), *path = g_build_filename (home, "profile.csv", NULL), *saved = NULL;
+  GError *error = NULL;
+  g_assert_true (pare_profile_view_save (view, path, &error));
+  g_assert_no_error (error);
+  g_assert_true (g_file_get_contents (path, &saved, NULL, NULL));
+  g_auto (GStrv) a = g_strsplit (text, "\n", -1), b = g_strsplit (saved, "\n", -1);
+  g_assert_cmpuint (g_strv_length (a), ==, view->profile->n_rows + 4);
+  g_assert_cmpuint (g_strv_length (b), ==, g_strv_length (a));
+  g_autofree char *nowhere = g_build_filename (home, "no", "such", "folder.csv", NULL);
+  g_assert_false (pare_profile_view_save (view, nowhere, &error));
+  g_assert_nonnull (error);
+  g_clear_error (&error);
+  close_window (window, application);
+}
+
+static void
+test_colours (void)
+{
+  PareApplication *application;
+  PareProfileView *view;
+  PareWindow *window = open_sample (&application, &view);
+  PareCanvasPane *pane = below (GTK_WIDGET (window), PARE_TYPE_CANVAS_PANE);
+  g_assert_nonnull (pane);
+  double most_share = 0, most_rate = 0;
+  for (guint i = 0; i < view->profile->n_rows; i++)
+    {
+      const PareProfileRow *row = &view->profile->rows[i];
+      if (row->layer == PARE_NONE || !row->timed)
+        continue;
+      most_share = fmax (most_share, 100 * row->share);
+      most_rate = isnan (row->gops) ? most_rate : fmax (most_rate, row->gops);
+    }
+  gtk_drop_down_set_selected (pane->colour, PARE_CANVAS_SHARE);
+  settle (100);
+  g_assert_cmpfloat_with_epsilon (pane->most, most_share, 1e-9);
+  gtk_drop_down_set_selected (pane->colour, PARE_CANVAS_RATE);
+  settle (100);
+  g_assert_cmpfloat_with_epsilon (pane->most, most_rate, 1e-9);
+  g_assert_nonnull (strstr (gtk_label_get_text (GTK_LABEL (pane->legend_title)), "rate"));
+  close_window (window, application);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autofree char *folder = g_dir_make_tmp ("pare-profile-XXXXXX", NULL);
+  home = folder;
+  g_setenv ("XDG_DATA_HOME", folder, TRUE);
+  g_setenv ("XDG_CONFIG_HOME", folder, TRUE);
+  g_setenv ("XDG_CACHE_HOME", folder, TRUE);
+  if (g_getenv ("PARE_BUILD_ROOT") != NULL)
+    {
+      g_autofree char *sample = g_build_filename (g_getenv ("PARE_BUILD_ROOT"), "data", "sample", NULL);
+      g_setenv ("PARE_SAMPLE", sample, TRUE);
+    }
+  g_test_init (&argc, &argv, NULL);
+  if (!gtk_init_check ())
+    return 77;
+  adw_init ();
+  g_timeout_add (20, tick, NULL);
+  g_test_add_func ("/profile/sum", test_sum);
+  g_test_add_func ("/profile/sort", test_sort);
+  g_test_add_func ("/profile/select", test_select);
+  g_test_add_func ("/profile/stale", test_stale);
+  g_test_add_func ("/profile/text", test_text);
+  g_test_add_func ("/profile/colours", test_colours);
+  int status = g_test_run ();
+  g_autofree char *command = g_strdup_printf ("rm -rf '%s'", folder);
+  return system (command) == 0 ? status : 1;
+}
