@@ -29,10 +29,16 @@ run (PareCliOptions *o)
             shape.shape.dims[d] = d == 0 ? o->batch : 1;
         g_array_append_val (o->shapes, shape);
       }
-  PareCompileOptions compile = { .backend = o->backend, .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len, .memory_budget = o->memory_budget };
+  PareCompileOptions compile = { .backend = o->backend,
+                                 .shapes = (const PareNamedShape *)o->shapes->data,
+                                 .n_shapes = o->shapes->len,
+                                 .memory_budget = o->memory_budget,
+                                 .bf16 = o->bf16 };
   g_autoptr (PareProgram) program = pare_program_compile (graph, &compile, &error);
   if (program == NULL)
     return pare_cli_fail (error);
+  if (o->bf16 && !pare_program_is_bf16 (program))
+    pare_cli_warn ("this CPU does not multiply bfloat16: measured in float32");
   PareLatency latency = { 0 };
   if (!pare_cost_latency (program, o->threads, o->repeat > 0 ? o->repeat : 50, o->per_layer, &latency, o->control, &error))
     return pare_cli_fail (error);
@@ -51,6 +57,7 @@ run (PareCliOptions *o)
       pare_cli_json_double (b, "p90_ms", latency.p90_ms);
       pare_cli_json_int (b, "repeats", latency.repeats);
       pare_cli_json_int (b, "threads", o->threads);
+      pare_cli_json_string (b, "precision", pare_program_is_bf16 (program) ? "bf16" : "as the model says");
       pare_cli_json_int (b, "peak_rss_bytes", (gint64)latency.peak_rss_bytes);
       pare_cli_json_int (b, "arena_bytes", (gint64)arena);
       pare_cli_json_int (b, "tensors_bytes", (gint64)sum);
@@ -76,10 +83,11 @@ run (PareCliOptions *o)
     }
   else
     {
-      g_print ("median %.3f ms (p10 %.3f, p90 %.3f; %u runs, %d threads)\n", latency.median_ms, latency.p10_ms, latency.p90_ms,
-               latency.repeats, o->threads);
-      g_print ("activations %.1f KiB planned of %.1f KiB in all, constants %.1f KiB and packed for the kernels %.1f KiB, peak memory %.1f MiB\n",
-               arena / 1024.0, sum / 1024.0, constants / 1024.0, packed / 1024.0, latency.peak_rss_bytes / 1048576.0);
+      g_print ("median %.3f ms (p10 %.3f, p90 %.3f; %u runs, %d threads%s)\n", latency.median_ms, latency.p10_ms, latency.p90_ms,
+               latency.repeats, o->threads, pare_program_is_bf16 (program) ? ", bf16" : "");
+      g_print (
+          "activations %.1f KiB planned of %.1f KiB in all, constants %.1f KiB and packed for the kernels %.1f KiB, peak memory %.1f MiB\n",
+          arena / 1024.0, sum / 1024.0, constants / 1024.0, packed / 1024.0, latency.peak_rss_bytes / 1048576.0);
       double all = 0;
       for (guint i = 0; i < latency.n_layers; i++)
         {
@@ -97,9 +105,10 @@ run (PareCliOptions *o)
   return PARE_EXIT_DONE;
 }
 
-const PareCliCommand pare_cli_bench = { "bench",
-                                        "MODEL [--shape NAME=...] [--batch N] [--repeat N] [--per-layer] [--backend ...] [--memory-budget 2G] [--json]",
-                                        "measures latency",
-                                        "shape batch repeat per-layer backend memory-budget",
-                                        TRUE,
-                                        run };
+const PareCliCommand pare_cli_bench
+    = { "bench",
+        "MODEL [--shape NAME=...] [--batch N] [--repeat N] [--per-layer] [--backend ...] [--bf16] [--memory-budget 2G] [--json]",
+        "measures latency",
+        "shape batch repeat per-layer backend memory-budget bf16",
+        TRUE,
+        run };

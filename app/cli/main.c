@@ -163,6 +163,11 @@ parse (PareCliOptions *o, const PareCliCommand *command, int argc, char **argv)
           o->per_layer = TRUE;
           continue;
         }
+      if (strcmp (name, "bf16") == 0 && takes (command, name))
+        {
+          o->bf16 = TRUE;
+          continue;
+        }
       if (strcmp (name, "hashes") == 0 && takes (command, name))
         {
           o->hashes = TRUE;

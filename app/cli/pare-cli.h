@@ -17,7 +17,7 @@ enum
 typedef struct
 {
   const char *model; /* the positional argument */
-  gboolean json, per_layer, hashes;
+  gboolean json, per_layer, hashes, bf16;
   int threads; /* 0: all cores */
   guint limit, repeat, batch;
   guint64 memory_budget; /* bytes, 0: what the engine thinks fit */

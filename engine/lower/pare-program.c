@@ -18,6 +18,7 @@ struct _PareProgram
   PareNodeId *holders;  /* of source nodes */
   guint n_holders;
   PareBackend backend;
+  gboolean bf16;
   GMutex lock; /* of accels */
   struct
   {
@@ -156,6 +157,7 @@ compile (const PareGraph *graph, const PareCompileOptions *options, GError **err
   self->value_of = g_steal_pointer (&b->value_of);
   self->constants = g_steal_pointer (&b->constants);
   self->backend = options->backend;
+  self->bf16 = options->bf16 && options->backend != PARE_BACKEND_PORTABLE && pare_accel_has_bf16 ();
   find_holders (self, b->fused_into);
   return self;
 }
@@ -201,6 +203,12 @@ const PareGraph *
 pare_program_get_graph (const PareProgram *self)
 {
   return self->graph;
+}
+
+gboolean
+pare_program_is_bf16 (const PareProgram *self)
+{
+  return self->bf16;
 }
 
 guint
@@ -278,7 +286,7 @@ get_accel (PareProgram *self, int threads)
   if (i == self->n_accels && i < G_N_ELEMENTS (self->accels))
     {
       self->accels[i].threads = threads;
-      self->accels[i].accel = pare_accel_new (self->plan, threads);
+      self->accels[i].accel = pare_accel_new_with (self->plan, &(PareAccelOptions){ threads, self->bf16 });
       self->n_accels++;
     }
   if (i < self->n_accels)

@@ -22,6 +22,7 @@ typedef struct
   const char *const *taps;
   guint n_taps;          /* names of values (of the given graph) that must be readable after a run */
   gboolean keep_steps;   /* what every step computes stays readable (hashes) */
+  gboolean bf16;         /* float layers multiply 16 bits and sum up 32: other figures than float32's. Nothing changes where the CPU cannot */
   gboolean no_fusion;    /* every node its own step (per-layer error, tests) */
   guint64 memory_budget; /* bytes, of activations, constants, packed weights and scratch; 0: three quarters of what is free, mapped weights not counted */
 } PareCompileOptions;
@@ -31,6 +32,7 @@ PareProgram *pare_program_compile (const PareGraph *graph, const PareCompileOpti
 PareProgram *pare_program_ref (PareProgram *self);
 void pare_program_unref (PareProgram *self);
 const PareGraph *pare_program_get_graph (const PareProgram *self); /* the canonical graph */
+gboolean pare_program_is_bf16 (const PareProgram *self);           /* it was asked for and the CPU can */
 guint pare_program_get_n_inputs (const PareProgram *self);
 guint pare_program_get_n_outputs (const PareProgram *self);
 /* Borrowed name; shape and dtype of the i-th input/output as the model declares it to callers. */
