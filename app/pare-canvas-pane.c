@@ -132,12 +132,15 @@ draw_legend (GtkDrawingArea *area, cairo_t *cr, int width, int height, gpointer 
   g_autofree char *low = format_value (0, colour), *end = format_value (self->most, colour),
                   *high = self->beyond ? g_strdup_printf ("%s +", end) : g_strdup (end);
   g_autoptr (PangoLayout) layout = gtk_widget_create_pango_layout (GTK_WIDGET (area), low);
-  gdk_cairo_set_source_rgba (cr, &look.fg);
-  cairo_move_to (cr, 0, 11);
-  pango_cairo_show_layout (cr, layout);
-  int w;
+  int w, low_w;
+  pango_layout_get_pixel_size (layout, &low_w, NULL);
   pango_layout_set_text (layout, high, -1);
   pango_layout_get_pixel_size (layout, &w, NULL);
+  gdk_cairo_set_source_rgba (cr, &look.fg);
+  cairo_move_to (cr, 0, 11);
+  pango_layout_set_text (layout, low_w + w > 112 ? "0" : low, -1); /* a long unit is said once */
+  pango_cairo_show_layout (cr, layout);
+  pango_layout_set_text (layout, high, -1);
   cairo_move_to (cr, 120 - w, 11);
   pango_cairo_show_layout (cr, layout);
 }

@@ -222,8 +222,8 @@ bind_delta (PareProfileView *self, GtkWidget *cell, PareProfileItem *item)
   gtk_widget_remove_css_class (cell, "pare-better");
   gtk_widget_remove_css_class (cell, "pare-worse");
   set_number (self, cell, text, !isnan (row->original_ms), _ ("milliseconds in the original, and the change since"));
-  /* a few percent either way is noise */
-  if (!self->stale && !isnan (row->original_ms) && !isnan (row->ms) && fabs (row->ms / row->original_ms - 1) > 0.05)
+  /* what lies within the spread of the runs is noise */
+  if (!self->stale && !isnan (row->original_ms) && !isnan (row->ms) && fabs (row->ms / row->original_ms - 1) > self->noise)
     gtk_widget_add_css_class (cell, row->ms < row->original_ms ? "pare-better" : "pare-worse");
 }
 
@@ -285,7 +285,7 @@ text_op (const PareProfileItem *i)
 }
 
 static const Column columns[] = {
-  { N_ ("Layer"), make_name, bind_name, 130, TRUE, FALSE, key_position, NULL },
+  { N_ ("Layer"), make_name, bind_name, 112, TRUE, FALSE, key_position, NULL },
   { N_ ("Operator"), make_left, bind_op, 92, FALSE, FALSE, NULL, text_op },
   { N_ ("Time, ms"), pare_heat_cell_new, bind_ms, 76, FALSE, TRUE, key_ms, NULL },
   { N_ ("Share"), make_share, bind_share, 112, FALSE, FALSE, key_ms, NULL },

@@ -172,7 +172,7 @@ show_machine (PareProfileView *self)
 }
 
 static void
-show_sum (PareProfileView *self)
+show_sum (PareProfileView *self, const PareLatency *now)
 {
   const PareProfile *p = self->profile;
   double whole = p->whole_ms;
@@ -183,6 +183,10 @@ show_sum (PareProfileView *self)
                   *rate = pare_format_number (2.0 * p->macs / whole / 1e6, 1), *moved = pare_format_number (p->bytes / whole / 1e6, 1);
   g_autoptr (GString) text = g_string_new (NULL);
   g_string_append_printf (text, _ ("Whole %s ms = layers %s (%s) + between layers %s (%s)"), ms, layers, share, between, rest);
+  /* the runs by layer were made while something else ran */
+  g_autofree char *median = pare_format_number (now->median_ms, 3);
+  if (whole > 1.2 * now->median_ms && now->median_ms > 0)
+    g_string_append_printf (text, _ (" · disturbed, alone it takes %s ms"), median);
   if (p->macs > 0)
     g_string_append_printf (text, _ (" · %s M multiply-adds · %s GOP/s"), macs, rate);
   if (p->bytes > 0)
@@ -216,7 +220,7 @@ pare_profile_show_head (PareProfileView *self)
     }
   show_run (self, &now);
   show_machine (self);
-  show_sum (self);
+  show_sum (self, &now);
   g_autofree char *age = self->stale && edits > 0
                              ? g_strdup_printf (g_dngettext (NULL, "stale, %d edit ago", "stale, %d edits ago", (gulong)edits), edits)
                              : g_strdup (self->stale ? _ ("stale") : "");

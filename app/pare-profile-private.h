@@ -32,6 +32,7 @@ struct _PareProfileView
   gboolean has_peaks, peaks_failed, stale, dirty, syncing, reveal;
   PareControl *measuring; /* peaks, in a worker */
   double most_ms, most_rate;
+  double noise; /* how far two measurements of the same may lie apart, a fraction */
   guint idle, sync_idle, quiet_timer;
 };
 

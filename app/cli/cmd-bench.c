@@ -93,13 +93,13 @@ run (PareCliOptions *o)
         {
           const PareLayerTime *t = &latency.layers[i];
           gint64 macs = layer_macs (infos, n_infos, t->layer);
-          g_print ("%9.4f ms %5.1f %% %8.1f GFLOP/s %7.1f GB/s  %-16s %s\n", t->ms, 100 * t->ms / latency.median_ms,
+          g_print ("%9.4f ms %5.1f %% %8.1f GFLOP/s %7.1f GB/s  %-16s %s\n", t->ms, 100 * t->ms / latency.profiled_ms,
                    t->ms > 0 ? 2.0 * macs / t->ms / 1e6 : 0, t->ms > 0 ? t->bytes / t->ms / 1e6 : 0, t->op,
                    t->layer < graph->n_nodes ? graph->nodes[t->layer].layer : "");
           all += t->ms;
         }
       if (latency.n_layers > 0)
-        g_print ("%9.4f ms %5.1f %% the layers together\n", all, 100 * all / latency.median_ms);
+        g_print ("%9.4f ms %5.1f %% the layers together, of %.4f ms\n", all, 100 * all / latency.profiled_ms, latency.profiled_ms);
     }
   pare_latency_clear (&latency);
   return PARE_EXIT_DONE;

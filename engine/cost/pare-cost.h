@@ -24,7 +24,7 @@ typedef struct {
   double median_ms, p10_ms, p90_ms;
   guint repeats;
   guint64 peak_rss_bytes;
-  PareLayerTime *layers; guint n_layers; /* NULL unless asked for: means over the middle half of the runs that were timed by layer, so that they add up */
+  PareLayerTime *layers; guint n_layers; /* NULL unless asked for: means over those runs by layer that took what a run takes (median_ms), so that they add up */
   double profiled_ms;                    /* the whole of those runs: the layers and what lies between them; 0: not known */
   PareNodeId *holders; guint n_holders;  /* as pare_program_get_holders() */
   guint64 arena_bytes, tensors_bytes, constants_bytes; /* as pare_program_get_memory(); 0: not known */

@@ -4,6 +4,7 @@
 #include "engine/base/pare-rng.h"
 #include "engine/cost/pare-cost.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,14 +66,14 @@ quantile (const double *sorted, guint n, double share)
 
 typedef struct
 {
-  double whole;
+  double whole, off; /* ms; how far from the median of the runs before */
   PareLayerTime *list;
 } Run;
 
 static int
 compare_runs (const void *a, const void *b)
 {
-  return compare_doubles (&((const Run *)a)->whole, &((const Run *)b)->whole);
+  return compare_doubles (&((const Run *)a)->off, &((const Run *)b)->off);
 }
 
 static double
@@ -83,38 +84,45 @@ now_ms (void)
   return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
 }
 
-/* Runs that something else interrupted, and the luckiest, are left out whole: medians of each layer on its own would not add up. */
+#define LIKE_OTHERS 0.15 /* of the median: a run so near to it was not interrupted */
+#define MOST_TRIES 4
+
+/* The mean of those runs whose whole is nearest to the median without the clock read between layers: medians of each layer on its own would
+ * not add up, and a run that something else interrupted says nothing of the layers. Where there are too few, more are made. */
 static gboolean
 time_layers (PareRunner *runner, const PareView *views, guint n_inputs, guint repeats, PareLatency *latency, PareControl *control,
              GError **error)
 {
-  g_autofree Run *runs = g_new0 (Run, repeats);
-  guint n = 0, done = 0;
+  g_autofree Run *runs = g_new0 (Run, repeats * MOST_TRIES);
+  guint n = 0, done = 0, near = 0, wanted = (repeats + 1) / 2;
   gboolean ok = TRUE;
   pare_runner_set_profiling (runner, TRUE);
-  for (; ok && done < repeats; done += ok)
+  while (ok && done < repeats * MOST_TRIES && (done < repeats || near < wanted))
     {
       double before = now_ms ();
       ok = !pare_control_check (control, error) && pare_runner_run (runner, views, n_inputs, control, error);
-      runs[done].whole = now_ms () - before;
-      if (ok)
-        runs[done].list = pare_runner_dup_times (runner, &n); /* the plan's steps: the same list each time */
+      if (!ok)
+        break;
+      Run *run = &runs[done++];
+      run->whole = now_ms () - before;
+      run->off = fabs (run->whole - latency->median_ms);
+      run->list = pare_runner_dup_times (runner, &n); /* the plan's steps: the same list each time */
+      near += run->off <= LIKE_OTHERS * latency->median_ms;
     }
   pare_runner_set_profiling (runner, FALSE);
-  if (ok && repeats > 0)
+  if (ok && done > 0)
     {
-      qsort (runs, repeats, sizeof *runs, compare_runs);
-      guint from = repeats / 4, to = repeats - repeats / 4;
-      for (guint r = from; r < to; r++)
-        latency->profiled_ms += runs[r].whole / (to - from);
+      qsort (runs, done, sizeof *runs, compare_runs);
+      for (guint r = 0; r < wanted; r++)
+        latency->profiled_ms += runs[r].whole / wanted;
       for (guint i = 0; i < n; i++)
         {
           double sum = 0;
-          for (guint r = from; r < to; r++)
+          for (guint r = 0; r < wanted; r++)
             sum += runs[r].list[i].ms;
-          runs[from].list[i].ms = sum / (to - from);
+          runs[0].list[i].ms = sum / wanted;
         }
-      latency->layers = g_steal_pointer (&runs[from].list);
+      latency->layers = g_steal_pointer (&runs[0].list);
       latency->n_layers = n;
     }
   for (guint r = 0; r < done; r++)
