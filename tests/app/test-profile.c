@@ -207,7 +207,8 @@ test_select (void)
   pare_selection_set (selection, (const char *const[]){ name, NULL });
   settle (100);
   for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (rows)); i++)
-    g_assert_cmpint (gtk_selection_model_is_selected (rows, i), ==, i == 4);
+    g_assert_cmpint (gtk_selection_model_is_selected (rows, i), ==,
+                     strcmp (item_at (view, i)->name, name) == 0); /* a measurement may re-sort */
   gtk_column_view_sort_by_column (view->view, view->op, GTK_SORT_ASCENDING);
   settle (50);
   for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (rows)); i++)
@@ -233,7 +234,7 @@ test_stale (void)
   g_assert_false (gtk_widget_get_visible (view->measure));
   for (guint i = 0; i < view->profile->n_rows; i++)
     g_assert_true (isnan (view->profile->rows[i].original_ms)); /* it is the original */
-  guint at = 0; /* the slowest that has weights */
+  guint at = 0;                                                 /* the slowest that has weights */
   while (item_at (view, at)->row.macs == 0)
     at++;
   g_autofree char *name = g_strdup (item_at (view, at)->name);
