@@ -16,7 +16,11 @@ _Static_assert(sizeof (float) == 4 && sizeof (double) == 8, "IEEE 754 floats");
 #define LANES 16
 #define TILE_ROWS 8
 #define TILE_VECTORS 3
+#if defined(__clang__) /* drops the whole attribute over the last word */
+#define TARGET __attribute__ ((target ("avx512f,avx2,fma")))
+#else
 #define TARGET __attribute__ ((target ("avx512f,avx2,fma,prefer-vector-width=512")))
+#endif
 #define FMA(acc, b, s) ((avx512_vec)_mm512_fmadd_ps ((__m512)(b), _mm512_set1_ps (s), (__m512)(acc)))
 #define LARGER(a, x) ((avx512_vec)_mm512_max_ps ((__m512)(a), (__m512)(x)))
 #define SMALLER(a, x) ((avx512_vec)_mm512_min_ps ((__m512)(a), (__m512)(x)))
