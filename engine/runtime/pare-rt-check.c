@@ -1,6 +1,8 @@
 /* A plan that passes here cannot make the interpreter or a kernel read or write out of bounds, whatever file it came from. */
 #include "engine/runtime/kernels/kernel.h"
 
+#define MOST_INPUTS 4096
+
 static const char *
 check_value (const PareRtPlan *plan, uint32_t i)
 {
@@ -77,6 +79,26 @@ pare_rt_step_check (const PareRtPlan *plan, uint32_t step)
   return check_step (plan, &plan->steps[step]);
 }
 
+/* The caller gives data for each of `inputs`; no other value may wait for some. */
+static const char *
+check_inputs (const PareRtPlan *plan)
+{
+  uint32_t n = 0;
+  if (plan->n_inputs > MOST_INPUTS)
+    return "it has too many inputs";
+  for (uint32_t i = 0; i < plan->n_inputs; i++)
+    {
+      if (plan->inputs[i] >= plan->n_values || plan->values[plan->inputs[i]].kind != PARE_RT_INPUT)
+        return "an input is not one";
+      for (uint32_t k = 0; k < i; k++)
+        if (plan->inputs[k] == plan->inputs[i])
+          return "an input is given twice";
+    }
+  for (uint32_t i = 0; i < plan->n_values; i++)
+    n += plan->values[i].kind == PARE_RT_INPUT;
+  return n != plan->n_inputs ? "a value waits for an input that nobody gives" : NULL;
+}
+
 const char *
 pare_rt_plan_check (const PareRtPlan *plan)
 {
@@ -86,9 +108,9 @@ pare_rt_plan_check (const PareRtPlan *plan)
       if (wrong)
         return wrong;
     }
-  for (uint32_t i = 0; i < plan->n_inputs; i++)
-    if (plan->inputs[i] >= plan->n_values || plan->values[plan->inputs[i]].kind != PARE_RT_INPUT)
-      return "an input is not one";
+  const char *input = check_inputs (plan);
+  if (input)
+    return input;
   for (uint32_t i = 0; i < plan->n_outputs; i++)
     if (plan->outputs[i] >= plan->n_values)
       return "an output names no value";
