@@ -47,7 +47,7 @@ on_snapshot (PareEvaluation *partial, gpointer data)
 static PareEvaluation *
 evaluate (Work *w, PareRecipe *recipe, PareEvaluation *baseline, GError **error)
 {
-  g_autoptr (PareRecipe) used = w->statistics != NULL ? pare_recipe_ref (recipe) : pare_canvas_without_activations (recipe);
+  g_autoptr (PareRecipe) used = w->statistics != NULL ? pare_recipe_ref (recipe) : pare_recipe_without_activations (recipe);
   g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (PareGraph) changed = pare_apply (w->graph, used, w->statistics, warnings, w->control, error);
   PareEvaluateOptions options = { .split = w->split, .baseline = baseline, .snapshot = on_snapshot, .data = w };
@@ -235,9 +235,9 @@ start (PareSession *session, const char *layer, GtkGrid *grid, int at)
   pare_recipe_set_layer (without, layer, &own);
   pare_recipe_resolve (without, layer, &plain);
   gboolean activations = resolved.activation_bits != PARE_BITS_UNSET && resolved.activation_bits != PARE_BITS_FLOAT;
-  const char *reason = why_not != NULL                                            ? why_not
-                       : !pare_canvas_changes_weights (&resolved) && !activations ? _ ("as in the original: costs nothing")
-                       : dataset == NULL                                          ? _ ("add data to measure it")
+  const char *reason = why_not != NULL                                                  ? why_not
+                       : !pare_layer_recipe_changes_weights (&resolved) && !activations ? _ ("as in the original: costs nothing")
+                       : dataset == NULL                                                ? _ ("add data to measure it")
                        : !pare_dataset_has_labels (dataset) && pare_session_get_baseline (session) == NULL
                            ? _ ("the original is still being measured")
                            : NULL;

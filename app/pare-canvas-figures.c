@@ -32,30 +32,6 @@ pare_canvas_figures_free (PareCanvasFigures *self)
   g_free (self);
 }
 
-gboolean
-pare_canvas_changes_weights (const PareLayerRecipe *r)
-{
-  return (r->weight_bits != PARE_BITS_UNSET && r->weight_bits != PARE_BITS_FLOAT) || r->prune > PARE_PRUNE_OFF
-         || r->factorize > PARE_FACTORIZE_OFF || r->centroids > 0;
-}
-
-PareRecipe *
-pare_canvas_without_activations (const PareRecipe *recipe)
-{
-  PareRecipe *copy = pare_recipe_copy (recipe);
-  PareLayerRecipe own = *pare_recipe_get_defaults (recipe);
-  own.activation_bits = PARE_BITS_UNSET;
-  pare_recipe_set_defaults (copy, &own);
-  g_auto (GStrv) layers = pare_recipe_list_layers (recipe);
-  for (guint i = 0; layers[i] != NULL; i++)
-    {
-      pare_recipe_get_layer (recipe, layers[i], &own);
-      own.activation_bits = PARE_BITS_UNSET;
-      pare_recipe_set_layer (copy, layers[i], &own);
-    }
-  return copy;
-}
-
 static void
 on_cancelled (GCancellable *cancellable, gpointer control)
 {
@@ -65,7 +41,7 @@ on_cancelled (GCancellable *cancellable, gpointer control)
 static gboolean
 fill (Work *w, PareCanvasFigures *figures, GError **error)
 {
-  g_autoptr (PareRecipe) recipe = w->statistics != NULL ? pare_recipe_ref (w->recipe) : pare_canvas_without_activations (w->recipe);
+  g_autoptr (PareRecipe) recipe = w->statistics != NULL ? pare_recipe_ref (w->recipe) : pare_recipe_without_activations (w->recipe);
   g_autoptr (GPtrArray) warnings = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (PareGraph) changed = pare_apply (w->graph, recipe, w->statistics, warnings, w->control, error);
   PareSize size;
@@ -88,7 +64,7 @@ fill (Work *w, PareCanvasFigures *figures, GError **error)
       if (pare_control_check (w->control, error))
         return FALSE;
       pare_recipe_resolve (w->recipe, w->graph->nodes[i].layer, &resolved);
-      if (pare_canvas_changes_weights (&resolved))
+      if (pare_layer_recipe_changes_weights (&resolved))
         {
           if (!pare_layer_weight_error (w->graph, &resolved, w->graph->nodes[i].layer, &own, NULL))
             continue;

@@ -19,10 +19,6 @@ void pare_canvas_figures_async (const PareGraph *graph, const PareRecipe *recipe
                                 GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 /* (transfer full); NULL and error: the recipe cannot be applied, or the work was cancelled. */
 PareCanvasFigures *pare_canvas_figures_finish (GAsyncResult *result, GError **error);
-/* TRUE if the resolved recipe changes the layer's weights. */
-gboolean pare_canvas_changes_weights (const PareLayerRecipe *resolved);
-/* A copy that leaves every activation in float. (transfer full) */
-PareRecipe *pare_canvas_without_activations (const PareRecipe *recipe);
 /* By layer name: PareProfileRow of the layers that have a step of their own, borrowed from the profile as the names are from the graph.
  * (transfer full) */
 GHashTable *pare_canvas_figures_times (const PareProfile *profile, const PareGraph *graph);

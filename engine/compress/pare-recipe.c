@@ -196,12 +196,17 @@ pare_recipe_list_layers (const PareRecipe *self)
   return (char **)g_ptr_array_free (names, FALSE);
 }
 
+gboolean
+pare_layer_recipe_changes_weights (const PareLayerRecipe *r)
+{
+  return (r->weight_bits != PARE_BITS_UNSET && r->weight_bits != PARE_BITS_FLOAT) || r->prune > PARE_PRUNE_OFF
+         || r->factorize > PARE_FACTORIZE_OFF || r->centroids > 0;
+}
+
 static gboolean
 asks_for_something (const PareLayerRecipe *r)
 {
-  return (r->weight_bits != PARE_BITS_UNSET && r->weight_bits != PARE_BITS_FLOAT)
-         || (r->activation_bits != PARE_BITS_UNSET && r->activation_bits != PARE_BITS_FLOAT) || r->prune > PARE_PRUNE_OFF
-         || r->factorize > PARE_FACTORIZE_OFF || r->centroids > 0;
+  return pare_layer_recipe_changes_weights (r) || (r->activation_bits != PARE_BITS_UNSET && r->activation_bits != PARE_BITS_FLOAT);
 }
 
 gboolean
@@ -220,4 +225,21 @@ pare_recipe_is_identity (const PareRecipe *self)
         return FALSE;
     }
   return TRUE;
+}
+
+PareRecipe *
+pare_recipe_without_activations (const PareRecipe *self)
+{
+  PareRecipe *copy = pare_recipe_copy (self);
+  PareLayerRecipe r = *pare_recipe_get_defaults (self);
+  r.activation_bits = PARE_BITS_UNSET;
+  pare_recipe_set_defaults (copy, &r);
+  g_auto (GStrv) layers = pare_recipe_list_layers (self);
+  for (guint i = 0; layers[i] != NULL; i++)
+    {
+      pare_recipe_get_layer (self, layers[i], &r);
+      r.activation_bits = PARE_BITS_UNSET;
+      pare_recipe_set_layer (copy, layers[i], &r);
+    }
+  return copy;
 }

@@ -22,24 +22,6 @@ pare_session_recipe_needs_ranges (PareSession *self, const PareRecipe *recipe)
   return FALSE;
 }
 
-/* The same with activations left as they are: what can be applied without ranges. */
-static PareRecipe *
-without_activations (const PareRecipe *recipe)
-{
-  PareRecipe *copy = pare_recipe_copy (recipe);
-  PareLayerRecipe r = *pare_recipe_get_defaults (recipe);
-  r.activation_bits = PARE_BITS_UNSET;
-  pare_recipe_set_defaults (copy, &r);
-  g_auto (GStrv) layers = pare_recipe_list_layers (recipe);
-  for (guint i = 0; layers[i] != NULL; i++)
-    {
-      pare_recipe_get_layer (recipe, layers[i], &r);
-      r.activation_bits = PARE_BITS_UNSET;
-      pare_recipe_set_layer (copy, layers[i], &r);
-    }
-  return copy;
-}
-
 /* --- apply --- */
 
 typedef struct
@@ -81,7 +63,7 @@ static gpointer
 run_apply (PareJob *job, PareControl *control, gpointer data, GError **error)
 {
   ApplyJob *a = data;
-  g_autoptr (PareRecipe) recipe = a->exact ? pare_recipe_ref (a->recipe) : without_activations (a->recipe);
+  g_autoptr (PareRecipe) recipe = a->exact ? pare_recipe_ref (a->recipe) : pare_recipe_without_activations (a->recipe);
   Applied *result = g_new0 (Applied, 1);
   result->warnings = g_ptr_array_new_with_free_func (g_free);
   result->changed = pare_apply (a->model->graph, recipe, a->statistics, result->warnings, control, error);
@@ -212,13 +194,6 @@ size_job_free (gpointer data)
 }
 
 static gboolean
-changes_weights (const PareLayerRecipe *r)
-{
-  return (r->weight_bits != PARE_BITS_UNSET && r->weight_bits != PARE_BITS_FLOAT) || r->prune > PARE_PRUNE_OFF
-         || r->factorize > PARE_FACTORIZE_OFF || r->centroids > 0;
-}
-
-static gboolean
 fill_errors (SizeJob *s, PareSessionCosts *costs, PareControl *control)
 {
   for (guint i = 0; i < s->model->layers->len; i++)
@@ -233,7 +208,7 @@ fill_errors (SizeJob *s, PareSessionCosts *costs, PareControl *control)
         pare_layer_recipe_init (&now.resolved);
       if (old != NULL && pare_layer_recipe_equal (&old->resolved, &now.resolved))
         now.error = old->error;
-      else if (changes_weights (&now.resolved))
+      else if (pare_layer_recipe_changes_weights (&now.resolved))
         {
           if (pare_control_cancelled (control))
             return FALSE;
