@@ -545,17 +545,23 @@ static void
 pare_canvas_pane_dispose (GObject *object)
 {
   PareCanvasPane *self = PARE_CANVAS_PANE (object);
-  g_clear_handle_id (&self->idle, g_source_remove);
   g_clear_handle_id (&self->saved_timer, g_source_remove);
   if (self->saving != NULL)
     g_cancellable_cancel (self->saving);
   g_clear_object (&self->actions);
   pare_canvas_preview_clear (self);
-  g_clear_pointer (&self->stack, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
   if (self->selection != NULL)
     g_signal_handlers_disconnect_by_data (self->selection, self);
+  /* a layout on its way keeps the view, which outlives the labels that its handlers write to */
+  if (self->stack != NULL)
+    {
+      g_signal_handlers_disconnect_by_data (self->view, self);
+      pare_graph_view_set_graph (self->view, NULL, NULL, 0);
+    }
+  g_clear_pointer (&self->stack, gtk_widget_unparent);
+  g_clear_handle_id (&self->idle, g_source_remove);
   g_clear_pointer (&self->menu_layer, g_free);
   g_clear_object (&self->session);
   g_clear_object (&self->selection);

@@ -242,11 +242,11 @@ pare_compare_view_dispose (GObject *object)
 {
   PareCompareView *self = PARE_COMPARE_VIEW (object);
   g_clear_handle_id (&self->idle, g_source_remove);
-  g_clear_pointer (&self->box, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
   if (self->selection != NULL)
     g_signal_handlers_disconnect_by_data (self->selection, self);
+  g_clear_pointer (&self->box, gtk_widget_unparent);
   g_clear_object (&self->session);
   g_clear_object (&self->selection);
   G_OBJECT_CLASS (pare_compare_view_parent_class)->dispose (object);

@@ -131,9 +131,9 @@ static void
 pare_dock_dispose (GObject *object)
 {
   PareDock *self = PARE_DOCK (object);
-  g_clear_pointer (&self->box, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
+  g_clear_pointer (&self->box, gtk_widget_unparent);
   g_clear_object (&self->session);
   G_OBJECT_CLASS (pare_dock_parent_class)->dispose (object);
 }

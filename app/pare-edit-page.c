@@ -29,9 +29,9 @@ static void
 pare_edit_page_dispose (GObject *object)
 {
   PareEditPage *self = PARE_EDIT_PAGE (object);
-  g_clear_pointer (&self->outer, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
+  g_clear_pointer (&self->outer, gtk_widget_unparent);
   g_clear_object (&self->session);
   G_OBJECT_CLASS (pare_edit_page_parent_class)->dispose (object);
 }

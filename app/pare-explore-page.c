@@ -154,7 +154,7 @@ on_save (GtkButton *button, PareExplorePage *self)
                                      GTK_FILE_CHOOSER_ACTION_SAVE, _ ("_Save"), NULL);
   gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (dialog), "history.svg");
   gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (dialog), TRUE);
-  g_signal_connect (dialog, "response", G_CALLBACK (on_saved), self);
+  g_signal_connect_object (dialog, "response", G_CALLBACK (on_saved), self, 0);
   gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
 }
 
@@ -224,11 +224,11 @@ static void
 pare_explore_page_dispose (GObject *object)
 {
   PareExplorePage *self = PARE_EXPLORE_PAGE (object);
-  g_clear_pointer (&self->outer, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
   if (self->selection != NULL)
     g_signal_handlers_disconnect_by_data (self->selection, self);
+  g_clear_pointer (&self->outer, gtk_widget_unparent);
   g_clear_object (&self->session);
   g_clear_object (&self->selection);
   G_OBJECT_CLASS (pare_explore_page_parent_class)->dispose (object);

@@ -130,9 +130,9 @@ pare_flips_view_dispose (GObject *object)
 {
   PareFlipsView *self = PARE_FLIPS_VIEW (object);
   g_clear_handle_id (&self->idle, g_source_remove);
-  g_clear_pointer (&self->stack, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
+  g_clear_pointer (&self->stack, gtk_widget_unparent);
   g_clear_object (&self->session);
   G_OBJECT_CLASS (pare_flips_view_parent_class)->dispose (object);
 }

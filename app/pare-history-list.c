@@ -327,11 +327,11 @@ pare_history_list_dispose (GObject *object)
 {
   PareHistoryList *self = PARE_HISTORY_LIST (object);
   g_clear_handle_id (&self->idle, g_source_remove);
-  g_clear_pointer (&self->scroller, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
   if (self->selection != NULL)
     g_signal_handlers_disconnect_by_data (self->selection, self);
+  g_clear_pointer (&self->scroller, gtk_widget_unparent);
   g_clear_object (&self->session);
   g_clear_object (&self->selection);
   g_clear_object (&self->items);

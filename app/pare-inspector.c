@@ -369,11 +369,11 @@ pare_inspector_dispose (GObject *object)
     pare_control_cancel (self->preview_control);
   self->previewing = self->preview_wanted = self->preview_shown = FALSE;
   g_clear_pointer (&self->study, pare_layer_study_free);
-  g_clear_pointer (&self->box, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
   if (self->selection != NULL)
     g_signal_handlers_disconnect_by_data (self->selection, self);
+  g_clear_pointer (&self->box, gtk_widget_unparent);
   g_clear_object (&self->session);
   g_clear_object (&self->selection);
   G_OBJECT_CLASS (pare_inspector_parent_class)->dispose (object);

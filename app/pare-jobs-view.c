@@ -80,9 +80,9 @@ static void
 pare_jobs_view_dispose (GObject *object)
 {
   PareJobsView *self = PARE_JOBS_VIEW (object);
-  g_clear_pointer (&self->scroller, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
+  g_clear_pointer (&self->scroller, gtk_widget_unparent);
   g_clear_object (&self->session);
   G_OBJECT_CLASS (pare_jobs_view_parent_class)->dispose (object);
 }

@@ -322,11 +322,11 @@ static void
 pare_results_view_dispose (GObject *object)
 {
   PareResultsView *self = PARE_RESULTS_VIEW (object);
-  g_clear_pointer (&self->grid, gtk_widget_unparent);
   if (self->session != NULL)
     g_signal_handlers_disconnect_by_data (self->session, self);
   if (self->selection != NULL)
     g_signal_handlers_disconnect_by_data (self->selection, self);
+  g_clear_pointer (&self->grid, gtk_widget_unparent);
   g_clear_object (&self->session);
   g_clear_object (&self->selection);
   g_clear_pointer (&self->trouble, g_free);

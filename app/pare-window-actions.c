@@ -1,6 +1,7 @@
 #include "app/pare-window-private.h"
 
 #include "app/pare-preferences.h"
+#include "engine/base/pare-error.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -29,9 +30,12 @@ on_exported (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (PareWindow) self = data;
   g_autoptr (GError) error = NULL;
-  if (pare_session_export_finish (PARE_SESSION (source), result, &error))
+  gboolean ok = pare_session_export_finish (PARE_SESSION (source), result, &error);
+  if (self->session == NULL) /* the window has gone meanwhile */
+    return;
+  if (ok)
     pare_window_toast (self, _ ("Exported"));
-  else
+  else if (!g_error_matches (error, PARE_ERROR, PARE_ERROR_CANCELLED))
     pare_window_alert (self, _ ("The model could not be exported"), error->message);
 }
 
@@ -91,7 +95,7 @@ choose (PareWindow *self, Choice choice)
     gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (dialog), "project.pare");
   if (choice == CHOOSE_EXPORT)
     gtk_file_chooser_set_current_name (GTK_FILE_CHOOSER (dialog), "compressed.onnx");
-  g_signal_connect (dialog, "response", G_CALLBACK (on_chosen), self);
+  g_signal_connect_object (dialog, "response", G_CALLBACK (on_chosen), self, 0);
   gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
 }
 
@@ -261,11 +265,12 @@ on_page (GSimpleAction *action, GVariant *value, gpointer data)
 void
 pare_window_add_actions (PareWindow *self)
 {
-  static const char *const simple[]
-      = { "open",        "open-data",  "open-data-folder", "open-project",  "open-sample",   "save",           "save-as",       "export",
-          "undo",        "redo",       "measure",          "cancel-job",    "close-project", "close",          "fullscreen",    "help",
-          "about",       "find",       "find-next",        "find-previous", "zoom-in",       "zoom-out",       "zoom-original", "zoom-fit",
-          "next-colour", "preferences", "properties",    "show-table", "show-inspector",   "show-dock",     "next-region",   "previous-region" };
+  static const char *const simple[] = {
+    "open",        "open-data",   "open-data-folder", "open-project",  "open-sample",    "save",      "save-as",       "export",
+    "undo",        "redo",        "measure",          "cancel-job",    "close-project",  "close",     "fullscreen",    "help",
+    "about",       "find",        "find-next",        "find-previous", "zoom-in",        "zoom-out",  "zoom-original", "zoom-fit",
+    "next-colour", "preferences", "properties",       "show-table",    "show-inspector", "show-dock", "next-region",   "previous-region"
+  };
   for (guint i = 0; i < G_N_ELEMENTS (simple); i++)
     {
       g_autoptr (GSimpleAction) action = g_simple_action_new (simple[i], NULL);

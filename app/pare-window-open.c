@@ -87,7 +87,10 @@ on_opened (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GError) error = NULL;
   g_autofree char *path = g_steal_pointer (&self->opening_path);
   self->opening = FALSE;
-  if (pare_session_open_finish (PARE_SESSION (source), result, &error))
+  gboolean ok = pare_session_open_finish (PARE_SESSION (source), result, &error);
+  if (self->session == NULL) /* the window has gone meanwhile */
+    return;
+  if (ok)
     tell_continued (self);
   else if (!g_error_matches (error, PARE_ERROR, PARE_ERROR_CANCELLED) && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     {
@@ -280,7 +283,10 @@ on_saved_as (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (PareWindow) self = data;
   g_autoptr (GError) error = NULL;
-  if (pare_session_save_as_finish (PARE_SESSION (source), result, &error))
+  gboolean ok = pare_session_save_as_finish (PARE_SESSION (source), result, &error);
+  if (self->session == NULL)
+    return;
+  if (ok)
     pare_window_remember (self);
   else if (!g_error_matches (error, PARE_ERROR, PARE_ERROR_CANCELLED))
     pare_window_alert (self, _ ("The project could not be saved"), error->message);

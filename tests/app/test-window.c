@@ -7,12 +7,19 @@
 static char *data_home;
 
 static PareWindow *
-open_sample (PareApplication **application)
+open_window (PareApplication **application)
 {
   *application = pare_application_new ();
   g_assert_true (g_application_register (G_APPLICATION (*application), NULL, NULL));
   PareWindow *window = pare_window_new (*application);
   gtk_window_present (GTK_WINDOW (window));
+  return window;
+}
+
+static PareWindow *
+open_sample (PareApplication **application)
+{
+  PareWindow *window = open_window (application);
   pare_window_open_sample (window);
   return window;
 }
@@ -149,6 +156,39 @@ test_pages (void)
   close_window (window, application);
 }
 
+/* Closed at any moment, while a file is opened or the graph laid out, the window leaves nothing behind that still speaks to it. */
+static void
+test_close_at_once (void)
+{
+  for (int moment = 0; moment < 6; moment++)
+    {
+      PareApplication *application;
+      PareWindow *window = open_window (&application);
+      PareSession *session = g_object_ref (pare_window_get_session (window));
+      gpointer gone = window;
+      g_object_add_weak_pointer (G_OBJECT (window), &gone);
+      settle (200);
+      pare_window_open_sample (window);
+      if (moment > 0)
+        while (pare_session_get_graph (session) == NULL)
+          g_main_context_iteration (NULL, TRUE);
+      if (moment == 2)
+        pare_window_open_sample (window);
+      if (moment == 3)
+        settle (100);
+      if (moment >= 4) /* what is laid out in a thread comes back to the loop, which has no turn before the window is closed */
+        {
+          wait_for (measured, session);
+          g_assert_true (
+              gtk_widget_activate_action (GTK_WIDGET (window), moment == 4 ? "graph.show-attributes" : "graph.show-names", NULL));
+        }
+      close_window (window, application);
+      settle (400);
+      g_assert_null (gone);
+      g_object_unref (session);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -166,6 +206,7 @@ main (int argc, char **argv)
   g_timeout_add (20, tick, NULL); /* waiting loops must wake up */
   g_test_add_func ("/window/edit", test_edit);
   g_test_add_func ("/window/pages", test_pages);
+  g_test_add_func ("/window/close-at-once", test_close_at_once);
   int status = g_test_run ();
   g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", data_home);
   return system (remove) == 0 ? status : 1;
