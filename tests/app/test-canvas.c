@@ -1,6 +1,6 @@
 /* The canvas in the window on the bundled sample: what is looked at, Netron's switches, the context menu, pictures. Needs a display. */
+#include "app-test.h"
 #include "app/pare-canvas-private.h"
-#include "app/pare-window.h"
 #include "widgets/pare-graph-view-private.h"
 
 #include <glib/gstdio.h>
@@ -18,63 +18,20 @@ typedef struct
   PareGraphView *view;
 } Fixture;
 
-static GtkWidget *
-find (GtkWidget *widget, GType type)
-{
-  if (G_TYPE_CHECK_INSTANCE_TYPE (widget, type))
-    return widget;
-  for (GtkWidget *c = gtk_widget_get_first_child (widget); c != NULL; c = gtk_widget_get_next_sibling (c))
-    {
-      GtkWidget *found = find (c, type);
-      if (found != NULL)
-        return found;
-    }
-  return NULL;
-}
-
-static void
-settle (guint ms)
-{
-  gint64 end = g_get_monotonic_time () + ms * 1000;
-  while (g_get_monotonic_time () < end)
-    g_main_context_iteration (NULL, TRUE);
-}
-
-#define WAIT_FOR(condition)                                                                                                                \
-  G_STMT_START                                                                                                                             \
-  {                                                                                                                                        \
-    gint64 end_ = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;                                                                           \
-    while (!(condition) && g_get_monotonic_time () < end_)                                                                                 \
-      g_main_context_iteration (NULL, TRUE);                                                                                               \
-    g_assert_true (condition);                                                                                                             \
-  }                                                                                                                                        \
-  G_STMT_END
-
-static gboolean
-measured (PareSession *session)
-{
-  PareOrigin origin = PARE_ORIGIN_NONE;
-  return pare_session_get_evaluation (session, &origin) != NULL && origin == PARE_ORIGIN_MEASURED;
-}
-
 static void
 set_up (Fixture *f, gconstpointer data)
 {
-  f->application = pare_application_new ();
-  g_assert_true (g_application_register (G_APPLICATION (f->application), NULL, NULL));
-  f->window = pare_window_new (f->application);
+  f->window = app_test_open_sample (&f->application);
   f->session = pare_window_get_session (f->window);
-  gtk_window_present (GTK_WINDOW (f->window));
-  pare_window_open_sample (f->window);
-  f->pane = PARE_CANVAS_PANE (find (GTK_WIDGET (f->window), PARE_TYPE_CANVAS_PANE));
+  f->pane = PARE_CANVAS_PANE (app_test_below (GTK_WIDGET (f->window), PARE_TYPE_CANVAS_PANE));
   f->view = PARE_GRAPH_VIEW (pare_canvas_pane_get_view (f->pane));
-  WAIT_FOR (f->view->scene != NULL && f->view->placed && measured (f->session));
+  WAIT_FOR (f->view->scene != NULL && f->view->placed && app_test_measured (f->session));
   if (!pare_recipe_is_identity (pare_session_get_recipe (f->session))) /* the sample goes on with the project of the test before */
     {
       g_autoptr (PareRecipe) plain = pare_recipe_new ();
       pare_session_set_recipe (f->session, plain, "back");
-      settle (100);
-      WAIT_FOR (measured (f->session));
+      app_test_settle (100);
+      WAIT_FOR (app_test_measured (f->session));
     }
   WAIT_FOR (f->view->shown_value != NULL && f->view->decor_of != NULL);
   WAIT_FOR (gtk_widget_get_mapped (GTK_WIDGET (f->view)));
@@ -83,9 +40,7 @@ set_up (Fixture *f, gconstpointer data)
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
-  gtk_window_close (GTK_WINDOW (f->window));
-  settle (200);
-  g_object_unref (f->application);
+  app_test_close_window (f->window, f->application);
 }
 
 static const PareDecor *
@@ -180,7 +135,7 @@ test_preview (Fixture *f, gconstpointer data)
   WAIT_FOR (n_pills (f, LAYER) == 1 && fabs (value (f, LAYER) - two) < 1e-9);
   /* the focus goes while it is held */
   gtk_widget_grab_focus (view);
-  settle (50);
+  app_test_settle (50);
   emit_key (view, "key-pressed", GDK_KEY_b, 0);
   g_assert_cmpint (pare_selection_get_preview (selection), ==, PARE_CANVAS_ORIGINAL);
   gtk_window_set_focus (GTK_WINDOW (f->window), NULL);
@@ -323,7 +278,7 @@ test_menu (Fixture *f, gconstpointer data)
       run_from_menu (f, "layer.weight-bits", g_variant_new_int32 (by_key ? 5 : 4));
       g_assert_cmpint (own_recipe (f).weight_bits, ==, by_key ? 5 : 4);
       gtk_popover_popdown (GTK_POPOVER (f->pane->popover));
-      settle (100);
+      app_test_settle (100);
       g_assert_null (f->pane->popover);
     }
   open_menu (f, FALSE);
@@ -332,9 +287,9 @@ test_menu (Fixture *f, gconstpointer data)
   run_from_menu (f, "layer.reset", NULL);
   g_assert_cmpint (own_recipe (f).exclude, ==, -1);
   run_from_menu (f, "win.focus-knob", g_variant_new_string ("prune"));
-  settle (50);
+  app_test_settle (50);
   gtk_popover_popdown (GTK_POPOVER (f->pane->popover));
-  settle (100);
+  app_test_settle (100);
 }
 
 static void
@@ -360,7 +315,7 @@ static void
 test_cost (Fixture *f, gconstpointer data)
 {
   set_bits (f, 2);
-  WAIT_FOR (measured (f->session) && value (f, LAYER) > 1);
+  WAIT_FOR (app_test_measured (f->session) && value (f, LAYER) > 1);
   open_menu (f, FALSE);
   run_from_menu (f, "graph.layer-cost", NULL);
   WAIT_FOR (f->pane->popover != NULL && !GTK_IS_POPOVER_MENU (f->pane->popover));
@@ -371,18 +326,18 @@ test_cost (Fixture *f, gconstpointer data)
       text = card_text (f);
       if (strstr (text, "samples") != NULL)
         break;
-      settle (100);
+      app_test_settle (100);
     }
   g_assert_nonnull (strstr (text, "KiB"));
   g_assert_nonnull (strstr (text, "95 %"));
   /* the layer is the only one that changed: the rest of the recipe is the original, and what it costs is all that was lost */
-  WAIT_FOR (measured (f->session));
+  WAIT_FOR (app_test_measured (f->session));
   const PareEvaluation *now = pare_session_get_evaluation (f->session, NULL);
   g_autofree char *want = g_strdup_printf ("%.2f pp", fabs (100 * now->difference));
   if (strstr (text, want) == NULL)
     g_error ("no “%s” in\n%s", want, text);
   gtk_popover_popdown (GTK_POPOVER (f->pane->popover));
-  settle (100);
+  app_test_settle (100);
 }
 
 static void
@@ -415,27 +370,14 @@ test_pictures (Fixture *f, gconstpointer data)
   g_assert_cmpint (g_rmdir (folder), ==, 0);
 }
 
-static gboolean
-tick (gpointer data)
-{
-  return G_SOURCE_CONTINUE;
-}
-
 int
 main (int argc, char **argv)
 {
-  g_autofree char *data_home = g_dir_make_tmp ("pare-canvas-XXXXXX", NULL);
-  g_setenv ("XDG_DATA_HOME", data_home, TRUE);
-  if (g_getenv ("PARE_BUILD_ROOT") != NULL)
-    {
-      g_autofree char *sample = g_build_filename (g_getenv ("PARE_BUILD_ROOT"), "data", "sample", NULL);
-      g_setenv ("PARE_SAMPLE", sample, TRUE);
-    }
+  char *data_home = app_test_begin ("canvas");
   if (!gtk_init_check ())
     return 77;
   g_test_init (&argc, &argv, NULL);
   g_object_set (gtk_settings_get_default (), "gtk-enable-animations", FALSE, NULL);
-  g_timeout_add (20, tick, NULL); /* waiting loops must wake up */
 #define ADD(name, func) g_test_add ("/canvas/" name, Fixture, NULL, set_up, func, tear_down)
   ADD ("preview", test_preview);
   ADD ("switches", test_switches);
@@ -443,6 +385,5 @@ main (int argc, char **argv)
   ADD ("cost", test_cost);
   ADD ("pictures", test_pictures);
   int status = g_test_run ();
-  g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", data_home);
-  return system (remove) == 0 ? status : 1;
+  return app_test_end (data_home, status);
 }

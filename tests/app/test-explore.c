@@ -1,4 +1,5 @@
 /* Limits, brush, preview, stopping and preferences, on the bundled sample: in the session, and in the window that shows it. */
+#include "app-test.h"
 #include "app/pare-compare-view.h"
 #include "app/pare-history-list.h"
 #include "app/pare-inspector-private.h"
@@ -17,87 +18,21 @@
 
 static char *home;
 
-/* --- waiting --- */
-
-static gboolean
-tick (gpointer data)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-static void
-settle (guint ms)
-{
-  gint64 end = g_get_monotonic_time () + ms * 1000;
-  while (g_get_monotonic_time () < end)
-    g_main_context_iteration (NULL, TRUE);
-}
-
-static gboolean
-measured (gpointer session)
-{
-  PareOrigin origin = PARE_ORIGIN_NONE;
-  return pare_session_get_evaluation (session, &origin) != NULL && origin == PARE_ORIGIN_MEASURED;
-}
-
 static gboolean
 quiet (gpointer session)
 {
   PareSize size, original;
-  return measured (session) && pare_session_get_n_jobs (session) == 0 && pare_session_get_size (session, &size, &original, NULL, NULL);
-}
-
-static void
-wait_for (gboolean (*ready) (gpointer), gpointer data)
-{
-  gint64 end = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;
-  while (!ready (data) && g_get_monotonic_time () < end)
-    g_main_context_iteration (NULL, TRUE);
-  g_assert_true (ready (data));
-}
-
-/* A model goes on with the project it has: every test begins without one. */
-static void
-forget_projects (void)
-{
-  g_autofree char *command = g_strdup_printf ("rm -rf '%s/pare/projects'", home);
-  g_assert_cmpint (system (command), ==, 0);
+  return app_test_measured (session) && pare_session_get_n_jobs (session) == 0
+         && pare_session_get_size (session, &size, &original, NULL, NULL);
 }
 
 static PareWindow *
 open_sample (PareApplication **application)
 {
-  forget_projects ();
-  *application = pare_application_new ();
-  g_assert_true (g_application_register (G_APPLICATION (*application), NULL, NULL));
-  PareWindow *window = pare_window_new (*application);
-  gtk_window_present (GTK_WINDOW (window));
-  pare_window_open_sample (window);
-  wait_for (quiet, window->session);
+  app_test_forget_projects ();
+  PareWindow *window = app_test_open_sample (application);
+  WAIT_FOR (quiet (window->session));
   return window;
-}
-
-static void
-close_window (PareWindow *window, PareApplication *application)
-{
-  gtk_window_close (GTK_WINDOW (window));
-  settle (200);
-  g_object_unref (application);
-}
-
-/* The first widget of the type below `widget`. */
-static gpointer
-below (GtkWidget *widget, GType type)
-{
-  if (g_type_is_a (G_OBJECT_TYPE (widget), type))
-    return widget;
-  for (GtkWidget *c = gtk_widget_get_first_child (widget); c != NULL; c = gtk_widget_get_next_sibling (c))
-    {
-      gpointer found = below (c, type);
-      if (found != NULL)
-        return found;
-    }
-  return NULL;
 }
 
 static GtkEventController *
@@ -180,7 +115,7 @@ open_path (PareSession *session, const char *path)
 {
   gboolean done = FALSE;
   pare_session_open_async (session, path, NULL, on_opened, &done);
-  wait_for (is_true, &done);
+  WAIT_FOR (is_true (&done));
 }
 
 static void
@@ -191,7 +126,7 @@ test_kept (void)
   g_autoptr (GError) error = NULL;
   PareLimits limits;
   guint heard = 0;
-  forget_projects ();
+  app_test_forget_projects ();
   g_assert_nonnull (model);
   open_path (session, model);
   g_assert_false (pare_session_has_limits (session));
@@ -251,20 +186,21 @@ test_brush (void)
   PareWindow *window = open_sample (&application);
   PareSession *session = window->session;
   set_bits (session, LAYER_A, 2);
-  wait_for (quiet, session);
+  WAIT_FOR (quiet (session));
   pare_session_undo (session);
-  wait_for (quiet, session);
+  WAIT_FOR (quiet (session));
   set_bits (session, LAYER_B, 3);
-  wait_for (quiet, session);
+  WAIT_FOR (quiet (session));
   set_bits (session, LAYER_A, 5);
-  wait_for (quiet, session);
+  WAIT_FOR (quiet (session));
   g_assert_cmpuint (pare_session_get_n_entries (session), ==, 4);
   g_action_group_activate_action (G_ACTION_GROUP (window), "page", g_variant_new_string ("explore"));
-  settle (400);
+  app_test_settle (400);
 
   GtkWidget *page = GTK_WIDGET (window->explore);
-  PareScatterChart *large = below (page, PARE_TYPE_SCATTER_CHART), *small = below (GTK_WIDGET (window->edit), PARE_TYPE_SCATTER_CHART);
-  GtkWidget *history = below (page, PARE_TYPE_HISTORY_LIST);
+  PareScatterChart *large = app_test_below (page, PARE_TYPE_SCATTER_CHART),
+                   *small = app_test_below (GTK_WIDGET (window->edit), PARE_TYPE_SCATTER_CHART);
+  GtkWidget *history = app_test_below (page, PARE_TYPE_HISTORY_LIST);
   int w = gtk_widget_get_width (GTK_WIDGET (large)), h = gtk_widget_get_height (GTK_WIDGET (large));
   g_assert_cmpint (w, >, 200);
   guint n;
@@ -272,14 +208,14 @@ test_brush (void)
   const gint64 *ids = pare_selection_get_entries (window->selection, &n);
   g_assert_cmpuint (n, ==, 4);
   g_assert_true (pare_selection_has_entry (window->selection, ids[3]));
-  settle (200);
+  app_test_settle (200);
   g_assert_cmpuint (count_marked (history, "pare-marked"), ==, 4);
   /* Two of them are tagged and compared layer by layer. */
   const gint64 two[] = { 1, pare_session_get_current_entry (session) };
   pare_selection_set_entries (window->selection, two, 2);
-  settle (200);
+  app_test_settle (200);
   g_assert_cmpuint (count_marked (history, "pare-marked"), ==, 2);
-  GtkWidget *compare = below (page, PARE_TYPE_COMPARE_VIEW);
+  GtkWidget *compare = app_test_below (page, PARE_TYPE_COMPARE_VIEW);
   g_autoptr (GArray) compared = pare_compare_entries (session, window->selection);
   g_assert_cmpuint (compared->len, ==, 2);
   g_assert_cmpuint (count_marked (compare, "pare-tag"), ==, 2);
@@ -291,7 +227,7 @@ test_brush (void)
   g_assert_true (handled);
   pare_selection_get_entries (window->selection, &n);
   g_assert_cmpuint (n, ==, 0);
-  settle (100);
+  app_test_settle (100);
   g_assert_cmpuint (count_marked (history, "pare-marked"), ==, 0);
   /* Taken back elsewhere: the frame goes too. */
   drag (large, 45, 16, w - 60, h - 60);
@@ -302,21 +238,21 @@ test_brush (void)
   /* A point under the pointer: after a rest its recipe is previewed, ringed in the other chart; back at once. */
   g_signal_emit_by_name (large, "point-hover", (gint64)2);
   g_assert_cmpint (pare_selection_get_preview (window->selection), ==, PARE_PREVIEW_NONE);
-  settle (40);
+  app_test_settle (40);
   g_assert_cmpint (pare_selection_get_preview (window->selection), ==, PARE_PREVIEW_NONE);
-  settle (120);
+  app_test_settle (120);
   g_assert_cmpint (pare_selection_get_preview (window->selection), ==, 2);
   g_assert_cmpuint (count_marked (history, "pare-previewed"), ==, 1);
   g_signal_emit_by_name (large, "point-hover", (gint64)-1);
   g_assert_cmpint (pare_selection_get_preview (window->selection), ==, PARE_PREVIEW_NONE);
   g_signal_emit_by_name (small, "point-hover", (gint64)3); /* only passes */
   g_signal_emit_by_name (small, "point-hover", (gint64)-1);
-  settle (150);
+  app_test_settle (150);
   g_assert_cmpint (pare_selection_get_preview (window->selection), ==, PARE_PREVIEW_NONE);
   /* A click goes there. */
   g_signal_emit_by_name (large, "point-activated", (gint64)1);
   g_assert_cmpint (pare_session_get_current_entry (session), ==, 1);
-  close_window (window, application);
+  app_test_close_window (window, application);
 }
 
 static void
@@ -326,11 +262,11 @@ test_lines (void)
   PareWindow *window = open_sample (&application);
   PareSession *session = window->session;
   set_bits (session, LAYER_A, 2);
-  wait_for (quiet, session);
-  settle (400);
+  WAIT_FOR (quiet (session));
+  app_test_settle (400);
   GtkWidget *edit = GTK_WIDGET (window->edit);
-  PareAccuracyChart *accuracy = below (edit, PARE_TYPE_ACCURACY_CHART);
-  PareSizeChart *size = below (edit, PARE_TYPE_SIZE_CHART);
+  PareAccuracyChart *accuracy = app_test_below (edit, PARE_TYPE_ACCURACY_CHART);
+  PareSizeChart *size = app_test_below (edit, PARE_TYPE_SIZE_CHART);
   PareLimits limits;
   int h = gtk_widget_get_height (GTK_WIDGET (accuracy)), w = gtk_widget_get_width (GTK_WIDGET (size));
   /* The line of the tolerance is where the chart says it can be taken. */
@@ -343,7 +279,7 @@ test_lines (void)
   g_assert_cmpfloat (limits.tolerance_pp, >, 1);
   g_assert_cmpfloat (limits.tolerance_pp, ==, pare_limit_round (PARE_LIMIT_KIND_TOLERANCE, limits.tolerance_pp));
   g_autofree char *text = g_strdup_printf ("%.1f", limits.tolerance_pp);
-  GtkWidget *smallest = below (GTK_WIDGET (window->explore), GTK_TYPE_BUTTON);
+  GtkWidget *smallest = app_test_below (GTK_WIDGET (window->explore), GTK_TYPE_BUTTON);
   g_assert_nonnull (smallest);
   /* No budget: nothing to take hold of; one that is said can be dragged, and the readings tell the verdict. */
   for (double x = 0; x < w; x++)
@@ -366,7 +302,7 @@ test_lines (void)
   g_autofree char *over = pare_chart_describe (PARE_CHART (size));
   g_assert_nonnull (strstr (over, "over the budget"));
   /* Latency: only a whole spread beyond is missed. */
-  PareLatencyChart *latency = below (edit, PARE_TYPE_LATENCY_CHART);
+  PareLatencyChart *latency = app_test_below (edit, PARE_TYPE_LATENCY_CHART);
   PareLatency took;
   g_assert_true (pare_session_get_latency (session, &took, NULL, NULL, NULL));
   pare_session_set_limit (session, PARE_LIMIT_LATENCY, took.p90_ms * 2);
@@ -381,7 +317,7 @@ test_lines (void)
       g_autofree char *likely = pare_chart_describe (PARE_CHART (latency));
       g_assert_true (g_str_has_suffix (likely, " likely missed."));
     }
-  close_window (window, application);
+  app_test_close_window (window, application);
 }
 
 static void
@@ -390,12 +326,12 @@ test_save (void)
   PareApplication *application;
   PareWindow *window = open_sample (&application);
   set_bits (window->session, LAYER_A, 2);
-  wait_for (quiet, window->session);
-  settle (300);
+  WAIT_FOR (quiet (window->session));
+  app_test_settle (300);
   const GType types[] = { PARE_TYPE_ACCURACY_CHART, PARE_TYPE_SIZE_CHART, PARE_TYPE_LATENCY_CHART, PARE_TYPE_SCATTER_CHART };
   for (guint i = 0; i < G_N_ELEMENTS (types); i++)
     {
-      GtkWidget *chart = below (GTK_WIDGET (window->edit), types[i]);
+      GtkWidget *chart = app_test_below (GTK_WIDGET (window->edit), types[i]);
       static const char *const kinds[] = { "png", "svg", "csv" };
       static const char *const starts[] = { "\x89PNG", "<?xml", "" };
       g_assert_nonnull (chart);
@@ -420,7 +356,7 @@ test_save (void)
       g_assert_true (gdk_content_formats_contain_gtype (formats, GDK_TYPE_TEXTURE));
       guint before = g_list_model_get_n_items (gtk_window_get_toplevels ());
       g_assert_true (gtk_widget_activate_action (chart, "chart.show-table", NULL));
-      settle (50);
+      app_test_settle (50);
       g_assert_cmpuint (g_list_model_get_n_items (gtk_window_get_toplevels ()), ==, before + 1);
       g_autoptr (GtkWindow) table = NULL;
       for (guint k = 0; k < before + 1; k++)
@@ -430,10 +366,10 @@ test_save (void)
             g_set_object (&table, top);
         }
       g_assert_nonnull (table);
-      g_assert_nonnull (below (GTK_WIDGET (table), GTK_TYPE_GRID));
+      g_assert_nonnull (app_test_below (GTK_WIDGET (table), GTK_TYPE_GRID));
       gtk_window_destroy (table);
     }
-  close_window (window, application);
+  app_test_close_window (window, application);
 }
 
 /* --- the inspector --- */
@@ -456,17 +392,17 @@ test_preview (void)
   PareApplication *application;
   PareWindow *window = open_sample (&application);
   PareSession *session = window->session;
-  PareInspector *inspector = below (GTK_WIDGET (window->edit), PARE_TYPE_INSPECTOR);
+  PareInspector *inspector = app_test_below (GTK_WIDGET (window->edit), PARE_TYPE_INSPECTOR);
   const char *const layers[] = { LAYER_A, NULL };
   pare_selection_set (window->selection, layers);
-  wait_for (has_study, inspector);
+  WAIT_FOR (has_study (inspector));
   g_autofree char *before = g_strdup (gtk_label_get_text (inspector->size_value)),
                   *time = g_strdup (gtk_label_get_text (inspector->time_title));
   guint evaluations = 0, jobs = 0;
   g_signal_connect (session, "evaluation-changed", G_CALLBACK (count), &evaluations);
   g_signal_connect (session, "jobs-changed", G_CALLBACK (count), &jobs);
   g_signal_emit_by_name (inspector->weight_bits, "preview", 3);
-  wait_for (is_shown, inspector);
+  WAIT_FOR (is_shown (inspector));
   g_assert_true (gtk_widget_has_css_class (GTK_WIDGET (inspector->size_value), "pare-preview"));
   g_autofree char *size = g_strdup (gtk_label_get_text (inspector->size_value)),
                   *model = g_strdup (gtk_label_get_text (inspector->time_value)),
@@ -485,21 +421,21 @@ test_preview (void)
   for (int i = 0; i < 6; i++)
     g_signal_emit_by_name (controller (inspector->weight_bits, GTK_TYPE_EVENT_CONTROLLER_KEY), "key-pressed", (guint)GDK_KEY_Left, 0u,
                            GDK_CONTROL_MASK, &handled);
-  wait_for (is_shown, inspector);
+  WAIT_FOR (is_shown (inspector));
   g_assert_cmpuint (pare_session_get_n_entries (session), ==, 1);
   g_signal_emit_by_name (controller (inspector->weight_bits, GTK_TYPE_EVENT_CONTROLLER_KEY), "key-pressed", (guint)GDK_KEY_Escape, 0u,
                          (GdkModifierType)0, &handled);
   g_assert_false (inspector->preview_shown);
   /* What was promised is what comes. */
   set_bits (session, LAYER_A, 3);
-  wait_for (quiet, session);
+  WAIT_FOR (quiet (session));
   g_assert_cmpstr (gtk_label_get_text (inspector->size_value), ==, size);
   g_assert_cmpstr (gtk_label_get_text (inspector->error_value), ==, error);
   PareSize now;
   pare_session_get_size (session, &now, NULL, NULL, NULL);
   g_autofree char *whole = pare_format_kib_unit (now.packed_bytes);
   g_assert_cmpstr (whole, ==, model);
-  close_window (window, application);
+  app_test_close_window (window, application);
 }
 
 /* The pictures of the knobs say what the knobs do. */
@@ -638,19 +574,19 @@ test_stopped (void)
   g_assert_false (pare_session_is_stopped (session));
   gulong handler = g_signal_connect (session, "jobs-changed", G_CALLBACK (stop_counting), &stopped);
   set_bits (session, LAYER_A, 2);
-  wait_for (is_stopped, session);
+  WAIT_FOR (is_stopped (session));
   g_signal_handler_disconnect (session, handler);
-  settle (50);
+  app_test_settle (50);
   g_assert_cmpuint (stopped, ==, 1);
   g_assert_true (gtk_widget_get_visible (resume));
-  g_autofree char *reading = pare_chart_describe (below (GTK_WIDGET (window->edit), PARE_TYPE_ACCURACY_CHART));
+  g_autofree char *reading = pare_chart_describe (app_test_below (GTK_WIDGET (window->edit), PARE_TYPE_ACCURACY_CHART));
   g_assert_nonnull (strstr (reading, "Stopped"));
   g_signal_emit_by_name (resume, "clicked");
-  wait_for (measured, session);
+  WAIT_FOR (app_test_measured (session));
   g_assert_false (pare_session_is_stopped (session));
-  settle (50);
+  app_test_settle (50);
   g_assert_false (gtk_widget_get_visible (resume));
-  close_window (window, application);
+  app_test_close_window (window, application);
 }
 
 /* --- preferences --- */
@@ -672,7 +608,7 @@ test_preferences (void)
   g_assert_cmpint (pare_session_get_split (window->session), ==, PARE_SPLIT_REPORT);
   /* The dialog: what is chosen acts at once and is kept. */
   g_action_group_activate_action (G_ACTION_GROUP (window), "preferences", NULL);
-  settle (200);
+  app_test_settle (200);
   g_autoptr (GtkWindow) dialog = NULL;
   for (guint k = 0; k < g_list_model_get_n_items (gtk_window_get_toplevels ()); k++)
     {
@@ -682,11 +618,11 @@ test_preferences (void)
     }
   g_assert_nonnull (dialog);
   g_assert_true (gtk_window_get_modal (dialog));
-  GtkDropDown *colours = below (GTK_WIDGET (dialog), GTK_TYPE_DROP_DOWN);
+  GtkDropDown *colours = app_test_below (GTK_WIDGET (dialog), GTK_TYPE_DROP_DOWN);
   g_assert_cmpuint (gtk_drop_down_get_selected (colours), ==, 2);
   gtk_drop_down_set_selected (colours, 1);
   g_assert_false (adw_style_manager_get_dark (adw_style_manager_get_default ()));
-  GtkSpinButton *threads = below (GTK_WIDGET (dialog), GTK_TYPE_SPIN_BUTTON);
+  GtkSpinButton *threads = app_test_below (GTK_WIDGET (dialog), GTK_TYPE_SPIN_BUTTON);
   g_assert_cmpint (gtk_spin_button_get_value_as_int (threads), ==, 3);
   gtk_spin_button_set_value (threads, 0);
   g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (threads)), ==, "all");
@@ -696,18 +632,18 @@ test_preferences (void)
   g_assert_nonnull (strstr (text, "threads=0"));
   gtk_window_destroy (dialog);
   /* A divider moved by hand is there the next time. */
-  GtkPaned *paned = below (GTK_WIDGET (window->edit), GTK_TYPE_PANED);
-  settle (200);
+  GtkPaned *paned = app_test_below (GTK_WIDGET (window->edit), GTK_TYPE_PANED);
+  app_test_settle (200);
   int position = gtk_paned_get_position (paned);
   gtk_paned_set_position (paned, position - 40);
-  settle (600);
-  close_window (window, application);
+  app_test_settle (600);
+  app_test_close_window (window, application);
   pare_preferences_reload ();
   window = open_sample (&application);
-  settle (300);
-  paned = below (GTK_WIDGET (window->edit), GTK_TYPE_PANED);
+  app_test_settle (300);
+  paned = app_test_below (GTK_WIDGET (window->edit), GTK_TYPE_PANED);
   g_assert_cmpint (gtk_paned_get_position (paned), ==, position - 40);
-  close_window (window, application);
+  app_test_close_window (window, application);
   /* Damaged: the defaults, no complaint. */
   g_assert_true (g_file_set_contents (path, "\x01 no key file [", -1, NULL));
   pare_preferences_reload ();
@@ -717,20 +653,11 @@ test_preferences (void)
 int
 main (int argc, char **argv)
 {
-  home = g_dir_make_tmp ("pare-explore-XXXXXX", NULL);
-  g_setenv ("XDG_DATA_HOME", home, TRUE);
-  g_setenv ("XDG_CONFIG_HOME", home, TRUE);
-  g_setenv ("XDG_CACHE_HOME", home, TRUE);
-  if (g_getenv ("PARE_BUILD_ROOT") != NULL)
-    {
-      g_autofree char *sample = g_build_filename (g_getenv ("PARE_BUILD_ROOT"), "data", "sample", NULL);
-      g_setenv ("PARE_SAMPLE", sample, TRUE);
-    }
+  home = app_test_begin ("explore");
   g_test_init (&argc, &argv, NULL);
   if (!gtk_init_check ())
     return 77;
   adw_init ();
-  g_timeout_add (20, tick, NULL); /* waiting loops must wake up */
   g_test_add_func ("/limits/text", test_text);
   g_test_add_func ("/limits/kept", test_kept);
   g_test_add_func ("/explore/brush", test_brush);
@@ -741,6 +668,5 @@ main (int argc, char **argv)
   g_test_add_func ("/explore/stopped", test_stopped);
   g_test_add_func ("/preferences", test_preferences);
   int status = g_test_run ();
-  g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", home);
-  return system (remove) == 0 ? status : 1;
+  return app_test_end (home, status);
 }

@@ -1,5 +1,6 @@
 /* The Edit page driven by real keys and clicks: xdotool sends them through the X server, as a person's would come. Skipped where a window
  * manager runs (a person may sit there) and where xdotool is missing. */
+#include "app-test.h"
 #include "app/pare-inspector.h"
 #include "app/pare-layer-table-private.h"
 #include "app/pare-window-private.h"
@@ -17,30 +18,6 @@ typedef struct
   PareLayerTable *table;
 } Fixture;
 
-static gboolean
-tick (gpointer data)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-static void
-settle (guint ms)
-{
-  gint64 end = g_get_monotonic_time () + ms * 1000;
-  while (g_get_monotonic_time () < end)
-    g_main_context_iteration (NULL, TRUE);
-}
-
-/* What is asked for comes within ten seconds, or the test fails. */
-#define WAIT_FOR(condition)                                                                                                                \
-  do                                                                                                                                       \
-    {                                                                                                                                      \
-      for (int tries = 0; tries < 500 && !(condition); tries++)                                                                            \
-        settle (20);                                                                                                                       \
-      g_assert_true (condition);                                                                                                           \
-    }                                                                                                                                      \
-  while (0)
-
 static void
 drive (const char *first, ...)
 {
@@ -57,7 +34,7 @@ drive (const char *first, ...)
   g_assert_true (g_spawn_sync (NULL, (char **)words->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, &error));
   g_assert_no_error (error);
   g_assert_cmpint (status, ==, 0);
-  settle (80);
+  app_test_settle (80);
 }
 
 static void
@@ -175,11 +152,7 @@ undo_title (Fixture *f)
 static void
 set_up (Fixture *f, gconstpointer data)
 {
-  f->application = pare_application_new ();
-  g_assert_true (g_application_register (G_APPLICATION (f->application), NULL, NULL));
-  f->window = pare_window_new (f->application);
-  gtk_window_present (GTK_WINDOW (f->window));
-  pare_window_open_sample (f->window);
+  f->window = app_test_open_sample (&f->application);
   f->session = pare_window_get_session (f->window);
   f->selection = f->window->selection;
   WAIT_FOR (pare_session_get_dataset (f->session) != NULL);
@@ -187,7 +160,7 @@ set_up (Fixture *f, gconstpointer data)
   GdkSurface *surface = gtk_native_get_surface (GTK_NATIVE (f->window));
   g_autofree char *id = g_strdup_printf ("%lu", (gulong)gdk_x11_surface_get_xid (surface));
   drive ("windowmove", id, "0", "0", "windowsize", id, "1280", "800", NULL);
-  settle (300);
+  app_test_settle (300);
   drive ("windowfocus", id, NULL);
   WAIT_FOR (line_of (f, "stage1") != NULL && gtk_window_is_active (GTK_WINDOW (f->window)));
 }
@@ -195,9 +168,7 @@ set_up (Fixture *f, gconstpointer data)
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
-  gtk_window_close (GTK_WINDOW (f->window));
-  settle (200);
-  g_object_unref (f->application);
+  app_test_close_window (f->window, f->application);
   /* the next window begins a project of its own */
   g_autofree char *remove = g_strdup_printf ("rm -rf '%s'/*", g_get_user_data_dir ());
   g_assert_cmpint (system (remove), ==, 0);
@@ -303,7 +274,7 @@ test_knobs (Fixture *f, gconstpointer data)
   WAIT_FOR (!g_str_equal (focused_title (f), "widen"));
   GtkWidget *prune = gtk_window_get_focus (GTK_WINDOW (f->window));
   g_assert_true (prune != NULL && gtk_widget_is_ancestor (prune, inspector));
-  settle (700); /* or it would be a double click */
+  app_test_settle (700); /* or it would be a double click */
   click (line_of (f, "widen"), "1", NULL);
   WAIT_FOR (g_str_equal (focused_title (f), "widen"));
   press ("r");
@@ -322,7 +293,7 @@ test_skipped (Fixture *f, gconstpointer data)
   click (line_of (f, "stem/conv"), "1", NULL);
   WAIT_FOR (chosen (f) == 1);
   pare_selection_set (f->selection, (const char *const[]){ "/stem/conv/Conv", "/stem/conv/Relu", WIDEN, NULL });
-  settle (100);
+  app_test_settle (100);
   press ("4");
   WAIT_FOR (own (f, WIDEN).weight_bits == 4);
   g_assert_cmpint (own (f, "/stem/conv/Conv").weight_bits, ==, 4);
@@ -339,7 +310,7 @@ test_skipped (Fixture *f, gconstpointer data)
   pare_session_undo (f->session);
   pare_selection_set (f->selection, (const char *const[]){ "/stem/conv/Relu", NULL });
   g_assert_null (pare_selection_get_skipped (f->selection, NULL)[0]);
-  settle (100);
+  app_test_settle (100);
   press ("4");
   WAIT_FOR (g_strcmp0 (pare_selection_get_skipped (f->selection, NULL)[0], "/stem/conv/Relu") == 0);
   g_assert_false (pare_session_can_undo (f->session, NULL));
@@ -449,7 +420,7 @@ choose (Fixture *f, const char *item)
     {
       was_x = x;
       was_y = y;
-      settle (250);
+      app_test_settle (250);
       place_of (find (menu_of (f), is_label, item), 0.3, 0.5, &x, &y);
     }
   while (x != was_x || y != was_y);
@@ -484,7 +455,7 @@ test_menu (Fixture *f, gconstpointer data)
   gtk_widget_activate_action (menu_of (f), "layer.weight-bits", "i", 3);
   g_assert_cmpint (own (f, WIDEN).weight_bits, ==, 3);
   g_assert_cmpint (own (f, CONV2).weight_bits, ==, 3);
-  settle (100);
+  app_test_settle (100);
   press ("Escape"); /* the menu first, then the selection */
   WAIT_FOR (menu_of (f) == NULL);
   WAIT_FOR (g_str_equal (focused_title (f), "block/conv2"));
@@ -528,18 +499,11 @@ can_drive (void)
 int
 main (int argc, char **argv)
 {
-  g_autofree char *data_home = g_dir_make_tmp ("pare-keyboard-XXXXXX", NULL);
-  g_setenv ("XDG_DATA_HOME", data_home, TRUE);
-  if (g_getenv ("PARE_BUILD_ROOT") != NULL)
-    {
-      g_autofree char *sample = g_build_filename (g_getenv ("PARE_BUILD_ROOT"), "data", "sample", NULL);
-      g_setenv ("PARE_SAMPLE", sample, TRUE);
-    }
+  char *data_home = app_test_begin ("keyboard");
   g_test_init (&argc, &argv, NULL);
   if (!gtk_init_check () || !can_drive ())
     return 77;
   g_object_set (gtk_settings_get_default (), "gtk-enable-animations", FALSE, NULL);
-  g_timeout_add (20, tick, NULL); /* waiting loops must wake up */
   static const struct
   {
     const char *name;
@@ -550,6 +514,5 @@ main (int argc, char **argv)
   for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add (tests[i].name, Fixture, NULL, set_up, tests[i].run, tear_down);
   int status = g_test_run ();
-  g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", data_home);
-  return system (remove) == 0 ? status : 1;
+  return app_test_end (data_home, status);
 }

@@ -1,7 +1,7 @@
 /* How files come into the window, on an X server of its own: dragged with the mouse from another program, from the list of recent projects,
  * once more; and what is said when nothing can be saved. */
+#include "app-test.h"
 #include "app/pare-recent.h"
-#include "app/pare-window.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -12,30 +12,6 @@
 static char *home, *model, *data, *source;
 
 /* --- turning the loop --- */
-
-static gboolean
-tick (gpointer user)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-static void
-settle (guint ms)
-{
-  gint64 end = g_get_monotonic_time () + ms * 1000;
-  while (g_get_monotonic_time () < end)
-    g_main_context_iteration (NULL, TRUE);
-}
-
-#define WAIT(condition)                                                                                                                    \
-  G_STMT_START                                                                                                                             \
-  {                                                                                                                                        \
-    gint64 end_ = g_get_monotonic_time () + 30 * G_USEC_PER_SEC;                                                                           \
-    while (!(condition) && g_get_monotonic_time () < end_)                                                                                 \
-      g_main_context_iteration (NULL, TRUE);                                                                                               \
-    g_assert_true (condition);                                                                                                             \
-  }                                                                                                                                        \
-  G_STMT_END
 
 /* --- looking at the window as a person does --- */
 
@@ -90,28 +66,10 @@ static PareApplication *application;
 static PareWindow *
 open_window (void)
 {
-  application = pare_application_new ();
-  g_assert_true (g_application_register (G_APPLICATION (application), NULL, NULL));
-  PareWindow *window = pare_window_new (application);
-  gtk_window_present (GTK_WINDOW (window));
-  WAIT (gtk_widget_get_mapped (GTK_WIDGET (window)));
-  settle (300);
+  PareWindow *window = app_test_open_window (&application);
+  WAIT_FOR (gtk_widget_get_mapped (GTK_WIDGET (window)));
+  app_test_settle (300);
   return window;
-}
-
-static void
-close_window (PareWindow *window)
-{
-  gtk_window_close (GTK_WINDOW (window));
-  settle (200);
-  g_clear_object (&application);
-}
-
-static gboolean
-measured (PareSession *session)
-{
-  PareOrigin origin = PARE_ORIGIN_NONE;
-  return pare_session_get_evaluation (session, &origin) != NULL && origin == PARE_ORIGIN_MEASURED;
 }
 
 /* --- the mouse --- */
@@ -123,7 +81,7 @@ xdotool (const char *arguments)
   g_autofree char *command = g_strdup_printf ("xdotool %s", arguments);
   g_assert_true (g_spawn_command_line_sync (command, NULL, NULL, &status, NULL));
   g_assert_cmpint (status, ==, 0);
-  settle (120);
+  app_test_settle (120);
 }
 
 /* Starts the other program, presses its window and moves onto ours. */
@@ -141,12 +99,12 @@ drag_over (const char *const *files)
   for (int tries = 0; tries < 100 && (id == NULL || *id == '\0'); tries++)
     {
       g_clear_pointer (&id, g_free);
-      settle (100);
+      app_test_settle (100);
       g_assert_true (g_spawn_command_line_sync ("xdotool search --onlyvisible --name ^drag-source$", &id, NULL, NULL, NULL));
     }
   g_autofree char *place = g_strdup_printf ("windowmove %s 1100 650 windowraise %s", g_strstrip (id), id);
   xdotool (place);
-  settle (400);
+  app_test_settle (400);
   xdotool ("mousemove 1140 700");
   xdotool ("mousedown 1");
   static const char *const way[] = { "1135 695", "1120 680", "1090 640", "1000 600", "800 500", "700 420", "690 415" };
@@ -162,7 +120,7 @@ static void
 let_go (GSubprocess *other)
 {
   xdotool ("mouseup 1");
-  settle (300);
+  app_test_settle (300);
   g_subprocess_force_exit (other);
   g_subprocess_wait (other, NULL, NULL);
   g_object_unref (other);
@@ -175,41 +133,41 @@ test_drag (void)
   PareSession *session = pare_window_get_session (window);
   /* Onto the first page: the model. */
   GSubprocess *other = drag_over ((const char *const[]){ model, NULL });
-  WAIT (find_text (GTK_WIDGET (window), "Open sample.onnx") != NULL);
+  WAIT_FOR (find_text (GTK_WIDGET (window), "Open sample.onnx") != NULL);
   let_go (other);
-  WAIT (pare_session_get_graph (session) != NULL);
-  WAIT (find_text (GTK_WIDGET (window), "Open sample.onnx") == NULL);
+  WAIT_FOR (pare_session_get_graph (session) != NULL);
+  WAIT_FOR (find_text (GTK_WIDGET (window), "Open sample.onnx") == NULL);
   /* Onto the workbench: what does not fit. Everything stays, and it is said what it is and what fits. */
   g_autofree char *page = g_build_filename (home, "page.html", NULL);
   g_assert_true (g_file_set_contents (page, "<!DOCTYPE html><html><body>no data</body></html>\n", -1, NULL));
   other = drag_over ((const char *const[]){ page, NULL });
-  WAIT (find_text (GTK_WIDGET (window), "Open page.html") != NULL);
+  WAIT_FOR (find_text (GTK_WIDGET (window), "Open page.html") != NULL);
   let_go (other);
-  WAIT (find_dialog () != NULL);
+  WAIT_FOR (find_dialog () != NULL);
   g_assert_nonnull (strstr (adw_message_dialog_get_heading (ADW_MESSAGE_DIALOG (find_dialog ())), "page.html"));
   const char *body = adw_message_dialog_get_body (ADW_MESSAGE_DIALOG (find_dialog ()));
   g_test_message ("%s", body);
   g_assert_nonnull (strstr (body, "looks like"));
   g_assert_nonnull (strstr (body, "ONNX"));
   gtk_window_close (find_dialog ());
-  WAIT (find_dialog () == NULL);
+  WAIT_FOR (find_dialog () == NULL);
   g_assert_null (find_text (GTK_WIDGET (window), "Open page.html"));
   g_assert_nonnull (pare_session_get_graph (session));
   /* The data. */
   other = drag_over ((const char *const[]){ data, NULL });
-  WAIT (find_text (GTK_WIDGET (window), "Open dataset.json") != NULL);
+  WAIT_FOR (find_text (GTK_WIDGET (window), "Open dataset.json") != NULL);
   let_go (other);
-  WAIT (measured (session));
+  WAIT_FOR (app_test_measured (session));
   /* Over it and away again: nothing happens. */
   other = drag_over ((const char *const[]){ page, NULL });
-  WAIT (find_text (GTK_WIDGET (window), "Open page.html") != NULL);
+  WAIT_FOR (find_text (GTK_WIDGET (window), "Open page.html") != NULL);
   xdotool ("mousemove 1120 680");
   xdotool ("mousemove 1140 700");
   let_go (other);
-  settle (300);
+  app_test_settle (300);
   g_assert_null (find_text (GTK_WIDGET (window), "Open page.html"));
   g_assert_null (find_dialog ());
-  close_window (window);
+  app_test_close_window (window, application);
 }
 
 static void
@@ -219,12 +177,12 @@ test_drag_both (void)
   PareWindow *window = open_window ();
   PareSession *session = pare_window_get_session (window);
   GSubprocess *other = drag_over ((const char *const[]){ data, model, NULL });
-  WAIT (find_text (GTK_WIDGET (window), "Open sample.onnx and 1 more") != NULL);
+  WAIT_FOR (find_text (GTK_WIDGET (window), "Open sample.onnx and 1 more") != NULL);
   let_go (other);
-  WAIT (measured (session));
+  WAIT_FOR (app_test_measured (session));
   g_assert_cmpstr (pare_dataset_get_path (pare_session_get_dataset (session)), ==, data);
   g_assert_null (find_dialog ());
-  close_window (window);
+  app_test_close_window (window, application);
 }
 
 static void
@@ -233,16 +191,16 @@ test_continue (void)
   PareWindow *window = open_window ();
   PareSession *session = pare_window_get_session (window);
   pare_window_open_sample (window);
-  WAIT (measured (session));
+  WAIT_FOR (app_test_measured (session));
   g_assert_null (find_text (GTK_WIDGET (window), "Continued from"));
   PareLayerRecipe change;
   pare_layer_recipe_init (&change);
   change.weight_bits = 3;
   const char *const layers[] = { "/stage3/down/Conv", NULL };
   pare_session_set_layers (session, layers, &change, "3 bits", 0);
-  settle (200);
-  WAIT (measured (session));
-  close_window (window);
+  app_test_settle (200);
+  WAIT_FOR (app_test_measured (session));
+  app_test_close_window (window, application);
 
   window = open_window ();
   session = pare_window_get_session (window);
@@ -250,14 +208,14 @@ test_continue (void)
   g_assert_nonnull (find_text (GTK_WIDGET (window), "sample-1"));
   g_assert_nonnull (find_text (GTK_WIDGET (window), "size"));
   pare_window_open_sample (window);
-  WAIT (find_text (GTK_WIDGET (window), "Continued from") != NULL);
+  WAIT_FOR (find_text (GTK_WIDGET (window), "Continued from") != NULL);
   g_assert_cmpuint (pare_session_get_n_entries (session), ==, 2);
-  WAIT (measured (session));
-  WAIT (pare_session_get_n_jobs (session) == 0);
+  WAIT_FOR (app_test_measured (session));
+  WAIT_FOR (pare_session_get_n_jobs (session) == 0);
   gtk_widget_activate_action (GTK_WIDGET (window), "win.start-fresh", NULL);
-  WAIT (pare_session_get_n_entries (session) == 1);
-  WAIT (measured (session));
-  close_window (window);
+  WAIT_FOR (pare_session_get_n_entries (session) == 1);
+  WAIT_FOR (app_test_measured (session));
+  app_test_close_window (window, application);
 }
 
 static void
@@ -275,7 +233,7 @@ test_recent (void)
   GtkWidget *row = gtk_widget_get_ancestor (title, GTK_TYPE_LIST_BOX_ROW);
   g_assert_false (gtk_list_box_row_get_activatable (GTK_LIST_BOX_ROW (row)));
   g_signal_emit_by_name (find_type (row, GTK_TYPE_BUTTON), "clicked");
-  settle (100);
+  app_test_settle (100);
   g_assert_null (find_text (GTK_WIDGET (window), "vanished"));
   g_autoptr (GPtrArray) left = pare_recent_list (30);
   for (guint i = 0; i < left->len; i++)
@@ -283,8 +241,8 @@ test_recent (void)
   /* A model that nothing was done to comes with its data. */
   row = gtk_widget_get_ancestor (find_text (GTK_WIDGET (window), "there"), GTK_TYPE_LIST_BOX_ROW);
   g_signal_emit_by_name (row, "activate");
-  WAIT (measured (pare_window_get_session (window)));
-  close_window (window);
+  WAIT_FOR (app_test_measured (pare_window_get_session (window)));
+  app_test_close_window (window, application);
 }
 
 static void
@@ -308,25 +266,25 @@ test_trouble (void)
   PareSession *session = pare_window_get_session (window);
   g_assert_null (find_type (GTK_WIDGET (window), GTK_TYPE_INFO_BAR));
   pare_window_open_sample (window);
-  WAIT (measured (session));
-  WAIT (find_text (GTK_WIDGET (window), "Changes are not saved") != NULL);
+  WAIT_FOR (app_test_measured (session));
+  WAIT_FOR (find_text (GTK_WIDGET (window), "Changes are not saved") != NULL);
   g_assert_nonnull (strstr (gtk_label_get_text (GTK_LABEL (find_text (GTK_WIDGET (window), "Changes are not saved"))), "sample-1.pare"));
   g_assert_nonnull (find_text (GTK_WIDGET (window), "not saved"));
   gboolean done = FALSE;
   g_autofree char *path = g_build_filename (home, "named.pare", NULL);
   pare_session_save_as_async (session, path, NULL, on_saved, &done);
-  WAIT (done);
-  settle (500);
+  WAIT_FOR (done);
+  app_test_settle (500);
   g_assert_null (find_type (GTK_WIDGET (window), GTK_TYPE_INFO_BAR));
   /* A second window of the same project may only read. */
   PareWindow *second = pare_window_new (application);
   gtk_window_present (GTK_WINDOW (second));
   g_autoptr (GFile) file = g_file_new_for_path (path);
   pare_window_open_files (second, &file, 1);
-  WAIT (find_text (GTK_WIDGET (second), "open for reading only") != NULL);
-  settle (1000);
+  WAIT_FOR (find_text (GTK_WIDGET (second), "open for reading only") != NULL);
+  app_test_settle (1000);
   gtk_window_close (GTK_WINDOW (second));
-  close_window (window);
+  app_test_close_window (window, application);
   g_unlink (folder);
   g_assert_cmpint (g_rename (away, folder), ==, 0);
 }
@@ -371,14 +329,7 @@ start_display (void)
 int
 main (int argc, char **argv)
 {
-  home = g_dir_make_tmp ("pare-open-XXXXXX", NULL);
-  g_setenv ("XDG_DATA_HOME", home, TRUE);
-  g_setenv ("XDG_CACHE_HOME", home, TRUE);
-  if (g_getenv ("PARE_BUILD_ROOT") != NULL)
-    {
-      g_autofree char *sample = g_build_filename (g_getenv ("PARE_BUILD_ROOT"), "data", "sample", NULL);
-      g_setenv ("PARE_SAMPLE", sample, TRUE);
-    }
+  home = app_test_begin ("open");
   g_test_init (&argc, &argv, NULL);
   g_autoptr (GSubprocess) display = NULL;
   /* Two servers that start at once may choose the same number. */
@@ -394,7 +345,6 @@ main (int argc, char **argv)
   source = g_build_filename (here, "drag-source", NULL);
   model = pare_application_dup_sample ("sample.onnx");
   data = pare_application_dup_sample ("dataset.json");
-  g_timeout_add (20, tick, NULL); /* waiting loops must wake up */
   g_test_add_func ("/open/drag", test_drag);
   g_test_add_func ("/open/drag-both", test_drag_both);
   g_test_add_func ("/open/continue", test_continue);
@@ -404,6 +354,5 @@ main (int argc, char **argv)
   GdkDisplay *gdk = gdk_display_get_default ();
   gdk_display_close (gdk);
   g_subprocess_send_signal (display, SIGTERM);
-  g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", home);
-  return system (remove) == 0 ? status : 1;
+  return app_test_end (home, status);
 }

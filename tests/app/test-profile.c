@@ -1,5 +1,6 @@
 /* The profile in the window, on the bundled sample: measured, its parts add up, sorted, selected here and elsewhere, stale after an edit,
  * copied and saved; and the colourings of the canvas that rest on it. */
+#include "app-test.h"
 #include "app/pare-profile-private.h"
 #include "app/pare-canvas-private.h"
 #include "app/pare-window-private.h"
@@ -10,43 +11,6 @@
 #include <string.h>
 
 static char *home;
-
-static gboolean
-tick (gpointer data)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-static void
-settle (guint ms)
-{
-  gint64 end = g_get_monotonic_time () + ms * 1000;
-  while (g_get_monotonic_time () < end)
-    g_main_context_iteration (NULL, TRUE);
-}
-
-static void
-wait_for (gboolean (*ready) (gpointer), gpointer data)
-{
-  gint64 end = g_get_monotonic_time () + 120 * G_USEC_PER_SEC;
-  while (!ready (data) && g_get_monotonic_time () < end)
-    g_main_context_iteration (NULL, TRUE);
-  g_assert_true (ready (data));
-}
-
-static gpointer
-below (GtkWidget *widget, GType type)
-{
-  if (g_type_is_a (G_OBJECT_TYPE (widget), type))
-    return widget;
-  for (GtkWidget *c = gtk_widget_get_first_child (widget); c != NULL; c = gtk_widget_get_next_sibling (c))
-    {
-      gpointer found = below (c, type);
-      if (found != NULL)
-        return found;
-    }
-  return NULL;
-}
 
 static gboolean
 is_timed (gpointer session)
@@ -78,27 +42,14 @@ is_stale (gpointer view)
 static PareWindow *
 open_sample (PareApplication **application, PareProfileView **view)
 {
-  g_autofree char *command = g_strdup_printf ("rm -rf '%s/pare/projects'", home);
-  g_assert_cmpint (system (command), ==, 0);
-  *application = pare_application_new ();
-  g_assert_true (g_application_register (G_APPLICATION (*application), NULL, NULL));
-  PareWindow *window = pare_window_new (*application);
-  gtk_window_present (GTK_WINDOW (window));
-  pare_window_open_sample (window);
-  wait_for (is_timed, window->session);
+  app_test_forget_projects ();
+  PareWindow *window = app_test_open_sample (application);
+  WAIT_FOR (is_timed (window->session));
   g_action_group_activate_action (G_ACTION_GROUP (window), "dock", g_variant_new_string ("profile"));
-  *view = below (GTK_WIDGET (window), PARE_TYPE_PROFILE_VIEW);
+  *view = app_test_below (GTK_WIDGET (window), PARE_TYPE_PROFILE_VIEW);
   g_assert_nonnull (*view);
-  wait_for (is_shown, *view);
+  WAIT_FOR (is_shown (*view));
   return window;
-}
-
-static void
-close_window (PareWindow *window, PareApplication *application)
-{
-  gtk_window_close (GTK_WINDOW (window));
-  settle (200);
-  g_object_unref (application);
 }
 
 static PareProfileItem *
@@ -150,7 +101,7 @@ test_sum (void)
       g_assert_cmpuint (p->rows[i].inside, <, graph->n_nodes);
   g_assert_nonnull (strstr (gtk_label_get_text (GTK_LABEL (view->sum)), "between layers"));
   g_assert_nonnull (strstr (gtk_label_get_text (GTK_LABEL (view->run)), "KiB"));
-  close_window (window, application);
+  app_test_close_window (window, application);
 }
 
 static void
@@ -180,10 +131,10 @@ test_sort (void)
           g_assert_cmpuint (g_hash_table_size (seen), ==, n);
           if (c == 0) /* the order of the model */
             g_assert_cmpuint (item_at (view, up ? 0 : n - 1)->position, ==, 0);
-          settle (20);
+          app_test_settle (20);
         }
     }
-  close_window (window, application);
+  app_test_close_window (window, application);
 }
 
 static void
@@ -195,7 +146,7 @@ test_select (void)
   PareSelection *selection = view->selection;
   GtkSelectionModel *rows = GTK_SELECTION_MODEL (view->rows);
   pare_selection_set (selection, (const char *const[]){ NULL });
-  settle (50);
+  app_test_settle (50);
   /* rows become the selection */
   gtk_selection_model_select_item (rows, 0, TRUE);
   gtk_selection_model_select_item (rows, 2, FALSE);
@@ -205,23 +156,23 @@ test_select (void)
   /* and back, in whatever order they stand */
   g_autofree char *name = g_strdup (item_at (view, 4)->name);
   pare_selection_set (selection, (const char *const[]){ name, NULL });
-  settle (100);
+  app_test_settle (100);
   for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (rows)); i++)
     g_assert_cmpint (gtk_selection_model_is_selected (rows, i), ==,
                      strcmp (item_at (view, i)->name, name) == 0); /* a measurement may re-sort */
   gtk_column_view_sort_by_column (view->view, view->op, GTK_SORT_ASCENDING);
-  settle (50);
+  app_test_settle (50);
   for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (rows)); i++)
     g_assert_cmpint (gtk_selection_model_is_selected (rows, i), ==, strcmp (item_at (view, i)->name, name) == 0);
   /* measuring again keeps it */
   pare_session_measure (window->session);
-  settle (100);
-  wait_for (is_timed, window->session);
-  wait_for (is_shown, view);
-  settle (100);
+  app_test_settle (100);
+  WAIT_FOR (is_timed (window->session));
+  WAIT_FOR (is_shown (view));
+  app_test_settle (100);
   g_assert_cmpuint (pare_selection_get_n (selection), ==, 1);
   g_assert_cmpstr (pare_selection_get (selection)[0], ==, name);
-  close_window (window, application);
+  app_test_close_window (window, application);
 }
 
 static void
@@ -242,16 +193,16 @@ test_stale (void)
   pare_layer_recipe_init (&change);
   change.weight_bits = 4;
   pare_session_set_layers (window->session, (const char *const[]){ name, NULL }, &change, "edit", 0);
-  wait_for (is_stale, view);
+  WAIT_FOR (is_stale (view));
   g_assert_true (gtk_widget_get_visible (view->measure));
   g_assert_cmpstr (gtk_label_get_text (GTK_LABEL (view->age)), ==, "stale, 1 edit ago");
   pare_session_measure (window->session);
-  settle (100);
-  wait_for (is_timed, window->session);
-  settle (200);
+  app_test_settle (100);
+  WAIT_FOR (is_timed (window->session));
+  app_test_settle (200);
   g_assert_false (view->stale);
   g_assert_cmpfloat (view->profile->original_ms, >, 0);
-  close_window (window, application);
+  app_test_close_window (window, application);
 }
 
 static void
@@ -260,7 +211,7 @@ test_text (void)
   PareApplication *application;
   PareProfileView *view;
   PareWindow *window = open_sample (&application, &view);
-  wait_for (has_peaks, view); /* when no job runs */
+  WAIT_FOR (has_peaks (view)); /* when no job runs */
   g_assert_nonnull (strstr (gtk_label_get_text (GTK_LABEL (view->machine)), "GFLOP/s"));
   guint bound = 0;
   for (guint i = 0; i < view->profile->n_rows; i++)
@@ -278,7 +229,7 @@ test_text (void)
   g_assert_false (pare_profile_view_save (view, nowhere, &error));
   g_assert_nonnull (error);
   g_clear_error (&error);
-  close_window (window, application);
+  app_test_close_window (window, application);
 }
 
 static void
@@ -287,7 +238,7 @@ test_colours (void)
   PareApplication *application;
   PareProfileView *view;
   PareWindow *window = open_sample (&application, &view);
-  PareCanvasPane *pane = below (GTK_WIDGET (window), PARE_TYPE_CANVAS_PANE);
+  PareCanvasPane *pane = app_test_below (GTK_WIDGET (window), PARE_TYPE_CANVAS_PANE);
   g_assert_nonnull (pane);
   double most_share = 0, most_rate = 0;
   for (guint i = 0; i < view->profile->n_rows; i++)
@@ -299,33 +250,23 @@ test_colours (void)
       most_rate = isnan (row->gops) ? most_rate : fmax (most_rate, row->gops);
     }
   gtk_drop_down_set_selected (pane->colour, PARE_CANVAS_SHARE);
-  settle (100);
+  app_test_settle (100);
   g_assert_cmpfloat_with_epsilon (pane->most, most_share, 1e-9);
   gtk_drop_down_set_selected (pane->colour, PARE_CANVAS_RATE);
-  settle (100);
+  app_test_settle (100);
   g_assert_cmpfloat_with_epsilon (pane->most, most_rate, 1e-9);
   g_assert_nonnull (strstr (gtk_label_get_text (GTK_LABEL (pane->legend_title)), "rate"));
-  close_window (window, application);
+  app_test_close_window (window, application);
 }
 
 int
 main (int argc, char **argv)
 {
-  g_autofree char *folder = g_dir_make_tmp ("pare-profile-XXXXXX", NULL);
-  home = folder;
-  g_setenv ("XDG_DATA_HOME", folder, TRUE);
-  g_setenv ("XDG_CONFIG_HOME", folder, TRUE);
-  g_setenv ("XDG_CACHE_HOME", folder, TRUE);
-  if (g_getenv ("PARE_BUILD_ROOT") != NULL)
-    {
-      g_autofree char *sample = g_build_filename (g_getenv ("PARE_BUILD_ROOT"), "data", "sample", NULL);
-      g_setenv ("PARE_SAMPLE", sample, TRUE);
-    }
+  home = app_test_begin ("profile");
   g_test_init (&argc, &argv, NULL);
   if (!gtk_init_check ())
     return 77;
   adw_init ();
-  g_timeout_add (20, tick, NULL);
   g_test_add_func ("/profile/sum", test_sum);
   g_test_add_func ("/profile/sort", test_sort);
   g_test_add_func ("/profile/select", test_select);
@@ -333,6 +274,5 @@ main (int argc, char **argv)
   g_test_add_func ("/profile/text", test_text);
   g_test_add_func ("/profile/colours", test_colours);
   int status = g_test_run ();
-  g_autofree char *command = g_strdup_printf ("rm -rf '%s'", folder);
-  return system (command) == 0 ? status : 1;
+  return app_test_end (home, status);
 }

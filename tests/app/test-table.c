@@ -1,4 +1,5 @@
 /* The layer table: its tree of groups without a display, and the widget on one. */
+#include "app-test.h"
 #include "app/pare-layer-table-private.h"
 #include "engine/onnx/pare-onnx.h"
 
@@ -82,43 +83,6 @@ open_path (PareSession *session, const char *path)
     g_main_context_iteration (NULL, TRUE);
 }
 
-static gboolean
-tick (gpointer data)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-static void
-settle (guint ms)
-{
-  guint ticks = g_timeout_add (10, tick, NULL);
-  gint64 end = g_get_monotonic_time () + ms * 1000;
-  while (g_get_monotonic_time () < end)
-    g_main_context_iteration (NULL, TRUE);
-  g_source_remove (ticks);
-}
-
-/* What is asked for comes within ten seconds, or the test fails. */
-#define WAIT_FOR(condition)                                                                                                                \
-  do                                                                                                                                       \
-    {                                                                                                                                      \
-      for (int tries = 0; tries < 500 && !(condition); tries++)                                                                            \
-        settle (20);                                                                                                                       \
-      g_assert_true (condition);                                                                                                           \
-    }                                                                                                                                      \
-  while (0)
-
-static void
-wait_for_sizes (PareSession *session)
-{
-  gint64 end = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;
-  guint ticks = g_timeout_add (10, tick, NULL);
-  while (!pare_session_get_size (session, NULL, NULL, NULL, NULL) && g_get_monotonic_time () < end)
-    g_main_context_iteration (NULL, TRUE);
-  g_source_remove (ticks);
-  g_assert_true (pare_session_get_size (session, NULL, NULL, NULL, NULL));
-}
-
 static PareLayerTree *
 tree_of (PareSession *session)
 {
@@ -154,7 +118,7 @@ test_groups (void)
   g_autofree char *path = make_model ("groups.onnx", 2, 2, 3, 4);
   g_autoptr (PareSession) session = pare_session_new ();
   open_path (session, path);
-  wait_for_sizes (session);
+  WAIT_FOR (pare_session_get_size (session, NULL, NULL, NULL, NULL));
   PareLayerTree *tree = tree_of (session);
   g_assert_cmpuint (tree->layers->len, ==, 14);
   g_assert_cmpuint (tree->roots->len, ==, 4); /* stem, s0, s1, head */
@@ -188,7 +152,7 @@ test_groups (void)
   pare_session_set_layers (session, four, &change, "four", 0);
   change.weight_bits = 2;
   pare_session_set_layers (session, &four[3], &change, "one", 0);
-  settle (400);
+  app_test_settle (400);
   pare_layer_tree_refresh (tree, session);
   g_assert_cmpstr (s1->shorthand, ==, "mixed");
   g_assert_cmpstr (conv->parent->shorthand, ==, "float…");
@@ -311,15 +275,15 @@ set_up (Fixture *f, const char *path)
   gtk_window_set_child (GTK_WINDOW (f->window), GTK_WIDGET (f->table));
   gtk_window_present (GTK_WINDOW (f->window));
   open_path (f->session, path);
-  wait_for_sizes (f->session);
-  settle (300);
+  WAIT_FOR (pare_session_get_size (f->session, NULL, NULL, NULL, NULL));
+  app_test_settle (300);
 }
 
 static void
 tear_down (Fixture *f)
 {
   gtk_window_destroy (GTK_WINDOW (f->window));
-  settle (50);
+  app_test_settle (50);
   pare_session_close (f->session);
   g_object_unref (f->session);
   g_object_unref (f->selection);
@@ -363,7 +327,7 @@ expand (Fixture *f, const char *title, gboolean open)
 {
   g_autoptr (GtkTreeListRow) row = g_list_model_get_item (G_LIST_MODEL (f->table->rows), row_of (f, title));
   gtk_tree_list_row_set_expanded (row, open);
-  settle (50);
+  app_test_settle (50);
 }
 
 static gboolean
@@ -389,19 +353,19 @@ test_widget_folds (void)
 
   /* a hit in a folded group shows; clearing folds it again */
   gtk_editable_set_text (GTK_EDITABLE (f.table->search), "/s1/b1/c0");
-  settle (300);
+  app_test_settle (300);
   WAIT_FOR (n_rows (&f) == 3);
   g_assert_cmpstr (row_item (&f, 2)->name, ==, "/s1/b1/c0/Conv");
   gtk_editable_set_text (GTK_EDITABLE (f.table->search), "nothing");
-  settle (300);
+  app_test_settle (300);
   WAIT_FOR (g_str_equal (gtk_stack_get_visible_child_name (GTK_STACK (f.table->stack)), "none"));
   gtk_editable_set_text (GTK_EDITABLE (f.table->search), "");
-  settle (300);
+  app_test_settle (300);
   WAIT_FOR (g_str_equal (gtk_stack_get_visible_child_name (GTK_STACK (f.table->stack)), "rows"));
   WAIT_FOR (n_rows (&f) == 9);
 
   /* the project remembers the folds */
-  settle (400);
+  app_test_settle (400);
   edit_something (&f);
   g_autofree char *project = g_strdup (pare_session_get_project_path (f.session));
   tear_down (&f);
@@ -422,11 +386,11 @@ test_widget_sort (void)
   pare_session_set_layers (f.session, (const char *const[]){ "/s1/b1/c0/Conv", NULL }, &change, "8 bits", 0);
   change.weight_bits = 2;
   pare_session_set_layers (f.session, (const char *const[]){ "/s1/b1/c1/Conv", NULL }, &change, "2 bits", 0);
-  settle (500);
+  app_test_settle (500);
   g_autoptr (GListModel) columns = G_LIST_MODEL (g_object_ref (gtk_column_view_get_columns (f.table->view)));
   g_autoptr (GtkColumnViewColumn) kib = g_list_model_get_item (columns, 2);
   gtk_column_view_sort_by_column (f.table->view, kib, GTK_SORT_ASCENDING);
-  settle (100);
+  app_test_settle (100);
   WAIT_FOR (n_rows (&f) == 20);
   guint at = 0;
   while (at < n_rows (&f) && !g_str_equal (row_item (&f, at)->name, "/s1/b1/c1/Conv"))
@@ -477,7 +441,7 @@ test_widget_selection (void)
   g_assert_cmpuint (n_chosen (&f), ==, 1);
   /* chosen elsewhere, in a folded group: it unfolds */
   pare_selection_set (f.selection, (const char *const[]){ "/s0/b1/c0/Conv", NULL });
-  settle (100);
+  app_test_settle (100);
   WAIT_FOR (n_rows (&f) == 12);
   WAIT_FOR (gtk_selection_model_is_selected (rows, row_of (&f, "s0") + 3));
   g_assert_false (is_selected (&f, "head"));
@@ -528,7 +492,7 @@ test_widget_many (void)
   set_up (&f, path);
   gint64 end = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;
   while (f.table->tree->groups->len == 0 && g_get_monotonic_time () < end) /* they come from a worker */
-    settle (50);
+    app_test_settle (50);
   g_assert_cmpuint (f.table->tree->layers->len, ==, 10002);
   g_assert_cmpuint (f.table->tree->groups->len, >=, 20);
 
@@ -538,7 +502,7 @@ test_widget_many (void)
   pare_layer_table_rebuild (f.table);
   double fill = cpu_seconds () - start;
   WAIT_FOR (n_rows (&f) == f.table->tree->layers->len + f.table->tree->groups->len);
-  settle (500);
+  app_test_settle (500);
 
   start = cpu_seconds ();
   gtk_editable_set_text (GTK_EDITABLE (f.table->search), "/s7/b1");
@@ -546,7 +510,7 @@ test_widget_many (void)
   double search = cpu_seconds () - start;
   g_assert_cmpuint (f.table->tree->n_matches, ==, 110); /* b1 and b10 .. b19 */
   gtk_editable_set_text (GTK_EDITABLE (f.table->search), "");
-  settle (500);
+  app_test_settle (500);
 
   start = cpu_seconds ();
   gtk_selection_model_select_all (GTK_SELECTION_MODEL (f.table->rows));
@@ -568,8 +532,7 @@ test_widget_many (void)
 int
 main (int argc, char **argv)
 {
-  folder = g_dir_make_tmp ("pare-table-XXXXXX", NULL);
-  g_setenv ("XDG_DATA_HOME", folder, TRUE);
+  folder = app_test_begin ("table");
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/table/groups", test_groups);
   g_test_add_func ("/table/small-groups", test_small_groups);
@@ -587,6 +550,5 @@ main (int argc, char **argv)
       g_test_add_func ("/table/widget/many", test_widget_many);
     }
   int status = g_test_run ();
-  g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", folder);
-  return system (remove) == 0 ? status : 1;
+  return app_test_end (folder, status);
 }

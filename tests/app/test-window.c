@@ -1,74 +1,18 @@
 /* The whole window on the bundled sample, on a display: opening, an edit by key, its consequence, undo, pages, narrow. */
-#include "app/pare-window.h"
+#include "app-test.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
 
 static char *data_home;
 
-static PareWindow *
-open_window (PareApplication **application)
-{
-  *application = pare_application_new ();
-  g_assert_true (g_application_register (G_APPLICATION (*application), NULL, NULL));
-  PareWindow *window = pare_window_new (*application);
-  gtk_window_present (GTK_WINDOW (window));
-  return window;
-}
-
-static PareWindow *
-open_sample (PareApplication **application)
-{
-  PareWindow *window = open_window (application);
-  pare_window_open_sample (window);
-  return window;
-}
-
-static gboolean
-measured (PareSession *session)
-{
-  PareOrigin origin = PARE_ORIGIN_NONE;
-  return pare_session_get_evaluation (session, &origin) != NULL && origin == PARE_ORIGIN_MEASURED;
-}
-
-static void
-wait_for (gboolean (*ready) (PareSession *), PareSession *session)
-{
-  gint64 end = g_get_monotonic_time () + 60 * G_USEC_PER_SEC;
-  while (!ready (session) && g_get_monotonic_time () < end)
-    g_main_context_iteration (NULL, TRUE);
-  g_assert_true (ready (session));
-}
-
-static gboolean
-tick (gpointer data)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-static void
-settle (guint ms)
-{
-  gint64 end = g_get_monotonic_time () + ms * 1000;
-  while (g_get_monotonic_time () < end)
-    g_main_context_iteration (NULL, TRUE);
-}
-
-static void
-close_window (PareWindow *window, PareApplication *application)
-{
-  gtk_window_close (GTK_WINDOW (window));
-  settle (200);
-  g_object_unref (application);
-}
-
 static void
 test_edit (void)
 {
   PareApplication *application;
-  PareWindow *window = open_sample (&application);
+  PareWindow *window = app_test_open_sample (&application);
   PareSession *session = pare_window_get_session (window);
-  wait_for (measured, session);
+  WAIT_FOR (app_test_measured (session));
   double before = pare_session_get_evaluation (session, NULL)->value;
   g_assert_cmpfloat (before, >, 0.9);
   g_assert_false (g_action_group_get_action_enabled (G_ACTION_GROUP (window), "undo"));
@@ -79,7 +23,7 @@ test_edit (void)
   const char *const layers[] = { "/stage1/block/conv1/Conv", "/stage3/down/Conv", NULL };
   pare_session_set_layers (session, layers, &change, "2 layers: 2 bits", 0);
   g_assert_true (g_action_group_get_action_enabled (G_ACTION_GROUP (window), "undo"));
-  wait_for (measured, session);
+  WAIT_FOR (app_test_measured (session));
   const PareEvaluation *after = pare_session_get_evaluation (session, NULL);
   g_assert_cmpfloat (after->value, <, before);
   g_assert_true (after->has_difference);
@@ -89,10 +33,10 @@ test_edit (void)
   g_assert_cmpint (size.packed_bytes, <, original.packed_bytes);
 
   g_action_group_activate_action (G_ACTION_GROUP (window), "undo", NULL);
-  wait_for (measured, session);
+  WAIT_FOR (app_test_measured (session));
   g_assert_cmpfloat (pare_session_get_evaluation (session, NULL)->value, ==, before);
   g_assert_cmpuint (pare_session_get_n_entries (session), ==, 2); /* what was tried stays in the history */
-  close_window (window, application);
+  app_test_close_window (window, application);
 }
 
 static GskRenderNode *
@@ -110,8 +54,8 @@ static void
 test_pages (void)
 {
   PareApplication *application;
-  PareWindow *window = open_sample (&application);
-  wait_for (measured, pare_window_get_session (window));
+  PareWindow *window = app_test_open_sample (&application);
+  WAIT_FOR (app_test_measured (pare_window_get_session (window)));
   static const char *const pages[] = { "edit", "explore" };
   static const char *const docks[] = { "history", "flips", "jobs", "messages", "results" };
   for (int narrow = 0; narrow < 2; narrow++)
@@ -123,7 +67,7 @@ test_pages (void)
           GskRenderNode *node = NULL;
           for (int tries = 0; node == NULL && tries < 100; tries++) /* a slow machine needs a few frames */
             {
-              settle (100);
+              app_test_settle (100);
               node = snapshot_of (GTK_WIDGET (window));
             }
           g_assert_nonnull (node);
@@ -133,14 +77,14 @@ test_pages (void)
   for (guint i = 0; i < G_N_ELEMENTS (docks); i++)
     {
       g_action_group_activate_action (G_ACTION_GROUP (window), "dock", g_variant_new_string (docks[i]));
-      settle (50);
+      app_test_settle (50);
     }
   static const char *const commands[] = { "find",      "next-colour", "zoom-in",        "zoom-out",       "zoom-original", "zoom-fit",
                                           "show-dock", "show-dock",   "show-inspector", "show-inspector", "next-region" };
   for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
     {
       g_action_group_activate_action (G_ACTION_GROUP (window), commands[i], NULL);
-      settle (30);
+      app_test_settle (30);
     }
   /* no region asks for more than the smallest window has */
   int least;
@@ -153,7 +97,7 @@ test_pages (void)
       g_test_message ("%s needs %d", G_OBJECT_TYPE_NAME (c), part);
     }
   g_assert_cmpint (least, <=, 1024);
-  close_window (window, application);
+  app_test_close_window (window, application);
 }
 
 /* Closed at any moment, while a file is opened or the graph laid out, the window leaves nothing behind that still speaks to it. */
@@ -163,11 +107,11 @@ test_close_at_once (void)
   for (int moment = 0; moment < 6; moment++)
     {
       PareApplication *application;
-      PareWindow *window = open_window (&application);
+      PareWindow *window = app_test_open_window (&application);
       PareSession *session = g_object_ref (pare_window_get_session (window));
       gpointer gone = window;
       g_object_add_weak_pointer (G_OBJECT (window), &gone);
-      settle (200);
+      app_test_settle (200);
       pare_window_open_sample (window);
       if (moment > 0)
         while (pare_session_get_graph (session) == NULL)
@@ -175,15 +119,15 @@ test_close_at_once (void)
       if (moment == 2)
         pare_window_open_sample (window);
       if (moment == 3)
-        settle (100);
+        app_test_settle (100);
       if (moment >= 4) /* what is laid out in a thread comes back to the loop, which has no turn before the window is closed */
         {
-          wait_for (measured, session);
+          WAIT_FOR (app_test_measured (session));
           g_assert_true (
               gtk_widget_activate_action (GTK_WIDGET (window), moment == 4 ? "graph.show-attributes" : "graph.show-names", NULL));
         }
-      close_window (window, application);
-      settle (400);
+      app_test_close_window (window, application);
+      app_test_settle (400);
       g_assert_null (gone);
       g_object_unref (session);
     }
@@ -192,22 +136,13 @@ test_close_at_once (void)
 int
 main (int argc, char **argv)
 {
-  data_home = g_dir_make_tmp ("pare-window-XXXXXX", NULL);
-  g_setenv ("XDG_DATA_HOME", data_home, TRUE);
-  g_setenv ("XDG_CONFIG_HOME", data_home, TRUE);
-  if (g_getenv ("PARE_BUILD_ROOT") != NULL)
-    {
-      g_autofree char *sample = g_build_filename (g_getenv ("PARE_BUILD_ROOT"), "data", "sample", NULL);
-      g_setenv ("PARE_SAMPLE", sample, TRUE);
-    }
+  data_home = app_test_begin ("window");
   g_test_init (&argc, &argv, NULL);
   if (!gtk_init_check ())
     return 77;
-  g_timeout_add (20, tick, NULL); /* waiting loops must wake up */
   g_test_add_func ("/window/edit", test_edit);
   g_test_add_func ("/window/pages", test_pages);
   g_test_add_func ("/window/close-at-once", test_close_at_once);
   int status = g_test_run ();
-  g_autofree char *remove = g_strdup_printf ("rm -rf '%s'", data_home);
-  return system (remove) == 0 ? status : 1;
+  return app_test_end (data_home, status);
 }
