@@ -57,3 +57,20 @@ pare_accel_run_loop (PareAccelLoop loop, const void *params, const PareView *arg
   for (int t = 0; t < threads; t++)
     loop (params, args, t, threads);
 }
+
+void
+pare_accel_share (int threads, int64_t n, void (*func) (int64_t task, int worker, void *arg), void *arg)
+{
+#ifdef _OPENMP
+#pragma omp parallel num_threads(threads)
+  {
+    int worker = pare_accel_thread ();
+#pragma omp for schedule(dynamic, 1)
+    for (int64_t i = 0; i < n; i++)
+      func (i, worker, arg);
+  }
+#else
+  for (int64_t i = 0; i < n; i++)
+    func (i, 0, arg);
+#endif
+}

@@ -5,6 +5,7 @@
 #include "engine/accel/pare-accel-codes.h"
 #include "engine/accel/pare-accel.h"
 #include "engine/accel/pare-dnnl.h"
+#include "engine/runtime/pare-rt-pool.h"
 
 #define PARE_ACCEL_MAX_FORMS 4
 #define PARE_ACCEL_MAX_ARGS (PARE_RT_MAX_IN + 4)
@@ -88,6 +89,7 @@ struct PareAccel
 {
   const PareRtPlan *plan;
   int threads;
+  PareRtPool *pool; /* the same threads, as portable kernels know them; NULL: one */
   dnnl_engine_t engine;
   PareMdPool *mds;
   PareAccelValue *values;
@@ -229,6 +231,11 @@ void pare_accel_copy_block (const PareAccelBlock *block, const void *src, void *
 #define PARE_ACCEL_PARALLEL_FROM 65536
 void pare_accel_run_loop (PareAccelLoop loop, const void *params, const PareView *args, uint64_t count, int threads);
 
+/* The same threads for portable kernels (a PareRtShare). */
+void pare_accel_share (int threads, int64_t n, void (*func) (int64_t task, int worker, void *arg), void *arg);
+
+/* Number of the calling thread in its team. */
+int pare_accel_thread (void);
 /* Threads of oneDNN's OpenMP for this thread; returns what was set before. */
 int pare_accel_set_threads (int threads);
 /* On a busy machine the scheduler likes to put the threads of one team on one CPU, where they wait for each other for whole time slices at

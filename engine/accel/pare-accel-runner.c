@@ -261,7 +261,9 @@ run_range (PareAccelRunner *self, uint32_t first, uint32_t end, uint64_t *step_n
   int before = pare_accel_set_threads (accel->threads);
   PareAffinity places;
   bool moved = accel->threads > 1 && pare_accel_spread (accel->threads, &places);
+  PareRtPool *pool = pare_rt_pool_enter (accel->pool);
   PareRtStatus status = run_nodes (self, first, end, step_ns, step_ns ? now () : 0, cancel, failed_step);
+  pare_rt_pool_enter (pool);
   if (moved)
     pare_accel_unspread (&places);
   pare_accel_set_threads (before);

@@ -17,6 +17,12 @@ pare_accel_set_threads (int threads)
   return before;
 }
 
+int
+pare_accel_thread (void)
+{
+  return omp_get_thread_num ();
+}
+
 #if defined(__linux__) && defined(_OPENMP)
 
 /* The team of the calling thread: its size once it was placed, and the CPUs of all but the caller. */

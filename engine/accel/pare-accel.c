@@ -335,8 +335,11 @@ pare_accel_new_with (const PareRtPlan *plan, const PareAccelOptions *options)
   self->values = calloc (plan->n_values + 1, sizeof *self->values);
   self->absorbed = calloc (plan->n_steps + 1, sizeof *self->absorbed);
   int before = pare_accel_set_threads (self->threads); /* the code that oneDNN generates splits the work among this many */
+  self->pool = self->threads > 1 ? pare_rt_pool_new_over (self->threads, pare_accel_share) : NULL;
+  PareRtPool *pool = pare_rt_pool_enter (self->pool); /* portable kernels ask for scratch memory by thread */
   bool fine
       = self->mds && self->values && self->absorbed && dnnl_engine_create (&self->engine, dnnl_cpu, 0) == dnnl_success && build (self);
+  pare_rt_pool_enter (pool);
   pare_accel_set_threads (before);
   if (!fine)
     {
@@ -359,6 +362,7 @@ pare_accel_free (PareAccel *self)
   if (self->engine)
     dnnl_engine_destroy (self->engine);
   pare_md_pool_free (self->mds);
+  pare_rt_pool_free (self->pool);
   free (self->values);
   free (self->absorbed);
   free (self->buffers);

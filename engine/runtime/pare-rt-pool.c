@@ -24,7 +24,8 @@
 
 struct PareRtPool
 {
-  int threads; /* with the caller */
+  int threads;       /* with the caller */
+  PareRtShare share; /* they are somebody else's; NULL: handles */
   pthread_t handles[PARE_RT_MAX_WORKERS];
   pthread_mutex_t lock;
   pthread_cond_t start, done;
@@ -177,14 +178,34 @@ worker_main (void *data)
     }
 }
 
-PareRtPool *
-pare_rt_pool_new (int threads)
+static PareRtPool *
+pool_alloc (void)
 {
   void *memory = NULL;
   if (posix_memalign (&memory, 64, sizeof (PareRtPool)) != 0)
     return NULL;
-  PareRtPool *pool = memory;
-  memset (pool, 0, sizeof *pool);
+  memset (memory, 0, sizeof (PareRtPool));
+  return memory;
+}
+
+PareRtPool *
+pare_rt_pool_new_over (int threads, PareRtShare share)
+{
+  PareRtPool *pool = pool_alloc ();
+  if (pool)
+    {
+      pool->threads = threads < 1 ? 1 : threads < PARE_RT_MAX_WORKERS ? threads : PARE_RT_MAX_WORKERS;
+      pool->share = share;
+    }
+  return pool;
+}
+
+PareRtPool *
+pare_rt_pool_new (int threads)
+{
+  PareRtPool *pool = pool_alloc ();
+  if (!pool)
+    return NULL;
   pthread_mutex_init (&pool->lock, NULL);
   pthread_cond_init (&pool->start, NULL);
   pthread_cond_init (&pool->done, NULL);
@@ -208,8 +229,11 @@ pare_rt_pool_new (int threads)
 void
 pare_rt_pool_free (PareRtPool *pool)
 {
-  if (!pool)
-    return;
+  if (!pool || pool->share)
+    {
+      free (pool);
+      return;
+    }
   pthread_mutex_lock (&pool->lock);
   atomic_store (&pool->quit, true);
   pthread_cond_broadcast (&pool->start);
@@ -250,6 +274,11 @@ pare_rt_parallel (int64_t n, PareRtTask func, void *arg)
     {
       for (int64_t i = 0; i < n; i++)
         func (i, 0, arg);
+      return;
+    }
+  if (pool->share)
+    {
+      pool->share (pool->threads, n, func, arg);
       return;
     }
 #if defined(__linux__)

@@ -162,7 +162,7 @@ tear_down (gpointer fixture, gconstpointer data)
   g_clear_pointer (&made, g_ptr_array_unref);
 }
 
-static void
+G_GNUC_UNUSED static void
 call_test (gpointer fixture, gconstpointer data)
 {
   ((void (*) (void))data) ();

@@ -7,29 +7,46 @@ pare_rt_activate (float *y, int64_t n, int activation, float lo, float hi, float
   switch (activation)
     {
     case PARE_ACT_CLIP:
+      PARE_RT_IVDEP
       for (int64_t i = 0; i < n; i++)
         y[i] = clip_f32 (y[i], lo, hi);
       break;
     case PARE_ACT_LEAKY:
+      PARE_RT_IVDEP
       for (int64_t i = 0; i < n; i++)
         y[i] = y[i] < 0 ? y[i] * alpha : y[i];
       break;
     case PARE_ACT_SIGMOID:
+      PARE_RT_IVDEP
       for (int64_t i = 0; i < n; i++)
         y[i] = sigmoid_f32 (y[i]);
       break;
     case PARE_ACT_TANH:
+      PARE_RT_IVDEP
       for (int64_t i = 0; i < n; i++)
         y[i] = tanh_f32 (y[i]);
       break;
     case PARE_ACT_HARDSWISH:
+      PARE_RT_IVDEP
       for (int64_t i = 0; i < n; i++)
         y[i] = hard_swish_f32 (y[i]);
       break;
     case PARE_ACT_SWISH:
+      PARE_RT_IVDEP
       for (int64_t i = 0; i < n; i++)
         y[i] = y[i] * sigmoid_f32 (y[i]);
       break;
-    default: break;
+    case PARE_ACT_GELU:
+      PARE_RT_IVDEP
+      for (int64_t i = 0; i < n; i++)
+        y[i] = gelu_f32 (y[i]);
+      break;
+    case PARE_ACT_GELU_TANH:
+      PARE_RT_IVDEP
+      for (int64_t i = 0; i < n; i++)
+        y[i] = gelu_tanh_f32 (y[i]);
+      break;
+    default:
+      break;
     }
 }

@@ -176,36 +176,45 @@ run_row (int kind, const float *a, int64_t sa, const float *b, int64_t sb, float
 {
 #define ROW(expr)                                                                                                                          \
   if (sa && sb)                                                                                                                            \
+    PARE_RT_IVDEP                                                                                                                          \
+  for (int64_t i = 0; i < n; i++)                                                                                                          \
+    {                                                                                                                                      \
+      float u = a[i], v = b[i];                                                                                                            \
+      y[i] = expr;                                                                                                                         \
+    }                                                                                                                                      \
+  else if (sa)                                                                                                                             \
+  {                                                                                                                                        \
+    float v = b[0];                                                                                                                        \
+    PARE_RT_IVDEP                                                                                                                          \
     for (int64_t i = 0; i < n; i++)                                                                                                        \
       {                                                                                                                                    \
-        float u = a[i], v = b[i];                                                                                                          \
+        float u = a[i];                                                                                                                    \
         y[i] = expr;                                                                                                                       \
       }                                                                                                                                    \
-  else if (sa)                                                                                                                             \
-    {                                                                                                                                      \
-      float v = b[0];                                                                                                                      \
-      for (int64_t i = 0; i < n; i++)                                                                                                      \
-        {                                                                                                                                  \
-          float u = a[i];                                                                                                                  \
-          y[i] = expr;                                                                                                                     \
-        }                                                                                                                                  \
-    }                                                                                                                                      \
+  }                                                                                                                                        \
   else if (sb)                                                                                                                             \
-    {                                                                                                                                      \
-      float u = a[0];                                                                                                                      \
-      for (int64_t i = 0; i < n; i++)                                                                                                      \
-        {                                                                                                                                  \
-          float v = b[i];                                                                                                                  \
-          y[i] = expr;                                                                                                                     \
-        }                                                                                                                                  \
-    }                                                                                                                                      \
-  else                                                                                                                                     \
-    {                                                                                                                                      \
-      float u = a[0], v = b[0];                                                                                                            \
-      for (int64_t i = 0; i < n; i++)                                                                                                      \
+  {                                                                                                                                        \
+    float u = a[0];                                                                                                                        \
+    PARE_RT_IVDEP                                                                                                                          \
+    for (int64_t i = 0; i < n; i++)                                                                                                        \
+      {                                                                                                                                    \
+        float v = b[i];                                                                                                                    \
         y[i] = expr;                                                                                                                       \
-    }                                                                                                                                      \
+      }                                                                                                                                    \
+  }                                                                                                                                        \
+  else                                                                                                                                     \
+  {                                                                                                                                        \
+    float u = a[0], v = b[0];                                                                                                              \
+    for (int64_t i = 0; i < n; i++)                                                                                                        \
+      y[i] = expr;                                                                                                                         \
+  }                                                                                                                                        \
   break
+  if (kind == PARE_BIN_POW && sa && !sb && b[0] == 2) /* the square, as the middle of a written out normalization has it */
+    {
+      kind = PARE_BIN_MUL;
+      b = a;
+      sb = sa;
+    }
   switch (kind)
     {
     case PARE_BIN_ADD:
@@ -216,6 +225,10 @@ run_row (int kind, const float *a, int64_t sa, const float *b, int64_t sb, float
       ROW (u * v);
     case PARE_BIN_DIV:
       ROW (u / v);
+    case PARE_BIN_MIN:
+      ROW (u < v || u != u ? u : v);
+    case PARE_BIN_MAX:
+      ROW (u > v || u != u ? u : v);
     case PARE_BIN_PRELU:
       ROW (u < 0 ? u * v : u);
     default:
@@ -223,6 +236,41 @@ run_row (int kind, const float *a, int64_t sa, const float *b, int64_t sb, float
         y[i] = apply_f32 (kind, a[i * sa], b[i * sb]);
     }
 #undef ROW
+}
+
+/* A float step: rows of the last axes, in tasks of whole rows or, where there is but one, of parts of it. */
+typedef struct
+{
+  const PareBinaryParams *p;
+  const float *a, *b;
+  float *y;
+  const PareShape *shape;
+  const int64_t *sa, *sb;
+  int axis;
+  int64_t row, rows, each, la, lb;
+} Job;
+
+static void
+run_task (int64_t task, int worker, void *arg)
+{
+  const Job *j = arg;
+  int64_t first = j->rows == 1 ? 0 : task * j->each, last = j->rows == 1 ? 1 : first + j->each;
+  int64_t from = j->rows == 1 ? task * j->each : 0, n = j->rows == 1 && j->row - from > j->each ? j->each : j->row - from;
+  for (int64_t r = first; r < last && r < j->rows; r++)
+    {
+      int64_t oa = from * j->la, ob = from * j->lb, rest = r;
+      for (int d = j->axis - 1; d >= 0; d--)
+        {
+          int64_t at = rest % j->shape->dims[d];
+          rest /= j->shape->dims[d];
+          oa += at * j->sa[d];
+          ob += at * j->sb[d];
+        }
+      float *y = j->y + r * j->row + from;
+      run_row (j->p->kind, j->a + oa, j->la, j->b + ob, j->lb, y, n);
+      if (j->p->activation != PARE_ACT_NONE)
+        pare_rt_activate (y, n, j->p->activation, j->p->lo, j->p->hi, 0);
+    }
 }
 
 /* Element strides of v over out's axes; 0 where it is broadcast. false: it does not broadcast. */
@@ -267,6 +315,13 @@ KERNEL (pare_rt_k_binary)
     row *= out[0].shape.dims[--axis];
   if (n == 0)
     return PARE_RT_OK;
+  if (f32 && !logical)
+    {
+      int64_t rows = n / row, each = rows == 1 ? PARE_RT_SHARE : row >= PARE_RT_SHARE ? 1 : PARE_RT_SHARE / row;
+      Job job = { p, in[0].data, in[1].data, out[0].data, &out[0].shape, sa, sb, axis, row, rows, each, la, lb };
+      pare_rt_parallel_if (n >= 4 * PARE_RT_SHARE, ((rows == 1 ? row : rows) + each - 1) / each, run_task, &job);
+      return PARE_RT_OK;
+    }
   for (int64_t done = 0; done < n; done += row)
     {
       int64_t oa = 0, ob = 0;
@@ -275,31 +330,26 @@ KERNEL (pare_rt_k_binary)
           oa += index[d] * sa[d];
           ob += index[d] * sb[d];
         }
-      if (f32 && !logical)
-        run_row (p->kind, (const float *)in[0].data + oa, la, (const float *)in[1].data + ob, lb, (float *)out[0].data + done, row);
-      else
-        for (int64_t i = 0; i < row; i++)
-          {
-            int64_t ia = oa + i * la, ib = ob + i * lb;
-            if (logical && f32)
-              ((uint8_t *)out[0].data)[done + i] = compare (p->kind, ((const float *)in[0].data)[ia], ((const float *)in[1].data)[ib]);
-            else if (logical && f64)
-              ((uint8_t *)out[0].data)[done + i] = compare (p->kind, ((const double *)in[0].data)[ia], ((const double *)in[1].data)[ib]);
-            else if (logical)
-              {
-                int64_t a = load_int (&in[0], ia), b = load_int (&in[1], ib);
-                ((uint8_t *)out[0].data)[done + i]
-                    = p->kind >= PARE_BIN_AND ? compare (p->kind, a != 0, b != 0) : compare (p->kind, (a > b) - (a < b), 0);
-              }
-            else if (f64)
-              ((double *)out[0].data)[done + i] = apply_f64 (p->kind, ((const double *)in[0].data)[ia], ((const double *)in[1].data)[ib]);
-            else
-              store_int (&out[0], done + i, apply_int (p->kind, load_int (&in[0], ia), load_int (&in[1], ib)));
-          }
+      for (int64_t i = 0; i < row; i++)
+        {
+          int64_t ia = oa + i * la, ib = ob + i * lb;
+          if (logical && f32)
+            ((uint8_t *)out[0].data)[done + i] = compare (p->kind, ((const float *)in[0].data)[ia], ((const float *)in[1].data)[ib]);
+          else if (logical && f64)
+            ((uint8_t *)out[0].data)[done + i] = compare (p->kind, ((const double *)in[0].data)[ia], ((const double *)in[1].data)[ib]);
+          else if (logical)
+            {
+              int64_t a = load_int (&in[0], ia), b = load_int (&in[1], ib);
+              ((uint8_t *)out[0].data)[done + i]
+                  = p->kind >= PARE_BIN_AND ? compare (p->kind, a != 0, b != 0) : compare (p->kind, (a > b) - (a < b), 0);
+            }
+          else if (f64)
+            ((double *)out[0].data)[done + i] = apply_f64 (p->kind, ((const double *)in[0].data)[ia], ((const double *)in[1].data)[ib]);
+          else
+            store_int (&out[0], done + i, apply_int (p->kind, load_int (&in[0], ia), load_int (&in[1], ib)));
+        }
       for (int d = axis - 1; d >= 0 && ++index[d] == out[0].shape.dims[d]; d--)
         index[d] = 0;
     }
-  if (f32 && !logical && p->activation != PARE_ACT_NONE)
-    pare_rt_activate (out[0].data, n, p->activation, p->lo, p->hi, 0);
   return PARE_RT_OK;
 }

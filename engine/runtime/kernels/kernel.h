@@ -30,6 +30,13 @@ extern char pare_rt_dry_token;
 #define PARE_RT_CLONES
 #endif
 
+/* Before a loop whose operands are the same memory or do not overlap: vectors may be stored before later elements are read. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define PARE_RT_IVDEP _Pragma ("GCC ivdep")
+#else
+#define PARE_RT_IVDEP
+#endif
+
 static inline int64_t
 count_of (const PareView *v)
 {
@@ -90,72 +97,9 @@ is_index (const PareView *v)
   return v->dtype == PARE_DTYPE_INT32 || v->dtype == PARE_DTYPE_INT64;
 }
 
-/* e^x within 2 ulp, without branches, so that loops over it vectorise; the same bits on every machine where contraction is off. */
-static inline float
-exp_f32 (float x)
-{
-  union { float f; int32_t i; } t, a, b;
-  x = x < -104.0f ? -104.0f : x;
-  x = x > 89.0f ? 89.0f : x;
-  t.f = x * 1.44269504088896341f + 12582912.0f;
-  int32_t n = t.i - 0x4B400000;
-  float k = t.f - 12582912.0f;
-  float r = x - k * 0.693359375f;
-  r = r - k * -2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  /* 2^n in two factors, so that both are normal numbers; n is meaningless for NaN, where p is NaN already. */
-  n = n < -160 ? -160 : n > 160 ? 160 : n;
-  int32_t h = n >> 1;
-  a.i = (int32_t) ((uint32_t) (h + 127) << 23);
-  b.i = (int32_t) ((uint32_t) (n - h + 127) << 23);
-  return p * a.f * b.f;
-}
+#include "engine/runtime/kernels/functions.h"
 
-static inline float
-sigmoid_f32 (float x)
-{
-  return 1.0f / (1.0f + exp_f32 (-x));
-}
-
-static inline float
-tanh_f32 (float x)
-{
-  float z = x * x, ax = fabsf (x);
-  float p = -5.70498872745e-3f;
-  p = p * z + 2.06390887954e-2f;
-  p = p * z - 5.37397155531e-2f;
-  p = p * z + 1.33314422036e-1f;
-  p = p * z - 3.33332819422e-1f;
-  float small = p * z * x + x;
-  float big = 1.0f - 2.0f / (exp_f32 (2.0f * ax) + 1.0f);
-  big = x < 0 ? -big : big;
-  return ax < 0.625f ? small : big;
-}
-
-static inline float
-hard_swish_f32 (float x)
-{
-  float t = x * (1.0f / 6.0f) + 0.5f;
-  t = t < 0 ? 0 : t;
-  t = t > 1 ? 1 : t;
-  return x * t;
-}
-
-/* min then max by comparison that lets NaN through */
-static inline float
-clip_f32 (float x, float lo, float hi)
-{
-  x = x < lo ? lo : x;
-  return x > hi ? hi : x;
-}
-
-/* y[i] = act(y[i]); conv-common.c */
+/* y[i] = act(y[i]); activate.c */
 void pare_rt_activate (float *y, int64_t n, int activation, float lo, float hi, float alpha);
 /* One value through a PareUnaryKind; unary.c */
 float pare_rt_unary_f32 (int kind, float x, float alpha, float beta);
@@ -169,6 +113,9 @@ int pare_rt_workers (void);
 
 /* Most scratch-using kernels ask for this many copies, one a worker. */
 #define PARE_RT_MAX_WORKERS 64
+
+/* Elements of an elementwise step that are one task, and of which there should be two before anybody is woken. */
+#define PARE_RT_SHARE 8192
 
 /* The same here and now where sharing would cost more than the work. */
 static inline void

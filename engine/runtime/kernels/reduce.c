@@ -1,4 +1,5 @@
-/* Reductions over any set of axes. Float sums and products are taken in double, in the order of the elements. */
+/* Reductions over any set of axes. Sums and products are taken in double, in the order of the elements;
+ * what lies side by side in sixteen parts. */
 #include "engine/runtime/kernels/kernel.h"
 
 #define COLUMNS 64
@@ -110,13 +111,106 @@ STEP_WHOLE (step_i32, int32_t)
 STEP_WHOLE (step_u32, uint32_t)
 STEP_WHOLE (step_i64, int64_t)
 
+/* A run of floats in sixteen parts, folded in a fixed order, so that every instruction set gives the same. */
+#define PARTS(fold, each)                                                                                                                  \
+  for (; i + 16 <= n; i += 16)                                                                                                             \
+    for (int l = 0; l < 16; l++)                                                                                                           \
+      {                                                                                                                                    \
+        double v = x[i + l];                                                                                                               \
+        part[l] = fold (part[l], each);                                                                                                    \
+      }                                                                                                                                    \
+  for (int l = 0; i < n; i++, l++)                                                                                                         \
+    {                                                                                                                                      \
+      double v = x[i];                                                                                                                     \
+      part[l] = fold (part[l], each);                                                                                                      \
+    }                                                                                                                                      \
+  for (int w = 8; w > 0; w /= 2)                                                                                                           \
+    for (int l = 0; l < w; l++)                                                                                                            \
+      part[l] = fold (part[l], part[l + w]);                                                                                               \
+  break
+#define PLUS(a, b) ((a) + (b))
+#define LARGER(a, b) ((b) > (a) || (b) != (b) ? (b) : (a))
+#define SMALLER(a, b) ((b) < (a) || (b) != (b) ? (b) : (a))
+PARE_RT_CLONES static double
+run_f32 (PareReduceKind kind, const float *x, int64_t n)
+{
+  double part[16];
+  int64_t i = 0;
+  for (int l = 0; l < 16; l++)
+    part[l] = kind == PARE_REDUCE_MAX ? -INFINITY : kind == PARE_REDUCE_MIN ? INFINITY : 0;
+  switch (kind)
+    {
+    case PARE_REDUCE_MAX:
+      PARTS (LARGER, v);
+    case PARE_REDUCE_MIN:
+      PARTS (SMALLER, v);
+    case PARE_REDUCE_L1:
+      PARTS (PLUS, fabs (v));
+    case PARE_REDUCE_L2:
+    case PARE_REDUCE_SUM_SQUARE:
+      PARTS (PLUS, v * v);
+    default:
+      PARTS (PLUS, v);
+    }
+  return part[0];
+}
+
+/* Columns side by side, one row after the other. */
+#define DOWN(each)                                                                                                                         \
+  for (int64_t k = 0; k < n; k++)                                                                                                          \
+    PARE_RT_IVDEP                                                                                                                          \
+  for (int64_t c = 0; c < cols; c++)                                                                                                       \
+    {                                                                                                                                      \
+      double v = x[k * rs + c];                                                                                                            \
+      acc[c] = each;                                                                                                                       \
+    }                                                                                                                                      \
+  break
+PARE_RT_CLONES static void
+down_f32 (PareReduceKind kind, const float *x, int64_t n, int64_t rs, int64_t cols, double *acc)
+{
+  switch (kind)
+    {
+    case PARE_REDUCE_MAX:
+      DOWN (LARGER (acc[c], v));
+    case PARE_REDUCE_MIN:
+      DOWN (SMALLER (acc[c], v));
+    case PARE_REDUCE_L1:
+      DOWN (acc[c] + fabs (v));
+    case PARE_REDUCE_L2:
+    case PARE_REDUCE_SUM_SQUARE:
+      DOWN (acc[c] + v * v);
+    default:
+      DOWN (acc[c] + v);
+    }
+}
+
+/* FALSE: not this kind, or not lying so. */
+static bool
+step_beside (PareReduceKind kind, const float *x, int64_t n, int64_t rs, int64_t cols, int64_t cs, double *acc)
+{
+  if (kind == PARE_REDUCE_PROD || kind == PARE_REDUCE_LOG_SUM_EXP || (cs != 1 && rs != 1))
+    return false;
+  if (cs == 1 && (rs != 1 || cols > 1))
+    {
+      down_f32 (kind, x, n, rs, cols, acc);
+      return true;
+    }
+  for (int64_t c = 0; c < cols; c++)
+    {
+      double v = run_f32 (kind, x + c * cs, n);
+      acc[c] = kind == PARE_REDUCE_MAX ? LARGER (acc[c], v) : kind == PARE_REDUCE_MIN ? SMALLER (acc[c], v) : acc[c] + v;
+    }
+  return true;
+}
+
 static void
 step (PareReduceKind kind, const PareView *v, int64_t at, int64_t n, int64_t rs, int64_t cols, int64_t cs, Acc *acc, const double *most)
 {
   switch (v->dtype)
     {
     case PARE_DTYPE_FLOAT32:
-      step_f32 (kind, (const float *)v->data + at, n, rs, cols, cs, acc->real, most);
+      if (!step_beside (kind, (const float *)v->data + at, n, rs, cols, cs, acc->real))
+        step_f32 (kind, (const float *)v->data + at, n, rs, cols, cs, acc->real, most);
       break;
     case PARE_DTYPE_FLOAT64:
       step_f64 (kind, (const double *)v->data + at, n, rs, cols, cs, acc->real, most);
@@ -242,6 +336,40 @@ store (PareView *v, int64_t i, PareReduceKind kind, const Acc *acc, int64_t c, d
     }
 }
 
+typedef struct
+{
+  PareReduceKind kind;
+  const PareView *x;
+  PareView *y;
+  const Plan *plan;
+  int64_t width, cs; /* of the innermost kept axis */
+  bool real;
+  int64_t blocks; /* of columns in it */
+} Job;
+
+/* One block of columns. */
+static void
+run_task (int64_t task, int worker, void *arg)
+{
+  const Job *j = arg;
+  const Plan *plan = j->plan;
+  int64_t row = task / j->blocks, c0 = task % j->blocks * COLUMNS, cols = j->width - c0 < COLUMNS ? j->width - c0 : COLUMNS,
+          at = c0 * j->cs;
+  for (int64_t i = 1, rest = row; i < plan->n_kept; rest /= plan->kept[i], i++)
+    at += rest % plan->kept[i] * plan->kept_stride[i];
+  Acc acc, most = { .real = { 0 } };
+  if (j->kind == PARE_REDUCE_LOG_SUM_EXP)
+    {
+      accumulate (PARE_REDUCE_MAX, j->x, plan, at, cols, j->cs, true, &most, NULL);
+      for (int64_t c = 0; c < cols; c++)
+        if (isinf (most.real[c])) /* inf - inf would be NaN; exp (inf) and exp (-inf) are right as they are */
+          most.real[c] = 0;
+    }
+  accumulate (j->kind, j->x, plan, at, cols, j->cs, j->real, &acc, most.real);
+  for (int64_t c = 0; c < cols; c++)
+    store (j->y, row * j->width + c0 + c, j->kind, &acc, c, most.real[c], plan->n_each);
+}
+
 KERNEL (pare_rt_k_reduce)
 {
   const PareReduceParams *p = params;
@@ -256,33 +384,10 @@ KERNEL (pare_rt_k_reduce)
   make_plan (&in[0].shape, p->axes, &plan);
   REQUIRE (count_of (&out[0]) == plan.n_out);
   CHECKED;
-  int64_t index[PARE_MAX_RANK] = { 0 }, at = 0;
   int64_t width = plan.n_kept > 0 ? plan.kept[0] : 1, cs = plan.n_kept > 0 ? plan.kept_stride[0] : 1;
-  for (int64_t done = 0; done < plan.n_out; done += width)
-    {
-      for (int64_t c0 = 0; c0 < width; c0 += COLUMNS)
-        {
-          Acc acc, most = { .real = { 0 } };
-          int64_t cols = width - c0 < COLUMNS ? width - c0 : COLUMNS;
-          if (p->kind == PARE_REDUCE_LOG_SUM_EXP)
-            {
-              accumulate (PARE_REDUCE_MAX, &in[0], &plan, at + c0 * cs, cols, cs, true, &most, NULL);
-              for (int64_t c = 0; c < cols; c++)
-                if (isinf (most.real[c])) /* inf - inf would be NaN; exp (inf) and exp (-inf) are right as they are */
-                  most.real[c] = 0;
-            }
-          accumulate (p->kind, &in[0], &plan, at + c0 * cs, cols, cs, real, &acc, most.real);
-          for (int64_t c = 0; c < cols; c++)
-            store (&out[0], done + c0 + c, p->kind, &acc, c, most.real[c], plan.n_each);
-        }
-      for (int i = 1; i < plan.n_kept; i++)
-        {
-          at += plan.kept_stride[i];
-          if (++index[i] < plan.kept[i])
-            break;
-          at -= plan.kept[i] * plan.kept_stride[i];
-          index[i] = 0;
-        }
-    }
+  Job job = { p->kind, &in[0], &out[0], &plan, width, cs, real, (width + COLUMNS - 1) / COLUMNS };
+  if (plan.n_out > 0)
+    pare_rt_parallel_if (plan.n_out * (plan.n_each > 0 ? plan.n_each : 1) >= 4 * PARE_RT_SHARE, plan.n_out / width * job.blocks, run_task,
+                         &job);
   return PARE_RT_OK;
 }

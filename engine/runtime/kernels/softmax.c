@@ -1,5 +1,96 @@
-/* Softmax and LogSoftmax along one axis: y = exp (x - max) / sum; sums in double. */
+/* Softmax and LogSoftmax along one axis: y = exp (x - max) / sum. A row's sum is taken in sixteen parts, folded in a fixed order, so that
+ * it is the same on every instruction set. */
 #include "engine/runtime/kernels/kernel.h"
+
+#define COLUMNS 64
+
+typedef struct
+{
+  const float *x;
+  float *y;
+  int64_t n, inner, each; /* each: rows, or blocks of columns, of a task */
+  int64_t total;
+  bool log;
+} Job;
+
+PARE_RT_CLONES static void
+row (const float *x, float *y, int64_t n, bool log)
+{
+  float most[16], part[16] = { 0 };
+  int64_t i = 0;
+  for (int l = 0; l < 16; l++)
+    most[l] = -INFINITY;
+  for (; i + 16 <= n; i += 16)
+    for (int l = 0; l < 16; l++)
+      most[l] = x[i + l] > most[l] ? x[i + l] : most[l];
+  for (int l = 0; i < n; i++, l++)
+    most[l] = x[i] > most[l] ? x[i] : most[l];
+  for (int w = 8; w > 0; w /= 2)
+    for (int l = 0; l < w; l++)
+      most[l] = most[l + w] > most[l] ? most[l + w] : most[l];
+  float top = most[0];
+  for (i = 0; i + 16 <= n; i += 16)
+    for (int l = 0; l < 16; l++)
+      {
+        float d = x[i + l] - top, e = exp_f32 (d);
+        part[l] += e;
+        y[i + l] = log ? d : e;
+      }
+  for (int l = 0; i < n; i++, l++)
+    {
+      float d = x[i] - top, e = exp_f32 (d);
+      part[l] += e;
+      y[i] = log ? d : e;
+    }
+  for (int w = 8; w > 0; w /= 2)
+    for (int l = 0; l < w; l++)
+      part[l] += part[l + w];
+  float norm = log ? log_f32 (part[0]) : 1.0f / part[0];
+  for (i = 0; i < n; i++)
+    y[i] = log ? y[i] - norm : y[i] * norm;
+}
+
+/* Columns that lie side by side, each a softmax of its own down the rows. */
+PARE_RT_CLONES static void
+columns (const float *x, float *y, int64_t n, int64_t stride, int64_t cols, bool log)
+{
+  float most[COLUMNS], sum[COLUMNS];
+  for (int64_t c = 0; c < cols; c++)
+    {
+      most[c] = -INFINITY;
+      sum[c] = 0;
+    }
+  for (int64_t k = 0; k < n; k++)
+    for (int64_t c = 0; c < cols; c++)
+      most[c] = x[k * stride + c] > most[c] ? x[k * stride + c] : most[c];
+  for (int64_t k = 0; k < n; k++)
+    PARE_RT_IVDEP
+  for (int64_t c = 0; c < cols; c++)
+    {
+      float d = x[k * stride + c] - most[c], e = exp_f32 (d);
+      sum[c] += e;
+      y[k * stride + c] = log ? d : e;
+    }
+  for (int64_t c = 0; c < cols; c++)
+    sum[c] = log ? log_f32 (sum[c]) : 1.0f / sum[c];
+  for (int64_t k = 0; k < n; k++)
+    for (int64_t c = 0; c < cols; c++)
+      y[k * stride + c] = log ? y[k * stride + c] - sum[c] : y[k * stride + c] * sum[c];
+}
+
+static void
+run_task (int64_t task, int worker, void *arg)
+{
+  const Job *j = arg;
+  for (int64_t i = task * j->each; i < (task + 1) * j->each && i < j->total; i++)
+    if (j->inner == 1)
+      row (j->x + i * j->n, j->y + i * j->n, j->n, j->log);
+    else
+      {
+        int64_t blocks = (j->inner + COLUMNS - 1) / COLUMNS, c = i % blocks * COLUMNS, at = i / blocks * j->n * j->inner + c;
+        columns (j->x + at, j->y + at, j->n, j->inner, j->inner - c < COLUMNS ? j->inner - c : COLUMNS, j->log);
+      }
+}
 
 KERNEL (pare_rt_k_softmax)
 {
@@ -9,24 +100,12 @@ KERNEL (pare_rt_k_softmax)
   CHECKED;
   int64_t outer = product (&in[0].shape, 0, p->axis), n = in[0].shape.dims[p->axis],
           inner = product (&in[0].shape, p->axis + 1, in[0].shape.rank);
-  for (int64_t o = 0; o < outer; o++)
-    for (int64_t i = 0; i < inner; i++)
-      {
-        const float *x = (const float *)in[0].data + o * n * inner + i;
-        float *y = (float *)out[0].data + o * n * inner + i;
-        float most = -INFINITY;
-        double sum = 0;
-        for (int64_t k = 0; k < n; k++)
-          most = x[k * inner] > most ? x[k * inner] : most;
-        for (int64_t k = 0; k < n; k++)
-          {
-            float e = expf (x[k * inner] - most);
-            sum += e;
-            y[k * inner] = p->log ? x[k * inner] - most : e;
-          }
-        float norm = p->log ? (float)log (sum) : (float)(1 / sum);
-        for (int64_t k = 0; k < n; k++)
-          y[k * inner] = p->log ? y[k * inner] - norm : y[k * inner] * norm;
-      }
+  Job job = { .x = in[0].data, .y = out[0].data, .n = n, .inner = inner, .log = p->log };
+  if (outer * n * inner == 0)
+    return PARE_RT_OK;
+  job.total = inner == 1 ? outer : outer * ((inner + COLUMNS - 1) / COLUMNS);
+  int64_t elements = n * (inner < COLUMNS ? inner : COLUMNS);
+  job.each = elements >= PARE_RT_SHARE ? 1 : PARE_RT_SHARE / elements;
+  pare_rt_parallel_if (outer * n * inner >= 2 * PARE_RT_SHARE, (job.total + job.each - 1) / job.each, run_task, &job);
   return PARE_RT_OK;
 }

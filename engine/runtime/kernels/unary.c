@@ -1,14 +1,9 @@
 /* Elementwise functions of one operand; float32, float64 and the integer types where they mean something. */
 #include "engine/runtime/kernels/kernel.h"
 
-static inline float
-erf_gelu (float x)
-{
-  return 0.5f * x * (1.0f + erff (x * 0.70710678118654752f));
-}
-
-float
-pare_rt_unary_f32 (int kind, float x, float alpha, float beta)
+/* inline: loops over one kind take its case alone */
+static inline __attribute__ ((always_inline)) float
+apply_f32 (int kind, float x, float alpha, float beta)
 {
   switch (kind)
     {
@@ -17,9 +12,9 @@ pare_rt_unary_f32 (int kind, float x, float alpha, float beta)
     case PARE_UN_NEG:
       return -x;
     case PARE_UN_EXP:
-      return expf (x);
+      return exp_f32 (x);
     case PARE_UN_LOG:
-      return logf (x);
+      return log_f32 (x);
     case PARE_UN_SQRT:
       return sqrtf (x);
     case PARE_UN_RECIPROCAL:
@@ -29,17 +24,17 @@ pare_rt_unary_f32 (int kind, float x, float alpha, float beta)
     case PARE_UN_TANH:
       return tanh_f32 (x);
     case PARE_UN_ERF:
-      return erff (x);
+      return erf_f32 (x);
     case PARE_UN_RELU:
       return x < 0 ? 0 : x;
     case PARE_UN_LEAKY_RELU:
       return x < 0 ? alpha * x : x;
     case PARE_UN_ELU:
-      return x < 0 ? alpha * (expf (x) - 1) : x;
+      return x < 0 ? alpha * (exp_f32 (x) - 1) : x;
     case PARE_UN_SELU:
-      return beta * (x < 0 ? alpha * (expf (x) - 1) : x); /* beta: gamma */
+      return beta * (x < 0 ? alpha * (exp_f32 (x) - 1) : x); /* beta: gamma */
     case PARE_UN_SOFTPLUS:
-      return x > 20 ? x : log1pf (expf (x));
+      return softplus_f32 (x);
     case PARE_UN_SOFTSIGN:
       return x / (1 + fabsf (x));
     case PARE_UN_HARD_SIGMOID:
@@ -47,11 +42,11 @@ pare_rt_unary_f32 (int kind, float x, float alpha, float beta)
     case PARE_UN_HARD_SWISH:
       return hard_swish_f32 (x);
     case PARE_UN_GELU:
-      return erf_gelu (x);
+      return gelu_f32 (x);
     case PARE_UN_GELU_TANH:
-      return 0.5f * x * (1 + tanh_f32 (0.7978845608028654f * (x + 0.044715f * x * x * x)));
+      return gelu_tanh_f32 (x);
     case PARE_UN_MISH:
-      return x * tanh_f32 (x > 20 ? x : log1pf (expf (x)));
+      return x * tanh_f32 (softplus_f32 (x));
     case PARE_UN_FLOOR:
       return floorf (x);
     case PARE_UN_CEIL:
@@ -85,12 +80,18 @@ pare_rt_unary_f32 (int kind, float x, float alpha, float beta)
     case PARE_UN_ATANH:
       return atanhf (x);
     case PARE_UN_CELU:
-      return (x > 0 ? x : 0) + (x < 0 ? alpha * (expf (x / alpha) - 1) : 0);
+      return (x > 0 ? x : 0) + (x < 0 ? alpha * (exp_f32 (x / alpha) - 1) : 0);
     case PARE_UN_SHRINK:
       return x < -alpha ? x + beta : x > alpha ? x - beta : 0;
     default:
       return x;
     }
+}
+
+float
+pare_rt_unary_f32 (int kind, float x, float alpha, float beta)
+{
+  return apply_f32 (kind, x, alpha, beta);
 }
 
 double
@@ -135,44 +136,66 @@ pare_rt_unary_f64 (int kind, double x, float alpha, float beta)
     }
 }
 
-/* The common ones as loops of their own, so that they vectorise. */
+/* A loop of its own for each that vectorises. */
 PARE_RT_CLONES static void
 run_f32 (int kind, const float *x, float *y, int64_t n, float alpha, float beta)
 {
+#define LOOP(KIND)                                                                                                                         \
+  case KIND:                                                                                                                               \
+    PARE_RT_IVDEP                                                                                                                          \
+    for (int64_t i = 0; i < n; i++)                                                                                                        \
+      y[i] = apply_f32 (KIND, x[i], alpha, beta);                                                                                          \
+    break;
   switch (kind)
     {
-    case PARE_UN_RELU:
-      for (int64_t i = 0; i < n; i++)
-        y[i] = x[i] < 0 ? 0 : x[i];
-      break;
-    case PARE_UN_LEAKY_RELU:
-      for (int64_t i = 0; i < n; i++)
-        y[i] = x[i] < 0 ? alpha * x[i] : x[i];
-      break;
-    case PARE_UN_SIGMOID:
-      for (int64_t i = 0; i < n; i++)
-        y[i] = sigmoid_f32 (x[i]);
-      break;
-    case PARE_UN_TANH:
-      for (int64_t i = 0; i < n; i++)
-        y[i] = tanh_f32 (x[i]);
-      break;
-    case PARE_UN_EXP:
-      for (int64_t i = 0; i < n; i++)
-        y[i] = exp_f32 (x[i]);
-      break;
-    case PARE_UN_SQRT:
-      for (int64_t i = 0; i < n; i++)
-        y[i] = sqrtf (x[i]);
-      break;
-    case PARE_UN_HARD_SWISH:
-      for (int64_t i = 0; i < n; i++)
-        y[i] = hard_swish_f32 (x[i]);
-      break;
+      LOOP (PARE_UN_ABS)
+      LOOP (PARE_UN_NEG)
+      LOOP (PARE_UN_EXP)
+      LOOP (PARE_UN_LOG)
+      LOOP (PARE_UN_SQRT)
+      LOOP (PARE_UN_RECIPROCAL)
+      LOOP (PARE_UN_SIGMOID)
+      LOOP (PARE_UN_TANH)
+      LOOP (PARE_UN_ERF)
+      LOOP (PARE_UN_RELU)
+      LOOP (PARE_UN_LEAKY_RELU)
+      LOOP (PARE_UN_ELU)
+      LOOP (PARE_UN_SELU)
+      LOOP (PARE_UN_SOFTPLUS)
+      LOOP (PARE_UN_SOFTSIGN)
+      LOOP (PARE_UN_HARD_SIGMOID)
+      LOOP (PARE_UN_HARD_SWISH)
+      LOOP (PARE_UN_GELU)
+      LOOP (PARE_UN_GELU_TANH)
+      LOOP (PARE_UN_MISH)
+      LOOP (PARE_UN_FLOOR)
+      LOOP (PARE_UN_CEIL)
+      LOOP (PARE_UN_ROUND)
+      LOOP (PARE_UN_SIGN)
+      LOOP (PARE_UN_THRESHOLDED_RELU)
+      LOOP (PARE_UN_CELU)
+      LOOP (PARE_UN_SHRINK)
     default:
       for (int64_t i = 0; i < n; i++)
         y[i] = pare_rt_unary_f32 (kind, x[i], alpha, beta);
     }
+#undef LOOP
+}
+
+typedef struct
+{
+  const PareUnaryParams *p;
+  const float *x;
+  float *y;
+  int64_t n;
+} Job;
+
+static void
+run_share (int64_t task, int worker, void *arg)
+{
+  const Job *j = arg;
+  int64_t from = task * PARE_RT_SHARE, n = j->n - from < PARE_RT_SHARE ? j->n - from : PARE_RT_SHARE;
+  run_f32 (j->p->kind, j->x + from, j->y + from, n, j->p->alpha, j->p->beta);
 }
 
 #define INTEGER(type, unsigned_type)                                                                                                       \
@@ -223,7 +246,8 @@ KERNEL (pare_rt_k_unary)
   switch (in[0].dtype)
     {
     case PARE_DTYPE_FLOAT32:
-      run_f32 (p->kind, in[0].data, out[0].data, n, p->alpha, p->beta);
+      pare_rt_parallel_if (n >= 2 * PARE_RT_SHARE, (n + PARE_RT_SHARE - 1) / PARE_RT_SHARE, run_share,
+                           &(Job){ p, in[0].data, out[0].data, n });
       break;
     case PARE_DTYPE_FLOAT64:
       for (int64_t i = 0; i < n; i++)
