@@ -1,5 +1,6 @@
 /* The columns of the layer table: cells, what they sort by, which of them show. */
 #include "app/pare-layer-table-private.h"
+#include "app/pare-table-parts.h"
 #include "widgets/pare-bar-cell.h"
 #include "widgets/pare-format.h"
 #include "widgets/pare-heat-cell.h"
@@ -24,30 +25,9 @@ typedef struct
 /* --- cells --- */
 
 static GtkWidget *
-make_label (double x)
-{
-  GtkWidget *w = gtk_label_new ("");
-  gtk_label_set_xalign (GTK_LABEL (w), (float)x);
-  gtk_label_set_ellipsize (GTK_LABEL (w), PANGO_ELLIPSIZE_END);
-  return w;
-}
-
-static GtkWidget *
-make_left (void)
-{
-  return make_label (0);
-}
-
-static GtkWidget *
-make_right (void)
-{
-  return make_label (1);
-}
-
-static GtkWidget *
 make_name (void)
 {
-  GtkWidget *expander = gtk_tree_expander_new (), *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 5), *text = make_label (0);
+  GtkWidget *expander = gtk_tree_expander_new (), *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 5), *text = pare_table_label (0);
   gtk_tree_expander_set_indent_for_icon (GTK_TREE_EXPANDER (expander), FALSE);
   gtk_box_append (GTK_BOX (box), pare_op_dot_new ());
   gtk_widget_set_hexpand (text, TRUE);
@@ -144,10 +124,43 @@ bind_error (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
              item->children != NULL ? _ ("percent error of the weights, the worst layer") : _ ("percent error of the weights"));
 }
 
+/* What was measured here: stale, it has no colour until it is measured again. */
+static void
+bind_measured (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item, double value, double most, char *text, const char *unit)
+{
+  gboolean stale = self->tree->stale;
+  g_autofree char *words = isnan (value) ? g_strdup (_ ("no time of its own"))
+                           : stale       ? g_strdup_printf (_ ("%s %s, stale"), text, unit)
+                                         : g_strdup_printf ("%s %s", text, unit);
+  pare_heat_cell_set (PARE_HEAT_CELL (cell), text,
+                      isnan (value) || stale ? NAN
+                      : most > 0             ? fmin (value / most, 1)
+                                             : 0,
+                      words, item->children != NULL);
+  gtk_widget_set_tooltip_text (cell, words);
+  g_free (text);
+}
+
 static void
 bind_ms (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
 {
-  bind_heat (cell, item, item->ms, self->tree->most_ms, pare_format_number (item->ms, 3), _ ("milliseconds"));
+  bind_measured (self, cell, item, item->ms, self->tree->most_ms, pare_format_number (item->ms, 3), _ ("milliseconds"));
+}
+
+static void
+bind_share (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
+{
+  bind_measured (self, cell, item, item->share, self->tree->most_share, pare_format_number (100 * item->share, 1),
+                 _ ("percent of the whole time"));
+}
+
+static void
+bind_rate (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
+{
+  g_autofree char *number = pare_format_number (item->rate, 1);
+  gboolean integer = item->integer && !isnan (item->rate);
+  bind_measured (self, cell, item, item->rate, self->tree->most_rate, integer ? g_strdup_printf (_ ("int %s"), number) : g_strdup (number),
+                 integer ? _ ("billion operations on integers a second") : _ ("GFLOP/s"));
 }
 
 static void
@@ -207,6 +220,18 @@ key_ms (PareLayerItem *i)
 }
 
 static double
+key_share (PareLayerItem *i)
+{
+  return i->share;
+}
+
+static double
+key_rate (PareLayerItem *i)
+{
+  return i->rate;
+}
+
+static double
 key_params (PareLayerItem *i)
 {
   return (double)i->params;
@@ -239,15 +264,17 @@ text_op (const PareLayerItem *i)
 static const Column columns[] = {
   { N_ ("Layer"), make_name, bind_name, 100, TRUE, TRUE, FALSE, key_position, NULL },
   { N_ ("Size"), pare_bar_cell_new, bind_bar, 62, FALSE, TRUE, FALSE, key_size, NULL },
-  { N_ ("KiB"), make_right, bind_kib, 50, FALSE, TRUE, TRUE, key_size, NULL },
-  { N_ ("Recipe"), make_left, bind_recipe, 60, FALSE, TRUE, FALSE, NULL, text_recipe },
+  { N_ ("KiB"), pare_table_label_right, bind_kib, 50, FALSE, TRUE, TRUE, key_size, NULL },
+  { N_ ("Recipe"), pare_table_label_left, bind_recipe, 60, FALSE, TRUE, FALSE, NULL, text_recipe },
   { N_ ("Err, %"), pare_heat_cell_new, bind_error, 46, FALSE, TRUE, TRUE, key_error, NULL },
-  { N_ ("ms"), pare_heat_cell_new, bind_ms, 54, FALSE, FALSE, TRUE, key_ms, NULL },
-  { N_ ("Operator"), make_left, bind_op, 72, FALSE, FALSE, FALSE, NULL, text_op },
-  { N_ ("Output"), make_left, bind_shape, 84, FALSE, FALSE, FALSE, NULL, NULL },
-  { N_ ("Parameters"), make_right, bind_params, 78, FALSE, FALSE, TRUE, key_params, NULL },
-  { N_ ("MMACs"), make_right, bind_macs, 60, FALSE, FALSE, TRUE, key_macs, NULL },
-  { N_ ("Zeros"), make_right, bind_sparsity, 50, FALSE, FALSE, TRUE, key_sparsity, NULL },
+  { N_ ("Time, ms"), pare_heat_cell_new, bind_ms, 64, FALSE, FALSE, TRUE, key_ms, NULL },
+  { N_ ("Operator"), pare_table_label_left, bind_op, 72, FALSE, FALSE, FALSE, NULL, text_op },
+  { N_ ("Output"), pare_table_label_left, bind_shape, 84, FALSE, FALSE, FALSE, NULL, NULL },
+  { N_ ("Parameters"), pare_table_label_right, bind_params, 78, FALSE, FALSE, TRUE, key_params, NULL },
+  { N_ ("MMACs"), pare_table_label_right, bind_macs, 60, FALSE, FALSE, TRUE, key_macs, NULL },
+  { N_ ("Zeros"), pare_table_label_right, bind_sparsity, 50, FALSE, FALSE, TRUE, key_sparsity, NULL },
+  { N_ ("Share, %"), pare_heat_cell_new, bind_share, 64, FALSE, FALSE, TRUE, key_share, NULL },
+  { N_ ("GFLOP/s"), pare_heat_cell_new, bind_rate, 68, FALSE, FALSE, TRUE, key_rate, NULL },
 };
 
 static int
@@ -304,15 +331,8 @@ on_bind (GtkSignalListItemFactory *factory, GtkListItem *line, const Column *col
       pare_layer_table_watch_row (self, row);
     }
   on_item_changed (item, line);
-  /* the cell that holds the child has no name of its own in GTK 4.8 */
-  GtkWidget *cell = gtk_widget_get_parent (gtk_list_item_get_child (line));
-  g_autofree char *words = g_strdup_printf ("%s: %s", item->title, _ (column->title));
-  if (cell != NULL)
-    gtk_accessible_update_property (GTK_ACCESSIBLE (cell), GTK_ACCESSIBLE_PROPERTY_LABEL, words, -1);
-  GtkWidget *whole = cell != NULL ? gtk_widget_get_parent (cell) : NULL;
-  if (whole != NULL)
-    gtk_accessible_update_property (GTK_ACCESSIBLE (whole), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                    item->children != NULL ? item->title : item->name, -1);
+  pare_table_name_around (gtk_list_item_get_child (line), item->title, _ (column->title),
+                          item->children != NULL ? item->title : item->name);
 }
 
 static void
@@ -359,41 +379,21 @@ pare_layer_table_dup_columns (PareLayerTable *self)
 void
 pare_layer_table_set_columns (PareLayerTable *self, const char *text)
 {
+  gsize known = text != NULL ? strlen (text) : 0; /* a project of an older version knows fewer */
   for (guint i = 1; i < G_N_ELEMENTS (columns); i++)
     {
       g_autofree char *name = g_strdup_printf ("column-%u", i);
-      gboolean visible = text != NULL && strlen (text) == G_N_ELEMENTS (columns) ? text[i] == '1' : columns[i].visible;
+      gboolean visible = i < known ? text[i] == '1' : columns[i].visible;
       g_action_group_change_action_state (G_ACTION_GROUP (self->columns), name, g_variant_new_boolean (visible));
     }
-}
-
-/* GTK 4.8 draws every head left; its label is found as the first label inside. */
-static GtkWidget *
-first_label (GtkWidget *widget)
-{
-  for (GtkWidget *c = gtk_widget_get_first_child (widget); c != NULL; c = gtk_widget_get_next_sibling (c))
-    {
-      GtkWidget *found = GTK_IS_LABEL (c) ? c : first_label (c);
-      if (found != NULL)
-        return found;
-    }
-  return NULL;
 }
 
 void
 pare_layer_table_align_heads (PareLayerTable *self)
 {
-  GtkWidget *header = gtk_widget_get_first_child (GTK_WIDGET (self->view));
-  guint i = 0;
-  for (GtkWidget *c = header != NULL ? gtk_widget_get_first_child (header) : NULL; c != NULL && i < G_N_ELEMENTS (columns);
-       c = gtk_widget_get_next_sibling (c), i++)
-    {
-      GtkWidget *label = columns[i].right ? first_label (c) : NULL;
-      if (label == NULL)
-        continue;
-      gtk_widget_set_hexpand (label, TRUE);
-      gtk_label_set_xalign (GTK_LABEL (label), 1);
-    }
+  for (guint i = 0; i < G_N_ELEMENTS (columns); i++)
+    if (columns[i].right)
+      pare_table_align_head_right (self->view, i);
 }
 
 GMenu *

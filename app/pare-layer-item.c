@@ -34,7 +34,7 @@ pare_layer_item_init (PareLayerItem *self)
 {
   self->shorthand = "";
   self->packed = self->original = -1;
-  self->sparsity = self->error = self->ms = NAN;
+  self->sparsity = self->error = self->ms = self->share = self->rate = NAN;
   self->matches = TRUE;
 }
 
@@ -45,7 +45,7 @@ pare_layer_item_emit_changed (PareLayerItem *self)
 }
 
 void
-pare_layer_item_refresh (PareLayerItem *self, PareSession *session, double ms)
+pare_layer_item_refresh (PareLayerItem *self, PareSession *session, const PareProfileRow *measured)
 {
   const PareLayerCost *now = pare_session_get_layer_cost (session, self->name, FALSE),
                       *was = pare_session_get_layer_cost (session, self->name, TRUE);
@@ -54,7 +54,11 @@ pare_layer_item_refresh (PareLayerItem *self, PareSession *session, double ms)
   self->zeros = now != NULL ? (double)now->zeros : 0;
   self->counted = now != NULL ? (double)now->params : 0;
   self->sparsity = self->counted > 0 ? self->zeros / self->counted : NAN;
-  self->ms = ms;
+  self->ms = measured != NULL ? measured->ms : NAN;
+  self->share = measured != NULL ? measured->share : NAN;
+  self->rate = measured != NULL ? measured->gops : NAN;
+  self->integer = measured != NULL && measured->integer;
+  self->work = isnan (self->rate) ? 0 : self->rate * self->ms;
   self->error = NAN;
   if (!self->compressible)
     return;
@@ -115,7 +119,10 @@ pare_layer_item_sum (PareLayerItem *self, const GPtrArray *layers)
   self->packed = self->original = -1;
   self->params = self->macs = 0;
   self->zeros = self->counted = 0;
-  self->error = self->ms = NAN;
+  self->error = self->ms = self->share = NAN;
+  self->work = 0;
+  double worked_ms = 0;
+  gboolean floats = FALSE;
   for (guint i = 0; i < self->children->len; i++)
     {
       const PareLayerItem *c = g_ptr_array_index (self->children, i);
@@ -127,8 +134,14 @@ pare_layer_item_sum (PareLayerItem *self, const GPtrArray *layers)
       self->counted += c->counted;
       self->error = join (self->error, c->error, TRUE);
       self->ms = join (self->ms, c->ms, FALSE);
+      self->share = join (self->share, c->share, FALSE);
+      self->work += c->work;
+      worked_ms += c->work > 0 ? c->work / c->rate : 0;
+      floats |= c->work > 0 && !c->integer;
     }
   self->sparsity = self->counted > 0 ? self->zeros / self->counted : NAN;
+  self->rate = worked_ms > 0 ? self->work / worked_ms : NAN;
+  self->integer = !floats;
   Census c;
   take_census (self, layers, &c);
   guint most = 0;

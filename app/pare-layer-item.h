@@ -20,13 +20,15 @@ struct _PareLayerItem
   gint64 params, macs;
   PareShape shape;
   PareLayerRecipe resolved; /* of a layer: what the shorthand says */
-  const char *shorthand;   /* interned; a group: what its layers have in common */
-  gint64 packed, original; /* bytes; -1: not known yet */
-  double sparsity;         /* fraction of zero weights, NAN */
-  double error;            /* weights' relative squared error, NAN */
-  double ms;               /* NAN */
-  double zeros, counted;   /* weights at zero, of how many */
-  guint position;          /* in the model: of its first layer */
+  const char *shorthand;    /* interned; a group: what its layers have in common */
+  gint64 packed, original;  /* bytes; -1: not known yet */
+  double sparsity;          /* fraction of zero weights, NAN */
+  double error;             /* weights' relative squared error, NAN */
+  double ms, share, rate;   /* measured here: milliseconds, of the whole, GOP/s; NAN. A group's rate: all its work over all its time */
+  double work;              /* operations, in units of rate times ms; 0 without a rate */
+  gboolean integer;         /* the rate is of integers */
+  double zeros, counted;    /* weights at zero, of how many */
+  guint position;           /* in the model: of its first layer */
   guint n_selected;
   gboolean compressible, depthwise;
   gboolean open, open_first; /* unfolded; and when the model opens for the first time */
@@ -52,8 +54,8 @@ PareLayerItem *pare_layer_item_new (PareSession *session, const PareLayerInfo *i
  */
 PareLayerItem *pare_layer_item_new_group (const char *path, const char *title, const char *summary);
 
-/* Reads a layer's figures from the session again, but the time, which the caller knows (NAN: not measured). Does not emit. */
-void pare_layer_item_refresh (PareLayerItem *self, PareSession *session, double ms);
+/* Reads a layer's figures from the session again, but what was measured, which the caller knows (NULL: nothing). Does not emit. */
+void pare_layer_item_refresh (PareLayerItem *self, PareSession *session, const PareProfileRow *measured);
 /* Adds up a group from its children, which are fresh; layers: of the tree, for the recipes. Does not emit. */
 void pare_layer_item_sum (PareLayerItem *self, const GPtrArray *layers);
 /* Tells the cells. */

@@ -1,4 +1,5 @@
 #include "app/pare-layer-table-private.h"
+#include "app/pare-table-parts.h"
 #include "app/pare-canvas-private.h"
 #include "app/pare-layer-menu.h"
 #include "widgets/pare-format.h"
@@ -252,15 +253,6 @@ on_clear (GtkButton *button, PareLayerTable *self)
 /* --- construction --- */
 
 static GtkWidget *
-label (double x)
-{
-  GtkWidget *w = gtk_label_new ("");
-  gtk_label_set_xalign (GTK_LABEL (w), (float)x);
-  gtk_label_set_ellipsize (GTK_LABEL (w), PANGO_ELLIPSIZE_END);
-  return w;
-}
-
-static GtkWidget *
 build_view (PareLayerTable *self)
 {
   self->view = GTK_COLUMN_VIEW (gtk_column_view_new (NULL));
@@ -371,8 +363,8 @@ pare_layer_table_init (PareLayerTable *self)
   gtk_stack_add_named (GTK_STACK (self->stack), scroller, "rows");
   gtk_stack_add_named (GTK_STACK (self->stack), none, "none");
 
-  self->foot_left = label (0);
-  self->foot_right = label (1);
+  self->foot_left = pare_table_label (0);
+  self->foot_right = pare_table_label (1);
   gtk_widget_set_hexpand (self->foot_right, TRUE);
   gtk_widget_add_css_class (foot, "pare-caption");
   gtk_widget_set_size_request (foot, -1, 30);

@@ -172,21 +172,23 @@ pare_layer_tree_refresh (PareLayerTree *self, PareSession *session)
 {
   if (pare_session_get_recipe (session) == NULL)
     return;
-  PareLatency latency;
-  g_autoptr (GHashTable) times = g_hash_table_new (g_direct_hash, g_direct_equal);
-  pare_session_get_latency (session, &latency, NULL, NULL, NULL);
-  for (guint i = 0; i < latency.n_layers; i++)
-    g_hash_table_insert (times, GUINT_TO_POINTER (latency.layers[i].layer), &latency.layers[i].ms);
+  PareOrigin origin = PARE_ORIGIN_NONE;
+  g_autoptr (PareProfile) profile = pare_session_dup_profile (session, NULL, &origin, NULL);
+  g_autoptr (GHashTable) measured = g_hash_table_new (g_direct_hash, g_direct_equal);
+  for (guint i = 0; profile != NULL && i < profile->n_rows; i++)
+    g_hash_table_insert (measured, GUINT_TO_POINTER (profile->rows[i].layer), &profile->rows[i]);
+  self->stale = origin == PARE_ORIGIN_STALE;
   self->most_error = 0.05; /* below that the colours stay pale: no layer looks bad only because the others are perfect */
-  self->most_ms = 0;
+  self->most_ms = self->most_share = self->most_rate = 0;
   self->largest = 0;
   for (guint i = 0; i < self->layers->len; i++)
     {
       PareLayerItem *item = g_ptr_array_index (self->layers, i);
-      const double *ms = g_hash_table_lookup (times, GUINT_TO_POINTER (item->node));
-      pare_layer_item_refresh (item, session, ms != NULL ? *ms : NAN);
+      pare_layer_item_refresh (item, session, g_hash_table_lookup (measured, GUINT_TO_POINTER (item->node)));
       self->most_error = isnan (item->error) ? self->most_error : MAX (self->most_error, sqrt (item->error));
-      self->most_ms = isnan (item->ms) ? self->most_ms : MAX (self->most_ms, item->ms);
+      self->most_ms = fmax (self->most_ms, item->ms); /* NAN loses */
+      self->most_share = fmax (self->most_share, item->share);
+      self->most_rate = fmax (self->most_rate, item->rate);
       self->largest = MAX (self->largest, item->original);
     }
   for (guint g = 0; g < self->groups->len; g++)

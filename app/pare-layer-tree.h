@@ -1,8 +1,8 @@
 /* The rows of the layer table as a tree: layers in the groups that the graph shows. Display-free.
  *
  * Which groups: those of PareGraphModel with at least two rows inside; inside another group at least three, since a fold for two rows
- * hides more than it tells; none that holds all that is around it. Layers that the graph fuses into others (BatchNorm behind a convolution) have no row of their own unless they
- * hold multiplications. */
+ * hides more than it tells; none that holds all that is around it. Layers that the graph fuses into others (BatchNorm behind a convolution)
+ * have no row of their own unless they hold multiplications. */
 #pragma once
 #include "app/pare-layer-item.h"
 #include "widgets/pare-graph-model.h"
@@ -14,8 +14,9 @@ typedef struct
   GPtrArray *layers;    /* all layers, in the order in which they stand unfolded; borrowed */
   GPtrArray *groups;    /* all groups, inner before outer; borrowed */
   GHashTable *by_layer; /* name -> layer, borrowed */
-  double most_error;    /* right ends of the colours: square root of the error, ms */
-  double most_ms;
+  double most_error;    /* right ends of the colours: square root of the error, ms, fraction, GOP/s */
+  double most_ms, most_share, most_rate;
+  gboolean stale;   /* what was measured is not of the recipe as it is now */
   gint64 largest;   /* packed bytes of the largest row of the original: the bars' scale */
   guint n_selected; /* layers */
   guint n_matches;  /* layers */
@@ -28,7 +29,8 @@ void pare_layer_tree_free (PareLayerTree *self);
 /* Reads all figures again and tells every cell. Linear. */
 void pare_layer_tree_refresh (PareLayerTree *self, PareSession *session);
 
-/* Marks rows (matches) whose name or operator holds the text, without case; NULL or "": all. A group whose title holds it is shown whole. */
+/* Marks rows (matches) whose name or operator holds the text, without case; NULL or "": all. A group whose title holds it is shown whole.
+ */
 void pare_layer_tree_search (PareLayerTree *self, const char *text);
 
 /* What of this selection has a row: counts it in every row. */

@@ -1,5 +1,6 @@
 /* The columns of the profile: cells, what they sort by, how they are read aloud. */
 #include "app/pare-profile-private.h"
+#include "app/pare-table-parts.h"
 #include "widgets/pare-format.h"
 #include "widgets/pare-heat-cell.h"
 #include "widgets/pare-op-dot.h"
@@ -22,30 +23,9 @@ typedef struct
 /* --- cells --- */
 
 static GtkWidget *
-make_label (double x)
-{
-  GtkWidget *w = gtk_label_new ("");
-  gtk_label_set_xalign (GTK_LABEL (w), (float)x);
-  gtk_label_set_ellipsize (GTK_LABEL (w), PANGO_ELLIPSIZE_END);
-  return w;
-}
-
-static GtkWidget *
-make_left (void)
-{
-  return make_label (0);
-}
-
-static GtkWidget *
-make_right (void)
-{
-  return make_label (1);
-}
-
-static GtkWidget *
 make_name (void)
 {
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 5), *name = make_label (0), *inside = make_label (0);
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 5), *name = pare_table_label (0), *inside = pare_table_label (0);
   gtk_label_set_ellipsize (GTK_LABEL (name), PANGO_ELLIPSIZE_START);
   gtk_label_set_ellipsize (GTK_LABEL (inside), PANGO_ELLIPSIZE_START);
   gtk_widget_set_hexpand (inside, TRUE);
@@ -85,19 +65,13 @@ make_share (void)
   return area;
 }
 
-static void
-name_cell (GtkWidget *cell, const char *words)
-{
-  gtk_accessible_update_property (GTK_ACCESSIBLE (cell), GTK_ACCESSIBLE_PROPERTY_LABEL, words, -1);
-}
-
 /* Shown: a number alone, its unit is in the head. Read aloud: with the unit. */
 static void
 set_number (PareProfileView *self, GtkWidget *cell, char *text, gboolean known, const char *unit)
 {
   g_autofree char *words = known ? g_strdup_printf ("%s %s", text, unit) : g_strdup (_ ("not known"));
   gtk_label_set_text (GTK_LABEL (cell), text);
-  name_cell (cell, words);
+  pare_table_name (cell, words);
   if (self->stale)
     gtk_widget_add_css_class (cell, "pare-second");
   else
@@ -158,7 +132,7 @@ bind_share (PareProfileView *self, GtkWidget *cell, PareProfileItem *item)
   g_object_set_data (G_OBJECT (cell), "view", self);
   g_object_set_data_full (G_OBJECT (cell), "text", text, g_free);
   g_autofree char *words = isnan (item->row.share) ? g_strdup (_ ("not known")) : g_strdup_printf (_ ("%s of the whole"), text);
-  name_cell (cell, words);
+  pare_table_name (cell, words);
   gtk_widget_queue_draw (cell);
 }
 
@@ -191,7 +165,7 @@ bind_bound (PareProfileView *self, GtkWidget *cell, PareProfileItem *item)
   if (row->bound == PARE_BOUND_UNKNOWN)
     {
       gtk_label_set_text (GTK_LABEL (cell), row->timed && !self->has_peaks ? "…" : PARE_DASH);
-      name_cell (cell, _ ("not known"));
+      pare_table_name (cell, _ ("not known"));
       gtk_widget_set_tooltip_text (cell, NULL);
       return;
     }
@@ -204,7 +178,7 @@ bind_bound (PareProfileView *self, GtkWidget *cell, PareProfileItem *item)
                                             reach);
   g_autofree char *tip = memory && row->reach > 1 ? g_strdup_printf (_ ("%s: its data stay in the caches"), words) : g_strdup (words);
   gtk_label_set_text (GTK_LABEL (cell), text);
-  name_cell (cell, words);
+  pare_table_name (cell, words);
   gtk_widget_set_tooltip_text (cell, tip);
   if (self->stale)
     gtk_widget_add_css_class (cell, "pare-second");
@@ -286,14 +260,14 @@ text_op (const PareProfileItem *i)
 
 static const Column columns[] = {
   { N_ ("Layer"), make_name, bind_name, 112, TRUE, FALSE, key_position, NULL },
-  { N_ ("Operator"), make_left, bind_op, 92, FALSE, FALSE, NULL, text_op },
+  { N_ ("Operator"), pare_table_label_left, bind_op, 92, FALSE, FALSE, NULL, text_op },
   { N_ ("Time, ms"), pare_heat_cell_new, bind_ms, 76, FALSE, TRUE, key_ms, NULL },
   { N_ ("Share"), make_share, bind_share, 112, FALSE, FALSE, key_ms, NULL },
-  { N_ ("MMACs"), make_right, bind_macs, 62, FALSE, TRUE, key_macs, NULL },
+  { N_ ("MMACs"), pare_table_label_right, bind_macs, 62, FALSE, TRUE, key_macs, NULL },
   { N_ ("GFLOP/s"), pare_heat_cell_new, bind_rate, 78, FALSE, TRUE, key_rate, NULL },
-  { N_ ("GB/s"), make_right, bind_moved, 50, FALSE, TRUE, key_moved, NULL },
-  { N_ ("Bound by"), make_left, bind_bound, 104, FALSE, FALSE, key_reach, NULL },
-  { N_ ("Original, ms"), make_right, bind_delta, 106, FALSE, TRUE, key_delta, NULL },
+  { N_ ("GB/s"), pare_table_label_right, bind_moved, 50, FALSE, TRUE, key_moved, NULL },
+  { N_ ("Bound by"), pare_table_label_left, bind_bound, 104, FALSE, FALSE, key_reach, NULL },
+  { N_ ("Original, ms"), pare_table_label_right, bind_delta, 106, FALSE, TRUE, key_delta, NULL },
 };
 
 static int
@@ -321,43 +295,17 @@ static void
 on_bind (GtkSignalListItemFactory *factory, GtkListItem *line, const Column *column)
 {
   PareProfileItem *item = gtk_list_item_get_item (line);
-  GtkWidget *child = gtk_list_item_get_child (line), *cell = gtk_widget_get_parent (child);
+  GtkWidget *child = gtk_list_item_get_child (line);
   column->bind (g_object_get_data (G_OBJECT (factory), "view"), child, item);
-  /* the cell that holds the child has no name of its own in GTK 4.8 */
-  g_autofree char *words = g_strdup_printf ("%s: %s", item->title, _ (column->title));
-  if (cell != NULL)
-    name_cell (cell, words);
-  GtkWidget *whole = cell != NULL ? gtk_widget_get_parent (cell) : NULL;
-  if (whole != NULL)
-    name_cell (whole, item->title);
-}
-
-static GtkWidget *
-first_label (GtkWidget *widget)
-{
-  for (GtkWidget *c = gtk_widget_get_first_child (widget); c != NULL; c = gtk_widget_get_next_sibling (c))
-    {
-      GtkWidget *found = GTK_IS_LABEL (c) ? c : first_label (c);
-      if (found != NULL)
-        return found;
-    }
-  return NULL;
+  pare_table_name_around (child, item->title, _ (column->title), item->title);
 }
 
 void
 pare_profile_align_heads (PareProfileView *self)
 {
-  GtkWidget *header = gtk_widget_get_first_child (GTK_WIDGET (self->view));
-  guint i = 0;
-  for (GtkWidget *c = header != NULL ? gtk_widget_get_first_child (header) : NULL; c != NULL && i < G_N_ELEMENTS (columns);
-       c = gtk_widget_get_next_sibling (c), i++)
-    {
-      GtkWidget *label = columns[i].right ? first_label (c) : NULL;
-      if (label == NULL)
-        continue;
-      gtk_widget_set_hexpand (label, TRUE);
-      gtk_label_set_xalign (GTK_LABEL (label), 1);
-    }
+  for (guint i = 0; i < G_N_ELEMENTS (columns); i++)
+    if (columns[i].right)
+      pare_table_align_head_right (self->view, i);
 }
 
 void

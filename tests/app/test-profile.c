@@ -3,6 +3,7 @@
 #include "app-test.h"
 #include "app/pare-profile-private.h"
 #include "app/pare-canvas-private.h"
+#include "app/pare-layer-table-private.h"
 #include "app/pare-window-private.h"
 #include "widgets/pare-heat-cell.h"
 
@@ -259,6 +260,66 @@ test_colours (void)
   app_test_close_window (window, application);
 }
 
+/* The layer table shows the same figures in columns that can be switched on; a group adds its layers up. */
+static void
+test_table (void)
+{
+  PareApplication *application;
+  PareProfileView *view;
+  PareWindow *window = open_sample (&application, &view);
+  PareLayerTable *table = app_test_below (GTK_WIDGET (window), PARE_TYPE_LAYER_TABLE);
+  const PareProfile *profile = pare_profile_view_get_profile (view);
+  g_assert_cmpuint (table->tree->layers->len, >, 5);
+  guint compared = 0;
+  for (guint r = 0; r < profile->n_rows; r++)
+    for (guint i = 0; i < table->tree->layers->len; i++)
+      {
+        const PareLayerItem *item = g_ptr_array_index (table->tree->layers, i);
+        const PareProfileRow *row = &profile->rows[r];
+        if (item->node != row->layer)
+          continue;
+        g_assert_true (isnan (row->ms) ? isnan (item->ms) : item->ms == row->ms);
+        g_assert_true (isnan (row->share) ? isnan (item->share) : item->share == row->share);
+        g_assert_true (isnan (row->gops) ? isnan (item->rate) : item->rate == row->gops);
+        compared++;
+      }
+  g_assert_cmpuint (compared, ==, table->tree->layers->len);
+  for (guint g = 0; g < table->tree->groups->len; g++)
+    {
+      const PareLayerItem *group = g_ptr_array_index (table->tree->groups, g);
+      double ms = 0, share = 0, work = 0, least = HUGE_VAL, most = 0;
+      for (guint i = 0; i < group->n_layers; i++)
+        {
+          const PareLayerItem *item = g_ptr_array_index (table->tree->layers, group->first + i);
+          ms += isnan (item->ms) ? 0 : item->ms;
+          share += isnan (item->share) ? 0 : item->share;
+          work += isnan (item->rate) ? 0 : item->rate * item->ms;
+          least = fmin (least, item->rate);
+          most = fmax (most, item->rate);
+        }
+      g_assert_cmpfloat_with_epsilon (group->ms, ms, 1e-9);
+      g_assert_cmpfloat_with_epsilon (group->share, share, 1e-9);
+      g_assert_cmpfloat_with_epsilon (group->work, work, 1e-9 * work);
+      g_assert_true (group->rate >= least && group->rate <= most);
+    }
+  GListModel *columns = gtk_column_view_get_columns (table->view);
+  for (guint c = 11; c <= 12; c++)
+    {
+      g_autoptr (GtkColumnViewColumn) column = g_list_model_get_item (columns, c);
+      g_autofree char *action = g_strdup_printf ("table.column-%u", c);
+      g_assert_cmpstr (gtk_column_view_column_get_title (column), ==, c == 11 ? "Share, %" : "GFLOP/s");
+      g_assert_false (gtk_column_view_column_get_visible (column));
+      gtk_widget_activate_action (GTK_WIDGET (table), action, NULL);
+      g_assert_true (gtk_column_view_column_get_visible (column));
+    }
+  app_test_settle (100);
+  /* columns of a project that was saved before there were so many */
+  pare_layer_table_set_columns (table, "11000000000");
+  g_autofree char *now = pare_layer_table_dup_columns (table);
+  g_assert_cmpstr (now, ==, "1100000000000");
+  app_test_close_window (window, application);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -273,6 +334,7 @@ main (int argc, char **argv)
   g_test_add_func ("/profile/stale", test_stale);
   g_test_add_func ("/profile/text", test_text);
   g_test_add_func ("/profile/colours", test_colours);
+  g_test_add_func ("/profile/table", test_table);
   int status = g_test_run ();
   return app_test_end (home, status);
 }
