@@ -268,7 +268,8 @@ test_table (void)
   PareProfileView *view;
   PareWindow *window = open_sample (&application, &view);
   PareLayerTable *table = app_test_below (GTK_WIDGET (window), PARE_TYPE_LAYER_TABLE);
-  const PareProfile *profile = pare_profile_view_get_profile (view);
+  pare_layer_tree_refresh (table->tree, window->session); /* of the same moment as the profile */
+  g_autoptr (PareProfile) profile = pare_session_dup_profile (window->session, NULL, NULL, NULL);
   g_assert_cmpuint (table->tree->layers->len, >, 5);
   guint compared = 0;
   for (guint r = 0; r < profile->n_rows; r++)
