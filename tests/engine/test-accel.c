@@ -143,6 +143,65 @@ test_conv (void)
 }
 
 /* What the reader of the library's manual expects to be fast is. */
+/* Sizes around those of tiles, bands and panels; deep ones, whose errors would show; all that may follow. Any number of threads computes
+ * the same bits. */
+static void
+test_winograd (void)
+{
+  static const int channels[] = { 16, 32, 48, 64, 80, 112, 128, 256 }, sides[] = { 1, 3, 4, 7, 8, 13, 14, 30 };
+  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH };
+  for (guint i = 0; i < 120; i++)
+    {
+      Plan *plan = plan_new (7000 + i);
+      PareRng *r = &plan->rng;
+      int c = channels[pare_rng_below (r, G_N_ELEMENTS (channels))], m = channels[pare_rng_below (r, G_N_ELEMENTS (channels))],
+          h = sides[pare_rng_below (r, G_N_ELEMENTS (sides))], w = sides[pare_rng_below (r, G_N_ELEMENTS (sides))];
+      PareConvParams p = conv_params (2, 1, 3, 1, 1, 1), point = conv_params (2, 1, 1, 1, 1, 0);
+      for (int d = 0; d < 2; d++)
+        {
+          p.pad_begin[d] = (int32_t)pare_rng_below (r, 3);
+          p.pad_end[d] = 2 - (i % 3 ? p.pad_begin[d] : 0);
+        }
+      p.activation = acts[i % G_N_ELEMENTS (acts)];
+      p.hi = i % 3 ? INFINITY : 0.7f;
+      p.alpha = 0.1f;
+      uint32_t x = plan_input (plan, SHAPE (1 + i % 5 / 4, c, h, w)), residual = PARE_RT_NONE;
+      if (i % 2)
+        x = add_conv (plan, x, c, &point, FALSE, PARE_RT_NONE);
+      if (i % 3 && c == m)
+        residual = x;
+      else if (i % 3)
+        residual = add_conv (plan, x, m, &point, FALSE, PARE_RT_NONE);
+      uint32_t y = add_conv (plan, x, m, &p, pare_rng_below (r, 2), residual);
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("3 x 3 conv %u: %d -> %d, %d x %d, activation %d%s", i, c, m, h, w, p.activation,
+                                               residual == PARE_RT_NONE ? "" : ", residual");
+      compare (plan, 1 + (int)(i % 2), 1e-5f, what);
+      g_autofree float *first = NULL;
+      for (int threads = 1; plan->plan.n_steps == 1 && threads <= 3; threads++)
+        {
+          PareAccel *accel = pare_accel_new (&plan->plan, threads);
+          PareAccelRunner *runner = pare_accel_runner_new (accel);
+          const PareRtValue *v = &plan->plan.values[plan->plan.inputs[0]];
+          PareView input = { v->dtype, v->shape, g_malloc0 (v->bytes), NULL };
+          for (guint64 k = 0; k < v->bytes / sizeof (float); k++)
+            ((float *)input.data)[k] = (float)(k * 37 % 101) / 101;
+          uint32_t failed;
+          g_assert_cmpint (pare_accel_runner_run (runner, &input, NULL, NULL, &failed), ==, PARE_RT_OK);
+          PareView got = pare_accel_runner_view (runner, y);
+          gsize bytes = (gsize)pare_shape_count (&got.shape) * sizeof (float);
+          if (!first)
+            first = g_memdup2 (got.data, bytes);
+          else if (memcmp (first, got.data, bytes) != 0)
+            g_error ("%s: %d threads compute something else", what, threads);
+          g_free (input.data);
+          pare_accel_runner_free (runner);
+          pare_accel_free (accel);
+        }
+      plan_free (plan);
+    }
+}
+
 static void
 test_coverage (void)
 {
@@ -676,6 +735,7 @@ main (int argc, char **argv)
     }
   g_test_add_func ("/accel/coverage", test_coverage);
   g_test_add_func ("/accel/conv", test_conv);
+  g_test_add_func ("/accel/floats/winograd", test_winograd);
   g_test_add_func ("/accel/residual", test_residual);
   g_test_add_func ("/accel/conv-transpose", test_conv_transpose);
   g_test_add_func ("/accel/pool", test_pool);

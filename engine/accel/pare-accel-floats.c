@@ -1,0 +1,78 @@
+#include "engine/accel/pare-accel-floats.h"
+
+#include <dnnl.h>
+#include <stddef.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+
+#define NAME(x) avx512_##x
+#define LANES 16
+#define VEC __m512
+#if defined(__clang__) /* drops the whole attribute over the last word */
+#define TARGET __attribute__ ((target ("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")))
+#else
+#define TARGET __attribute__ ((target ("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma,prefer-vector-width=512")))
+#endif
+#define LOAD(p) _mm512_loadu_ps (p)
+#define STORE(p, x) _mm512_storeu_ps (p, x)
+#define ALL(s) _mm512_set1_ps (s)
+#define ADD(a, b) _mm512_add_ps (a, b)
+#define SUB(a, b) _mm512_sub_ps (a, b)
+#define MUL(a, b) _mm512_mul_ps (a, b)
+#define FMA(a, b, c) _mm512_fmadd_ps (a, b, c)   /* a b + c */
+#define FNMA(a, b, c) _mm512_fnmadd_ps (a, b, c) /* c - a b */
+#define LARGER(a, x) _mm512_max_ps (a, x)        /* x where it is NaN */
+#define SMALLER(a, x) _mm512_min_ps (a, x)
+#include "engine/accel/pare-accel-floats.inc.h"
+
+#define NAME(x) avx2_##x
+#define LANES 8
+#define VEC __m256
+#define TARGET __attribute__ ((target ("avx2,fma")))
+#define LOAD(p) _mm256_loadu_ps (p)
+#define STORE(p, x) _mm256_storeu_ps (p, x)
+#define ALL(s) _mm256_set1_ps (s)
+#define ADD(a, b) _mm256_add_ps (a, b)
+#define SUB(a, b) _mm256_sub_ps (a, b)
+#define MUL(a, b) _mm256_mul_ps (a, b)
+#define FMA(a, b, c) _mm256_fmadd_ps (a, b, c)
+#define FNMA(a, b, c) _mm256_fnmadd_ps (a, b, c)
+#define LARGER(a, x) _mm256_max_ps (a, x)
+#define SMALLER(a, x) _mm256_min_ps (a, x)
+#include "engine/accel/pare-accel-floats.inc.h"
+
+const PareFloats *
+pare_accel_floats (void)
+{
+  int allowed = (int)dnnl_get_effective_cpu_isa ();
+  if ((allowed & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core && __builtin_cpu_supports ("avx512f")
+      && __builtin_cpu_supports ("avx512dq") && __builtin_cpu_supports ("avx512bw") && __builtin_cpu_supports ("avx512vl"))
+    return &avx512_floats;
+  if ((allowed & dnnl_cpu_isa_avx2) == dnnl_cpu_isa_avx2 && __builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma"))
+    return &avx2_floats;
+  return NULL;
+}
+#else
+const PareFloats *
+pare_accel_floats (void)
+{
+  return NULL;
+}
+#endif
+
+/* As wide as they go, but no lone block at the end: one vector of columns keeps the arithmetic waiting for loads. */
+int
+pare_accel_panel (const PareFloats *isa, int64_t n, int64_t i, int64_t *at)
+{
+  for (*at = 0; *at < n; i--)
+    {
+      int64_t left = n - *at, width = left < isa->width ? left : isa->width;
+      if (left > isa->width && left - isa->width == PARE_BLOCK && isa->width > 2 * PARE_BLOCK)
+        width -= PARE_BLOCK;
+      if (i == 0)
+        return (int)width;
+      *at += width;
+    }
+  return 0;
+}

@@ -1,0 +1,67 @@
+/* Float kernels of our own where they beat oneDNN's: matrix products of a few rows by panels of columns, and what Winograd's convolutions
+ * need around them. Written once for each instruction set (pare-accel-floats.inc.h) and chosen when a plan is built.
+ *
+ * Channels come in blocks of 16: channel c of a pixel lies at pixel * row + c / 16 * block + c % 16, which names both layouts that
+ * convolutions use (channels innermost: row = channels, block = 16; in blocks: row = 16, block = pixels * 16). */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PARE_BLOCK 16
+
+/* What is done to results, in this order: bias, residual, activation. */
+typedef struct
+{
+  bool clip, leaky;
+  float lo, hi, alpha; /* clip: lo..hi; leaky: below 0 times alpha */
+} PareAfter;
+
+/* c = after (a b + bias + residual), rows by one panel of columns. The terms of a sum come in the order of k, fused multiply-adds, so that
+ * a result depends neither on how the rows are cut nor on who computes them. */
+typedef struct
+{
+  int64_t rows, k;
+  const float *a;
+  int64_t a_row, a_block;
+  const float *b;    /* [k][width] */
+  int width;         /* a multiple of 16, at most the set's */
+  const float *bias; /* [width]; NULL: 0 */
+  float *c;
+  int64_t c_row, c_block;
+  const float *residual;  /* lies as c; may be c; NULL: none */
+  const PareAfter *after; /* NULL: nothing */
+} PareProduct;
+
+/* A convolution of 3 x 3, stride 1, by Winograd's F(m x m, 3 x 3), m 2 or 4. */
+typedef struct
+{
+  int m;
+  int64_t batch, in[2], out[2], pad[2]; /* pad: before; what a window reaches beyond is 0 */
+  int64_t k, n;                         /* channels, multiples of 16 */
+  int64_t x_row, x_block, x_image, y_row, y_block, y_image;
+  const float *weights; /* [panel][(m + 2)^2][k][width] */
+  const float *bias;    /* [n]; NULL: 0 */
+  PareAfter after;
+  int64_t band;    /* tiles that are transformed at a time */
+  bool residual;   /* a fourth operand */
+  bool by_panels;  /* threads share the panels, not the bands */
+  int64_t scratch; /* floats of a thread */
+} PareWinograd;
+
+typedef struct
+{
+  int width; /* of a panel at most */
+  void (*product) (const PareProduct *p);
+  /* tiles first..first + n of all (of all images, row by row) to v: [(m + 2)^2][k / 16][n][16], matrices apart floats apart */
+  void (*winograd_in) (const PareWinograd *w, const float *x, int64_t first, int64_t n, float *v, int64_t apart);
+  /* the same way back for channels at..at + width */
+  void (*winograd_out) (const PareWinograd *w, const float *v, int64_t apart, int64_t first, int64_t n, int64_t at, int width, float *y,
+                        const float *residual);
+  /* weights [n][k][3][3], times factor of each n unless NULL */
+  void (*winograd_weights) (const float *weights, const float *factor, int64_t n, int64_t k, int m, float *to);
+} PareFloats;
+
+/* Of this CPU, as far as oneDNN may use it; NULL: none. */
+const PareFloats *pare_accel_floats (void);
+/* The panels of n columns: widths that add up to it. `at`: first column of panel i. Returns its width, 0 behind the last. */
+int pare_accel_panel (const PareFloats *isa, int64_t n, int64_t i, int64_t *at);

@@ -1,0 +1,179 @@
+/* Convolutions of 3 x 3 with a step of one by Winograd's algorithm: m x m results of a tile cost (m + 2)^2 products for each pair of
+ * channels instead of 9 m^2. Bands of tiles are transformed, multiplied panel by panel and transformed back while they are in the cache. */
+#include "engine/accel/pare-accel-floats.h"
+#include "engine/accel/pare-accel-private.h"
+
+/* Floats of a band, transformed and multiplied: they share the second cache with the weights. */
+#define BAND (640 * 1024 / 4)
+
+/* Tables whose parts lie a power of two apart would share one set of the cache. */
+static int64_t
+apart (int64_t floats)
+{
+  return floats + 16;
+}
+
+static void
+run (const void *params, const PareView *args, int part, int parts)
+{
+  const PareWinograd *w = params;
+  const PareFloats *isa = pare_accel_floats ();
+  const float *x = args[0].data, *residual = w->residual ? args[3].data : NULL;
+  float *y = args[1].data, *v = (float *)args[2].data + part * w->scratch;
+  int64_t size = (w->m + 2) * (w->m + 2), tiles = w->batch * ((w->out[0] + w->m - 1) / w->m) * ((w->out[1] + w->m - 1) / w->m);
+  int64_t v_apart = apart (w->band * w->k), first = 0, end = tiles, panels = 0, panel = 0, at;
+  float *sums = v + size * v_apart;
+  while (pare_accel_panel (isa, w->n, panels, &at))
+    panels++;
+  if (w->by_panels)
+    {
+      panel = panels * part / parts;
+      panels = panels * (part + 1) / parts;
+    }
+  else
+    {
+      int64_t bands = (tiles + w->band - 1) / w->band;
+      first = bands * part / parts * w->band;
+      end = part == parts - 1 ? tiles : bands * (part + 1) / parts * w->band;
+    }
+  for (; first < end; first += w->band)
+    {
+      int64_t n = end - first < w->band ? end - first : w->band;
+      isa->winograd_in (w, x, first, n, v, v_apart);
+      for (int64_t i = panel; i < panels; i++)
+        {
+          int width = pare_accel_panel (isa, w->n, i, &at);
+          int64_t sums_apart = apart (w->band * width);
+          for (int64_t s = 0; s < size; s++)
+            isa->product (&(PareProduct){ .rows = n,
+                                          .k = w->k,
+                                          .a = v + s * v_apart,
+                                          .a_row = PARE_BLOCK,
+                                          .a_block = n * PARE_BLOCK,
+                                          .b = w->weights + (at * size + s * width) * w->k,
+                                          .width = width,
+                                          .c = sums + s * sums_apart,
+                                          .c_row = PARE_BLOCK,
+                                          .c_block = n * PARE_BLOCK });
+          isa->winograd_out (w, sums, sums_apart, first, n, at, width, y, residual);
+        }
+    }
+}
+
+/* Constants that do not stay in the cache from one run to the next are read at a fraction of its speed. */
+static double
+bytes_in_ns (const PareRtPlan *plan)
+{
+  uint64_t bytes = 0;
+  for (uint32_t i = 0; i < plan->n_values; i++)
+    if (plan->values[i].kind == PARE_RT_CONSTANT)
+      bytes += plan->values[i].bytes;
+  return bytes > 24 << 20 ? 40 : 100;
+}
+
+/* Which m takes least, 0: none. Measured: products, what a transform takes for an element of a tile, and the weights, which grow. */
+static int
+choose (const PareAccel *self, const PareShape *x, const PareShape *y)
+{
+  double k = (double)x->dims[1], n = (double)y->dims[1], rate = bytes_in_ns (self->plan), products = 115,
+         least = (double)(y->dims[0] * y->dims[2] * y->dims[3]) * 9 * k * n / products + 9 * k * n * 4 / rate;
+  int best = 0;
+  for (int m = 2; m <= 4; m += 2)
+    {
+      double tiles = (double)(y->dims[0] * ((y->dims[2] + m - 1) / m) * ((y->dims[3] + m - 1) / m)), size = (m + 2) * (m + 2);
+      double ns = size * (tiles * k * n / products + tiles * (k + n) * (m == 2 ? 0.045 : 0.085) + k * n * 4 / rate);
+      if (ns < least)
+        {
+          least = ns;
+          best = m;
+        }
+    }
+  return best;
+}
+
+bool
+pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape)
+{
+  const PareRtStep *s = &self->plan->steps[step];
+  const PareConvParams *p = (const PareConvParams *)(self->plan->params + s->params);
+  uint32_t x = s->in[0], y = s->out[0], b = s->n_in > 2 ? s->in[2] : PARE_RT_NONE, residual = s->n_in > 3 ? s->in[3] : PARE_RT_NONE;
+  const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[y].shape;
+  const PareFloats *isa = pare_accel_floats ();
+  const float *weights = pare_accel_constant (self, s->in[1]), *bias = b == PARE_RT_NONE ? NULL : pare_accel_constant (self, b);
+  if (!isa || p->spatial != 2 || p->group != 1 || sx->dims[1] % PARE_BLOCK || sy->dims[1] % PARE_BLOCK || !weights
+      || (b != PARE_RT_NONE && !bias) || !pare_accel_is_float (self, x) || !pare_accel_is_float (self, y))
+    return false;
+  for (int i = 0; i < 2; i++)
+    if (p->kernel[i] != 3 || shape->stride[i] != 1 || shape->dilation[i] != 1 || shape->pad_begin[i] > 2)
+      return false;
+  int m = choose (self, sx, sy);
+  if (!m)
+    return false;
+  const PareMd *blocks = pare_md_new_blocks (self->mds, dnnl_f32, sx->rank, sx->dims),
+               *blocks_y = pare_md_new_blocks (self->mds, dnnl_f32, sy->rank, sy->dims),
+               *last = pare_md_new_channels_last (self->mds, dnnl_f32, sx->rank, sx->dims),
+               *last_y = pare_md_new_channels_last (self->mds, dnnl_f32, sy->rank, sy->dims);
+  if (!blocks || !last || !blocks_y || !last_y)
+    return false;
+  bool blocked = pare_accel_native (self, x) == blocks;
+  int64_t k = sx->dims[1], n = sy->dims[1], in = sx->dims[2] * sx->dims[3], out = sy->dims[2] * sy->dims[3], size = (m + 2) * (m + 2);
+  PareWinograd w = {
+    .m = m,
+    .batch = sx->dims[0],
+    .in = { sx->dims[2], sx->dims[3] },
+    .out = { sy->dims[2], sy->dims[3] },
+    .pad = { shape->pad_begin[0], shape->pad_begin[1] },
+    .k = k,
+    .n = n,
+    .x_row = blocked ? PARE_BLOCK : k,
+    .x_block = blocked ? in * PARE_BLOCK : PARE_BLOCK,
+    .x_image = in * k,
+    .y_row = blocked ? PARE_BLOCK : n,
+    .y_block = blocked ? out * PARE_BLOCK : PARE_BLOCK,
+    .y_image = out * n,
+    .after
+    = { .clip = p->activation == PARE_ACT_CLIP, .leaky = p->activation == PARE_ACT_LEAKY, .lo = p->lo, .hi = p->hi, .alpha = p->alpha }
+  };
+  ParePostOps apart_ops = { 0 };
+  if (!w.after.clip && !w.after.leaky && !pare_accel_activation (p->activation, p->lo, p->hi, p->alpha, &apart_ops))
+    return false;
+  int64_t tiles = w.batch * ((w.out[0] + m - 1) / m) * ((w.out[1] + m - 1) / m);
+  int64_t most = BAND / (size * (k + isa->width));
+  if (most < 12)
+    most = 12;
+  w.residual = residual != PARE_RT_NONE;
+  w.by_panels = size * k * n * 4 > 1 << 20 && n >= isa->width * self->threads;
+  int64_t bands = (tiles + most - 1) / most;
+  if (!w.by_panels && bands < self->threads)
+    bands = self->threads;
+  w.band = (tiles + bands - 1) / bands;
+  w.scratch = size * (apart (w.band * k) + apart (w.band * isa->width));
+  float *packed = pare_accel_pack (self, (uint64_t)(size * k * n) * sizeof (float));
+  uint32_t scratch = pare_accel_buffer_new (self, (uint64_t)(w.scratch * self->threads) * sizeof (float));
+  if (!packed || scratch == PARE_RT_NONE)
+    return false;
+  isa->winograd_weights (weights, NULL, n, k, m, packed);
+  w.weights = packed;
+  w.bias = bias;
+  const PareMd *src = blocked ? blocks : last, *dst = blocked ? blocks_y : last_y;
+  uint32_t in_buffer = pare_accel_form (self, step, x, src), there = PARE_RT_NONE, result;
+  if (residual != PARE_RT_NONE)
+    there = pare_accel_form (self, step, residual, dst);
+  if (there != PARE_RT_NONE && pare_accel_may_overwrite (self, step, there)
+      && pare_accel_buffer_root (self, there) != pare_accel_buffer_root (self, in_buffer))
+    {
+      result = there;
+      pare_accel_set_form (self, y, dst, there);
+    }
+  else
+    result = pare_accel_new_form (self, y, dst);
+  const uint32_t buffers[4] = { in_buffer, result, scratch, there };
+  if (residual != PARE_RT_NONE && there == PARE_RT_NONE)
+    {
+      self->failed = true;
+      return false;
+    }
+  if (!pare_accel_add_work (self, step, run, &w, sizeof w, UINT64_MAX, buffers, residual == PARE_RT_NONE ? 3 : 4))
+    return false;
+  return apart_ops.n == 0 || pare_accel_activate (self, step, &apart_ops.ops[0], dst, result);
+}
