@@ -76,6 +76,10 @@ typedef struct {
 /* Rewrites one node from opset `from` to `target`; input shapes are known as far as they can be. */
 gboolean pare_upgrade_node (PareUpgrade *u, GError **error);
 
+/* Takes an operator that is made of others apart, in a graph that only runs. Its inputs' shapes are known; `made` (PareNodeId) gets what stands in
+ * its place, in order. FALSE: it stays as it is. */
+gboolean pare_decompose_node (PareGraph *graph, PareNodeId id, GArray *made);
+
 /* One walk in topological order: upgrades, infers and folds each node, bodies included. */
 typedef struct {
   int from, target;

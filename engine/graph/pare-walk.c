@@ -375,13 +375,26 @@ step (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
   return TRUE;
 }
 
+/* The node, or what it is made of. */
+static gboolean
+step_parts (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
+{
+  g_autoptr (GArray) made = g_array_new (FALSE, FALSE, sizeof (PareNodeId));
+  if (!w->fold || g->nodes[id].op == NULL || !pare_decompose_node (g, id, made))
+    return step (g, id, w, error);
+  for (guint i = 0; i < made->len; i++)
+    if (!step (g, g_array_index (made, PareNodeId, i), w, error))
+      return FALSE;
+  return TRUE;
+}
+
 static gboolean
 visit (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
 {
   if (g->nodes[id].op == NULL)
     return TRUE;
   if (w->from >= w->target)
-    return step (g, id, w, error);
+    return step_parts (g, id, w, error);
   g_autoptr (GArray) before = g_array_new (FALSE, FALSE, sizeof (PareNodeId)), after = g_array_new (FALSE, FALSE, sizeof (PareNodeId));
   PareUpgrade u = { g, id, w->from, w->target, before, after };
   if (!pare_upgrade_node (&u, error))
@@ -389,7 +402,7 @@ visit (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
   for (guint i = 0; i < before->len; i++)
     if (!step (g, g_array_index (before, PareNodeId, i), w, error))
       return FALSE;
-  if (!step (g, id, w, error))
+  if (!step_parts (g, id, w, error))
     return FALSE;
   for (guint i = 0; i < after->len; i++)
     if (!step (g, g_array_index (after, PareNodeId, i), w, error))

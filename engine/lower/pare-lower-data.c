@@ -144,10 +144,10 @@ pare_lower_pad (PareBuilder *b, const PareNode *node, GError **error)
         return pare_lower_refuse (graph, node, error, "an axis is out of range");
       p.begin[axis] = pads[i];
     }
-  guint32 in[2] = { pare_builder_value (b, node->inputs[0]),
-                    pare_lower_has_input (node, 2) ? pare_builder_value (b, node->inputs[2]) : PARE_RT_NONE };
-  if (b->moving)
-    in[1] = pare_lower_zero (b, node->inputs[0]);
+  guint32 x = pare_builder_value (b, node->inputs[0]);
+  guint32 in[2] = { x, b->moving                        ? pare_lower_zero (b, node->inputs[0])
+                       : pare_lower_has_input (node, 2) ? pare_builder_value (b, node->inputs[2])
+                                                        : PARE_RT_NONE };
   guint32 out = pare_builder_value (b, node->outputs[0]);
   pare_builder_step (b, node, PARE_RT_PAD, &p, sizeof p, in, 2, &out, 1);
   return TRUE;
@@ -257,6 +257,8 @@ pare_lower_resize (PareBuilder *b, const PareNode *node, GError **error)
   n = given != NULL ? n_axes : (guint)xs->rank;
   if (pare_lower_has_input (node, 2) && scales == NULL)
     return pare_lower_refuse (graph, node, error, "scales must be constant");
+  if (p.coord == PARE_COORD_TF_CROP && roi == NULL)
+    return pare_lower_refuse (graph, node, error, "the region to crop must be constant");
   if (scales != NULL && pare_tensor_count (scales) == (gint64)n)
     for (guint i = 0; i < n; i++)
       if (axes[i] >= 0)
@@ -308,8 +310,17 @@ pare_lower_einsum (PareBuilder *b, const PareNode *node, GError **error)
       else
         return pare_lower_refuse (graph, node, error, "this equation is not supported");
     }
-  if (!result || operand + 1 != node->n_inputs)
-    return pare_lower_refuse (graph, node, error, "an equation without '->' is not supported");
+  if (operand + 1 != node->n_inputs)
+    return pare_lower_refuse (graph, node, error, "its equation is not about %u operands", node->n_inputs);
+  for (int c = 0; !result && c < 256; c++) /* what stands once, in the order of the alphabet */
+    {
+      int uses = 0;
+      for (guint o = 0; number[c] >= 0 && o <= operand; o++)
+        for (int i = 0; i < p.rank[o]; i++)
+          uses += p.label[o][i] == number[c];
+      if (uses == 1 && p.out_rank < PARE_MAX_RANK)
+        p.out_label[p.out_rank++] = number[c];
+    }
   return one_step (b, node, PARE_RT_EINSUM, &p, sizeof p, node->n_inputs);
 }
 

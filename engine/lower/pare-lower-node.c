@@ -58,17 +58,29 @@ static const struct
   const char *op;
   PareBinaryKind kind;
 } binaries[] = {
-  { "Add", PARE_BIN_ADD },          { "Sub", PARE_BIN_SUB },
-  { "Mul", PARE_BIN_MUL },          { "Div", PARE_BIN_DIV },
-  { "Pow", PARE_BIN_POW },          { "Min", PARE_BIN_MIN },
-  { "Max", PARE_BIN_MAX },          { "Sum", PARE_BIN_ADD },
-  { "Mean", PARE_BIN_ADD },         { "Mod", PARE_BIN_MOD },
-  { "PRelu", PARE_BIN_PRELU },      { "Equal", PARE_BIN_EQUAL },
-  { "Less", PARE_BIN_LESS },        { "LessOrEqual", PARE_BIN_LESS_EQUAL },
-  { "Greater", PARE_BIN_GREATER },  { "GreaterOrEqual", PARE_BIN_GREATER_EQUAL },
-  { "And", PARE_BIN_AND },          { "Or", PARE_BIN_OR },
-  { "Xor", PARE_BIN_XOR },          { "BitwiseAnd", PARE_BIN_BIT_AND },
-  { "BitwiseOr", PARE_BIN_BIT_OR }, { "BitwiseXor", PARE_BIN_BIT_XOR },
+  { "Add", PARE_BIN_ADD },
+  { "Sub", PARE_BIN_SUB },
+  { "Mul", PARE_BIN_MUL },
+  { "Div", PARE_BIN_DIV },
+  { "Pow", PARE_BIN_POW },
+  { "Min", PARE_BIN_MIN },
+  { "Max", PARE_BIN_MAX },
+  { "Sum", PARE_BIN_ADD },
+  { "Mean", PARE_BIN_ADD },
+  { "Mod", PARE_BIN_MOD },
+  { "PRelu", PARE_BIN_PRELU },
+  { "Equal", PARE_BIN_EQUAL },
+  { "Less", PARE_BIN_LESS },
+  { "LessOrEqual", PARE_BIN_LESS_EQUAL },
+  { "Greater", PARE_BIN_GREATER },
+  { "GreaterOrEqual", PARE_BIN_GREATER_EQUAL },
+  { "And", PARE_BIN_AND },
+  { "Or", PARE_BIN_OR },
+  { "Xor", PARE_BIN_XOR },
+  { "BitwiseAnd", PARE_BIN_BIT_AND },
+  { "BitwiseOr", PARE_BIN_BIT_OR },
+  { "BitwiseXor", PARE_BIN_BIT_XOR },
+  { "BitShift", PARE_BIN_SHIFT_LEFT },
 };
 
 /* lo and hi of a Clip with constant bounds. */
@@ -140,6 +152,11 @@ lower_binary (PareBuilder *b, const PareNode *node, PareBinaryKind kind, GError 
   PareBinaryParams p = { kind, PARE_ACT_NONE, -INFINITY, INFINITY };
   if (pare_node_is (node, "Mod") && pare_node_get_int (node, "fmod", 0) != 0)
     p.kind = PARE_BIN_FMOD;
+  if (pare_node_is (node, "BitShift"))
+    {
+      g_autofree char *direction = pare_node_dup_string (node, "direction");
+      p.kind = g_strcmp0 (direction, "RIGHT") == 0 ? PARE_BIN_SHIFT_RIGHT : PARE_BIN_SHIFT_LEFT;
+    }
   if (node->n_inputs == 1)
     {
       pare_builder_alias (b, node->outputs[0], node->inputs[0]);
@@ -424,12 +441,18 @@ lower_any (PareBuilder *b, PareNodeId id, GError **error)
               known ? "the shape of its output '%s' is not known" : "operators of its domain are not supported ('%s')", v->name);
         }
     }
-  if (node->n_outputs == 0 || node->outputs[0] == PARE_NONE)
+  gboolean recurrent
+      = pare_node_is (node, "LSTM") || pare_node_is (node, "GRU") || pare_node_is (node, "RNN"); /* often only the last state is read */
+  if (node->n_outputs == 0 || (node->outputs[0] == PARE_NONE && !recurrent))
     return pare_lower_refuse (b->graph, node, error, "has no first output");
   if (g_str_equal (node->op, PARE_OP_QUANTIZE))
     return pare_lower_quantize (b, node, error);
   if (node->domain != NULL && *node->domain != '\0' && !g_str_equal (node->domain, "ai.onnx"))
     return pare_lower_refuse (b->graph, node, error, "operators of the domain %s are not supported", node->domain);
+  /* a Dropout with a mask or a mode that is known to be off was taken apart */
+  if ((pare_node_is (node, "Dropout") && (pare_lower_has_input (node, 2) || (node->n_outputs > 1 && node->outputs[1] != PARE_NONE)))
+      || (pare_node_is (node, "BatchNormalization") && pare_node_get_int (node, "training_mode", 0) != 0))
+    return pare_lower_refuse (b->graph, node, error, "training mode is not supported");
   for (guint i = 0; i < G_N_ELEMENTS (aliases); i++)
     if (g_str_equal (node->op, aliases[i]) && pare_lower_has_input (node, 0))
       {
