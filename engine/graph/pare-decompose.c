@@ -307,6 +307,63 @@ batch_first (Writer *w, const PareNode *node)
   return TRUE;
 }
 
+/* x / rms (x) * scale over the extents from `axis` on. */
+static gboolean
+rms_norm (Writer *w, const PareNode *node)
+{
+  const PareDtype f = PARE_DTYPE_FLOAT32;
+  int rank = shape_of (w, w->in[0])->rank;
+  gint64 axis = pare_node_get_int (node, "axis", -1), axes[PARE_MAX_RANK];
+  axis += axis < 0 ? rank : 0;
+  if (dtype_of (w, w->in[0]) != f || w->in[1] == PARE_NONE || axis < 0 || axis >= rank)
+    return FALSE;
+  for (int i = (int)axis; i < rank; i++)
+    axes[i - axis] = i;
+  PareValueId mean = reduce (w, "ReduceMean", put (w, "Mul", f, w->in[0], w->in[0]), ints (w, axes, (guint)(rank - axis)), TRUE);
+  PareValueId root = put (w, "Sqrt", f, put (w, "Add", f, mean, number (w, pare_node_get_float (node, "epsilon", 1e-5f))), PARE_NONE);
+  PareValueId in[2] = { put (w, "Div", f, w->in[0], root), w->in[1] };
+  write_to (w, "Mul", w->out[0], in, 2);
+  return TRUE;
+}
+
+/* x sigmoid (alpha x) */
+static gboolean
+swish (Writer *w, const PareNode *node)
+{
+  const PareDtype f = PARE_DTYPE_FLOAT32;
+  float alpha = pare_node_get_float (node, "alpha", 1);
+  if (dtype_of (w, w->in[0]) != f)
+    return FALSE;
+  PareValueId inner = alpha != 1 ? put (w, "Mul", f, w->in[0], number (w, alpha)) : w->in[0];
+  PareValueId in[2] = { w->in[0], put (w, "Sigmoid", f, inner, PARE_NONE) };
+  write_to (w, "Mul", w->out[0], in, 2);
+  return TRUE;
+}
+
+/* A vector is a matrix of one row on the left, of one column on the right, and that extent is no part of the product. */
+static gboolean
+matmul_vector (Writer *w, const PareNode *node)
+{
+  if (w->in[1] == PARE_NONE)
+    return FALSE;
+  int a = shape_of (w, w->in[0])->rank, b = shape_of (w, w->in[1])->rank;
+  PareDtype dtype = dtype_of (w, w->in[0]);
+  static const gint64 front[] = { 0 }, back[] = { 1 };
+  gint64 out[2];
+  guint n = 0;
+  if (a < 1 || b < 1 || (a > 1 && b > 1))
+    return FALSE;
+  PareValueId x = a == 1 ? put (w, "Unsqueeze", dtype, w->in[0], ints (w, front, 1)) : w->in[0];
+  PareValueId y = b == 1 ? put (w, "Unsqueeze", dtype, w->in[1], ints (w, back, 1)) : w->in[1];
+  if (a == 1)
+    out[n++] = -2;
+  if (b == 1)
+    out[n++] = -1;
+  PareValueId in[2] = { put (w, "MatMul", dtype, x, y), ints (w, out, n) };
+  write_to (w, "Squeeze", w->out[0], in, 2);
+  return TRUE;
+}
+
 gboolean
 pare_decompose_node (PareGraph *graph, PareNodeId id, GArray *made)
 {
@@ -323,6 +380,9 @@ pare_decompose_node (PareGraph *graph, PareNodeId id, GArray *made)
     { "DynamicQuantizeLinear", dynamic_quantize },
     { "MatMulInteger", matmul_integer },
     { "ConvInteger", conv_integer },
+    { "RMSNormalization", rms_norm },
+    { "Swish", swish },
+    { "MatMul", matmul_vector },
     { "LSTM", batch_first },
     { "GRU", batch_first },
     { "RNN", batch_first },

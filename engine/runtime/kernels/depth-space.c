@@ -1,4 +1,4 @@
-/* DepthToSpace (both orders) and SpaceToDepth: [N,C,H,W], a block of block x block positions for block^2 channels. */
+/* DepthToSpace and SpaceToDepth (both orders): [N,C,H,W], a block of block x block positions for block^2 channels. */
 #include "engine/runtime/kernels/move.h"
 
 /* deep [N, C * b * b, H, W], wide [N, C, H * b, W * b] */
@@ -47,7 +47,7 @@ KERNEL (pare_rt_k_space_to_depth)
   SUPPORT (element_size (&in[0]) > 0);
   REQUIRE (fits (&out[0], &in[0], p->block));
   CHECKED;
-  strides (&out[0], &in[0], p->block, false, element_size (&in[0]), dims, to, from);
+  strides (&out[0], &in[0], p->block, p->crd != 0, element_size (&in[0]), dims, to, from);
   pare_rt_move (6, dims, in[0].data, from, out[0].data, to, element_size (&in[0]));
   return PARE_RT_OK;
 }
