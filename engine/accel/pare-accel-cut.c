@@ -27,7 +27,7 @@ mix (uint64_t hash, uint64_t word)
   return hash ^ hash >> 32;
 }
 
-/* An absorbed step is computed by the node of a producer of one of its operands: no cut lies between them. */
+/* No cut lies between an absorbed step and the one whose node computes it: where that is not noted, a producer of one of its operands. */
 static bool
 is_torn (const PareAccel *self, uint32_t cut)
 {
@@ -36,6 +36,12 @@ is_torn (const PareAccel *self, uint32_t cut)
     {
       if (!self->absorbed[s])
         continue;
+      if (self->absorbed_by[s])
+        {
+          if (self->absorbed_by[s] <= cut)
+            return true;
+          continue;
+        }
       for (uint32_t k = 0; k < plan->steps[s].n_in; k++)
         for (uint32_t p = 0; p < cut; p++)
           for (uint32_t o = 0; o < plan->steps[p].n_out; o++)

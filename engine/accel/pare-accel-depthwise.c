@@ -3,6 +3,7 @@
  * serves all windows that it is in. Weaving leaves channels in another order, in which weights, biases and scales are stored; packing the
  * results undoes it. */
 #include "engine/accel/pare-accel-private.h"
+#include "engine/runtime/kernels/integer.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 typedef struct
 {
   const int8_t *weights; /* of each block: column, vector, 16 channels, 4 rows (the last is zero) */
+  const int8_t *more;    /* as much again, to be added: of weights that are no bytes; NULL: they are */
   const int32_t *bias;   /* what the zero point comes to is in it */
   const float *scale;
   int64_t batch, channels, in[2], out[2], pad[2];
@@ -53,10 +55,11 @@ weave (const uint8_t *const rows[3], int64_t at, __mmask64 mask, __m512i outside
 
 /* One row of results, one block of channels. rows: at the first channel of the block, of the first pixel. */
 VNNI static inline __attribute__ ((always_inline)) void
-row_of_block (const Depthwise *s, const uint8_t *const rows[3], uint8_t *y, int64_t block, __mmask64 mask, const int stride)
+row_of_block (const Depthwise *s, const uint8_t *const rows[3], uint8_t *y, int64_t block, __mmask64 mask, const int stride,
+              const bool wide)
 {
   static const uint8_t *const none[3] = { NULL, NULL, NULL };
-  const int8_t *packed = s->weights + block * 12 * 64;
+  const int8_t *packed = s->weights + block * 12 * 64, *more = wide ? s->more + block * 12 * 64 : NULL;
   const int32_t *bias = s->bias + block * BLOCK;
   const float *scales = s->scale + block * BLOCK;
   __m512i outside = _mm512_set1_epi8 ((char)s->outside), flip = _mm512_set1_epi8 (s->signed_x ? (char)0x80 : 0);
@@ -90,6 +93,12 @@ row_of_block (const Depthwise *s, const uint8_t *const rows[3], uint8_t *y, int6
           sum[j] = _mm512_dpbusd_epi32 (sum[j], a.v[j], _mm512_load_si512 (packed + j * 64));
           sum[j] = _mm512_dpbusd_epi32 (sum[j], b.v[j], _mm512_load_si512 (packed + (4 + j) * 64));
           sum[j] = _mm512_dpbusd_epi32 (sum[j], c.v[j], _mm512_load_si512 (packed + (8 + j) * 64));
+          if (wide)
+            {
+              sum[j] = _mm512_dpbusd_epi32 (sum[j], a.v[j], _mm512_load_si512 (more + j * 64));
+              sum[j] = _mm512_dpbusd_epi32 (sum[j], b.v[j], _mm512_load_si512 (more + (4 + j) * 64));
+              sum[j] = _mm512_dpbusd_epi32 (sum[j], c.v[j], _mm512_load_si512 (more + (8 + j) * 64));
+            }
           __m512 v = _mm512_mul_ps (_mm512_cvtepi32_ps (sum[j]), _mm512_load_ps (scales + j * 16));
           v = _mm512_min_ps (_mm512_max_ps (v, lo), hi);
           sum[j] = _mm512_add_epi32 (_mm512_cvtps_epi32 (v), zero);
@@ -116,10 +125,14 @@ run (const void *params, const PareView *args, int part, int parts)
           __mmask64 mask = some < BLOCK ? ((__mmask64)1 << some) - 1 : ~(__mmask64)0;
           for (int k = 0; k < 3; k++)
             at[k] = from + k < 0 || from + k >= s->in[0] ? NULL : x + (from + k) * s->in[1] * s->channels + first;
-          if (s->stride == 1)
-            row_of_block (s, at, y + first, block, mask, 1);
+          if (s->stride == 1 && s->more)
+            row_of_block (s, at, y + first, block, mask, 1, true);
+          else if (s->stride == 1)
+            row_of_block (s, at, y + first, block, mask, 1, false);
+          else if (s->more)
+            row_of_block (s, at, y + first, block, mask, 2, true);
           else
-            row_of_block (s, at, y + first, block, mask, 2);
+            row_of_block (s, at, y + first, block, mask, 2, false);
         }
     }
 }
@@ -145,15 +158,18 @@ can_run (void)
 
 /* Weights, biases and scales in the order of the loop. False: a sum of bias and products would not be exact, or no memory. */
 static bool
-pack (PareAccel *self, Depthwise *s, const int8_t *weights, const int32_t *bias, const float *scale, int32_t zero_x)
+pack (PareAccel *self, Depthwise *s, const PareView *weights, const int32_t *bias, const float *scale, int32_t zero_x)
 {
+  bool wide = weights->dtype == PARE_DTYPE_INT16;
   int64_t blocks = (s->channels + BLOCK - 1) / BLOCK;
-  int8_t *w = pare_accel_pack (self, (uint64_t)blocks * 12 * 64);
+  int8_t *w = pare_accel_pack (self, (uint64_t)blocks * 12 * 64), *more = wide ? pare_accel_pack (self, (uint64_t)blocks * 12 * 64) : NULL;
   int32_t *b = pare_accel_pack (self, (uint64_t)blocks * BLOCK * sizeof *b);
   float *f = pare_accel_pack (self, (uint64_t)blocks * BLOCK * sizeof *f);
-  if (!w || !b || !f)
+  if (!w || !b || !f || (wide && !more))
     return false;
   memset (w, 0, (size_t)(blocks * 12 * 64));
+  if (wide)
+    memset (more, 0, (size_t)(blocks * 12 * 64));
   memset (b, 0, (size_t)(blocks * BLOCK) * sizeof *b);
   memset (f, 0, (size_t)(blocks * BLOCK) * sizeof *f);
   for (int64_t c = 0; c < s->channels; c++)
@@ -165,21 +181,27 @@ pack (PareAccel *self, Depthwise *s, const int8_t *weights, const int32_t *bias,
       for (int row = 0; row < 3; row++)
         for (int column = 0; column < 3; column++)
           {
-            int8_t tap = weights[c * 9 + row * 3 + column];
-            w[block * 12 * 64 + column * 4 * 64 + place * 4 + row] = tap;
+            int32_t tap = code_at (weights, c * 9 + row * 3 + column), byte = tap < -128 ? -128 : tap > 127 ? 127 : tap;
+            int64_t at = block * 12 * 64 + column * 4 * 64 + place * 4 + row;
+            if (tap - byte < -128 || tap - byte > 127)
+              return false;
+            w[at] = (int8_t)byte;
+            if (wide)
+              more[at] = (int8_t)(tap - byte);
             sum += tap;
           }
       b[block * BLOCK + place] = own - sum * (zero_x + (s->signed_x ? 128 : 0));
       f[block * BLOCK + place] = scale[c];
     }
   s->weights = w;
+  s->more = more;
   s->bias = b;
   s->scale = f;
   return true;
 }
 
 bool
-pare_accel_depthwise_codes (PareAccel *self, uint32_t step, const PareQConvParams *p, const PareConvShape *shape, const int8_t *weights)
+pare_accel_depthwise_codes (PareAccel *self, uint32_t step, const PareQConvParams *p, const PareConvShape *shape)
 {
   const PareRtStep *st = &self->plan->steps[step];
   uint32_t x = st->in[0], y = st->out[0];
@@ -203,10 +225,12 @@ pare_accel_depthwise_codes (PareAccel *self, uint32_t step, const PareQConvParam
                   .lo = (float)(p->lo - p->zero_y),
                   .hi = (float)(p->hi - p->zero_y) };
   s.outside = (uint8_t)(p->zero_x + (s.signed_x ? 128 : 0));
+  const PareRtValue *w = &self->plan->values[st->in[1]];
+  const PareView weights = { w->dtype, w->shape, (void *)(uintptr_t)pare_accel_constant (self, st->in[1]), NULL };
   const PareMd *src = pare_md_new_channels_last (self->mds, pare_accel_type (self, x), sx->rank, sx->dims),
                *dst = pare_md_new_channels_last (self->mds, pare_accel_type (self, y), sy->rank, sy->dims);
   if (!src || !dst
-      || !pack (self, &s, weights, st->in[2] == PARE_RT_NONE ? NULL : pare_accel_constant (self, st->in[2]),
+      || !pack (self, &s, &weights, st->in[2] == PARE_RT_NONE ? NULL : pare_accel_constant (self, st->in[2]),
                 pare_accel_constant (self, st->in[3]), p->zero_x))
     return false;
   const uint32_t in = pare_accel_form (self, step, x, src);

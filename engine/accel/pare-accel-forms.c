@@ -300,6 +300,21 @@ pare_accel_plain (PareAccel *self, uint32_t step, uint32_t value)
   return buffer;
 }
 
+/* What the value is another name of, where that has the same axes: it is in memory in that one's layouts. */
+static uint32_t
+named (const PareAccel *self, uint32_t value)
+{
+  for (const PareRtValue *v = &self->plan->values[value]; v->kind == PARE_RT_ALIAS; v = &self->plan->values[value])
+    {
+      const PareRtValue *of = &self->plan->values[v->alias_of];
+      if (of->dtype != v->dtype || of->shape.rank != v->shape.rank
+          || memcmp (of->shape.dims, v->shape.dims, (size_t)v->shape.rank * sizeof *v->shape.dims))
+        break;
+      value = v->alias_of;
+    }
+  return value;
+}
+
 const PareMd *
 pare_accel_native (PareAccel *self, uint32_t value)
 {
@@ -310,6 +325,7 @@ pare_accel_native (PareAccel *self, uint32_t value)
 const PareMd *
 pare_accel_native_any (PareAccel *self, uint32_t value)
 {
+  value = named (self, value);
   ensure (self, value);
   if (self->values[value].n_forms && self->values[value].forms[0].md)
     return self->values[value].forms[0].md;
@@ -319,6 +335,7 @@ pare_accel_native_any (PareAccel *self, uint32_t value)
 uint32_t
 pare_accel_form (PareAccel *self, uint32_t step, uint32_t value, const PareMd *md)
 {
+  value = named (self, value);
   ensure (self, value);
   PareAccelValue *v = &self->values[value];
   for (uint32_t i = 0; i < v->n_forms; i++)
@@ -345,6 +362,7 @@ pare_accel_form (PareAccel *self, uint32_t step, uint32_t value, const PareMd *m
 uint32_t
 pare_accel_form_copy (PareAccel *self, uint32_t step, uint32_t value, const PareMd *md)
 {
+  value = named (self, value);
   ensure (self, value);
   PareAccelValue *v = &self->values[value];
   PareForm from = v->n_forms ? v->forms[0] : (PareForm){ pare_accel_plain_md (self, value), pare_accel_plain (self, step, value) };

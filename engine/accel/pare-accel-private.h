@@ -93,7 +93,8 @@ struct PareAccel
   dnnl_engine_t engine;
   PareMdPool *mds;
   PareAccelValue *values;
-  bool *absorbed; /* steps that an earlier node computes */
+  bool *absorbed;        /* steps that an earlier node computes */
+  uint32_t *absorbed_by; /* 1 + the step whose node that is; 0: of a producer of one of their operands */
   PareAccelBuffer *buffers;
   PareAccelNode *nodes;
   PareAccelArg *args;
@@ -212,9 +213,11 @@ bool pare_accel_step_fake_quant (PareAccel *self, uint32_t step);
 bool pare_accel_step_batch_norm (PareAccel *self, uint32_t step);
 bool pare_accel_step_softmax (PareAccel *self, uint32_t step);
 bool pare_accel_step_qconv (PareAccel *self, uint32_t step);
-/* A depthwise convolution of codes by a loop of our own, weights as bytes. */
-bool pare_accel_depthwise_codes (PareAccel *self, uint32_t step, const PareQConvParams *p, const PareConvShape *shape,
-                                 const int8_t *weights);
+/* A depthwise convolution of codes by a loop of our own. */
+bool pare_accel_depthwise_codes (PareAccel *self, uint32_t step, const PareQConvParams *p, const PareConvShape *shape);
+/* Products of codes by tiles of our own, with an addition behind them. False: nothing was added. */
+bool pare_accel_conv_tiles (PareAccel *self, uint32_t step, const PareQConvParams *p, const PareConvShape *shape);
+bool pare_accel_gemm_tiles (PareAccel *self, uint32_t step, const PareQGemmParams *p);
 bool pare_accel_step_qgemm (PareAccel *self, uint32_t step);
 bool pare_accel_step_qadd (PareAccel *self, uint32_t step);
 bool pare_accel_step_lut (PareAccel *self, uint32_t step);

@@ -13,14 +13,14 @@ has_exact_products (void)
   return (isa & dnnl_cpu_isa_avx512_core_vnni) == dnnl_cpu_isa_avx512_core_vnni || (isa & dnnl_cpu_isa_avx2_vnni) == dnnl_cpu_isa_avx2_vnni;
 }
 
-/* Weights of any width as bytes. Owned by the caller. */
+/* Weights of up to 8 bits as bytes; NULL for wider ones. Owned by the caller. */
 static int8_t *
 unpack (const PareAccel *self, uint32_t value, int64_t *count)
 {
   const PareRtValue *v = &self->plan->values[value];
   const uint8_t *data = pare_accel_constant (self, value);
   *count = pare_shape_count (&v->shape);
-  int8_t *codes = data && *count > 0 ? malloc ((size_t)*count) : NULL;
+  int8_t *codes = data && *count > 0 && v->dtype != PARE_DTYPE_INT16 ? malloc ((size_t)*count) : NULL;
   if (!codes)
     return NULL;
   for (int64_t i = 0; i < *count; i++)
@@ -60,7 +60,8 @@ check (PareAccel *self, uint32_t step, Product *q)
   if (s->n_in != 4 || !pare_accel_constant (self, q->w) || s->in[3] == PARE_RT_NONE || !pare_accel_constant (self, s->in[3])
       || (q->bias != PARE_RT_NONE && !pare_accel_constant (self, q->bias)))
     return false;
-  return values[q->w].dtype == PARE_DTYPE_INT8 || values[q->w].dtype == PARE_DTYPE_INT4 || values[q->w].dtype == PARE_DTYPE_INT2;
+  return values[q->w].dtype == PARE_DTYPE_INT8 || values[q->w].dtype == PARE_DTYPE_INT4 || values[q->w].dtype == PARE_DTYPE_INT2
+         || values[q->w].dtype == PARE_DTYPE_INT16;
 }
 
 /* Scales, zero points and bounds as oneDNN does them. False: it would not compute the same. */
@@ -159,29 +160,22 @@ emit (PareAccel *self, uint32_t step, Product *q, dnnl_primitive_desc_t pd, cons
 }
 
 static bool
-convolve (PareAccel *self, uint32_t step, Product *q, const PareQConvParams *p)
+convolve (PareAccel *self, uint32_t step, Product *q, const PareQConvParams *p, const PareConvShape *shape)
 {
-  const PareShape *x = &self->plan->values[q->x].shape, *w = &self->plan->values[q->w].shape, *y = &self->plan->values[q->y].shape;
-  PareConvShape shape;
-  if (!pare_accel_conv_shape (&p->conv, false, x, w, y, &shape))
-    return false;
-  if (pare_accel_depthwise_codes (self, step, p, &shape, q->codes))
-    return true;
-  if (self->failed)
-    return false;
+  const PareShape *x = &self->plan->values[q->x].shape, *y = &self->plan->values[q->y].shape;
   for (int i = 0; i < p->conv.spatial; i++)
-    q->padded |= shape.pad_begin[i] > 0 || shape.pad_end[i] > 0;
+    q->padded |= shape->pad_begin[i] > 0 || shape->pad_end[i] > 0;
   q->rows = y->dims[1];
   q->stride_row = q->n_codes / q->rows;
   q->stride_k = 1;
   const PareMd *src = pare_md_new_channels_last (self->mds, pare_accel_type (self, q->x), x->rank, x->dims),
                *dst = pare_md_new_channels_last (self->mds, pare_accel_type (self, q->y), y->rank, y->dims),
-               *weights = pare_md_new_any (self->mds, dnnl_s8, shape.weights_rank, shape.weights_dims),
-               *as = pare_md_new_typed (self->mds, dnnl_s8, shape.weights_rank, shape.weights_dims, shape.weights_strides), *bias;
+               *weights = pare_md_new_any (self->mds, dnnl_s8, shape->weights_rank, shape->weights_dims),
+               *as = pare_md_new_typed (self->mds, dnnl_s8, shape->weights_rank, shape->weights_dims, shape->weights_strides), *bias;
   if (!src || !dst || !weights || !as || !attributes (self, step, q) || !fold (self, q, &bias))
     return false;
-  dnnl_primitive_desc_t pd
-      = pare_pd_conv (self->engine, false, src, weights, bias, dst, shape.stride, shape.dilation, shape.pad_begin, shape.pad_end, &q->post);
+  dnnl_primitive_desc_t pd = pare_pd_conv (self->engine, false, src, weights, bias, dst, shape->stride, shape->dilation, shape->pad_begin,
+                                           shape->pad_end, &q->post);
   return pd && emit (self, step, q, pd, src, pare_accel_form (self, step, q->x, src), as, bias, dst, pare_accel_new_form (self, q->y, dst));
 }
 
@@ -197,9 +191,16 @@ pare_accel_step_qconv (PareAccel *self, uint32_t step)
                 .act_lo = p->conv.lo,
                 .act_hi = p->conv.hi,
                 .act_alpha = p->conv.alpha };
-  if (!check (self, step, &q) || !(q.codes = unpack (self, q.w, &q.n_codes)))
+  const PareRtValue *values = self->plan->values;
+  PareConvShape shape;
+  if (!check (self, step, &q)
+      || !pare_accel_conv_shape (&p->conv, false, &values[q.x].shape, &values[q.w].shape, &values[q.y].shape, &shape))
     return false;
-  bool fine = convolve (self, step, &q, p);
+  if (pare_accel_depthwise_codes (self, step, p, &shape) || (!self->failed && pare_accel_conv_tiles (self, step, p, &shape)))
+    return true;
+  if (self->failed || !(q.codes = unpack (self, q.w, &q.n_codes)))
+    return false;
+  bool fine = convolve (self, step, &q, p, &shape);
   free (q.codes);
   return fine;
 }
@@ -236,7 +237,11 @@ pare_accel_step_qgemm (PareAccel *self, uint32_t step)
                 .act_lo = p->gemm.lo,
                 .act_hi = p->gemm.hi,
                 .act_alpha = p->gemm.act_alpha };
-  if (!check (self, step, &q) || p->gemm.trans_a || !(q.codes = unpack (self, q.w, &q.n_codes)))
+  if (!check (self, step, &q) || p->gemm.trans_a)
+    return false;
+  if (self->plan->values[q.w].dtype == PARE_DTYPE_INT16) /* which oneDNN has no products of */
+    return pare_accel_gemm_tiles (self, step, p);
+  if (!(q.codes = unpack (self, q.w, &q.n_codes)))
     return false;
   bool fine = multiply (self, step, &q, p);
   free (q.codes);

@@ -1,3 +1,4 @@
+#include "engine/accel/pare-accel-code-tiles.h"
 #include "engine/accel/pare-accel-private.h"
 
 #include <stdio.h>
@@ -135,8 +136,8 @@ step_fast (PareAccel *self, uint32_t step)
     }
 }
 
-/* Is it worth the trouble: products that oneDNN has. Weights of 16 bits are the portable kernels', which then run the whole, threads and
- * all. */
+/* Is it worth the trouble: products that oneDNN or a loop of ours has. Weights of 16 bits are the portable kernels' where there is no such
+ * loop, which then run the whole, threads and all. */
 static bool
 gains (const PareRtPlan *plan)
 {
@@ -150,7 +151,7 @@ gains (const PareRtPlan *plan)
         return true;
       case PARE_RT_QCONV:
       case PARE_RT_QGEMM:
-        if (plan->values[plan->steps[i].in[1]].dtype != PARE_DTYPE_INT16)
+        if (plan->values[plan->steps[i].in[1]].dtype != PARE_DTYPE_INT16 || pare_accel_loop_tiles ())
           return true;
         break;
       default:
@@ -334,11 +335,12 @@ pare_accel_new_with (const PareRtPlan *plan, const PareAccelOptions *options)
   self->mds = pare_md_pool_new ();
   self->values = calloc (plan->n_values + 1, sizeof *self->values);
   self->absorbed = calloc (plan->n_steps + 1, sizeof *self->absorbed);
+  self->absorbed_by = calloc (plan->n_steps + 1, sizeof *self->absorbed_by);
   int before = pare_accel_set_threads (self->threads); /* the code that oneDNN generates splits the work among this many */
   self->pool = self->threads > 1 ? pare_rt_pool_new_over (self->threads, pare_accel_share) : NULL;
   PareRtPool *pool = pare_rt_pool_enter (self->pool); /* portable kernels ask for scratch memory by thread */
-  bool fine
-      = self->mds && self->values && self->absorbed && dnnl_engine_create (&self->engine, dnnl_cpu, 0) == dnnl_success && build (self);
+  bool fine = self->mds && self->values && self->absorbed && self->absorbed_by
+              && dnnl_engine_create (&self->engine, dnnl_cpu, 0) == dnnl_success && build (self);
   pare_rt_pool_enter (pool);
   pare_accel_set_threads (before);
   if (!fine)
@@ -365,6 +367,7 @@ pare_accel_free (PareAccel *self)
   pare_rt_pool_free (self->pool);
   free (self->values);
   free (self->absorbed);
+  free (self->absorbed_by);
   free (self->buffers);
   free (self->nodes);
   free (self->args);

@@ -141,6 +141,20 @@ add_weights (Plan *plan, PareShape shape, PareDtype dtype, int most)
     for (gint64 i = 0; i < n; i++)
       data[i]
           = (guint8)(gint8)CLAMP ((int)pare_rng_below (&plan->rng, (guint64)(2 * most + 2)) - most - 1, most == 127 ? -128 : -most, most);
+  else if (dtype == PARE_DTYPE_INT16) /* bytes less a zero point, of each tensor or row */
+    {
+      g_autofree gint16 *wide = g_new (gint16, (gsize)n);
+      gint64 row = shape.rank ? n / shape.dims[0] : n;
+      gint zero = (gint)pare_rng_below (&plan->rng, 256);
+      gboolean own = pare_rng_below (&plan->rng, 2);
+      for (gint64 i = 0; i < n; i++)
+        {
+          if (own && i % row == 0)
+            zero = (gint)pare_rng_below (&plan->rng, 256);
+          wide[i] = (gint16)((gint)pare_rng_below (&plan->rng, 256) - zero);
+        }
+      return plan_constant_data (plan, dtype, shape, wide);
+    }
   else
     for (gint64 i = 0; i < n; i++)
       data[i] = (guint8)pare_rng_below (&plan->rng, 256);
@@ -169,8 +183,11 @@ add_bias (Plan *plan, int64_t m, double size)
 static PareDtype
 any_weights (PareRng *r, int *most)
 {
-  switch (pare_rng_below (r, 6))
+  switch (pare_rng_below (r, 7))
     {
+    case 6:
+      *most = 255;
+      return PARE_DTYPE_INT16;
     case 0:
       *most = 7;
       return PARE_DTYPE_INT4;

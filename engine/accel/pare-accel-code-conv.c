@@ -1,0 +1,323 @@
+/* Products on codes by tiles of our own (pare-accel-code-tiles.h): their weights packed, what follows them taken in. */
+#include "engine/accel/pare-accel-code-tiles.h"
+#include "engine/accel/pare-accel-private.h"
+#include "engine/runtime/kernels/integer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_TAPS 1024
+
+/* A step, and where its weights lie: of output channel m, input channel c, tap t at m * row + c * channel + t. Where a tap is a whole row
+ * of the window, `joined` pixels of `wide` channels, c counts through them. */
+typedef struct
+{
+  uint32_t x, w, bias, scale, y;
+  int32_t zero_x, zero_y, lo, hi;
+  PareActivation activation;
+  float act_lo, act_hi;
+  int64_t row, channel, joined, wide;
+  PareTileConv s;
+} Tiles;
+
+static int32_t
+weight (const PareView *w, const Tiles *t, int64_t m, int64_t c, int64_t tap)
+{
+  return code_at (w, m * t->row + c % t->wide * t->channel + tap * t->joined + c / t->wide);
+}
+
+static PareView
+constant_view (const PareAccel *self, uint32_t value)
+{
+  return (PareView){ self->plan->values[value].dtype, self->plan->values[value].shape, (void *)(uintptr_t)pare_accel_constant (self, value),
+                     NULL };
+}
+
+/* What a row of weights is less: 0 where all fit a byte. False: they differ by more than bytes can. */
+static bool
+shift_of (const PareView *w, const Tiles *t, int64_t m, int32_t *shift)
+{
+  int32_t least = INT32_MAX, most = INT32_MIN;
+  int64_t taps = t->s.k[0] * t->s.k[1];
+  for (int64_t c = 0; c < t->s.c; c++)
+    for (int64_t k = 0; k < taps; k++)
+      {
+        int32_t v = weight (w, t, m, c, k);
+        least = v < least ? v : least;
+        most = v > most ? v : most;
+      }
+  *shift = least < -128 || most > 127 ? least + 128 : 0;
+  return most - *shift <= 127;
+}
+
+static bool
+pack (PareAccel *self, Tiles *t)
+{
+  PareTileConv *s = &t->s;
+  PareView w = constant_view (self, t->w);
+  const int32_t *own = t->bias == PARE_RT_NONE ? NULL : pare_accel_constant (self, t->bias), zero = t->zero_x + (s->signed_x ? 128 : 0);
+  const float *scale = pare_accel_constant (self, t->scale);
+  int64_t taps = s->k[0] * s->k[1], all = s->vectors * 16;
+  int8_t *bytes = pare_accel_pack (self, (uint64_t)(all * taps * s->steps * 4));
+  uint8_t *outside = pare_accel_pack (self, (uint64_t)s->steps * 4 + 64);
+  int32_t *init = pare_accel_pack (self, (uint64_t)all * sizeof *init), *shift = pare_accel_pack (self, (uint64_t)all * sizeof *shift);
+  float *factor = pare_accel_pack (self, (uint64_t)all * sizeof *factor), *bias = pare_accel_pack (self, (uint64_t)all * sizeof *bias);
+  if (!bytes || !outside || !init || !shift || !factor || !bias)
+    return false;
+  memset (bytes, 0, (size_t)(all * taps * s->steps * 4));
+  memset (outside, t->zero_x, (size_t)s->steps * 4 + 64);
+  bool moved = false, folds = true, small = s->result != PARE_TILE_FLOATS;
+  for (int64_t m = 0; m < all; m++)
+    {
+      init[m] = shift[m] = 0;
+      factor[m] = bias[m] = 0;
+    }
+  for (int block = 0; block < s->blocks; block++)
+    {
+      int vector, n;
+      pare_accel_tile_block (s, block, &vector, &n);
+      int8_t *to = bytes + vector * 64 * taps * s->steps;
+      for (int64_t m = vector * 16; m < (vector + n) * 16 && m < s->m; m++)
+        {
+          int64_t sum = 0, size = 0, lane = m - vector * 16;
+          if (!shift_of (&w, t, m, &shift[m]))
+            return false;
+          for (int64_t k = 0; k < taps; k++)
+            for (int64_t c = 0; c < s->c; c++)
+              {
+                int32_t v = weight (&w, t, m, c, k);
+                sum += v;
+                size += v < 0 ? -v : v;
+                to[((k * s->steps + c / 4) * n * 16 + lane) * 4 + c % 4] = (int8_t)(v - shift[m]);
+              }
+          double most = (double)size * 255;
+          init[m] = (int32_t)(uint32_t)(-sum * zero); /* what wraps comes back */
+          factor[m] = scale[m];
+          bias[m] = own ? (float)own[m] : 0;
+          moved |= shift[m] != 0;
+          folds = folds && most <= 1 << 24 && fabs (bias[m]) <= 1 << 24;
+          small = small && (most + fabs (bias[m])) * fabs (scale[m]) < 1 << 30;
+        }
+    }
+  for (int64_t m = 0; m < s->m && folds && own; m++)
+    init[m] += own[m];
+  if (small && s->result == PARE_TILE_CODES)
+    s->result = PARE_TILE_PACKED;
+  s->weights = bytes;
+  s->outside = outside;
+  s->init = init;
+  s->shift = moved ? shift : NULL;
+  s->bias = folds || !own ? NULL : bias;
+  s->scale = factor;
+  if (s->result == PARE_TILE_PACKED && !s->bias && !s->signed_y && s->lo <= 0 && s->hi >= 255)
+    s->result = PARE_TILE_PLAIN;
+  return true;
+}
+
+/* The steps' common part: types, sizes, what is stored. */
+static bool
+describe (PareAccel *self, Tiles *t)
+{
+  PareTileConv *s = &t->s;
+  bool codes = pare_accel_is_codes (self, t->y);
+  if (!pare_accel_loop_tiles () || !pare_accel_is_codes (self, t->x) || (!codes && !pare_accel_is_float (self, t->y))
+      || !pare_accel_constant (self, t->w) || t->scale == PARE_RT_NONE || !pare_accel_constant (self, t->scale)
+      || (t->bias != PARE_RT_NONE && !pare_accel_constant (self, t->bias)) || s->k[0] * s->k[1] > MAX_TAPS || s->c < 1 || s->m < 1
+      || s->m > 1 << 24 || (!codes && t->activation != PARE_ACT_NONE && t->activation != PARE_ACT_CLIP))
+    return false;
+  s->signed_x = self->plan->values[t->x].dtype == PARE_DTYPE_INT8;
+  s->signed_y = self->plan->values[t->y].dtype == PARE_DTYPE_INT8;
+  s->steps = (s->c + 3) / 4;
+  s->vectors = (int)((s->m + 15) / 16);
+  s->blocks = (s->vectors + 3) / 4;
+  s->result = codes ? PARE_TILE_CODES : PARE_TILE_FLOATS;
+  s->zero = t->zero_y;
+  s->lo = t->lo;
+  s->hi = t->hi;
+  s->least = (float)(t->lo - t->zero_y);
+  s->most = (float)(t->hi - t->zero_y);
+  if (!codes)
+    {
+      bool clips = t->activation == PARE_ACT_CLIP;
+      s->least = clips ? t->act_lo : -INFINITY;
+      s->most = clips ? t->act_hi : INFINITY;
+    }
+  t->joined = 1;
+  t->wide = s->c;
+  s->y_pixel = s->m * (codes ? 1 : 4);
+  return true;
+}
+
+/* Four channels of the last pixel may be read beyond it: in memory of our own there is room. */
+static bool
+may_read_beyond (const PareAccel *self, const Tiles *t, uint32_t buffer)
+{
+  const PareAccelBuffer *root = &self->buffers[pare_accel_buffer_root (self, buffer)];
+  return t->s.c % 4 == 0 || (root->input == PARE_RT_NONE && !root->fixed);
+}
+
+/* An addition that alone reads what is computed here, and whose other operand is there. */
+static uint32_t
+find_add (PareAccel *self, const Tiles *t, const PareMd *dst, uint32_t *other)
+{
+  uint32_t reader = pare_accel_is_codes (self, t->y) ? pare_accel_only_reader (self, t->y) : PARE_RT_NONE;
+  const PareRtStep *s = reader != PARE_RT_NONE ? &self->plan->steps[reader] : NULL;
+  if (!s || s->op != PARE_RT_QADD || s->in[0] == s->in[1] || !pare_accel_is_codes (self, s->out[0]))
+    return PARE_RT_NONE;
+  uint32_t o = s->in[s->in[0] == t->y ? 1 : 0];
+  const PareShape *so = &self->plan->values[o].shape, *sy = &self->plan->values[t->y].shape;
+  const PareQAddParams *p = (const PareQAddParams *)(self->plan->params + s->params);
+  float most = 255 * (fabsf (p->ratio_a) + fabsf (p->ratio_b)) + fabsf (p->fixed);
+  bool same = most < 1 << 30 && pare_accel_is_codes (self, o) && so->rank == sy->rank && self->values[o].n_forms > 0;
+  for (int i = 0; same && i < sy->rank; i++)
+    same = so->dims[i] == sy->dims[i];
+  if (!same || self->values[o].forms[0].md != pare_md_with_type (self->mds, dst, pare_accel_type (self, o)))
+    return PARE_RT_NONE;
+  *other = o;
+  return reader;
+}
+
+/* A few channels: a row of the window is one run of bytes, in a copy of the image with a frame of padding around it. */
+static uint32_t
+frame (PareAccel *self, uint32_t step, Tiles *t, uint32_t in)
+{
+  PareTileConv *s = &t->s;
+  int64_t reach[2]; /* behind the image */
+  for (int i = 0; i < 2; i++)
+    {
+      reach[i] = (s->out[i] - 1) * s->stride[i] + (s->k[i] - 1) * s->dilation[i] + 1 - s->pad[i] - s->in[i];
+      reach[i] = reach[i] < 0 ? 0 : reach[i];
+    }
+  PareTileFrame f = { .rows = s->images * s->in[0],
+                      .row = s->in[1] * s->c,
+                      .begin = s->pad[1] * s->c,
+                      .end = reach[1] * s->c,
+                      .image_rows = s->in[0],
+                      .above = s->pad[0],
+                      .below = reach[0],
+                      .fill = (uint8_t)t->zero_x };
+  s->in[0] += f.above + f.below;
+  s->in[1] += s->pad[1] + reach[1];
+  s->x_row = s->in[1] * s->c;
+  s->x_image = s->in[0] * s->x_row;
+  s->pad[0] = s->pad[1] = 0;
+  t->joined = s->k[1];
+  s->c *= s->k[1];
+  s->steps = (s->c + 3) / 4;
+  s->k[1] = 1;
+  if (!f.begin && !f.end && !f.above && !f.below && self->buffers[pare_accel_buffer_root (self, in)].input == PARE_RT_NONE)
+    return in;
+  uint32_t framed = pare_accel_buffer_new (self, (uint64_t)(s->images * s->x_image) + 64);
+  const uint32_t buffers[2] = { in, framed };
+  return pare_accel_add_work (self, step, pare_accel_loop_frame (), &f, sizeof f, (uint64_t)(s->images * s->x_image), buffers, 2)
+             ? framed
+             : PARE_RT_NONE;
+}
+
+static bool
+emit (PareAccel *self, uint32_t step, Tiles *t, const PareMd *src, const PareMd *dst)
+{
+  PareTileConv *s = &t->s;
+  uint32_t other = PARE_RT_NONE, add = find_add (self, t, dst, &other), y = t->y;
+  uint32_t in = pare_accel_form (self, step, t->x, src), buffers[3], n = 2;
+  if (in != PARE_RT_NONE && s->c % 4 && s->c <= 16 && s->k[1] > 1 && s->dilation[1] == 1)
+    in = frame (self, step, t, in);
+  if (in == PARE_RT_NONE || !may_read_beyond (self, t, in) || !pack (self, t))
+    return false;
+  if (add != PARE_RT_NONE)
+    {
+      const PareRtStep *a = &self->plan->steps[add];
+      s->result = PARE_TILE_ADDED;
+      s->add = *(const PareQAddParams *)(self->plan->params + a->params);
+      s->own_is_b = a->in[1] == t->y;
+      s->signed_other = self->plan->values[other].dtype == PARE_DTYPE_INT8;
+      s->other_pixel = s->m;
+      y = a->out[0];
+      dst = pare_md_with_type (self->mds, dst, pare_accel_type (self, y));
+      buffers[n++] = self->values[other].forms[0].buffer;
+      self->absorbed[add] = true;
+      self->absorbed_by[add] = step + 1;
+    }
+  buffers[0] = in;
+  buffers[1] = pare_accel_new_form (self, y, dst);
+  uint64_t work = (uint64_t)(s->images * s->out[0] * s->out[1]) * (uint64_t)(s->k[0] * s->k[1] * s->c) * (uint64_t)s->m / 32;
+  return pare_accel_add_work (self, step, pare_accel_loop_tiles (), s, sizeof *s, work, buffers, n);
+}
+
+bool
+pare_accel_conv_tiles (PareAccel *self, uint32_t step, const PareQConvParams *p, const PareConvShape *shape)
+{
+  const PareRtStep *st = &self->plan->steps[step];
+  const PareShape *x = &self->plan->values[st->in[0]].shape, *y = &self->plan->values[st->out[0]].shape;
+  int spatial = p->conv.spatial;
+  if (spatial > 2 || p->conv.group != 1)
+    return false;
+  Tiles t = { .x = st->in[0],
+              .w = st->in[1],
+              .bias = st->in[2],
+              .scale = st->in[3],
+              .y = st->out[0],
+              .zero_x = p->zero_x,
+              .zero_y = p->zero_y,
+              .lo = p->lo,
+              .hi = p->hi,
+              .activation = p->conv.activation,
+              .act_lo = p->conv.lo,
+              .act_hi = p->conv.hi };
+  t.s = (PareTileConv){ .images = x->dims[0], .c = x->dims[1], .m = y->dims[1] };
+  for (int i = 0; i < 2; i++)
+    {
+      int a = i - (2 - spatial); /* one axis: rows of one */
+      t.s.in[i] = a < 0 ? 1 : x->dims[a + 2];
+      t.s.out[i] = a < 0 ? 1 : y->dims[a + 2];
+      t.s.k[i] = a < 0 ? 1 : p->conv.kernel[a];
+      t.s.stride[i] = a < 0 ? 1 : shape->stride[a];
+      t.s.dilation[i] = a < 0 ? 1 : shape->dilation[a];
+      t.s.pad[i] = a < 0 ? 0 : shape->pad_begin[a];
+    }
+  t.channel = t.s.k[0] * t.s.k[1];
+  t.row = t.channel * t.s.c;
+  t.s.x_pixel = t.s.c;
+  t.s.x_row = t.s.in[1] * t.s.c;
+  t.s.x_image = t.s.in[0] * t.s.x_row;
+  const PareMd *src = pare_md_new_channels_last (self->mds, pare_accel_type (self, t.x), x->rank, x->dims),
+               *dst = pare_md_new_channels_last (self->mds, pare_accel_type (self, t.y), y->rank, y->dims);
+  return src && dst && describe (self, &t) && emit (self, step, &t, src, dst);
+}
+
+bool
+pare_accel_gemm_tiles (PareAccel *self, uint32_t step, const PareQGemmParams *p)
+{
+  const PareRtStep *st = &self->plan->steps[step];
+  const PareShape *x = &self->plan->values[st->in[0]].shape, *y = &self->plan->values[st->out[0]].shape;
+  if (p->gemm.trans_a)
+    return false;
+  Tiles t = { .x = st->in[0],
+              .w = st->in[1],
+              .bias = st->in[2],
+              .scale = st->in[3],
+              .y = st->out[0],
+              .zero_x = p->zero_x,
+              .zero_y = p->zero_y,
+              .lo = p->lo,
+              .hi = p->hi,
+              .activation = p->gemm.activation,
+              .act_lo = p->gemm.lo,
+              .act_hi = p->gemm.hi,
+              .row = p->gemm.trans_b ? x->dims[1] : 1,
+              .channel = p->gemm.trans_b ? 1 : y->dims[1] };
+  t.s = (PareTileConv){ .images = x->dims[0],
+                        .c = x->dims[1],
+                        .m = y->dims[1],
+                        .in = { 1, 1 },
+                        .out = { 1, 1 },
+                        .k = { 1, 1 },
+                        .stride = { 1, 1 },
+                        .dilation = { 1, 1 },
+                        .x_pixel = x->dims[1],
+                        .x_row = x->dims[1],
+                        .x_image = x->dims[1] };
+  const PareMd *src = pare_accel_plain_md (self, t.x), *dst = pare_accel_plain_md (self, t.y);
+  return src && dst && describe (self, &t) && emit (self, step, &t, src, dst);
+}

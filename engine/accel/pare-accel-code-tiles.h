@@ -1,0 +1,50 @@
+/* Convolutions and products of codes by tiles of our own, for CPUs that multiply four bytes at a time into 32 bits (AVX-512 VNNI): channels
+ * innermost, output channels in the lanes, each output pixel's input broadcast four bytes at a time. Where a pixel's window lies is looked
+ * up in a table of pointers, so that padding, strides and dilation cost nothing in the inner loop. */
+#pragma once
+#include "engine/accel/pare-accel-codes.h"
+
+/* What is stored of a sum. */
+typedef enum
+{
+  PARE_TILE_PLAIN,  /* UINT8, all of it, no bias left */
+  PARE_TILE_PACKED, /* codes whose bounds packing with saturation keeps: no sum is so large that it would wrap */
+  PARE_TILE_CODES,
+  PARE_TILE_ADDED, /* codes, added to those of another operand: a QAdd */
+  PARE_TILE_FLOATS
+} PareTileResult;
+
+typedef struct
+{
+  /* Of each output channel, complete up to whole vectors: where sums start, and what is added then; weights are shift more than their bytes
+   * say (NULL: none). */
+  const int32_t *init, *shift;
+  const float *bias /* NULL: in init */, *scale;
+  const int8_t *weights;  /* of each block: tap, four channels, vectors, 16 x 4 */
+  const uint8_t *outside; /* a pixel of padding */
+  int64_t images, c, m, in[2], out[2], k[2], stride[2], dilation[2], pad[2];
+  int64_t x_pixel, x_row, x_image; /* bytes; c: of a tap, which may be several pixels of a row */
+  int64_t steps;                   /* of four channels, of a tap */
+  int64_t y_pixel, y_first;        /* bytes */
+  int64_t other_pixel;             /* ADDED */
+  int vectors, blocks;             /* of 16 channels; of up to four of those */
+  bool signed_x, signed_y;
+  int result;                  /* PareTileResult */
+  int32_t zero, lo, hi;        /* codes */
+  float least, most;           /* bounds before the zero point; of floats */
+  PareQAddParams add;          /* ADDED */
+  bool signed_other, own_is_b; /* ADDED: which operand is computed here */
+} PareTileConv;                /* x, y, (other) */
+
+/* Images with a frame around them, so that what a window reads of a row lies in one piece. */
+typedef struct
+{
+  int64_t rows, row, begin, end, image_rows, above, below; /* of all images; bytes: a row of x, before and behind it; rows of an image */
+  uint8_t fill;
+} PareTileFrame; /* x, y */
+PareAccelLoop pare_accel_loop_frame (void);
+
+/* NULL: this CPU has no such instructions, or oneDNN may not use them either. */
+PareAccelLoop pare_accel_loop_tiles (void);
+/* Vectors of block `block`, and the first of them. */
+void pare_accel_tile_block (const PareTileConv *s, int block, int *first, int *n);
