@@ -1,4 +1,5 @@
 #include "app/pare-compare-view.h"
+#include "app/pare-compare-layers.h"
 #include "widgets/pare-delta-cell.h"
 #include "widgets/pare-format.h"
 
@@ -7,7 +8,6 @@
 #include <string.h>
 
 #define MOST_ENTRIES 24
-#define MOST_LAYERS 80
 
 struct _PareCompareView
 {
@@ -39,23 +39,9 @@ pare_compare_entries (PareSession *session, PareSelection *selection)
 }
 
 static GtkWidget *
-cell (const char *text, const char *css, gboolean number)
-{
-  GtkWidget *w = gtk_label_new (text);
-  gtk_label_set_xalign (GTK_LABEL (w), number ? 1 : 0);
-  if (!number)
-    gtk_label_set_ellipsize (GTK_LABEL (w), PANGO_ELLIPSIZE_END);
-  gtk_widget_add_css_class (w, "pare-caption");
-  gtk_widget_set_size_request (w, -1, 22);
-  if (css != NULL)
-    gtk_widget_add_css_class (w, css);
-  return w;
-}
-
-static GtkWidget *
 title_cell (const PareEntry *e, int at, gboolean pair)
 {
-  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *title = cell (e->title, at > 0 ? "pare-bold" : NULL, FALSE);
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *title = pare_compare_cell (e->title, at > 0 ? "pare-bold" : NULL, FALSE);
   if (pair)
     {
       GtkWidget *tag = gtk_label_new (at == 0 ? "A" : "B");
@@ -76,13 +62,18 @@ typedef struct
 {
   double value[3]; /* bytes, ms, fraction; NAN */
   gboolean stale[3];
+  double spread_ms; /* differences within are none */
 } Figures;
+
+#define FIGURE_TIME 1
 
 static Figures
 figures_of (const PareEntry *e)
 {
   const PareOrigin origins[3] = { e->size_origin, e->latency_origin, e->accuracy_origin };
-  Figures f = { { (double)e->size.packed_bytes, e->latency_ms, e->accuracy }, { FALSE, FALSE, FALSE } };
+  Figures f = { { (double)e->size.packed_bytes, e->latency_ms, e->accuracy }, { FALSE, FALSE, FALSE }, 0 };
+  PareLatency runs = { .median_ms = e->latency_ms, .p10_ms = e->latency_p10, .p90_ms = e->latency_p90 };
+  f.spread_ms = e->latency_ms * pare_latency_spread (&runs, NULL);
   for (int k = 0; k < 3; k++)
     {
       f.stale[k] = origins[k] == PARE_ORIGIN_STALE || origins[k] == PARE_ORIGIN_PROVISIONAL;
@@ -100,7 +91,7 @@ add_entries (PareCompareView *self, GtkWidget *grid, int *line, GArray *ids)
 {
   static const char *const heads[] = { N_ ("Recipe"), N_ ("Size, KiB"), N_ ("Time, ms"), N_ ("Accuracy, %") };
   static const char *const units[] = { "KiB", "ms", N_ ("points") };
-  Figures first = { { NAN, NAN, NAN }, { FALSE } };
+  Figures first = { { NAN, NAN, NAN }, { FALSE }, 0 };
   double most[3] = { 0, 0, 0 };
   guint n = MIN (ids->len, MOST_ENTRIES);
   for (guint i = 0; i < n; i++)
@@ -113,7 +104,8 @@ add_entries (PareCompareView *self, GtkWidget *grid, int *line, GArray *ids)
           most[k] = fmax (most[k], fabs (f.value[k] - first.value[k]) / unit_size[k]);
     }
   for (int k = 0; k < 4; k++)
-    gtk_grid_attach (GTK_GRID (grid), cell (_ (heads[k]), "pare-second", k > 0), k == 0 ? 0 : 2 * k - 1, *line, k == 0 ? 1 : 2, 1);
+    gtk_grid_attach (GTK_GRID (grid), pare_compare_cell (_ (heads[k]), "pare-second", k > 0), k == 0 ? 0 : 2 * k - 1, *line, k == 0 ? 1 : 2,
+                     1);
   ++*line;
   for (guint i = 0; i < n; i++, ++*line)
     {
@@ -123,7 +115,7 @@ add_entries (PareCompareView *self, GtkWidget *grid, int *line, GArray *ids)
       for (int k = 0; k < 3; k++)
         {
           g_autofree char *text = pare_format_number (f.value[k] / unit_size[k], decimals[k]);
-          GtkWidget *value = cell (text, f.stale[k] ? "pare-second" : NULL, TRUE);
+          GtkWidget *value = pare_compare_cell (text, f.stale[k] ? "pare-second" : NULL, TRUE);
           if (f.stale[k])
             gtk_widget_set_tooltip_text (value, _ ("not final: stale or still counting"));
           gtk_grid_attach (GTK_GRID (grid), value, 2 * k + 1, *line, 1, 1);
@@ -131,6 +123,8 @@ add_entries (PareCompareView *self, GtkWidget *grid, int *line, GArray *ids)
           if (i == 0 || !isfinite (delta))
             continue;
           GtkWidget *bar = pare_delta_cell_new ();
+          if (k == FIGURE_TIME)
+            pare_delta_cell_set_noise (PARE_DELTA_CELL (bar), f.spread_ms > first.spread_ms ? f.spread_ms : first.spread_ms);
           pare_delta_cell_set (PARE_DELTA_CELL (bar), delta, most[k], decimals[k], k == 2, _ (units[k]));
           gtk_widget_set_size_request (bar, 92, 24);
           gtk_grid_attach (GTK_GRID (grid), bar, 2 * k + 2, *line, 1, 1);
@@ -139,57 +133,8 @@ add_entries (PareCompareView *self, GtkWidget *grid, int *line, GArray *ids)
   if (ids->len > n)
     {
       g_autofree char *more = g_strdup_printf (_ ("and %u more"), ids->len - n);
-      gtk_grid_attach (GTK_GRID (grid), cell (more, "pare-second", FALSE), 0, (*line)++, 7, 1);
+      gtk_grid_attach (GTK_GRID (grid), pare_compare_cell (more, "pare-second", FALSE), 0, (*line)++, 7, 1);
     }
-}
-
-/* Of two recipes: which layers they treat differently. */
-static void
-add_layers (PareCompareView *self, GtkWidget *grid, int *line, GArray *ids)
-{
-  const PareGraph *graph = pare_session_get_graph (self->session);
-  const PareEntry *a = pare_session_find_entry (self->session, g_array_index (ids, gint64, 0)),
-                  *b = pare_session_find_entry (self->session, g_array_index (ids, gint64, 1));
-  guint n = 0, different = 0, same = 0;
-  const PareLayerInfo *infos = pare_session_get_layer_infos (self->session, &n);
-  if (graph == NULL || a->recipe == NULL || b->recipe == NULL)
-    return;
-  gtk_grid_attach (GTK_GRID (grid), gtk_separator_new (GTK_ORIENTATION_HORIZONTAL), 0, (*line)++, 7, 1);
-  int head = (*line)++;
-  for (guint i = 0; i < n; i++)
-    {
-      const char *layer = graph->nodes[infos[i].node].layer;
-      PareLayerRecipe ra, rb;
-      if (!pare_layer_is_compressible (graph, infos[i].node, NULL))
-        continue;
-      pare_recipe_resolve (a->recipe, layer, &ra);
-      pare_recipe_resolve (b->recipe, layer, &rb);
-      if (pare_layer_recipe_equal (&ra, &rb))
-        {
-          same++;
-          continue;
-        }
-      if (different++ >= MOST_LAYERS)
-        continue;
-      g_autofree char *ta = pare_layer_recipe_shorthand (&ra), *tb = pare_layer_recipe_shorthand (&rb), *wa = pare_layer_recipe_words (&ra),
-                      *wb = pare_layer_recipe_words (&rb);
-      GtkWidget *was = cell (ta, "pare-second", FALSE), *now = cell (tb, "pare-bold", FALSE);
-      gtk_widget_set_tooltip_text (was, wa);
-      gtk_widget_set_tooltip_text (now, wb);
-      gtk_grid_attach (GTK_GRID (grid), cell (layer, NULL, FALSE), 0, *line, 1, 1);
-      gtk_grid_attach (GTK_GRID (grid), was, 1, *line, 2, 1);
-      gtk_grid_attach (GTK_GRID (grid), now, 3, (*line)++, 2, 1);
-    }
-  if (different > 0)
-    {
-      gtk_grid_attach (GTK_GRID (grid), cell (_ ("Layer"), "pare-second", FALSE), 0, head, 1, 1);
-      gtk_grid_attach (GTK_GRID (grid), cell ("A", "pare-second", FALSE), 1, head, 2, 1);
-      gtk_grid_attach (GTK_GRID (grid), cell ("B", "pare-second", FALSE), 3, head, 2, 1);
-    }
-  g_autofree char *rest = different > MOST_LAYERS ? g_strdup_printf (_ ("%u more differ, %u are the same"), different - MOST_LAYERS, same)
-                          : different == 0        ? g_strdup (_ ("Both treat every layer alike"))
-                                                  : g_strdup_printf (_ ("%u others: the same"), same);
-  gtk_grid_attach (GTK_GRID (grid), cell (rest, "pare-second", FALSE), 0, (*line)++, 7, 1);
 }
 
 static gboolean
@@ -207,20 +152,26 @@ rebuild (gpointer data)
   gtk_label_set_text (GTK_LABEL (self->about), about);
   if (ids->len < 2)
     {
-      GtkWidget *hint = cell (_ ("Drag over points of the chart to compare their recipes here."), "pare-second", FALSE);
+      GtkWidget *hint = pare_compare_cell (_ ("Drag over points of the chart to compare their recipes here."), "pare-second", FALSE);
       gtk_widget_set_halign (hint, GTK_ALIGN_CENTER);
       gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (self->scroller), hint);
       return G_SOURCE_REMOVE;
     }
-  GtkWidget *grid = gtk_grid_new ();
+  GtkWidget *grid = gtk_grid_new (), *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 4);
   int line = 0;
   gtk_grid_set_column_spacing (GTK_GRID (grid), 9);
   gtk_grid_set_row_spacing (GTK_GRID (grid), 2);
-  g_object_set (grid, "margin-start", 12, "margin-end", 12, "margin-bottom", 8, NULL);
+  g_object_set (box, "margin-start", 12, "margin-end", 12, "margin-bottom", 8, NULL);
   add_entries (self, grid, &line, ids);
+  gtk_box_append (GTK_BOX (box), grid);
   if (ids->len == 2)
-    add_layers (self, grid, &line, ids);
-  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (self->scroller), grid);
+    {
+      gtk_box_append (GTK_BOX (box), gtk_separator_new (GTK_ORIENTATION_HORIZONTAL));
+      gtk_box_append (GTK_BOX (box),
+                      pare_compare_layers_new (self->session, pare_session_find_entry (self->session, g_array_index (ids, gint64, 0)),
+                                               pare_session_find_entry (self->session, g_array_index (ids, gint64, 1))));
+    }
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (self->scroller), box);
   return G_SOURCE_REMOVE;
 }
 
@@ -263,9 +214,9 @@ pare_compare_view_class_init (PareCompareViewClass *klass)
 static void
 pare_compare_view_init (PareCompareView *self)
 {
-  GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *title = cell (_ ("Compare"), "pare-bold", FALSE);
+  GtkWidget *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6), *title = pare_compare_cell (_ ("Compare"), "pare-bold", FALSE);
   self->box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
-  self->about = cell ("", "pare-second", FALSE);
+  self->about = pare_compare_cell ("", "pare-second", FALSE);
   gtk_widget_set_hexpand (self->about, TRUE);
   self->clear = gtk_button_new_with_label (_ ("Clear"));
   gtk_widget_add_css_class (self->clear, "pare-dense");

@@ -141,11 +141,8 @@ rebuild (PareProfileView *self)
   self->stale = origin == PARE_ORIGIN_STALE;
   self->most_ms = self->most_rate = 0;
   PareLatency two[2];
-  self->noise = 0.05;
   pare_session_get_latency (self->session, &two[0], NULL, NULL, &two[1]);
-  for (guint i = 0; i < G_N_ELEMENTS (two); i++)
-    if (two[i].median_ms > 0)
-      self->noise = fmax (self->noise, (two[i].p90_ms - two[i].p10_ms) / two[i].median_ms);
+  self->noise = pare_latency_spread (&two[0], &two[1]);
   for (guint i = 0; self->profile != NULL && i < self->profile->n_rows; i++)
     {
       const PareProfileRow *row = &self->profile->rows[i];

@@ -1,16 +1,23 @@
 #include "widgets/pare-delta-cell.h"
 #include "widgets/pare-format.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 struct _PareDeltaCell
 {
   GtkWidget parent;
-  double value, most;
+  double value, most, noise;
   int decimals;
   gboolean more_is_better;
 };
 G_DEFINE_FINAL_TYPE (PareDeltaCell, pare_delta_cell, GTK_TYPE_WIDGET)
+
+static gboolean
+is_noise (PareDeltaCell *self)
+{
+  return !isfinite (self->value) || fabs (self->value) <= self->noise;
+}
 
 static void
 pare_delta_cell_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
@@ -29,7 +36,11 @@ pare_delta_cell_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
     {
       k = fmax (k, 1.5);
       cairo_rectangle (cr, self->value < 0 ? zero - k : zero, (h - bar) / 2, k, bar);
-      pare_draw_source (cr, (self->value > 0) == self->more_is_better ? &look.delta_better : &look.delta_worse, 1);
+      pare_draw_source (cr,
+                        is_noise (self)                             ? &look.hatch
+                        : (self->value > 0) == self->more_is_better ? &look.delta_better
+                                                                    : &look.delta_worse,
+                        1);
       cairo_fill (cr);
     }
   g_autofree char *text = pare_format_signed (self->value, self->decimals);
@@ -48,17 +59,9 @@ pare_delta_cell_measure (GtkWidget *widget, GtkOrientation orientation, int for_
 }
 
 static void
-pare_delta_cell_finalize (GObject *object)
-{
-
-  G_OBJECT_CLASS (pare_delta_cell_parent_class)->finalize (object);
-}
-
-static void
 pare_delta_cell_class_init (PareDeltaCellClass *class)
 {
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (class);
-  G_OBJECT_CLASS (class)->finalize = pare_delta_cell_finalize;
   widget_class->snapshot = pare_delta_cell_snapshot;
   widget_class->measure = pare_delta_cell_measure;
   gtk_widget_class_set_css_name (widget_class, "pare-delta-cell");
@@ -86,8 +89,17 @@ pare_delta_cell_set (PareDeltaCell *self, double value, double most, int decimal
   self->decimals = decimals;
   self->more_is_better = more_is_better;
   g_autofree char *number = pare_format_signed (value, decimals);
-  const char *verdict = !isfinite (value) || value == 0 ? "" : (value > 0) == more_is_better ? ", better" : ", worse";
+  const char *verdict = !isfinite (value) || value == 0 ? ""
+                        : is_noise (self)               ? _ (", within the spread of the runs")
+                        : (value > 0) == more_is_better ? _ (", better")
+                                                        : _ (", worse");
   g_autofree char *words = g_strdup_printf ("%s%s%s%s", number, unit != NULL ? " " : "", unit != NULL ? unit : "", verdict);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, words, -1);
   gtk_widget_queue_draw (GTK_WIDGET (self));
+}
+
+void
+pare_delta_cell_set_noise (PareDeltaCell *self, double noise)
+{
+  self->noise = noise;
 }

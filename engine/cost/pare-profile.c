@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#define LEAST_SPREAD 0.05 /* of a run: below that no two measurements on a desktop agree */
+
 /* Only says how bytes that are there already are to be read: nothing is computed. */
 static gboolean
 is_view (const PareNode *node)
@@ -116,6 +118,17 @@ pare_profile_free (PareProfile *self)
     return;
   g_free (self->rows);
   g_free (self);
+}
+
+double
+pare_latency_spread (const PareLatency *a, const PareLatency *b)
+{
+  double spread = LEAST_SPREAD;
+  const PareLatency *two[] = { a, b };
+  for (guint i = 0; i < G_N_ELEMENTS (two); i++)
+    if (two[i] != NULL && two[i]->median_ms > 0)
+      spread = fmax (spread, (two[i]->p90_ms - two[i]->p10_ms) / two[i]->median_ms);
+  return spread;
 }
 
 /* --- as text --- */

@@ -70,5 +70,9 @@ PareProfile *pare_profile_new (const PareGraph *graph, const PareLatency *now, c
 void pare_profile_free (PareProfile *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareProfile, pare_profile_free)
 
+/* How far two measurements of the same may lie apart, a fraction of the time: what the runs of both spread, at least 5 %. Differences within
+ * it are no gain and no loss. Either may be NULL or without runs. */
+double pare_latency_spread (const PareLatency *a, const PareLatency *b);
+
 /* A head with units, one line each row, then what lies between layers and the whole; numbers have a point. (transfer full) */
 char *pare_profile_to_text (const PareProfile *self, const PareGraph *graph, char separator);

@@ -412,6 +412,13 @@ pare_session_find_entry (PareSession *self, gint64 id)
   return entry != NULL ? &entry->shown : NULL;
 }
 
+const PareLatency *
+pare_session_get_entry_latency (PareSession *self, gint64 id)
+{
+  PareHistoryEntry *entry = self->history != NULL ? pare_history_find (self->history, id) : NULL;
+  return entry != NULL ? pare_session_find_latency (self, entry->key) : NULL;
+}
+
 gint64
 pare_session_get_current_entry (PareSession *self)
 {

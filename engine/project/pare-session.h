@@ -94,6 +94,8 @@ gboolean pare_session_is_stopped (PareSession *self);                    /* a pe
 /* --- history: every recipe tried --- */
 guint pare_session_get_n_entries (PareSession *self);
 const PareEntry *pare_session_get_entry (PareSession *self, guint i);    /* oldest first; 0 is the original */
+/* What was measured of an entry on this computer, by layer where it was: borrowed until results come or go; NULL: nothing. */
+const PareLatency *pare_session_get_entry_latency (PareSession *self, gint64 id);
 const PareEntry *pare_session_find_entry (PareSession *self, gint64 id);
 gint64 pare_session_get_current_entry (PareSession *self);
 void pare_session_go_to_entry (PareSession *self, gint64 id);            /* one undoable edit */

@@ -255,6 +255,76 @@ test_brush (void)
   app_test_close_window (window, application);
 }
 
+static GtkWidget *
+label_with (GtkWidget *widget, const char *text)
+{
+  if (GTK_IS_LABEL (widget) && g_str_equal (gtk_label_get_text (GTK_LABEL (widget)), text))
+    return widget;
+  for (GtkWidget *c = gtk_widget_get_first_child (widget); c != NULL; c = gtk_widget_get_next_sibling (c))
+    {
+      GtkWidget *found = label_with (c, text);
+      if (found != NULL)
+        return found;
+    }
+  return NULL;
+}
+
+static double
+number_at (GtkGrid *grid, int column, int line)
+{
+  GtkWidget *label = gtk_grid_get_child_at (grid, column, line);
+  g_assert_true (GTK_IS_LABEL (label));
+  return g_ascii_strtod (gtk_label_get_text (GTK_LABEL (label)), NULL);
+}
+
+/* Two recipes layer by layer: what is shown adds up to what was measured; colours only beyond the spread of the runs. */
+static void
+test_times (void)
+{
+  PareApplication *application;
+  PareWindow *window = open_sample (&application);
+  PareSession *session = window->session;
+  set_bits (session, LAYER_A, 4);
+  WAIT_FOR (quiet (session));
+  gint64 current = pare_session_get_current_entry (session);
+  WAIT_FOR (pare_session_get_entry_latency (session, 1) != NULL && pare_session_get_entry_latency (session, current) != NULL);
+  WAIT_FOR (quiet (session));
+  g_assert_null (pare_session_get_entry_latency (session, 99));
+  g_action_group_activate_action (G_ACTION_GROUP (window), "page", g_variant_new_string ("explore"));
+  GtkWidget *compare = app_test_below (GTK_WIDGET (window->explore), PARE_TYPE_COMPARE_VIEW), *all = NULL;
+  app_test_settle (300); /* shown anew after the last measurement */
+  WAIT_FOR ((all = label_with (compare, "All layers, B against A")) != NULL);
+  GtkGrid *grid = GTK_GRID (gtk_widget_get_parent (all));
+  int at, last, top;
+  gtk_grid_query_child (grid, all, NULL, &last, NULL, NULL);
+  const PareLatency *was = pare_session_get_entry_latency (session, 1), *now = pare_session_get_entry_latency (session, current);
+  double sum[2] = { 0, 0 }, a = 0, b = 0, spread = pare_latency_spread (was, now);
+  for (guint i = 0; i < was->n_layers; i++)
+    sum[0] += was->layers[i].ms;
+  for (guint i = 0; i < now->n_layers; i++)
+    sum[1] += now->layers[i].ms;
+  g_assert_cmpfloat_with_epsilon (number_at (grid, 3, last), sum[0], 0.00051);
+  g_assert_cmpfloat_with_epsilon (number_at (grid, 4, last), sum[1], 0.00051);
+  gtk_grid_query_child (grid, label_with (GTK_WIDGET (grid), "Layer"), NULL, &top, NULL, NULL);
+  for (at = top + 1; at < last; at++)
+    {
+      GtkWidget *ratio = gtk_grid_get_child_at (grid, 5, at);
+      double x = number_at (grid, 3, at), y = number_at (grid, 4, at);
+      a += x;
+      b += y;
+      if (ratio == NULL) /* of what has no time of its own */
+        continue;
+      gboolean coloured = gtk_widget_has_css_class (ratio, "pare-better") || gtk_widget_has_css_class (ratio, "pare-worse");
+      if (fabs (y - x) > 1.1 * spread * x + 0.002)
+        g_assert_true (coloured);
+      if (fabs (y - x) < 0.9 * spread * x - 0.002)
+        g_assert_false (coloured);
+    }
+  g_assert_cmpfloat_with_epsilon (a, sum[0], 0.001 * (last - top));
+  g_assert_cmpfloat_with_epsilon (b, sum[1], 0.001 * (last - top));
+  app_test_close_window (window, application);
+}
+
 static void
 test_lines (void)
 {
@@ -661,6 +731,7 @@ main (int argc, char **argv)
   g_test_add_func ("/limits/text", test_text);
   g_test_add_func ("/limits/kept", test_kept);
   g_test_add_func ("/explore/brush", test_brush);
+  g_test_add_func ("/explore/times", test_times);
   g_test_add_func ("/explore/lines", test_lines);
   g_test_add_func ("/explore/save", test_save);
   g_test_add_func ("/inspector/preview", test_preview);

@@ -116,6 +116,17 @@ test_unknown (void)
 }
 
 static void
+test_spread (void)
+{
+  const PareLatency tight = { .median_ms = 10, .p10_ms = 9.9, .p90_ms = 10.1 }, loose = { .median_ms = 10, .p10_ms = 9, .p90_ms = 11 },
+                    none = { 0 };
+  g_assert_cmpfloat (pare_latency_spread (&tight, NULL), ==, 0.05);
+  g_assert_cmpfloat (pare_latency_spread (&none, NULL), ==, 0.05);
+  g_assert_cmpfloat_with_epsilon (pare_latency_spread (&tight, &loose), 0.2, 1e-12);
+  g_assert_cmpfloat_with_epsilon (pare_latency_spread (&loose, &none), 0.2, 1e-12);
+}
+
+static void
 test_text (void)
 {
   g_autoptr (PareGraph) g = make ();
@@ -243,6 +254,7 @@ main (int argc, char **argv)
   g_test_add_func ("/profile-figures/unknown", test_unknown);
   g_test_add_func ("/profile-figures/text", test_text);
   g_test_add_func ("/profile-figures/kept", test_kept);
+  g_test_add_func ("/profile-figures/spread", test_spread);
   g_test_add_func ("/profile-figures/peaks", test_peaks);
   g_test_add_func ("/profile-figures/memory", test_memory);
   return g_test_run ();

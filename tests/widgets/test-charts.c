@@ -366,6 +366,7 @@ test_cells (void)
       {
         pare_bar_cell_set (PARE_BAR_CELL (bar), odd[i], odd[k], odd[(i + k) % N_ODD]);
         pare_heat_cell_set (PARE_HEAT_CELL (heat), i % 2 ? "0.14" : NULL, odd[k], NULL, FALSE);
+        pare_delta_cell_set_noise (PARE_DELTA_CELL (delta), odd[k]);
         pare_delta_cell_set (PARE_DELTA_CELL (delta), odd[i], odd[k], (int)i, k % 2, "ms");
         paint (bar, 58, 12);
         paint (heat, 33, 16);
