@@ -1,5 +1,6 @@
 /* Above the table of the profile: how the run was done and what the machine can do; below it: the sum. */
 #include "app/pare-profile-private.h"
+#include "app/pare-table-parts.h"
 #include "widgets/pare-format.h"
 
 #include <glib/gi18n.h>
@@ -83,8 +84,18 @@ pare_profile_build_head (PareProfileView *self)
   self->measure = button (_ ("Measure"), _ ("Measure the recipe as it is now (Ctrl+R)"));
   gtk_actionable_set_action_name (GTK_ACTIONABLE (self->measure), "win.measure");
   gtk_widget_set_hexpand (lines, TRUE);
+  GtkWidget *machine = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
+  self->again = gtk_button_new_from_icon_name ("view-refresh-symbolic");
+  gtk_widget_add_css_class (self->again, "flat");
+  gtk_widget_add_css_class (self->again, "pare-dense");
+  gtk_widget_set_valign (self->again, GTK_ALIGN_CENTER);
+  gtk_widget_set_tooltip_text (self->again, _ ("Measure the peaks of this machine again"));
+  pare_table_name (self->again, _ ("Measure the peaks of this machine again"));
+  g_signal_connect_swapped (self->again, "clicked", G_CALLBACK (pare_profile_measure_machine), self);
+  gtk_box_append (GTK_BOX (machine), self->machine);
+  gtk_box_append (GTK_BOX (machine), self->again);
   gtk_box_append (GTK_BOX (lines), self->run);
-  gtk_box_append (GTK_BOX (lines), self->machine);
+  gtk_box_append (GTK_BOX (lines), machine);
   gtk_label_set_ellipsize (GTK_LABEL (self->age), PANGO_ELLIPSIZE_NONE);
   g_signal_connect_swapped (copy, "clicked", G_CALLBACK (on_copy), self);
   g_signal_connect_swapped (csv, "clicked", G_CALLBACK (on_csv), self);
@@ -156,6 +167,7 @@ show_run (PareProfileView *self, const PareLatency *now)
 static void
 show_machine (PareProfileView *self)
 {
+  gtk_widget_set_sensitive (self->again, !self->peaks_wanted);
   if (!self->has_peaks)
     {
       say (self->machine, self->peaks_failed ? _ ("What this machine can do could not be measured")
@@ -166,8 +178,13 @@ show_machine (PareProfileView *self)
                   *memory = pare_format_number (self->peaks.stream_gbs, 1);
   g_autofree char *integers = self->peaks.int8_gops > 0 ? g_strdup_printf (_ ("%s GOP/s with 8-bit integers"), ints)
                                                         : g_strdup (_ ("no instruction for 8-bit integers"));
+  g_autoptr (GDateTime) then = g_date_time_new_from_unix_local (self->peaks.when);
+  g_autofree char *date = then != NULL ? g_date_time_format (then, "%e %b %Y") : NULL;
+  g_autofree char *when = self->peaks_wanted   ? g_strdup (_ ("again when nothing else runs"))
+                          : self->peaks_failed ? g_strdup (_ ("could not be measured again"))
+                                               : g_strdup_printf (_ ("measured %s"), date != NULL ? g_strstrip (date) : PARE_DASH);
   g_autofree char *text
-      = g_strdup_printf (_ ("Measured peaks here: %s GFLOP/s, %s, memory %s GB/s · %s"), flops, integers, memory, self->peaks.cpu);
+      = g_strdup_printf (_ ("Peaks here: %s GFLOP/s, %s, memory %s GB/s · %s · %s"), flops, integers, memory, when, self->peaks.cpu);
   say (self->machine, text);
 }
 

@@ -27,14 +27,17 @@ struct _PareProfileView
   GtkMultiSelection *rows;
   GtkColumnView *view;
   GtkColumnViewColumn *time, *op;
-  GtkWidget *stack, *empty, *empty_button, *run, *machine, *age, *sum, *measure;
+  GtkWidget *stack, *empty, *empty_button, *run, *machine, *age, *sum, *measure, *again;
   ParePeaks peaks;
-  gboolean has_peaks, peaks_failed, stale, dirty, syncing, reveal;
+  gboolean has_peaks, peaks_failed, peaks_wanted, stale, dirty, syncing, reveal;
   PareControl *measuring; /* peaks, in a worker */
   double most_ms, most_rate;
   double noise; /* how far two measurements of the same may lie apart, a fraction */
   guint idle, sync_idle, quiet_timer;
 };
+
+/* What the machine can do: once more, as soon as nothing else runs. */
+void pare_profile_measure_machine (PareProfileView *self);
 
 /* --- pare-profile-columns.c --- */
 void pare_profile_add_columns (PareProfileView *self);

@@ -233,8 +233,8 @@ on_peaks (GObject *source, GAsyncResult *result, gpointer data)
       self->peaks = *peaks;
       self->has_peaks = TRUE;
     }
-  else if (!cancelled)
-    self->peaks_failed = TRUE;
+  self->peaks_failed = peaks == NULL && !cancelled;
+  self->peaks_wanted = cancelled;
   queue_rebuild (self);
   look_at_machine (self);
 }
@@ -253,7 +253,8 @@ on_quiet (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* Once for each machine and number of threads, and only while no job runs: each would spoil the other's figures. */
+/* Once a month for each machine and number of threads, or when asked for, and only while no job runs: each would spoil the other's
+ * figures. What was measured before stays until then. */
 static void
 look_at_machine (PareProfileView *self)
 {
@@ -265,10 +266,12 @@ look_at_machine (PareProfileView *self)
       self->has_peaks = TRUE;
       queue_rebuild (self);
     }
+  if (!self->peaks_failed && (!self->has_peaks || pare_peaks_are_old (&self->peaks, g_get_real_time () / G_USEC_PER_SEC)))
+    self->peaks_wanted = TRUE;
   gboolean busy = pare_session_get_n_jobs (self->session) > 0;
   if (busy && self->measuring != NULL)
     pare_control_cancel (self->measuring);
-  if (busy || self->has_peaks || self->peaks_failed)
+  if (busy || !self->peaks_wanted)
     g_clear_handle_id (&self->quiet_timer, g_source_remove);
   else if (self->quiet_timer == 0 && self->measuring == NULL && pare_session_get_graph (self->session) != NULL)
     self->quiet_timer = g_timeout_add (QUIET_MS, on_quiet, self);
@@ -277,8 +280,17 @@ look_at_machine (PareProfileView *self)
 static void
 on_jobs (PareProfileView *self)
 {
-  if (gtk_widget_get_mapped (GTK_WIDGET (self)) && !self->has_peaks)
+  if (gtk_widget_get_mapped (GTK_WIDGET (self)) && self->peaks_wanted)
     look_at_machine (self);
+}
+
+void
+pare_profile_measure_machine (PareProfileView *self)
+{
+  self->peaks_failed = FALSE;
+  self->peaks_wanted = TRUE;
+  pare_profile_show_head (self);
+  look_at_machine (self);
 }
 
 /* --- text --- */

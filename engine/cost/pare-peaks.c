@@ -26,7 +26,8 @@
 #define STREAM_BYTES ((gsize)128 << 20) /* of all threads, twice: more than the caches hold */
 #define STREAM_MOST ((gsize)64 << 20)   /* of one */
 #define STREAM_LEAST ((gsize)8 << 20)
-#define FILE_VERSION 1
+#define FILE_VERSION 2
+#define KEPT_SECONDS (30 * G_GINT64_CONSTANT (86400)) /* then a system may have changed enough */
 
 typedef void (*Loop) (guint64 n, gpointer memory);
 
@@ -59,73 +60,37 @@ floats_plain (guint64 n, gpointer memory)
 }
 
 #ifdef ON_X86
+#define PRAGMA(words) _Pragma (#words)
+/* So many vectors, each its own chain of dependent steps a = step (a, x, y), enough of them to fill the units; folded into one at the end.
+ */
+#define LOOP(name, isa, Vector, count, Scalar, x_is, y_is, broadcast, step, add, sink, first)                                              \
+  __attribute__ ((target (isa))) static void name (guint64 n, gpointer memory)                                                             \
+  {                                                                                                                                        \
+    volatile Scalar start = x_is;                                                                                                          \
+    Vector x = broadcast (start), y = broadcast (y_is), a[count];                                                                          \
+    for (int i = 0; i < count; i++)                                                                                                        \
+      a[i] = broadcast ((Scalar)i);                                                                                                        \
+    for (guint64 k = 0; k < n; k++)                                                                                                        \
+      PRAGMA (GCC unroll count)                                                                                                            \
+    for (int i = 0; i < count; i++)                                                                                                        \
+      a[i] = step (a[i], x, y);                                                                                                            \
+    for (int i = 1; i < count; i++)                                                                                                        \
+      a[0] = add (a[0], a[i]);                                                                                                             \
+    sink = first;                                                                                                                          \
+  }
+
 /* 10 vectors of 8: 160 operations */
-__attribute__ ((target ("avx2,fma"))) static void
-floats_avx2 (guint64 n, gpointer memory)
-{
-  volatile float start = 0.999f;
-  __m256 x = _mm256_set1_ps (start), y = _mm256_set1_ps (start * 1e-3f), a[10];
-  for (int i = 0; i < 10; i++)
-    a[i] = _mm256_set1_ps ((float)i);
-  for (guint64 k = 0; k < n; k++)
-#pragma GCC unroll 10
-    for (int i = 0; i < 10; i++)
-      a[i] = _mm256_fmadd_ps (a[i], x, y);
-  for (int i = 1; i < 10; i++)
-    a[0] = _mm256_add_ps (a[0], a[i]);
-  float_sink = _mm256_cvtss_f32 (a[0]);
-}
-
+LOOP (floats_avx2, "avx2,fma", __m256, 10, float, 0.999f, start * 1e-3f, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_add_ps, float_sink,
+      _mm256_cvtss_f32 (a[0]))
 /* 16 vectors of 16: 512 operations */
-__attribute__ ((target ("avx512f"))) static void
-floats_avx512 (guint64 n, gpointer memory)
-{
-  volatile float start = 0.999f;
-  __m512 x = _mm512_set1_ps (start), y = _mm512_set1_ps (start * 1e-3f), a[16];
-  for (int i = 0; i < 16; i++)
-    a[i] = _mm512_set1_ps ((float)i);
-  for (guint64 k = 0; k < n; k++)
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i++)
-      a[i] = _mm512_fmadd_ps (a[i], x, y);
-  for (int i = 1; i < 16; i++)
-    a[0] = _mm512_add_ps (a[0], a[i]);
-  float_sink = _mm512_cvtss_f32 (a[0]);
-}
-
+LOOP (floats_avx512, "avx512f", __m512, 16, float, 0.999f, start * 1e-3f, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_add_ps, float_sink,
+      _mm512_cvtss_f32 (a[0]))
 /* 16 vectors of 64 products: 2048 operations */
-__attribute__ ((target ("avx512f,avx512vnni"))) static void
-bytes_avx512 (guint64 n, gpointer memory)
-{
-  volatile int start = 0x01020102;
-  __m512i x = _mm512_set1_epi32 (start), y = _mm512_set1_epi32 (start ^ 0x03), a[16];
-  for (int i = 0; i < 16; i++)
-    a[i] = _mm512_set1_epi32 (i);
-  for (guint64 k = 0; k < n; k++)
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i++)
-      a[i] = _mm512_dpbusd_epi32 (a[i], x, y);
-  for (int i = 1; i < 16; i++)
-    a[0] = _mm512_add_epi32 (a[0], a[i]);
-  int_sink = _mm512_cvtsi512_si32 (a[0]);
-}
-
+LOOP (bytes_avx512, "avx512f,avx512vnni", __m512i, 16, int, 0x01020102, start ^ 0x03, _mm512_set1_epi32, _mm512_dpbusd_epi32,
+      _mm512_add_epi32, int_sink, _mm512_cvtsi512_si32 (a[0]))
 /* 10 vectors of 32 products: 640 operations */
-__attribute__ ((target ("avx2,avxvnni"))) static void
-bytes_avx2 (guint64 n, gpointer memory)
-{
-  volatile int start = 0x01020102;
-  __m256i x = _mm256_set1_epi32 (start), y = _mm256_set1_epi32 (start ^ 0x03), a[10];
-  for (int i = 0; i < 10; i++)
-    a[i] = _mm256_set1_epi32 (i);
-  for (guint64 k = 0; k < n; k++)
-#pragma GCC unroll 10
-    for (int i = 0; i < 10; i++)
-      a[i] = _mm256_dpbusd_avx_epi32 (a[i], x, y);
-  for (int i = 1; i < 10; i++)
-    a[0] = _mm256_add_epi32 (a[0], a[i]);
-  int_sink = _mm256_extract_epi32 (a[0], 0);
-}
+LOOP (bytes_avx2, "avx2,avxvnni", __m256i, 10, int, 0x01020102, start ^ 0x03, _mm256_set1_epi32, _mm256_dpbusd_avx_epi32, _mm256_add_epi32,
+      int_sink, _mm256_extract_epi32 (a[0], 0))
 
 static gboolean
 has_avxvnni (void)
@@ -153,42 +118,35 @@ stream (guint64 n, gpointer data)
     }
 }
 
-static Loop
-float_loop (double *operations)
+typedef struct
+{
+  Loop run; /* NULL: no instruction for it */
+  double operations;
+  const char *isa;
+} Kernel;
+
+static Kernel
+float_kernel (void)
 {
 #ifdef ON_X86
   if (__builtin_cpu_supports ("avx512f"))
-    {
-      *operations = 512;
-      return floats_avx512;
-    }
+    return (Kernel){ floats_avx512, 512, "avx512" };
   if (__builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma"))
-    {
-      *operations = 160;
-      return floats_avx2;
-    }
+    return (Kernel){ floats_avx2, 160, "avx2" };
 #endif
-  *operations = 64;
-  return floats_plain;
+  return (Kernel){ floats_plain, 64, "baseline" };
 }
 
-static Loop
-byte_loop (double *operations)
+static Kernel
+byte_kernel (void)
 {
 #ifdef ON_X86
   if (__builtin_cpu_supports ("avx512f") && __builtin_cpu_supports ("avx512vnni"))
-    {
-      *operations = 2048;
-      return bytes_avx512;
-    }
+    return (Kernel){ bytes_avx512, 2048, "avx512-vnni" };
   if (has_avxvnni ())
-    {
-      *operations = 640;
-      return bytes_avx2;
-    }
+    return (Kernel){ bytes_avx2, 640, "avx-vnni" };
 #endif
-  *operations = 0;
-  return NULL;
+  return (Kernel){ NULL, 0, "none" };
 }
 
 /* --- rounds --- */
@@ -282,6 +240,13 @@ name_cpu (char *name, gsize size)
     }
 }
 
+static void
+name_machine (ParePeaks *peaks)
+{
+  name_cpu (peaks->cpu, sizeof peaks->cpu);
+  g_snprintf (peaks->isa, sizeof peaks->isa, "%s, %s", float_kernel ().isa, byte_kernel ().isa);
+}
+
 /* The most memory that the process had before the last measurement: its own buffers are no part of that figure. */
 static guint64 peak_before;
 static GMutex peak_lock;
@@ -321,7 +286,7 @@ pare_peaks_measure (int threads, ParePeaks *peaks, PareControl *control, GError 
 {
   threads = CLAMP (threads, 1, 256);
   *peaks = (ParePeaks){ .threads = threads };
-  name_cpu (peaks->cpu, sizeof peaks->cpu);
+  name_machine (peaks);
   g_autofree Memory *memories = g_new0 (Memory, threads);
   gsize half = CLAMP (STREAM_BYTES / threads, STREAM_LEAST, STREAM_MOST);
   guint64 before = peak_now ();
@@ -343,12 +308,11 @@ pare_peaks_measure (int threads, ParePeaks *peaks, PareControl *control, GError 
       g_set_error_literal (error, PARE_ERROR, PARE_ERROR_MEMORY, "no memory to measure how fast memory is");
       return FALSE;
     }
-  double operations;
-  Loop loop = float_loop (&operations);
-  peaks->gflops = best_rate (loop, operations, threads, memories, control) / 1e9;
-  loop = byte_loop (&operations);
-  if (loop != NULL)
-    peaks->int8_gops = best_rate (loop, operations, threads, memories, control) / 1e9;
+  Kernel floats = float_kernel (), bytes = byte_kernel ();
+  peaks->gflops = best_rate (floats.run, floats.operations, threads, memories, control) / 1e9;
+  if (bytes.run != NULL)
+    peaks->int8_gops = best_rate (bytes.run, bytes.operations, threads, memories, control) / 1e9;
+  peaks->when = g_get_real_time () / G_USEC_PER_SEC;
   return !pare_control_check (control, error);
 }
 
@@ -360,10 +324,11 @@ pare_peaks_path (void)
   return g_build_filename (g_get_user_cache_dir (), "pare", "peaks.ini", NULL);
 }
 
+/* A virtual machine may hide instructions of the CPU that it names. */
 static char *
-group_of (const char *cpu, int threads)
+group_of (const ParePeaks *peaks)
 {
-  char *group = g_strdup_printf ("%d threads, %s", threads, cpu);
+  char *group = g_strdup_printf ("%d threads, %s, %s", peaks->threads, peaks->isa, peaks->cpu);
   return g_strdelimit (group, "[]\n\r", ' ');
 }
 
@@ -380,22 +345,29 @@ pare_peaks_load (const char *path, int threads, ParePeaks *peaks)
 {
   g_autoptr (GKeyFile) file = g_key_file_new ();
   ParePeaks p = { .threads = CLAMP (threads, 1, 256) };
-  name_cpu (p.cpu, sizeof p.cpu);
-  g_autofree char *group = group_of (p.cpu, p.threads);
+  name_machine (&p);
+  g_autofree char *group = group_of (&p);
   if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, NULL)
       || g_key_file_get_integer (file, group, "version", NULL) != FILE_VERSION || !get_rate (file, group, "float-gflops", &p.gflops)
       || !get_rate (file, group, "int8-gops", &p.int8_gops) || !get_rate (file, group, "memory-gbs", &p.stream_gbs) || p.gflops <= 0
       || p.stream_gbs <= 0)
     return FALSE;
+  p.when = g_key_file_get_int64 (file, group, "measured", NULL);
   *peaks = p;
   return TRUE;
+}
+
+gboolean
+pare_peaks_are_old (const ParePeaks *peaks, gint64 now)
+{
+  return now - peaks->when > KEPT_SECONDS || now < peaks->when;
 }
 
 gboolean
 pare_peaks_save (const char *path, const ParePeaks *peaks, GError **error)
 {
   g_autoptr (GKeyFile) file = g_key_file_new ();
-  g_autofree char *group = group_of (peaks->cpu, peaks->threads), *folder = g_path_get_dirname (path);
+  g_autofree char *group = group_of (peaks), *folder = g_path_get_dirname (path);
   if (!g_key_file_load_from_file (file, path, G_KEY_FILE_KEEP_COMMENTS, NULL))
     {
       g_key_file_unref (file);
@@ -406,5 +378,6 @@ pare_peaks_save (const char *path, const ParePeaks *peaks, GError **error)
   g_key_file_set_double (file, group, "float-gflops", peaks->gflops);
   g_key_file_set_double (file, group, "int8-gops", peaks->int8_gops);
   g_key_file_set_double (file, group, "memory-gbs", peaks->stream_gbs);
+  g_key_file_set_int64 (file, group, "measured", peaks->when);
   return g_key_file_save_to_file (file, path, error);
 }

@@ -7,7 +7,9 @@
 typedef struct
 {
   char cpu[128]; /* as the system names it */
+  char isa[48];  /* the instructions that were measured: of floats, of 8-bit integers */
   int threads;
+  gint64 when;       /* unix seconds */
   double gflops;     /* float32 multiply-adds, two operations each */
   double int8_gops;  /* the same of 8-bit integers; 0: no instruction for it that is measured here */
   double stream_gbs; /* bytes read and written while copying what no cache holds */
@@ -15,8 +17,10 @@ typedef struct
 
 /* Measures for about half a second. Fails only when cancelled or without memory. */
 gboolean pare_peaks_measure (int threads, ParePeaks *peaks, PareControl *control, GError **error);
-/* What was measured before with this CPU and so many threads; FALSE: nothing (or a damaged file). */
+/* What was measured before with this CPU, these instructions and so many threads, however old; FALSE: nothing (or a damaged file). */
 gboolean pare_peaks_load (const char *path, int threads, ParePeaks *peaks);
+/* Older than a month at `now` (unix seconds), or of a clock that has been set back: to be measured again. */
+gboolean pare_peaks_are_old (const ParePeaks *peaks, gint64 now);
 /* Adds to the file, which may hold those of other numbers of threads. */
 gboolean pare_peaks_save (const char *path, const ParePeaks *peaks, GError **error);
 /* Of the user's cache: (transfer full). */

@@ -268,6 +268,46 @@ test_colours (void)
   app_test_close_window (window, application);
 }
 
+static gboolean
+is_again (gpointer view)
+{
+  return !PARE_PROFILE_VIEW (view)->peaks_wanted && is_synced (view);
+}
+
+/* What the machine can do is kept for a month; then, or when asked for, it is measured again, and what was known stays until then. */
+static void
+test_machine (void)
+{
+  PareApplication *application;
+  PareProfileView *view;
+  PareWindow *window = open_sample (&application, &view);
+  WAIT_FOR (has_peaks (view));
+  ParePeaks before = view->peaks;
+  g_autofree char *path = pare_peaks_path ();
+  app_test_close_window (window, application);
+  before.when -= 40 * 86400;
+  before.gflops = 12345;
+  g_assert_true (pare_peaks_save (path, &before, NULL));
+  window = open_sample (&application, &view);
+  WAIT_FOR (has_peaks (view));
+  WAIT_FOR (is_again (view));
+  g_assert_cmpint (view->peaks.when, >, before.when + 39 * 86400);
+  g_assert_cmpfloat (view->peaks.gflops, !=, 12345);
+  ParePeaks kept;
+  g_assert_true (pare_peaks_load (path, view->peaks.threads, &kept));
+  g_assert_cmpint (kept.when, ==, view->peaks.when);
+  g_assert_nonnull (strstr (gtk_label_get_text (GTK_LABEL (view->machine)), "measured"));
+  /* when asked for */
+  view->peaks.gflops = 12345;
+  g_assert_true (gtk_widget_get_sensitive (view->again));
+  g_signal_emit_by_name (view->again, "clicked");
+  g_assert_false (gtk_widget_get_sensitive (view->again));
+  WAIT_FOR (is_again (view));
+  g_assert_cmpfloat (view->peaks.gflops, !=, 12345);
+  g_assert_true (gtk_widget_get_sensitive (view->again));
+  app_test_close_window (window, application);
+}
+
 /* The layer table shows the same figures in columns that can be switched on; a group adds its layers up. */
 static void
 test_table (void)
@@ -343,6 +383,7 @@ main (int argc, char **argv)
   g_test_add_func ("/profile/stale", test_stale);
   g_test_add_func ("/profile/text", test_text);
   g_test_add_func ("/profile/colours", test_colours);
+  g_test_add_func ("/profile/machine", test_machine);
   g_test_add_func ("/profile/table", test_table);
   int status = g_test_run ();
   return app_test_end (home, status);

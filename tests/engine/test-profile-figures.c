@@ -209,6 +209,19 @@ test_peaks (void)
   g_assert_cmpfloat_with_epsilon (again.gflops, peaks.gflops, 1e-6 * peaks.gflops);
   g_assert_cmpfloat_with_epsilon (again.stream_gbs, peaks.stream_gbs, 1e-6 * peaks.stream_gbs);
   g_assert_cmpstr (again.cpu, ==, peaks.cpu);
+  g_assert_cmpstr (again.isa, ==, peaks.isa);
+  g_assert_cmpint (again.when, ==, peaks.when);
+  const gint64 day = 86400;
+  g_assert_cmpint (ABS (peaks.when - g_get_real_time () / G_USEC_PER_SEC), <, day);
+  g_assert_false (pare_peaks_are_old (&peaks, peaks.when + 29 * day));
+  g_assert_true (pare_peaks_are_old (&peaks, peaks.when + 31 * day));
+  g_assert_true (pare_peaks_are_old (&peaks, peaks.when - day)); /* the clock was set back */
+  /* the same CPU with other instructions, as a virtual machine may have them, is another machine */
+  ParePeaks other = peaks;
+  g_strlcpy (other.isa, "another", sizeof other.isa);
+  other.gflops = 1;
+  g_assert_true (pare_peaks_save (path, &other, &error));
+  g_assert_true (pare_peaks_load (path, 1, &again) && again.gflops != 1 && g_str_equal (again.isa, peaks.isa));
   g_assert_false (pare_peaks_load (path, 2, &again)); /* other numbers of threads are measured on their own */
   peaks.threads = 2;
   g_assert_true (pare_peaks_save (path, &peaks, &error));
