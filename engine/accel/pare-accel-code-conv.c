@@ -13,7 +13,7 @@
  * of the window, `joined` pixels of `wide` channels, c counts through them. */
 typedef struct
 {
-  uint32_t x, w, bias, scale, y;
+  uint32_t x, w, bias, scale, factor, offset, y;
   int32_t zero_x, zero_y, lo, hi;
   PareActivation activation;
   float act_lo, act_hi;
@@ -110,6 +110,17 @@ pack (PareAccel *self, Tiles *t)
   s->shift = moved ? shift : NULL;
   s->bias = folds || !own ? NULL : bias;
   s->scale = factor;
+  if (t->factor != PARE_RT_NONE)
+    {
+      float *both = pare_accel_pack (self, (uint64_t)all * 2 * sizeof *both);
+      if (!both)
+        return false;
+      memset (both, 0, (size_t)all * 2 * sizeof *both);
+      memcpy (both, pare_accel_constant (self, t->factor), (size_t)s->m * sizeof *both);
+      memcpy (both + all, pare_accel_constant (self, t->offset), (size_t)s->m * sizeof *both);
+      s->factor = both;
+      s->offset = both + all;
+    }
   if (s->result == PARE_TILE_PACKED && !s->bias && !s->signed_y && s->lo <= 0 && s->hi >= 255)
     s->result = PARE_TILE_PLAIN;
   return true;
@@ -123,25 +134,29 @@ describe (PareAccel *self, Tiles *t)
   bool codes = pare_accel_is_codes (self, t->y);
   if (!pare_accel_loop_tiles () || !pare_accel_is_codes (self, t->x) || (!codes && !pare_accel_is_float (self, t->y))
       || !pare_accel_constant (self, t->w) || t->scale == PARE_RT_NONE || !pare_accel_constant (self, t->scale)
-      || (t->bias != PARE_RT_NONE && !pare_accel_constant (self, t->bias)) || s->k[0] * s->k[1] > MAX_TAPS || s->c < 1 || s->m < 1
-      || s->m > 1 << 24 || (!codes && t->activation != PARE_ACT_NONE && t->activation != PARE_ACT_CLIP))
+      || (t->bias != PARE_RT_NONE && !pare_accel_constant (self, t->bias))
+      || (t->factor != PARE_RT_NONE && (!pare_accel_constant (self, t->factor) || !pare_accel_constant (self, t->offset)))
+      || s->k[0] * s->k[1] > MAX_TAPS || s->c < 1 || s->m < 1 || s->m > 1 << 24
+      || (!codes && t->activation != PARE_ACT_NONE && t->activation != PARE_ACT_CLIP))
     return false;
   s->signed_x = self->plan->values[t->x].dtype == PARE_DTYPE_INT8;
   s->signed_y = self->plan->values[t->y].dtype == PARE_DTYPE_INT8;
   s->steps = (s->c + 3) / 4;
   s->vectors = (int)((s->m + 15) / 16);
   s->blocks = (s->vectors + 3) / 4;
-  s->result = codes ? PARE_TILE_CODES : PARE_TILE_FLOATS;
+  s->result = !codes ? PARE_TILE_FLOATS : t->factor != PARE_RT_NONE ? PARE_TILE_AFFINE : PARE_TILE_CODES;
   s->zero = t->zero_y;
   s->lo = t->lo;
   s->hi = t->hi;
   s->least = (float)(t->lo - t->zero_y);
   s->most = (float)(t->hi - t->zero_y);
+  bool clips = t->activation == PARE_ACT_CLIP;
+  s->clip[0] = clips ? t->act_lo : -INFINITY;
+  s->clip[1] = clips ? t->act_hi : INFINITY;
   if (!codes)
     {
-      bool clips = t->activation == PARE_ACT_CLIP;
-      s->least = clips ? t->act_lo : -INFINITY;
-      s->most = clips ? t->act_hi : INFINITY;
+      s->least = s->clip[0];
+      s->most = s->clip[1];
     }
   t->joined = 1;
   t->wide = s->c;
@@ -161,7 +176,7 @@ may_read_beyond (const PareAccel *self, const Tiles *t, uint32_t buffer)
 static uint32_t
 find_add (PareAccel *self, const Tiles *t, const PareMd *dst, uint32_t *other)
 {
-  uint32_t reader = pare_accel_is_codes (self, t->y) ? pare_accel_only_reader (self, t->y) : PARE_RT_NONE;
+  uint32_t reader = pare_accel_is_codes (self, t->y) && t->factor == PARE_RT_NONE ? pare_accel_only_reader (self, t->y) : PARE_RT_NONE;
   const PareRtStep *s = reader != PARE_RT_NONE ? &self->plan->steps[reader] : NULL;
   if (!s || s->op != PARE_RT_QADD || s->in[0] == s->in[1] || !pare_accel_is_codes (self, s->out[0]))
     return PARE_RT_NONE;
@@ -257,6 +272,8 @@ pare_accel_conv_tiles (PareAccel *self, uint32_t step, const PareQConvParams *p,
               .w = st->in[1],
               .bias = st->in[2],
               .scale = st->in[3],
+              .factor = st->n_in == 6 ? st->in[4] : PARE_RT_NONE,
+              .offset = st->n_in == 6 ? st->in[5] : PARE_RT_NONE,
               .y = st->out[0],
               .zero_x = p->zero_x,
               .zero_y = p->zero_y,
@@ -297,6 +314,7 @@ pare_accel_gemm_tiles (PareAccel *self, uint32_t step, const PareQGemmParams *p)
               .w = st->in[1],
               .bias = st->in[2],
               .scale = st->in[3],
+              .factor = PARE_RT_NONE,
               .y = st->out[0],
               .zero_x = p->zero_x,
               .zero_y = p->zero_y,

@@ -93,7 +93,7 @@ add_other (__m512 own, __m128i bytes, const PareTileConv *s)
 VNNI INLINE void
 finish (const PareTileConv *s, const Tile *t, const __m512i (*sum)[4], int rows, const int nv)
 {
-  __m512 scale[4], bias[4], least = _mm512_set1_ps (s->least), most = _mm512_set1_ps (s->most);
+  __m512 scale[4], bias[4], factor[4], offset[4], least = _mm512_set1_ps (s->least), most = _mm512_set1_ps (s->most);
   for (int v = 0; v < nv; v++)
     {
       scale[v] = _mm512_loadu_ps (s->scale + t->channel + v * 16);
@@ -132,6 +132,22 @@ finish (const PareTileConv *s, const Tile *t, const __m512i (*sum)[4], int rows,
         {
           for (int v = 0; v < nv; v++)
             q[v] = _mm512_cvtps_epi32 (BOUND (VALUE (r, v)));
+          store_bytes (t->y + r * s->y_pixel, to_bytes (q, nv, s, s->zero, s->lo, s->hi), t->mask, nv);
+        }
+      break;
+    case PARE_TILE_AFFINE:
+      for (int v = 0; v < nv; v++)
+        {
+          factor[v] = _mm512_loadu_ps (s->factor + t->channel + v * 16);
+          offset[v] = _mm512_loadu_ps (s->offset + t->channel + v * 16);
+        }
+      for (int r = 0; r < rows; r++)
+        {
+          for (int v = 0; v < nv; v++)
+            {
+              __m512 x = _mm512_min_ps (_mm512_max_ps (VALUE (r, v), _mm512_set1_ps (s->clip[0])), _mm512_set1_ps (s->clip[1]));
+              q[v] = _mm512_cvtps_epi32 (BOUND (_mm512_add_ps (_mm512_mul_ps (x, factor[v]), offset[v])));
+            }
           store_bytes (t->y + r * s->y_pixel, to_bytes (q, nv, s, s->zero, s->lo, s->hi), t->mask, nv);
         }
       break;

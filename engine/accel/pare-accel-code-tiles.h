@@ -10,7 +10,8 @@ typedef enum
   PARE_TILE_PLAIN,  /* UINT8, all of it, no bias left */
   PARE_TILE_PACKED, /* codes whose bounds packing with saturation keeps: no sum is so large that it would wrap */
   PARE_TILE_CODES,
-  PARE_TILE_ADDED, /* codes, added to those of another operand: a QAdd */
+  PARE_TILE_AFFINE, /* codes, by way of a factor and an offset */
+  PARE_TILE_ADDED,  /* codes, added to those of another operand: a QAdd */
   PARE_TILE_FLOATS
 } PareTileResult;
 
@@ -29,9 +30,11 @@ typedef struct
   int64_t other_pixel;             /* ADDED */
   int vectors, blocks;             /* of 16 channels; of up to four of those */
   bool signed_x, signed_y;
-  int result;                  /* PareTileResult */
-  int32_t zero, lo, hi;        /* codes */
-  float least, most;           /* bounds before the zero point; of floats */
+  int result;                   /* PareTileResult */
+  int32_t zero, lo, hi;         /* codes */
+  float least, most;            /* bounds before the zero point; of floats */
+  const float *factor, *offset; /* AFFINE; of each output channel, for what is clipped to clip[0]..clip[1] */
+  float clip[2];
   PareQAddParams add;          /* ADDED */
   bool signed_other, own_is_b; /* ADDED: which operand is computed here */
 } PareTileConv;                /* x, y, (other) */

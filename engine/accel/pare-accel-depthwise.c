@@ -16,6 +16,8 @@ typedef struct
   const int8_t *more;    /* as much again, to be added: of weights that are no bytes; NULL: they are */
   const int32_t *bias;   /* what the zero point comes to is in it */
   const float *scale;
+  const float *factor, *offset; /* NULL, or what follows: clipped to clip[0]..clip[1], times, plus */
+  float clip[2];
   int64_t batch, channels, in[2], out[2], pad[2];
   int stride;
   bool signed_x, signed_y;
@@ -61,7 +63,8 @@ row_of_block (const Depthwise *s, const uint8_t *const rows[3], uint8_t *y, int6
   static const uint8_t *const none[3] = { NULL, NULL, NULL };
   const int8_t *packed = s->weights + block * 12 * 64, *more = wide ? s->more + block * 12 * 64 : NULL;
   const int32_t *bias = s->bias + block * BLOCK;
-  const float *scales = s->scale + block * BLOCK;
+  const float *scales = s->scale + block * BLOCK, *factors = s->factor ? s->factor + block * BLOCK : NULL,
+              *offsets = s->factor ? s->offset + block * BLOCK : NULL;
   __m512i outside = _mm512_set1_epi8 ((char)s->outside), flip = _mm512_set1_epi8 (s->signed_x ? (char)0x80 : 0);
   __m512i zero = _mm512_set1_epi32 (s->zero);
   __m512 lo = _mm512_set1_ps (s->lo), hi = _mm512_set1_ps (s->hi);
@@ -100,6 +103,11 @@ row_of_block (const Depthwise *s, const uint8_t *const rows[3], uint8_t *y, int6
               sum[j] = _mm512_dpbusd_epi32 (sum[j], c.v[j], _mm512_load_si512 (more + (8 + j) * 64));
             }
           __m512 v = _mm512_mul_ps (_mm512_cvtepi32_ps (sum[j]), _mm512_load_ps (scales + j * 16));
+          if (factors)
+            {
+              v = _mm512_min_ps (_mm512_max_ps (v, _mm512_set1_ps (s->clip[0])), _mm512_set1_ps (s->clip[1]));
+              v = _mm512_add_ps (_mm512_mul_ps (v, _mm512_load_ps (factors + j * 16)), _mm512_load_ps (offsets + j * 16));
+            }
           v = _mm512_min_ps (_mm512_max_ps (v, lo), hi);
           sum[j] = _mm512_add_epi32 (_mm512_cvtps_epi32 (v), zero);
         }
@@ -158,19 +166,29 @@ can_run (void)
 
 /* Weights, biases and scales in the order of the loop. False: a sum of bias and products would not be exact, or no memory. */
 static bool
-pack (PareAccel *self, Depthwise *s, const PareView *weights, const int32_t *bias, const float *scale, int32_t zero_x)
+pack (PareAccel *self, Depthwise *s, const PareView *weights, const int32_t *bias, const float *scale, const float *affine[2],
+      int32_t zero_x)
 {
   bool wide = weights->dtype == PARE_DTYPE_INT16;
   int64_t blocks = (s->channels + BLOCK - 1) / BLOCK;
   int8_t *w = pare_accel_pack (self, (uint64_t)blocks * 12 * 64), *more = wide ? pare_accel_pack (self, (uint64_t)blocks * 12 * 64) : NULL;
   int32_t *b = pare_accel_pack (self, (uint64_t)blocks * BLOCK * sizeof *b);
-  float *f = pare_accel_pack (self, (uint64_t)blocks * BLOCK * sizeof *f);
+  float *f = pare_accel_pack (self, (uint64_t)blocks * BLOCK * sizeof *f), *times = NULL, *plus = NULL;
   if (!w || !b || !f || (wide && !more))
     return false;
   memset (w, 0, (size_t)(blocks * 12 * 64));
   if (wide)
     memset (more, 0, (size_t)(blocks * 12 * 64));
   memset (b, 0, (size_t)(blocks * BLOCK) * sizeof *b);
+  if (affine[0])
+    {
+      times = pare_accel_pack (self, (uint64_t)blocks * BLOCK * sizeof *times);
+      plus = pare_accel_pack (self, (uint64_t)blocks * BLOCK * sizeof *plus);
+      if (!times || !plus)
+        return false;
+      memset (times, 0, (size_t)(blocks * BLOCK) * sizeof *times);
+      memset (plus, 0, (size_t)(blocks * BLOCK) * sizeof *plus);
+    }
   memset (f, 0, (size_t)(blocks * BLOCK) * sizeof *f);
   for (int64_t c = 0; c < s->channels; c++)
     {
@@ -192,11 +210,18 @@ pack (PareAccel *self, Depthwise *s, const PareView *weights, const int32_t *bia
           }
       b[block * BLOCK + place] = own - sum * (zero_x + (s->signed_x ? 128 : 0));
       f[block * BLOCK + place] = scale[c];
+      if (affine[0])
+        {
+          times[block * BLOCK + place] = affine[0][c];
+          plus[block * BLOCK + place] = affine[1][c];
+        }
     }
   s->weights = w;
   s->more = more;
   s->bias = b;
   s->scale = f;
+  s->factor = times;
+  s->offset = plus;
   return true;
 }
 
@@ -225,13 +250,19 @@ pare_accel_depthwise_codes (PareAccel *self, uint32_t step, const PareQConvParam
                   .lo = (float)(p->lo - p->zero_y),
                   .hi = (float)(p->hi - p->zero_y) };
   s.outside = (uint8_t)(p->zero_x + (s.signed_x ? 128 : 0));
+  const float *affine[2] = { NULL, NULL };
+  for (int i = 0; i < 2 && st->n_in == 6; i++)
+    if (!(affine[i] = pare_accel_constant (self, st->in[4 + i])))
+      return false;
+  s.clip[0] = p->conv.activation == PARE_ACT_CLIP ? p->conv.lo : -INFINITY;
+  s.clip[1] = p->conv.activation == PARE_ACT_CLIP ? p->conv.hi : INFINITY;
   const PareRtValue *w = &self->plan->values[st->in[1]];
   const PareView weights = { w->dtype, w->shape, (void *)(uintptr_t)pare_accel_constant (self, st->in[1]), NULL };
   const PareMd *src = pare_md_new_channels_last (self->mds, pare_accel_type (self, x), sx->rank, sx->dims),
                *dst = pare_md_new_channels_last (self->mds, pare_accel_type (self, y), sy->rank, sy->dims);
   if (!src || !dst
       || !pack (self, &s, &weights, st->in[2] == PARE_RT_NONE ? NULL : pare_accel_constant (self, st->in[2]),
-                pare_accel_constant (self, st->in[3]), p->zero_x))
+                pare_accel_constant (self, st->in[3]), affine, p->zero_x))
     return false;
   const uint32_t in = pare_accel_form (self, step, x, src);
   const uint32_t buffers[2] = { in, pare_accel_new_form (self, y, dst) };

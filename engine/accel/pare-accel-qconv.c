@@ -57,8 +57,8 @@ check (PareAccel *self, uint32_t step, Product *q)
   q->bias_buffer = PARE_RT_NONE;
   if (!pare_accel_is_codes (self, q->x) || (!pare_accel_is_codes (self, q->y) && !pare_accel_is_float (self, q->y)))
     return false;
-  if (s->n_in != 4 || !pare_accel_constant (self, q->w) || s->in[3] == PARE_RT_NONE || !pare_accel_constant (self, s->in[3])
-      || (q->bias != PARE_RT_NONE && !pare_accel_constant (self, q->bias)))
+  if ((s->n_in != 4 && s->n_in != 6) || !pare_accel_constant (self, q->w) || s->in[3] == PARE_RT_NONE
+      || !pare_accel_constant (self, s->in[3]) || (q->bias != PARE_RT_NONE && !pare_accel_constant (self, q->bias)))
     return false;
   return values[q->w].dtype == PARE_DTYPE_INT8 || values[q->w].dtype == PARE_DTYPE_INT4 || values[q->w].dtype == PARE_DTYPE_INT2
          || values[q->w].dtype == PARE_DTYPE_INT16;
@@ -198,7 +198,7 @@ pare_accel_step_qconv (PareAccel *self, uint32_t step)
     return false;
   if (pare_accel_depthwise_codes (self, step, p, &shape) || (!self->failed && pare_accel_conv_tiles (self, step, p, &shape)))
     return true;
-  if (self->failed || !(q.codes = unpack (self, q.w, &q.n_codes)))
+  if (self->failed || self->plan->steps[step].n_in != 4 || !(q.codes = unpack (self, q.w, &q.n_codes)))
     return false;
   bool fine = convolve (self, step, &q, p, &shape);
   free (q.codes);

@@ -47,6 +47,30 @@ quantize_after (const PareBuilder *b, PareNodeId id)
              : PARE_NONE;
 }
 
+/* A batch normalization with constants that alone reads what the convolution, with what is fused into it, writes, and the PareQuantize that
+ * alone reads that. */
+static PareNodeId
+quantize_after_norm (const PareBuilder *b, PareNodeId id, PareNodeId *norm)
+{
+  const PareGraph *graph = b->graph;
+  const PareFusion *f = &b->fusions[id];
+  *norm = only_reader (b, f->head != PARE_NONE ? f->output : graph->nodes[id].outputs[0]);
+  const PareNode *node = *norm != PARE_NONE ? &graph->nodes[*norm] : NULL;
+  if (node == NULL || !pare_node_is (&graph->nodes[id], "Conv") || !pare_node_is (node, "BatchNormalization") || node->n_inputs < 5
+      || pare_node_get_int (node, "training_mode", 0) != 0 || b->fused_into[*norm] != PARE_NONE)
+    return PARE_NONE;
+  for (guint i = 1; i < 5; i++)
+    {
+      PareTensor *t = pare_lower_constant (graph, node, i);
+      if (t == NULL || t->dtype != PARE_DTYPE_FLOAT32 || pare_tensor_count (t) != b->integers[id].channels)
+        return PARE_NONE;
+    }
+  for (guint i = 1; i < node->n_outputs; i++)
+    if (node->outputs[i] != PARE_NONE)
+      return PARE_NONE;
+  return quantize_after (b, *norm);
+}
+
 static void
 take (PareBuilder *b, PareNodeId id, PareIntegerKind kind, PareNodeId rounds)
 {
@@ -67,7 +91,13 @@ consider_product (PareBuilder *b, PareNodeId id)
       || !pare_lower_integer_operands (b, id, b->grid[x]))
     return FALSE;
   gboolean bounds = !fused || f->activation == PARE_ACT_NONE || f->activation == PARE_ACT_CLIP;
-  take (b, id, PARE_INTEGER_PRODUCT, bounds ? quantize_after (b, id) : PARE_NONE);
+  PareNodeId after = bounds ? quantize_after (b, id) : PARE_NONE, norm;
+  if (bounds && after == PARE_NONE && (after = quantize_after_norm (b, id, &norm)) != PARE_NONE)
+    {
+      b->integers[id].normalizes = norm;
+      b->rounded[norm] = TRUE;
+    }
+  take (b, id, PARE_INTEGER_PRODUCT, after);
   return TRUE;
 }
 

@@ -272,6 +272,26 @@ scales (PareBuilder *b, PareNodeId id, const PareQuant *x, const PareQuant *y)
   return floats_constant (b, factor, n);
 }
 
+/* What a batch normalization behind the product does to each channel, over the scale of the result; as its kernel has it. */
+static void
+affine (PareBuilder *b, PareNodeId id, const PareQuant *y, guint32 *factor, guint32 *offset)
+{
+  const PareNode *norm = &b->graph->nodes[b->integers[id].normalizes];
+  const float *operands[4], epsilon = pare_node_get_float (norm, "epsilon", 1e-5f);
+  gint64 n = b->integers[id].channels;
+  g_autofree float *times = g_new (float, n), *plus = g_new (float, n);
+  for (guint i = 0; i < 4; i++)
+    operands[i] = pare_lower_constant (b->graph, norm, i + 1)->data;
+  for (gint64 c = 0; c < n; c++)
+    {
+      float a = operands[0][c] / sqrtf (operands[3][c] + epsilon);
+      times[c] = a / y->scale[0];
+      plus[c] = (operands[1][c] - operands[2][c] * a) / y->scale[0];
+    }
+  *factor = floats_constant (b, times, n);
+  *offset = floats_constant (b, plus, n);
+}
+
 gboolean
 pare_lower_integer_conv (PareBuilder *b, const PareNode *node, PareValueId x, const PareConvParams *conv)
 {
@@ -281,16 +301,25 @@ pare_lower_integer_conv (PareBuilder *b, const PareNode *node, PareValueId x, co
     return FALSE;
   const PareQuant *qx = b->grid[x], *qy = result_grid (b, id);
   PareQConvParams p = { .conv = *conv, .zero_x = qx->zero[0] };
+  gboolean normalizes = integer->normalizes != PARE_NONE;
   if (qy != NULL)
     {
-      p.conv.activation = PARE_ACT_NONE;
       p.zero_y = qy->zero[0];
-      bounds_of (b, id, qy, &p.lo, &p.hi);
+      p.lo = qy->lo;
+      p.hi = qy->hi;
+      if (!normalizes)
+        {
+          p.conv.activation = PARE_ACT_NONE;
+          bounds_of (b, id, qy, &p.lo, &p.hi);
+        }
     }
-  guint32 in[4] = { pare_lower_codes (b, x), pare_builder_constant (b, integer->weights),
-                    integer->bias != NULL ? pare_builder_constant (b, integer->bias) : PARE_RT_NONE, scales (b, id, qx, qy) };
+  guint32 in[6]
+      = { pare_lower_codes (b, x), pare_builder_constant (b, integer->weights),
+          integer->bias != NULL ? pare_builder_constant (b, integer->bias) : PARE_RT_NONE, scales (b, id, qx, normalizes ? NULL : qy) };
+  if (normalizes)
+    affine (b, id, qy, &in[4], &in[5]);
   guint32 out = result_of (b, id);
-  pare_builder_step (b, node, PARE_RT_QCONV, &p, sizeof p, in, 4, &out, 1);
+  pare_builder_step (b, node, PARE_RT_QCONV, &p, sizeof p, in, normalizes ? 6 : 4, &out, 1);
   return TRUE;
 }
 

@@ -34,6 +34,7 @@ typedef struct
   PareNodeId rounds;           /* the PareQuantize behind it that its step does too, PARE_NONE */
   PareTensor *weights, *bias;  /* PRODUCT: codes less their zero point; int32 or NULL */
   gint64 channels;             /* PRODUCT: of the result */
+  PareNodeId normalizes;       /* PRODUCT: a BatchNormalization between its activation and that PareQuantize, PARE_NONE */
 } PareInteger;
 
 typedef struct

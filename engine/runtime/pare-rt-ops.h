@@ -96,8 +96,10 @@ typedef struct { int32_t axis, block, lo, hi; } PareQuantizeParams;
  * Weights are codes less their zero point: INT8, or INT4 or INT2 packed, or INT16 where that difference does not fit (old files). One definition for every backend (see kernels/qconv.c); activations are part
  * of the bounds: ReLU is lo >= zero_y. No contraction to fused multiply-adds but where it is written. */
 
-/* in = x codes [N,C,spatial], w [M,C/g,k], (bias INT32 [M]), scale FLOAT32 [M]; out = codes or FLOAT32, [N,M,spatial].
- * acc = sum (x - zero_x) * w, padding counting as zero_x; v = ((float) acc + (float) bias) * scale[m].
+/* in = x codes [N,C,spatial], w [M,C/g,k], (bias INT32 [M]), scale FLOAT32 [M], (factor, offset FLOAT32 [M]); out = codes or FLOAT32,
+ * [N,M,spatial]. acc = sum (x - zero_x) * w, padding counting as zero_x; v = ((float) acc + (float) bias) * scale[m].
+ * With factor and offset (a batch normalization behind the activation; out = codes, scale is sx * sw, activation NONE or CLIP):
+ * v = min (max (v, conv.lo), conv.hi) where it clips, v = v * factor[m], v = v + offset[m], both being over sy.
  * Codes: clamp (round_half_even (v) + zero_y, lo, hi), where scale is sx * sw / sy. FLOAT32: activation (v), where scale is sx * sw. */
 typedef struct { PareConvParams conv; int32_t zero_x, zero_y, lo, hi; } PareQConvParams;
 /* in = a codes [M,K], b [K,N] ([N,K] if trans_b), (bias INT32 [N]), scale FLOAT32 [N]; out = codes or FLOAT32 [M,N]; as QConv.

@@ -237,7 +237,14 @@ add_qconv (Plan *plan, uint32_t x, int64_t m, PareConvParams conv, PareDtype out
   uint32_t w = add_weights (plan, sw, weights, most),
            b = pare_rng_below (r, 4) ? add_bias (plan, m, pare_rng_below (r, 8) ? 3000.0 * most / 127 : 3e7) : PARE_RT_NONE,
            scale = add_scales (plan, m, fan, most, out != PARE_DTYPE_FLOAT32);
-  return typed (plan, STEP (plan, PARE_RT_QCONV, &p, sy, x, w, b, scale), out);
+  if (out == PARE_DTYPE_FLOAT32 || pare_rng_below (r, 4))
+    return typed (plan, STEP (plan, PARE_RT_QCONV, &p, sy, x, w, b, scale), out);
+  /* a batch normalization follows */
+  p.conv.activation = pare_rng_below (r, 3) ? PARE_ACT_CLIP : PARE_ACT_NONE;
+  p.conv.lo = pare_rng_below (r, 2) ? 0 : -20;
+  p.conv.hi = pare_rng_below (r, 2) ? INFINITY : 50;
+  uint32_t factor = plan_constant (plan, SHAPE (m), 2, 0.5f), offset = plan_constant (plan, SHAPE (m), 40, 10);
+  return typed (plan, STEP (plan, PARE_RT_QCONV, &p, sy, x, w, b, scale, factor, offset), out);
 }
 
 static int32_t

@@ -82,6 +82,15 @@ random_scale (GRand *r, gint64 n, gint64 k)
   return v;
 }
 
+static PareView
+random_floats (GRand *r, gint64 n, double from, double to)
+{
+  PareView v = view_of (PARE_DTYPE_FLOAT32, 1, &n);
+  for (gint64 i = 0; i < n; i++)
+    ((float *)v.data)[i] = (float)g_rand_double_range (r, from, to);
+  return v;
+}
+
 static PareDtype
 some_codes (GRand *r)
 {
@@ -111,17 +120,17 @@ typedef struct
   PareRtOp op;
   const void *params;
   gsize params_bytes;
-  PareView in[4], out;
+  PareView in[6], out;
   guint n_in;
 } Case;
 
 static void
 run_as (const Case *c, const char *isa, gboolean packed, PareRtPool *pool)
 {
-  PareRtValue values[5] = { 0 };
+  PareRtValue values[7] = { 0 };
   guint8 constants[1] = { 0 };
   PareRtStep step = { .op = c->op, .n_in = c->n_in, .n_out = 1, .params_bytes = (guint32)c->params_bytes, .out = { c->n_in } };
-  PareView in[4], dry[5], out = c->out;
+  PareView in[6], dry[7], out = c->out;
   for (guint i = 0; i <= c->n_in; i++)
     {
       const PareView *v = i < c->n_in ? &c->in[i] : &c->out;
@@ -231,9 +240,8 @@ conv_sum (const Conv *s, const PareView *x, const PareView *w, gint64 n, gint64 
 }
 
 static void
-store (const PareView *y, gint64 at, gint32 acc, float bias, float scale, gint32 zero, gint32 lo, gint32 hi, guint8 *want)
+store (const PareView *y, gint64 at, float v, gint32 zero, gint32 lo, gint32 hi, guint8 *want)
 {
-  float v = scale_sum (acc, bias, scale);
   if (is_f32 (y))
     ((float *)(void *)want)[at] = v;
   else
@@ -307,6 +315,16 @@ check_conv (GRand *r, Conv *s, const char *what)
     }
   else
     some_range (r, to, &s->p.zero_y, &s->p.lo, &s->p.hi);
+  s->p.conv.activation = to == PARE_DTYPE_FLOAT32 ? s->p.conv.activation : PARE_ACT_NONE;
+  if (to != PARE_DTYPE_FLOAT32 && pick (r, 0, 2) == 0) /* a batch normalization follows */
+    {
+      c.n_in = 6;
+      c.in[4] = random_floats (r, s->m, -2, 2);
+      c.in[5] = random_floats (r, s->m, -50, 50);
+      s->p.conv.activation = pick (r, 0, 2) ? PARE_ACT_CLIP : PARE_ACT_NONE;
+      s->p.conv.lo = pick (r, 0, 1) ? 0 : -3;
+      s->p.conv.hi = pick (r, 0, 1) ? INFINITY : 60;
+    }
   gint64 count = count_of (&c.out), positions = count / s->n / s->m;
   g_assert_cmpint (count, >, 0);
   g_autofree guint8 *want = g_malloc ((gsize)MAX (count, 1) * 4);
@@ -319,8 +337,15 @@ check_conv (GRand *r, Conv *s, const char *what)
           rest /= s->out[a];
         }
       gint32 acc = conv_sum (s, &c.in[0], &c.in[1], i / positions / s->m, m, o);
-      store (&c.out, i, acc, c.in[2].data ? (float)((gint32 *)c.in[2].data)[m] : 0, ((float *)c.in[3].data)[m], s->p.zero_y, s->p.lo,
-             s->p.hi, want);
+      float v = scale_sum (acc, c.in[2].data ? (float)((gint32 *)c.in[2].data)[m] : 0, ((float *)c.in[3].data)[m]);
+      if (c.n_in == 6)
+        {
+          if (s->p.conv.activation == PARE_ACT_CLIP)
+            v = fminf (fmaxf (v, s->p.conv.lo), s->p.conv.hi);
+          volatile float product = v * ((float *)c.in[4].data)[m]; /* rounded on its own */
+          v = product + ((float *)c.in[5].data)[m];
+        }
+      store (&c.out, i, v, s->p.zero_y, s->p.lo, s->p.hi, want);
     }
   if (to == PARE_DTYPE_FLOAT32)
     pare_rt_activate ((float *)(void *)want, count, s->p.conv.activation, s->p.conv.lo, s->p.conv.hi, 0);
@@ -461,8 +486,8 @@ check_gemm (GRand *r, gint64 m, gint64 k, gint64 n, const char *what)
       gint64 column = i % n;
       for (gint64 q = 0; q < k; q++)
         acc += (code_at (&c.in[0], i / n * k + q) - p.zero_x) * code_at (&c.in[1], p.gemm.trans_b ? column * k + q : q * n + column);
-      store (&c.out, i, acc, c.in[2].data ? (float)((gint32 *)c.in[2].data)[column] : 0, ((float *)c.in[3].data)[column], p.zero_y, p.lo,
-             p.hi, want);
+      float v = scale_sum (acc, c.in[2].data ? (float)((gint32 *)c.in[2].data)[column] : 0, ((float *)c.in[3].data)[column]);
+      store (&c.out, i, v, p.zero_y, p.lo, p.hi, want);
     }
   if (to == PARE_DTYPE_FLOAT32)
     pare_rt_activate ((float *)(void *)want, m * n, p.gemm.activation, p.gemm.lo, p.gemm.hi, 0);

@@ -19,9 +19,11 @@ typedef struct
 {
   const int32_t *init; /* where sums start */
   const float *bias, *scale;
-  int32_t zero; /* added to what is rounded */
-  float lo, hi; /* bounds before that */
-  bool codes;   /* else float32 */
+  int32_t zero;                 /* added to what is rounded */
+  float lo, hi;                 /* bounds before that */
+  bool codes;                   /* else float32 */
+  const float *factor, *offset; /* NULL, or what follows before those bounds (QConv): clipped to least..most, times, plus */
+  float least, most;
 } PareIntScale;
 
 /* The lines of a sub-block of an unfolded input: line k starts at strip + line[k], output row r of it r * row_stride later. */

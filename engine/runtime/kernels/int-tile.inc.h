@@ -11,6 +11,16 @@ NAME (store) (uint8_t *y, VI sum, VF bias, VF scale, const PareIntScale *s)
     STOREF ((float *)(void *)y, v);
 }
 
+/* The same with a factor and an offset: codes. */
+TARGET static inline __attribute__ ((always_inline)) void
+NAME (store_affine) (uint8_t *y, VI sum, VF bias, VF scale, VF factor, VF offset, const PareIntScale *s)
+{
+  VF v = MULF (ADDF (TO_FLOAT (sum), bias), scale);
+  v = MINF (MAXF (v, SPLATF (s->least)), SPLATF (s->most));
+  v = ADDF (MULF (v, factor), offset);
+  STORE_CODES (y, ROUND (MINF (MAXF (v, SPLATF (s->lo)), SPLATF (s->hi))) + SPLAT (s->zero));
+}
+
 TARGET static inline __attribute__ ((always_inline)) void
 NAME (conv_part) (uint8_t *y, int64_t ldy, const uint8_t *x, const uint8_t *w, int64_t steps, int real, const int rows, const int nv,
                   const PareIntScale *scale)
@@ -37,6 +47,18 @@ NAME (conv_part) (uint8_t *y, int64_t ldy, const uint8_t *x, const uint8_t *w, i
         }
       x += nv * LANES * COLUMN;
       w += CONV_ROWS * COLUMN;
+    }
+  if (scale->factor)
+    {
+      PARE_UNROLL
+      for (int r = 0; r < rows; r++)
+        if (r < real)
+          PARE_UNROLL
+      for (int v = 0; v < nv; v++)
+        NAME (store_affine)
+        (y + r * ldy + v * LANES, sum[r][v], SPLATF (scale->bias[r]), SPLATF (scale->scale[r]), SPLATF (scale->factor[r]),
+         SPLATF (scale->offset[r]), scale);
+      return;
     }
   int bytes = scale->codes ? 1 : 4;
   PARE_UNROLL

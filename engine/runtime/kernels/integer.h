@@ -50,6 +50,17 @@ scale_sum (int32_t acc, float bias, float scale)
   return v * scale;
 }
 
+/* What a batch normalization behind the activation makes of v: clipped in reals, then the factor of the channel, then its offset, both over
+ * the scale of the result. */
+static inline float
+affine_value (float v, float least, float most, float factor, float offset)
+{
+  v = v > least ? v : least;
+  v = v < most ? v : most;
+  v = v * factor;
+  return v + offset;
+}
+
 /* From v to the code: rounded to even before the zero point is added, as QuantizeLinear and ONNX Runtime's kernels have it. Added before,
  * an odd zero point turns ties around, and a large one costs v its last bits. */
 static inline int32_t

@@ -134,7 +134,7 @@ pare_rt_qconv_gemm_scratch (const PareQConv *c, int workers)
 typedef struct
 {
   int32_t init[16];
-  float bias[16], scale[16];
+  float bias[16], scale[16], factor[16], offset[16];
 } Rows;
 
 static void
@@ -144,6 +144,8 @@ read_rows (const Job *j, int64_t m, int n, Rows *rows)
     {
       rows->bias[i] = i < n && j->c->bias ? (float)j->c->bias[m + i] : 0;
       rows->scale[i] = i < n ? j->c->scale[m + i] : 0;
+      rows->factor[i] = i < n && j->c->factor ? j->c->factor[m + i] : 0;
+      rows->offset[i] = i < n && j->c->factor ? j->c->offset[m + i] : 0;
     }
 }
 
@@ -158,8 +160,17 @@ run_block (const Job *j, uint8_t *scratch, int64_t n, int64_t group, int64_t blo
   int real = (int)at_most (j->mg - block * isa->conv_rows, isa->conv_rows), bytes = is_codes (c->y) ? 1 : 4;
   const uint8_t *w = pare_rt_int_block (&j->weights, group, block, scratch + j->at_weights, rows.init);
   read_rows (j, m, real, &rows);
-  PareIntScale scale
-      = { rows.init, rows.bias, rows.scale, c->p->zero_y, (float)(c->p->lo - c->p->zero_y), (float)(c->p->hi - c->p->zero_y), bytes == 1 };
+  PareIntScale scale = { rows.init,
+                         rows.bias,
+                         rows.scale,
+                         c->p->zero_y,
+                         (float)(c->p->lo - c->p->zero_y),
+                         (float)(c->p->hi - c->p->zero_y),
+                         bytes == 1,
+                         c->factor ? rows.factor : NULL,
+                         rows.offset,
+                         c->least,
+                         c->most };
   uint8_t *y = (uint8_t *)c->y->data + ((n * c->g.m + m) * j->positions + p) * bytes;
   const uint8_t *panel = scratch + j->at_panels;
   int64_t vectors = (columns + isa->lanes - 1) / isa->lanes, panels = (vectors + isa->conv_vectors - 1) / isa->conv_vectors;

@@ -13,7 +13,7 @@ static PareRtStatus
 read_operands (PareQConv *c, const PareQConvParams *p, const PareView *in, uint32_t n_in, const PareView *out, uint32_t n_out)
 {
   ConvGeometry *g = &c->g;
-  REQUIRE (p && n_in == 4 && n_out == 1);
+  REQUIRE (p && (n_in == 4 || n_in == 6) && n_out == 1);
   SUPPORT (is_codes (&in[0]) && is_weight_codes (&in[1]) && (is_codes (&out[0]) || is_f32 (&out[0])));
   REQUIRE (pare_rt_conv_geometry (&p->conv, &in[0], &in[1], &out[0], g));
   REQUIRE (in[1].shape.dims[0] == g->m && in[1].shape.dims[1] == g->c / g->group);
@@ -24,12 +24,26 @@ read_operands (PareQConv *c, const PareQConvParams *p, const PareView *in, uint3
              && g->out[i] == (g->in[i] + g->pad[i] + g->pad_end[i] - g->dil[i] * (g->k[i] - 1) - 1) / g->stride[i] + 1);
   REQUIRE (fits_codes (&in[0], p->zero_x, p->zero_x));
   REQUIRE (is_f32 (&out[0]) || (fits_codes (&out[0], p->lo, p->hi) && fits_codes (&out[0], p->zero_y, p->zero_y)));
-  c->p = p;
+  *c = (PareQConv){ .p = p, .g = *g, .n_in = n_in };
   c->x = &in[0];
   c->w = &in[1];
   c->y = &out[0];
   c->bias = given (in, n_in, 2) ? in[2].data : NULL;
   c->scale = in[3].data;
+  c->least = -INFINITY;
+  c->most = INFINITY;
+  if (n_in == 4)
+    return PARE_RT_OK;
+  for (int i = 4; i < 6; i++)
+    REQUIRE (is_f32 (&in[i]) && count_of (&in[i]) == g->m);
+  SUPPORT (is_codes (&out[0]) && (p->conv.activation == PARE_ACT_NONE || p->conv.activation == PARE_ACT_CLIP));
+  c->factor = in[4].data;
+  c->offset = in[5].data;
+  if (p->conv.activation == PARE_ACT_CLIP)
+    {
+      c->least = p->conv.lo;
+      c->most = p->conv.hi;
+    }
   return PARE_RT_OK;
 }
 
@@ -77,7 +91,7 @@ way_of (const PareQConv *c, int workers, uint64_t *scratch)
 {
   const ConvGeometry *g = &c->g;
   *scratch = 0;
-  if (is_product (g))
+  if (is_product (g) && c->n_in == 4)
     return VECTOR;
   if (g->in[0] != 1 || g->k[0] != 1 || count_of (c->y) <= 0 || count_of (c->w) <= 0)
     return LOOP;

@@ -8,9 +8,12 @@ typedef struct
 {
   const PareQConvParams *p;
   ConvGeometry g;
+  uint32_t n_in;
   const PareView *x, *w, *y;
   const int32_t *bias; /* or NULL */
   const float *scale;
+  const float *factor, *offset; /* both or NULL */
+  float least, most;            /* of v before them */
 } PareQConv;
 
 /* The definition, loop by loop: three spatial axes, and shapes nothing else is made for. */

@@ -76,7 +76,9 @@ run_block (const Job *j, uint8_t *scratch, int64_t block, int64_t r0, int64_t ro
       bias[i] = i < fit && j->bias ? (float)j->bias[c0 + i] : 0;
       factor[i] = i < fit ? j->scale[c0 + i] : 0;
     }
-  PareIntScale scale = { init, bias, factor, j->p->zero_y, (float)(j->p->lo - j->p->zero_y), (float)(j->p->hi - j->p->zero_y), bytes == 1 };
+  PareIntScale scale = {
+    init, bias, factor, j->p->zero_y, (float)(j->p->lo - j->p->zero_y), (float)(j->p->hi - j->p->zero_y), bytes == 1, NULL, NULL, 0, 0
+  };
   for (int64_t r = 0; r < rows; r += isa->gemm_rows)
     {
       int some = (int)(rows - r < isa->gemm_rows ? rows - r : isa->gemm_rows);
