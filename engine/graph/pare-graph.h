@@ -96,7 +96,7 @@ struct _PareGraph {
   PareValue *values; guint n_values;
   PareValueId *inputs; guint n_inputs;   /* real inputs: initializers that IR < 4 repeats as inputs are left out */
   PareValueId *outputs; guint n_outputs;
-  GBytes *functions;       /* model-local functions as they stand in the file (serialized ModelProto fields), or NULL */
+  GBytes *functions;       /* model-local functions that nodes still call, as they stand in the file (serialized ModelProto fields), or NULL */
   GHashTable *names;       /* private: value name -> id + 1, made by the first edit; never by a look-up, since shared graphs are read by many threads */
   PareShape *source_shapes; PareDtype *source_dtypes; guint n_source; /* private: of a canonical graph, by value id of the graph it was made from */
 };

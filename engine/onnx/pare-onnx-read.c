@@ -306,6 +306,7 @@ parse (GBytes *bytes, const char *path, int fd, PareControl *control, GError **e
       return NULL;
     }
   PareGraph *g = NULL;
+  gboolean calls = FALSE;
   Onnx__ModelProto *m = onnx__model_proto__unpack (NULL, scan.skeleton->len, scan.skeleton->data);
   if (path != NULL)
     {
@@ -318,7 +319,7 @@ parse (GBytes *bytes, const char *path, int fd, PareControl *control, GError **e
     fail (&r, PARE_ERROR_FORMAT, "not a valid ONNX file: its parts do not fit together");
   else if (m->graph == NULL)
     fail (&r, PARE_ERROR_FORMAT, "not a valid ONNX file: it holds no graph");
-  else if ((g = read_graph (&r, m->graph)) != NULL)
+  else if (pare_onnx_inline_functions (m, base, &calls, r.error) && (g = read_graph (&r, m->graph)) != NULL)
     {
       GError *verify = NULL;
       if (!read_model (&r, m, g) || pare_control_check (control, r.error) || !pare_graph_verify (g, &verify))
@@ -335,7 +336,7 @@ parse (GBytes *bytes, const char *path, int fd, PareControl *control, GError **e
     {
       g->path = g_strdup (path);
       g->source = g_bytes_ref (bytes);
-      if (scan.functions->len > 0)
+      if (calls)
         g->functions = g_bytes_new (scan.functions->data, scan.functions->len);
       g->sha256 = fd >= 0 ? pare_onnx_hash_fd (fd, path, control, &local) : g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, bytes);
       if (g->sha256 == NULL)

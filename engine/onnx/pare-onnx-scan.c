@@ -144,14 +144,21 @@ scan_message (Scan *s, const ProtobufCMessageDescriptor *d, gsize at, gsize end,
           return refuse (s, start, "unknown kind of field");
         }
       const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field (d, (unsigned)(tag >> 3));
+      /* defaults of a function's attributes, which older schemas do not know */
+      if (field == NULL && d == &onnx__function_proto__descriptor && tag == (11 << 3 | 2))
+        {
+          g_autoptr (GByteArray) inner = g_byte_array_new ();
+          if (!scan_message (s, &onnx__attribute_proto__descriptor, body, at, depth + 1, FALSE, inner))
+            return FALSE;
+          put_varint (out, tag);
+          put_varint (out, inner->len);
+          if (!put_bytes (s, out, start, inner->data, inner->len))
+            return FALSE;
+        }
       if (field == NULL)
         continue;
-      if (d == &onnx__model_proto__descriptor && field->id == 25)
-        {
-          if (!put_bytes (s, s->functions, start, s->base + start, at - start))
-            return FALSE;
-          continue;
-        }
+      if (d == &onnx__model_proto__descriptor && field->id == 25 && !put_bytes (s, s->functions, start, s->base + start, at - start))
+        return FALSE;
       gboolean is_message = field->type == PROTOBUF_C_TYPE_MESSAGE;
       gboolean is_text = field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_BYTES;
       if ((is_message || is_text) && (tag & 7) != 2)
