@@ -32,30 +32,6 @@ preview_free (gpointer data)
   g_free (p);
 }
 
-static gboolean
-quantizes_activations (const PareLayerRecipe *r)
-{
-  return r->activation_bits != PARE_BITS_UNSET && r->activation_bits != PARE_BITS_FLOAT;
-}
-
-/* Ranges of activations that are not measured yet cannot be applied; they weigh next to nothing. */
-static void
-leave_activations (PareRecipe *recipe)
-{
-  PareLayerRecipe r = *pare_recipe_get_defaults (recipe);
-  if (quantizes_activations (&r))
-    r.activation_bits = PARE_BITS_UNSET;
-  pare_recipe_set_defaults (recipe, &r);
-  g_auto (GStrv) layers = pare_recipe_list_layers (recipe);
-  for (guint i = 0; layers[i] != NULL; i++)
-    {
-      pare_recipe_get_layer (recipe, layers[i], &r);
-      if (quantizes_activations (&r))
-        r.activation_bits = PARE_BITS_UNSET;
-      pare_recipe_set_layer (recipe, layers[i], &r);
-    }
-}
-
 static void
 run (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
@@ -72,8 +48,12 @@ run (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
       p->has_error = pare_layer_weight_error (p->graph, &resolved, p->layers[0], &own, NULL);
       p->error = p->has_error ? own.relative_error : NAN;
     }
-  if (p->statistics == NULL)
-    leave_activations (p->recipe);
+  if (p->statistics == NULL) /* ranges that are not measured yet cannot be applied; they weigh next to nothing */
+    {
+      PareRecipe *without = pare_recipe_without_activations (p->recipe);
+      pare_recipe_unref (p->recipe);
+      p->recipe = without;
+    }
   changed = pare_apply (p->graph, p->recipe, p->statistics, NULL, p->control, &error);
   if (changed != NULL && pare_cost_size (changed, &size, &costs, NULL, &error))
     {

@@ -148,7 +148,10 @@ bind_rate (PareProfileView *self, GtkWidget *cell, PareProfileItem *item)
 {
   g_autofree char *number = pare_format_number (item->row.gops, 1);
   gboolean integer = item->row.integer && !isnan (item->row.gops);
-  bind_heat (self, cell, item->row.gops, self->most_rate, integer ? g_strdup_printf (_ ("int %s"), number) : g_strdup (number),
+  bind_heat (self, cell, item->row.gops, self->most_rate,
+             integer                                     ? g_strdup_printf (_ ("int %s"), number)
+             : item->row.bf16 && !isnan (item->row.gops) ? g_strdup_printf (_ ("bf16 %s"), number)
+                                                         : g_strdup (number),
              integer ? _ ("billion operations on integers a second") : _ ("GFLOP/s"));
 }
 

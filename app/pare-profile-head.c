@@ -146,6 +146,8 @@ show_run (PareProfileView *self, const PareLatency *now)
       else
         g_string_append (text, _ (", kernels of our own"));
     }
+  if (now->bf16_steps > 0)
+    g_string_append (text, now->bf16_multiplied > 0 ? _ (" · bf16") : _ (" · bf16, in the time of float32"));
   if (now->tensors_bytes > 0)
     {
       g_autofree char *arena = pare_format_kib (now->arena_bytes), *all = pare_format_kib (now->tensors_bytes),

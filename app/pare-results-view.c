@@ -200,7 +200,9 @@ update_latency (PareResultsView *self)
                                   !has_now && first.mark == PARE_MARK_NONE ? _ ("Not measured yet: Measure (Ctrl+R)")
                                   : origin == PARE_ORIGIN_MEASURED && first.mark != PARE_MARK_NONE && now.p10_ms > original.p90_ms
                                       ? _ ("slower than the original here")
-                                      : _ ("this computer, one inference"));
+                                  : has_now && now.bf16_multiplied > 0 ? _ ("this computer, one inference, bf16")
+                                  : has_now && now.bf16_steps > 0      ? _ ("no bf16 on this computer: timed in float32")
+                                                                       : _ ("this computer, one inference"));
 }
 
 static void

@@ -199,7 +199,7 @@ pare_cli_calibrate (const PareCliOptions *options, const PareGraph *graph, PareD
     {
       PareLayerRecipe layer;
       pare_recipe_resolve (recipe, graph->nodes[i].layer, &layer);
-      needed = layer.activation_bits != PARE_BITS_UNSET && layer.activation_bits != PARE_BITS_FLOAT;
+      needed = pare_layer_recipe_needs_ranges (&layer);
     }
   if (!needed)
     return NULL;

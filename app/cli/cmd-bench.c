@@ -18,6 +18,18 @@ run (PareCliOptions *o)
   g_autoptr (PareGraph) graph = pare_cli_load_model (o, &error);
   if (graph == NULL)
     return pare_cli_fail (error);
+  g_autoptr (PareGraph) changed = NULL;
+  if (o->bf16) /* as if every layer asked for 16 bits */
+    {
+      g_autoptr (PareRecipe) recipe = pare_recipe_new ();
+      PareLayerRecipe all;
+      pare_layer_recipe_init (&all);
+      all.weight_bits = all.activation_bits = 16;
+      pare_recipe_set_defaults (recipe, &all);
+      changed = pare_apply (graph, recipe, NULL, NULL, o->control, &error);
+      if (changed == NULL)
+        return pare_cli_fail (error);
+    }
   /* --batch sets the first symbolic extent of the first axis where no shape is given. */
   if (o->batch > 1 && o->shapes->len == 0)
     for (guint i = 0; i < graph->n_inputs; i++)
@@ -29,20 +41,19 @@ run (PareCliOptions *o)
             shape.shape.dims[d] = d == 0 ? o->batch : 1;
         g_array_append_val (o->shapes, shape);
       }
-  PareCompileOptions compile = { .backend = o->backend,
-                                 .shapes = (const PareNamedShape *)o->shapes->data,
-                                 .n_shapes = o->shapes->len,
-                                 .memory_budget = o->memory_budget,
-                                 .bf16 = o->bf16 };
-  g_autoptr (PareProgram) program = pare_program_compile (graph, &compile, &error);
+  PareCompileOptions compile = {
+    .backend = o->backend, .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len, .memory_budget = o->memory_budget
+  };
+  g_autoptr (PareProgram) program = pare_program_compile (changed != NULL ? changed : graph, &compile, &error);
   if (program == NULL)
     return pare_cli_fail (error);
-  if (o->bf16 && !pare_program_is_bf16 (program))
-    pare_cli_warn ("this CPU does not multiply bfloat16: measured in float32");
   PareLatency latency = { 0 };
   if (!pare_cost_latency (program, o->threads, o->repeat > 0 ? o->repeat : 50, o->per_layer, &latency, o->control, &error))
     return pare_cli_fail (error);
   pare_cli_end_progress ();
+  const char *precision = pare_cost_precision (latency.bf16_steps, latency.bf16_multiplied);
+  if (latency.bf16_steps > 0 && latency.bf16_multiplied == 0)
+    pare_cli_warn ("nothing here multiplies bfloat16: the answers are the same, the times are those of float32");
   guint n_infos;
   g_autofree PareLayerInfo *infos = pare_graph_layer_infos (graph, pare_program_get_graph (program), &n_infos);
   guint64 arena, sum, constants;
@@ -57,7 +68,9 @@ run (PareCliOptions *o)
       pare_cli_json_double (b, "p90_ms", latency.p90_ms);
       pare_cli_json_int (b, "repeats", latency.repeats);
       pare_cli_json_int (b, "threads", o->threads);
-      pare_cli_json_string (b, "precision", pare_program_is_bf16 (program) ? "bf16" : "as the model says");
+      pare_cli_json_string (b, "precision", precision != NULL ? precision : "as the model says");
+      pare_cli_json_int (b, "bf16_steps", latency.bf16_steps);
+      pare_cli_json_int (b, "bf16_multiplied", latency.bf16_multiplied);
       pare_cli_json_int (b, "peak_rss_bytes", (gint64)latency.peak_rss_bytes);
       pare_cli_json_int (b, "arena_bytes", (gint64)arena);
       pare_cli_json_int (b, "tensors_bytes", (gint64)sum);
@@ -83,8 +96,8 @@ run (PareCliOptions *o)
     }
   else
     {
-      g_print ("median %.3f ms (p10 %.3f, p90 %.3f; %u runs, %d threads%s)\n", latency.median_ms, latency.p10_ms, latency.p90_ms,
-               latency.repeats, o->threads, pare_program_is_bf16 (program) ? ", bf16" : "");
+      g_print ("median %.3f ms (p10 %.3f, p90 %.3f; %u runs, %d threads%s%s)\n", latency.median_ms, latency.p10_ms, latency.p90_ms,
+               latency.repeats, o->threads, precision != NULL ? ", " : "", precision != NULL ? precision : "");
       g_print (
           "activations %.1f KiB planned of %.1f KiB in all, constants %.1f KiB and packed for the kernels %.1f KiB, peak memory %.1f MiB\n",
           arena / 1024.0, sum / 1024.0, constants / 1024.0, packed / 1024.0, latency.peak_rss_bytes / 1048576.0);

@@ -69,10 +69,17 @@ run (PareCliOptions *o)
     return pare_cli_fail (error);
   double seconds = (g_get_monotonic_time () - start) / 1e6;
   pare_cli_end_progress ();
+  PareCompileOptions compile = { .backend = o->backend };
+  g_autoptr (PareProgram) program = pare_evaluate_compile (graph, dataset, o->split, &compile, &error);
+  if (program == NULL)
+    return pare_cli_fail (error);
+  guint multiplied, steps = pare_program_count_bf16 (program, &multiplied);
+  const char *precision = pare_cost_precision (steps, multiplied);
   if (!o->json)
     {
       g_autofree char *figure = pare_cli_figure (e);
-      g_print ("%s %s, %s split, %.2f s\n", e->metric, figure, pare_split_name (o->split), seconds);
+      g_print ("%s %s, %s split, %.2f s%s%s\n", e->metric, figure, pare_split_name (o->split), seconds, precision != NULL ? ", " : "",
+               precision != NULL ? precision : "");
       return PARE_EXIT_DONE;
     }
   g_autoptr (JsonBuilder) b = json_builder_new ();
@@ -80,6 +87,7 @@ run (PareCliOptions *o)
   pare_cli_json_evaluation (b, e);
   pare_cli_json_string (b, "split", pare_split_name (o->split));
   pare_cli_json_double (b, "seconds", seconds);
+  pare_cli_json_string (b, "precision", precision != NULL ? precision : "as the model says");
   json_classes (b, dataset, e);
   json_builder_end_object (b);
   pare_cli_json_print (b);

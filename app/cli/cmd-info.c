@@ -20,7 +20,7 @@ json_values (JsonBuilder *b, const char *name, const PareGraph *graph, const Par
 }
 
 static void
-print_json (const PareGraph *graph, const PareLayerInfo *infos, guint n, gint64 params, gint64 macs, const char *why_not)
+print_json (const PareGraph *graph, const PareLayerInfo *infos, guint n, gint64 params, gint64 macs, guint bf16, const char *why_not)
 {
   g_autoptr (JsonBuilder) b = json_builder_new ();
   json_builder_begin_object (b);
@@ -29,6 +29,7 @@ print_json (const PareGraph *graph, const PareLayerInfo *infos, guint n, gint64 
   pare_cli_json_int (b, "opset", graph->opset);
   pare_cli_json_int (b, "params", params);
   pare_cli_json_int (b, "macs", macs);
+  pare_cli_json_int (b, "bf16_steps", bf16);
   pare_cli_json_string (b, "cannot_run", why_not);
   json_builder_set_member_name (b, "layers");
   json_builder_begin_array (b);
@@ -46,6 +47,20 @@ print_json (const PareGraph *graph, const PareLayerInfo *infos, guint n, gint64 
   json_builder_end_array (b);
   json_builder_end_object (b);
   pare_cli_json_print (b);
+}
+
+/* Layers that multiply bfloat16, as the model says. */
+static guint
+count_bf16 (const PareCliOptions *o, const PareGraph *graph, const PareGraph *canonical)
+{
+  gboolean any = FALSE;
+  for (guint i = 0; canonical != NULL && i < canonical->n_values; i++)
+    any |= canonical->values[i].storage == PARE_DTYPE_BFLOAT16 && canonical->values[i].constant == NULL;
+  if (!any)
+    return 0;
+  PareCompileOptions compile = { .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len };
+  g_autoptr (PareProgram) program = pare_program_compile (graph, &compile, NULL);
+  return program != NULL ? pare_program_count_bf16 (program, NULL) : 0;
 }
 
 static void
@@ -80,9 +95,10 @@ run (PareCliOptions *o)
   gint64 params = pare_graph_count_params (graph), macs = 0;
   for (guint i = 0; i < n; i++)
     macs += infos[i].macs;
+  guint bf16 = why_not == NULL ? count_bf16 (o, graph, canonical) : 0;
   if (o->json)
     {
-      print_json (graph, infos, n, params, macs, why_not);
+      print_json (graph, infos, n, params, macs, bf16, why_not);
       return PARE_EXIT_DONE;
     }
   g_print ("%s: opset %d, %u layers, %" G_GINT64_FORMAT " parameters, %" G_GINT64_FORMAT " multiply-adds\n", o->model, graph->opset, n,
@@ -91,6 +107,8 @@ run (PareCliOptions *o)
     print_value ("input", &graph->values[graph->inputs[i]]);
   for (guint i = 0; i < graph->n_outputs; i++)
     print_value ("output", &graph->values[graph->outputs[i]]);
+  if (bf16 > 0)
+    g_print ("bf16     %u steps\n", bf16);
   if (why_not != NULL)
     g_print ("cannot run: %s\n", why_not);
   g_print ("\n%-44s %-18s %12s %14s  %s\n", "layer", "op", "parameters", "multiply-adds", "output");

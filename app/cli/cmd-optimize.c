@@ -57,6 +57,8 @@ json_latency (JsonBuilder *b, const char *name, const PareLatency *latency)
   pare_cli_json_double (b, "median_ms", latency->median_ms);
   pare_cli_json_double (b, "p10_ms", latency->p10_ms);
   pare_cli_json_double (b, "p90_ms", latency->p90_ms);
+  pare_cli_json_string (
+      b, "precision", latency->bf16_steps > 0 ? pare_cost_precision (latency->bf16_steps, latency->bf16_multiplied) : "as the model says");
   json_builder_end_object (b);
 }
 
@@ -147,8 +149,10 @@ print_table (const Side *before, const Side *after, const char *output)
            100.0 * (after->size.params - before->size.params) / MAX (1, before->size.params));
   g_print ("%-18s %14" G_GINT64_FORMAT " %14" G_GINT64_FORMAT " %+9.1f %%\n", "multiply-adds", before->macs, after->macs,
            100.0 * (after->macs - before->macs) / MAX (1, before->macs));
-  g_print ("%-18s %11.3f ms %11.3f ms %+9.1f %%   (p10 %.3f .. p90 %.3f)\n", "latency", before->latency.median_ms, after->latency.median_ms,
-           100 * (after->latency.median_ms / before->latency.median_ms - 1), after->latency.p10_ms, after->latency.p90_ms);
+  const char *precision = pare_cost_precision (after->latency.bf16_steps, after->latency.bf16_multiplied);
+  g_print ("%-18s %11.3f ms %11.3f ms %+9.1f %%   (p10 %.3f .. p90 %.3f%s%s)\n", "latency", before->latency.median_ms,
+           after->latency.median_ms, 100 * (after->latency.median_ms / before->latency.median_ms - 1), after->latency.p10_ms,
+           after->latency.p90_ms, precision != NULL ? "; " : "", precision != NULL ? precision : "");
   g_print ("written: %s\n", output);
 }
 

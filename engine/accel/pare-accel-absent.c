@@ -7,16 +7,16 @@ pare_accel_new (const PareRtPlan *plan, int threads)
   return NULL;
 }
 
-PareAccel *
-pare_accel_new_with (const PareRtPlan *plan, const PareAccelOptions *options)
-{
-  return NULL;
-}
-
 bool
 pare_accel_has_bf16 (void)
 {
   return false;
+}
+
+uint32_t
+pare_accel_count_bf16 (const PareAccel *self)
+{
+  return 0;
 }
 
 void

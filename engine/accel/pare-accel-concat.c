@@ -69,7 +69,7 @@ pare_accel_step_concat (PareAccel *self, uint32_t step)
   const PareShape *sy = &self->plan->values[y].shape;
   int axis = p->axis < 0 ? p->axis + sy->rank : p->axis;
   const PareMd *layout = NULL, *src[PARE_RT_MAX_IN];
-  bool narrow = self->bf16;
+  bool narrow = self->exact && self->exact[y];
   uint64_t largest = 0;
   if (!pare_accel_is_float (self, y) || axis < 0 || axis >= sy->rank)
     return false;

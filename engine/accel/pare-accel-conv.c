@@ -5,6 +5,7 @@ typedef struct
 {
   const PareConvParams *p;
   bool transposed;
+  bool bf16;
   uint32_t x, w, b, residual, y;
   const PareMd *src, *weights, *weights_as, *bias, *dst; /* src, weights, dst: any */
   uint32_t affine[2];                                    /* factor and offset of each channel that are applied last */
@@ -90,13 +91,28 @@ describe (PareAccel *self, uint32_t step, bool bf16, Conv *c)
   if (!pare_accel_conv_shape (p, c->transposed, x, w, y, &c->shape))
     return false;
   int64_t m = y->dims[1];
-  dnnl_data_type_t type = bf16 ? dnnl_bf16 : dnnl_f32, result = bf16 ? pare_accel_result_type (self, c->y) : dnnl_f32;
+  dnnl_data_type_t type = bf16 ? dnnl_bf16 : dnnl_f32;
+  c->bf16 = bf16;
   c->src = activations (self, type, x, y);
-  c->dst = activations (self, result, y, y);
   c->weights = pare_md_new_any (self->mds, type, c->shape.weights_rank, c->shape.weights_dims);
   c->weights_as = pare_md_new (self->mds, c->shape.weights_rank, c->shape.weights_dims, c->shape.weights_strides);
   c->bias = c->b == PARE_RT_NONE ? NULL : pare_md_new (self->mds, 1, &m, NULL);
-  return c->src && c->dst && c->weights && c->weights_as && (c->bias || c->b == PARE_RT_NONE);
+  return c->src && c->weights && c->weights_as && (c->bias || c->b == PARE_RT_NONE);
+}
+
+/* The result goes to y or, of 16 bits, to what y is rounded to; *rounds: the step that would do that. Where floats are added, a sum that
+ * lies where they do stays one. */
+static bool
+aim (PareAccel *self, Conv *c, uint32_t y, uint32_t *rounds)
+{
+  const PareMd *added = c->residual == PARE_RT_NONE ? NULL : pare_accel_native_any (self, c->residual);
+  bool narrow = c->bf16 && (!added || pare_md_type (added) == dnnl_bf16);
+  PareAccelResult result = narrow ? pare_accel_result (self, y) : (PareAccelResult){ y, PARE_RT_NONE, dnnl_f32 };
+  const PareShape *shape = &self->plan->values[y].shape;
+  c->y = result.value;
+  c->dst = activations (self, result.type, shape, shape);
+  *rounds = result.rounds;
+  return c->dst != NULL;
 }
 
 static dnnl_primitive_desc_t
@@ -214,8 +230,9 @@ apart (PareAccel *self, uint32_t step, const Conv *c, const ParePostOp *op)
   return emit (self, step, c, pd, &none, PARE_RT_NONE, dst_md, dst) && pare_accel_activate (self, step, op, dst_md, dst);
 }
 
-/* A normalization after the convolution without more work: f max (z, 0) + o = max (f z + o, o) for f >= 0, so the factor goes into the
- * weights and the offset into the bias and, after a ReLU, into a maximum. False: leave it to two more post-ops. */
+/* A normalization after the convolution (of floats: weights of 16 bits are what they are) without more work: f max (z, 0) + o = max (f z +
+ * o, o) for f >= 0, so the factor goes into the weights and the offset into the bias and, after a ReLU, into a maximum. False: leave it to
+ * two more post-ops. */
 static bool
 fold_affine (PareAccel *self, Conv *c, const PareMd *vector, ParePostOps *post)
 {
@@ -224,7 +241,7 @@ fold_affine (PareAccel *self, Conv *c, const PareMd *vector, ParePostOps *post)
               *bias = c->b == PARE_RT_NONE ? NULL : pare_accel_constant (self, c->b);
   int64_t m = self->plan->values[c->y].shape.dims[1];
   bool relu = c->p->activation == PARE_ACT_CLIP && c->p->lo == 0 && c->p->hi >= 3.4e38f;
-  if (c->transposed || c->residual != PARE_RT_NONE || w->dims[0] != m || !pare_accel_constant (self, c->w)
+  if (c->bf16 || c->transposed || c->residual != PARE_RT_NONE || w->dims[0] != m || !pare_accel_constant (self, c->w)
       || (c->b != PARE_RT_NONE && !bias) || (!relu && c->p->activation != PARE_ACT_NONE))
     return false;
   for (int64_t i = 0; i < m; i++)
@@ -262,9 +279,10 @@ convolve (PareAccel *self, uint32_t step, bool bf16)
   post.n = c.residual != PARE_RT_NONE;
   if (!pare_accel_activation (c.p->activation, c.p->lo, c.p->hi, c.p->alpha, &post))
     return false;
-  uint32_t norm = pare_accel_only_reader (self, c.y);
+  const uint32_t y = c.y, norm = pare_accel_only_reader (self, y);
+  uint32_t rounds;
   const PareMd *vector;
-  if (norm != PARE_RT_NONE && self->plan->steps[norm].in[0] == c.y && pare_accel_affine (self, norm, &vector, c.affine))
+  if (norm != PARE_RT_NONE && self->plan->steps[norm].in[0] == y && pare_accel_affine (self, norm, &vector, c.affine))
     {
       Conv folded = c;
       longer = post;
@@ -274,22 +292,25 @@ convolve (PareAccel *self, uint32_t step, bool bf16)
           longer.ops[longer.n++] = (ParePostOp){ .kind = PARE_POST_BINARY, .alg = dnnl_binary_mul, .md = vector };
           longer.ops[longer.n++] = (ParePostOp){ .kind = PARE_POST_BINARY, .alg = dnnl_binary_add, .md = vector };
         }
-      folded.y = self->plan->steps[norm].out[0];
-      if (!self->failed && fused (self, step, &folded, &longer))
-        {
-          self->absorbed[norm] = true;
-          return true;
-        }
+      if (!self->failed && aim (self, &folded, self->plan->steps[norm].out[0], &rounds) && fused (self, step, &folded, &longer))
+        return pare_accel_absorb (self, norm) && pare_accel_absorb (self, rounds);
       if (self->failed)
         return false;
     }
-  if (fused (self, step, &c, &post))
-    return true;
-  return !self->failed && c.residual == PARE_RT_NONE && post.n == 1 && apart (self, step, &c, &post.ops[0]);
+  if (!aim (self, &c, y, &rounds))
+    return false;
+  if (fused (self, step, &c, &post) || (!self->failed && c.residual == PARE_RT_NONE && post.n == 1 && apart (self, step, &c, &post.ops[0])))
+    return pare_accel_absorb (self, rounds);
+  return false;
 }
 
 bool
 pare_accel_step_conv (PareAccel *self, uint32_t step)
 {
-  return (self->bf16 && convolve (self, step, true)) || (!self->failed && convolve (self, step, false));
+  if (pare_accel_is_bf16 (self, step) && convolve (self, step, true))
+    {
+      self->n_bf16++;
+      return true;
+    }
+  return !self->failed && convolve (self, step, false);
 }

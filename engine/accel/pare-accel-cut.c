@@ -120,7 +120,7 @@ pare_accel_cut (const PareAccel *self, uint32_t step, const uint64_t *hashes, Pa
           return UINT32_MAX;
         pieces[n++] = (PareAccelPiece){ i, self->buffers[i].bytes, PARE_RT_NONE };
       }
-  *layout = mix (mix (0x5061726541636365u, n), self->bf16);
+  *layout = mix (0x5061726541636365u, n);
   for (uint32_t i = 0; i < plan->n_inputs; i++)
     note_forms (self, plan->inputs[i], hashes, pieces, n, layout);
   for (uint32_t s = 0; s < step; s++)

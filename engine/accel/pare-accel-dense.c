@@ -24,12 +24,23 @@ unflattened (PareAccel *self, uint32_t value, int64_t rows, int64_t columns)
   return source;
 }
 
+/* The operand row-major and of 16 bits, whatever the rank that it is read with. */
+static uint32_t
+rows_of_bf16 (PareAccel *self, uint32_t step, uint32_t value)
+{
+  while (self->plan->values[value].kind == PARE_RT_ALIAS)
+    value = self->plan->values[value].alias_of;
+  const PareMd *plain = pare_accel_plain_md (self, value), *narrow = plain ? pare_md_with_type (self->mds, plain, dnnl_bf16) : NULL;
+  return narrow ? pare_accel_form (self, step, value, narrow) : PARE_RT_NONE;
+}
+
 /* y [rows, n] = act (x [rows, k] w + b), w with these strides. */
 static bool
 inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t b, uint32_t y, int64_t rows, int64_t k, int64_t n,
                int64_t stride_n, int64_t stride_k, float alpha, float beta, bool bf16, const ParePostOps *post)
 {
-  dnnl_data_type_t type = bf16 ? dnnl_bf16 : dnnl_f32, result = bf16 ? pare_accel_result_type (self, y) : dnnl_f32;
+  PareAccelResult target = bf16 ? pare_accel_result (self, y) : (PareAccelResult){ y, PARE_RT_NONE, dnnl_f32 };
+  dnnl_data_type_t type = bf16 ? dnnl_bf16 : dnnl_f32, result = target.type;
   const int64_t src_dims[2] = { rows, k }, dst_dims[2] = { rows, n }, weights_dims[2] = { n, k },
                 weights_strides[2] = { stride_n, stride_k };
   const PareMd *src = pare_md_new_typed (self->mds, type, 2, src_dims, NULL),
@@ -68,18 +79,23 @@ inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t 
     }
   if (!pd)
     return false;
+  y = target.value;
   const PareMd *weights_md = pare_pd_md (self->mds, pd, PARE_PD_WEIGHTS), *plain = pare_accel_plain_md (self, y),
                *dst_form = plain ? pare_md_with_type (self->mds, plain, result) : NULL;
   PareArgSpec args[4];
   uint32_t n_args = 0;
-  args[n_args++]
-      = (PareArgSpec){ DNNL_ARG_SRC, src,
-                       source != PARE_RT_NONE || bf16 ? pare_accel_form (self, step, x, src) : pare_accel_plain (self, step, x) };
+  args[n_args++] = (PareArgSpec){ DNNL_ARG_SRC, src,
+                                  source != PARE_RT_NONE ? pare_accel_form (self, step, x, src)
+                                  : bf16                 ? rows_of_bf16 (self, step, x)
+                                                         : pare_accel_plain (self, step, x) };
   args[n_args++] = (PareArgSpec){ DNNL_ARG_WEIGHTS, weights_md, pare_accel_weights (self, step, w, as, weights_md, alpha) };
   if (bias)
     args[n_args++] = (PareArgSpec){ DNNL_ARG_BIAS, bias, pare_accel_bias (self, step, b, beta) };
   args[n_args++] = (PareArgSpec){ DNNL_ARG_DST, dst, pare_accel_new_form (self, y, bf16 ? dst_form : pare_accel_plain_md (self, y)) };
-  return pare_accel_add_primitive (self, step, pd, args, n_args);
+  if (!pare_accel_add_primitive (self, step, pd, args, n_args))
+    return false;
+  self->n_bf16 += bf16;
+  return pare_accel_absorb (self, target.rounds);
 }
 
 bool
@@ -106,7 +122,8 @@ pare_accel_step_gemm (PareAccel *self, uint32_t step)
   if (!pare_accel_constant (self, b))
     return false; /* repacking in each run costs more than the product */
   int64_t stride_n = p->trans_b ? k : 1, stride_k = p->trans_b ? 1 : n;
-  return (self->bf16 && p->alpha == 1 && inner_product (self, step, a, b, c, y, m, k, n, stride_n, stride_k, 1.0f, p->beta, true, &post))
+  return (p->alpha == 1 && pare_accel_is_bf16 (self, step)
+          && inner_product (self, step, a, b, c, y, m, k, n, stride_n, stride_k, 1.0f, p->beta, true, &post))
          || (!self->failed && inner_product (self, step, a, b, c, y, m, k, n, stride_n, stride_k, p->alpha, p->beta, false, &post));
 }
 
@@ -125,7 +142,12 @@ pare_accel_step_matmul (PareAccel *self, uint32_t step)
   if (m < 1 || k < 1 || n < 1 || pare_shape_count (sa) < 1)
     return false;
   if (sb->rank == 2 && pare_accel_constant (self, b))
-    return inner_product (self, step, a, b, PARE_RT_NONE, y, pare_shape_count (sa) / k, k, n, 1, n, 1.0f, 1.0f, self->bf16, &post);
+    {
+      int64_t rows = pare_shape_count (sa) / k;
+      return (pare_accel_is_bf16 (self, step)
+              && inner_product (self, step, a, b, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, true, &post))
+             || (!self->failed && inner_product (self, step, a, b, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, false, &post));
+    }
   int64_t da[PARE_MAX_RANK], db[PARE_MAX_RANK];
   for (int i = 0; i < sy->rank; i++)
     {

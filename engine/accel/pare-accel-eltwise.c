@@ -72,6 +72,17 @@ zero_is_safe (PareUnaryKind kind)
   return kind != PARE_UN_LOG && kind != PARE_UN_RECIPROCAL;
 }
 
+/* In the layout in which the operand lies. */
+static bool
+round_to_bf16 (PareAccel *self, uint32_t step, uint32_t x, uint32_t y)
+{
+  const PareMd *wide = pare_accel_native (self, x), *narrow = wide ? pare_md_with_type (self->mds, wide, dnnl_bf16) : NULL;
+  if (!narrow)
+    return false;
+  uint32_t src = pare_accel_form (self, step, x, wide);
+  return pare_accel_add_reorder (self, step, wide, src, narrow, pare_accel_new_form (self, y, narrow));
+}
+
 bool
 pare_accel_step_unary (PareAccel *self, uint32_t step)
 {
@@ -80,6 +91,8 @@ pare_accel_step_unary (PareAccel *self, uint32_t step)
   uint32_t x = s->in[0], y = s->out[0];
   if (!pare_accel_is_float (self, x) || !pare_accel_is_float (self, y))
     return false;
+  if (self->exact && s->op == PARE_RT_UNARY && ((const PareUnaryParams *)params)->kind == PARE_UN_BFLOAT16)
+    return round_to_bf16 (self, step, x, y);
   const PareMd *md = pare_accel_native (self, x), *flat;
   dnnl_alg_kind_t alg = dnnl_eltwise_relu;
   float alpha = 0, beta = 0;
@@ -102,8 +115,10 @@ pare_accel_step_unary (PareAccel *self, uint32_t step)
       if (!zero_is_safe (((const PareUnaryParams *)params)->kind) && !pare_md_is_dense (md))
         return false;
     }
-  /* Of 16 bits only where oneDNN computes it. */
-  const PareMd *any = pare_accel_native_any (self, x), *flat_any = any && native ? flatten (self, any, &count) : NULL;
+  /* Of 16 bits only where oneDNN computes it and the result is one of them. */
+  PareAccelResult result = pare_accel_result (self, y);
+  const PareMd *any = result.type == dnnl_bf16 ? pare_accel_native_any (self, x) : md,
+               *flat_any = any && native ? flatten (self, any, &count) : NULL;
   dnnl_primitive_desc_t pd = flat_any ? pare_pd_eltwise (self->engine, alg, flat_any, alpha, beta) : NULL;
   if (pd)
     {
@@ -113,9 +128,12 @@ pare_accel_step_unary (PareAccel *self, uint32_t step)
   else
     pd = native && any != md ? pare_pd_eltwise (self->engine, alg, flat, alpha, beta) : NULL;
   flatten (self, md, &count);
-  uint32_t src = pare_accel_form (self, step, x, md), dst = src == PARE_RT_NONE ? src : result_buffer (self, step, y, md, src);
+  bool narrow = pare_md_type (md) == dnnl_bf16;
+  uint32_t src = pare_accel_form (self, step, x, md), to = narrow ? result.value : y,
+           dst = src == PARE_RT_NONE ? src : result_buffer (self, step, to, md, src);
   if (pd)
-    return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]){ { DNNL_ARG_SRC, flat, src }, { DNNL_ARG_DST, flat, dst } }, 2);
+    return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]){ { DNNL_ARG_SRC, flat, src }, { DNNL_ARG_DST, flat, dst } }, 2)
+           && pare_accel_absorb (self, narrow ? result.rounds : PARE_RT_NONE);
   PareAccelView in = vector_view (count, src), out = vector_view (count, dst);
   return pare_accel_add_kernel (self, step, s->op, params, &in, 1, &out, 1, pare_rt_kernel_scratch (self->plan, s));
 }
@@ -163,11 +181,13 @@ static bool
 binary_same_shape (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, uint32_t y, dnnl_alg_kind_t alg, const ParePostOps *post)
 {
   const PareMd *ma = pare_accel_native_any (self, a), *mb = pare_accel_native_any (self, b), *flat;
+  PareAccelResult result = pare_accel_result (self, y);
   int64_t count;
-  if (ma && mb && pare_md_type (ma) != pare_md_type (mb))
+  if (ma && mb && (pare_md_type (ma) != dnnl_bf16 || pare_md_type (mb) != dnnl_bf16 || result.type != dnnl_bf16))
     {
       ma = pare_accel_native (self, a);
       mb = pare_accel_native (self, b);
+      result = (PareAccelResult){ y, PARE_RT_NONE, dnnl_f32 };
     }
   if (!ma || !mb)
     return false;
@@ -179,9 +199,11 @@ binary_same_shape (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, uint3
     return false;
   uint32_t src_a = pare_accel_form (self, step, a, md), src_b = pare_accel_form (self, step, b, md);
   uint32_t over = src_a != PARE_RT_NONE && pare_accel_may_overwrite (self, step, src_a) ? src_a : src_b;
-  uint32_t dst = result_buffer (self, step, y, md, over);
+  uint32_t dst = result_buffer (self, step, result.value, md, over);
   return pare_accel_add_primitive (
-      self, step, pd, (PareArgSpec[]){ { DNNL_ARG_SRC_0, flat, src_a }, { DNNL_ARG_SRC_1, flat, src_b }, { DNNL_ARG_DST, flat, dst } }, 3);
+             self, step, pd,
+             (PareArgSpec[]){ { DNNL_ARG_SRC_0, flat, src_a }, { DNNL_ARG_SRC_1, flat, src_b }, { DNNL_ARG_DST, flat, dst } }, 3)
+         && pare_accel_absorb (self, result.rounds);
 }
 
 /* One number on one side. */
@@ -217,7 +239,13 @@ binary_per_channel (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, uint
 {
   const PareShape *sa = &self->plan->values[a].shape, *sb = &self->plan->values[b].shape;
   int64_t dims[PARE_MAX_RANK];
-  const PareMd *md = pare_accel_native (self, a);
+  const PareMd *md = pare_accel_native_any (self, a);
+  PareAccelResult result = pare_accel_result (self, y);
+  if (md && (pare_md_type (md) != dnnl_bf16 || result.type != dnnl_bf16))
+    {
+      md = pare_accel_native (self, a);
+      result = (PareAccelResult){ y, PARE_RT_NONE, dnnl_f32 };
+    }
   if (!md || sb->rank > sa->rank || sa->rank < 3 || !same_shape (sa, &self->plan->values[y].shape) || alg == dnnl_binary_div)
     return false;
   for (int i = 0; i < sa->rank; i++)
@@ -227,7 +255,8 @@ binary_per_channel (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, uint
       if ((i >= 2 && dims[i] != 1) || (i == 1 && dims[i] != sa->dims[1]) || (i == 0 && dims[i] != 1 && dims[i] != sa->dims[0]))
         return false;
     }
-  const PareMd *other = pare_md_new_like (self->mds, md, dims), *as = pare_md_new (self->mds, sa->rank, dims, NULL);
+  const PareMd *wide = pare_md_with_type (self->mds, md, dnnl_f32); /* numbers of channels are not rounded */
+  const PareMd *other = wide ? pare_md_new_like (self->mds, wide, dims) : NULL, *as = pare_md_new (self->mds, sa->rank, dims, NULL);
   dnnl_primitive_desc_t pd = other && as ? pare_pd_binary (self->engine, alg, md, other, md, post) : NULL;
   if (!pd)
     return false;
@@ -235,9 +264,10 @@ binary_per_channel (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, uint
   uint32_t src_b = sb->rank == sa->rank           ? pare_accel_form (self, step, b, other)
                    : pare_md_is_row_major (other) ? pare_accel_plain (self, step, b)
                                                   : pare_accel_weights (self, step, b, as, other, 1.0f);
-  uint32_t dst = result_buffer (self, step, y, md, src);
+  uint32_t dst = result_buffer (self, step, result.value, md, src);
   return pare_accel_add_primitive (
-      self, step, pd, (PareArgSpec[]){ { DNNL_ARG_SRC_0, md, src }, { DNNL_ARG_SRC_1, other, src_b }, { DNNL_ARG_DST, md, dst } }, 3);
+             self, step, pd, (PareArgSpec[]){ { DNNL_ARG_SRC_0, md, src }, { DNNL_ARG_SRC_1, other, src_b }, { DNNL_ARG_DST, md, dst } }, 3)
+         && pare_accel_absorb (self, result.rounds);
 }
 
 bool

@@ -248,10 +248,35 @@ is_plain (const PareMd *md)
   return !md || (pare_md_is_row_major (md) && pare_md_type (md) != dnnl_bf16);
 }
 
-dnnl_data_type_t
-pare_accel_result_type (const PareAccel *self, uint32_t value)
+bool
+pare_accel_is_bf16 (const PareAccel *self, uint32_t step)
 {
-  return self->bf16 && self->values[value].last_use != UINT32_MAX ? dnnl_bf16 : dnnl_f32;
+  return self->exact && pare_rt_step_is_bfloat (self->plan, step, self->exact);
+}
+
+PareAccelResult
+pare_accel_result (const PareAccel *self, uint32_t value)
+{
+  PareAccelResult result = { value, PARE_RT_NONE, dnnl_f32 };
+  if (!self->exact || self->values[value].last_use == UINT32_MAX)
+    return result;
+  if (self->exact[value])
+    result.type = dnnl_bf16;
+  uint32_t reader = pare_accel_only_reader (self, value);
+  const PareRtStep *s = reader != PARE_RT_NONE ? &self->plan->steps[reader] : NULL;
+  if (!self->exact[value] && s && s->op == PARE_RT_UNARY
+      && ((const PareUnaryParams *)(self->plan->params + s->params))->kind == PARE_UN_BFLOAT16
+      && self->values[s->out[0]].last_use != UINT32_MAX)
+    result = (PareAccelResult){ s->out[0], reader, dnnl_bf16 };
+  return result;
+}
+
+bool
+pare_accel_absorb (PareAccel *self, uint32_t step)
+{
+  if (step != PARE_RT_NONE)
+    self->absorbed[step] = true;
+  return true;
 }
 
 /* Constants and inputs get their first form when somebody asks. */

@@ -12,6 +12,9 @@ copy_run (char *dst, const char *src, int64_t run, int64_t dst_step, int64_t src
   else if (size == 1)
     for (int64_t i = 0; i < run; i++)
       dst[i * dst_step] = src[i * src_step];
+  else if (size == 2)
+    for (int64_t i = 0; i < run; i++)
+      ((uint16_t *)(void *)dst)[i * dst_step] = ((const uint16_t *)(const void *)src)[i * src_step];
   else
     for (int64_t i = 0; i < run; i++)
       ((float *)(void *)dst)[i * dst_step] = ((const float *)(const void *)src)[i * src_step];
@@ -112,7 +115,7 @@ pare_accel_step_move (PareAccel *self, uint32_t step)
       || s->n_out != 1)
     return false;
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[y].shape;
-  const PareMd *md = pare_accel_native (self, x);
+  const PareMd *md = self->exact && self->exact[y] ? pare_accel_native_any (self, x) : pare_accel_native (self, x);
   const int64_t *strides = md ? pare_md_strides (md) : NULL;
   if (!strides || sx->rank < 1 || sx->rank != sy->rank || pare_md_rank (md) != sx->rank || pare_shape_count (sy) < 1)
     return false;
@@ -123,7 +126,7 @@ pare_accel_step_move (PareAccel *self, uint32_t step)
   const int64_t *out = like ? pare_md_strides (like) : NULL;
   if (!out)
     return false;
-  PareAccelBlock block = { .rank = sx->rank, .size = pare_accel_is_codes (self, x) ? 1 : 4 };
+  PareAccelBlock block = { .rank = sx->rank, .size = (int)pare_md_element_size (md) };
   for (int i = 0; i < sx->rank; i++)
     if (s->op == PARE_RT_SLICE)
       {
@@ -151,7 +154,7 @@ pare_accel_step_move (PareAccel *self, uint32_t step)
       const void *value = s->n_in > 1 && s->in[1] != PARE_RT_NONE ? pare_accel_constant (self, s->in[1]) : NULL;
       if (((const ParePadParams *)params)->mode != PARE_PAD_CONSTANT || (s->n_in > 1 && s->in[1] != PARE_RT_NONE && !value))
         return false;
-      if (value && block.size == 1)
+      if (value && pare_accel_is_codes (self, x))
         block.fill = *(const uint8_t *)value;
       else if (value && *(const float *)value != 0)
         return false;

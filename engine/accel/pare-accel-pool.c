@@ -43,15 +43,20 @@ pare_accel_step_pool (PareAccel *self, uint32_t step)
   dnnl_alg_kind_t alg = max                                               ? dnnl_pooling_max
                         : !global && shape.padded && p->count_include_pad ? dnnl_pooling_avg_include_padding
                                                                           : dnnl_pooling_avg_exclude_padding;
-  const PareMd *src = pare_accel_native_any (self, x),
-               *dst = src ? pare_md_new_any (self->mds, pare_md_type (src), sy->rank, sy->dims) : NULL;
+  const PareMd *src = pare_accel_native_any (self, x);
+  PareAccelResult result = pare_accel_result (self, y);
+  if (src && pare_md_type (src) != dnnl_bf16)
+    result = (PareAccelResult){ y, PARE_RT_NONE, dnnl_f32 };
+  else if (result.type != dnnl_bf16) /* of 16 bits on both sides or on none */
+    src = pare_accel_native (self, x);
+  const PareMd *dst = src ? pare_md_new_any (self->mds, result.type, sy->rank, sy->dims) : NULL;
   dnnl_primitive_desc_t pd
       = src && dst ? pare_pd_pool (self->engine, alg, src, dst, shape.stride, shape.kernel, shape.dilation, shape.pad_begin, shape.pad_end)
                    : NULL;
   const PareMd *dst_md = pd ? pare_pd_md (self->mds, pd, PARE_PD_DST) : NULL;
   if (!dst_md)
     return false;
-  const PareArgSpec args[2]
-      = { { DNNL_ARG_SRC, src, pare_accel_form (self, step, x, src) }, { DNNL_ARG_DST, dst_md, pare_accel_new_form (self, y, dst_md) } };
-  return pare_accel_add_primitive (self, step, pd, args, 2);
+  const PareArgSpec args[2] = { { DNNL_ARG_SRC, src, pare_accel_form (self, step, x, src) },
+                                { DNNL_ARG_DST, dst_md, pare_accel_new_form (self, result.value, dst_md) } };
+  return pare_accel_add_primitive (self, step, pd, args, 2) && pare_accel_absorb (self, result.rounds);
 }

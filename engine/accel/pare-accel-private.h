@@ -54,7 +54,7 @@ typedef struct
 /* A box of elements copied between two strided layouts; axes from the outermost in memory of the destination to the innermost. */
 typedef struct
 {
-  int rank, size; /* bytes of an element: 1 or 4 */
+  int rank, size; /* bytes of an element: 1, 2 or 4 */
   int fill;       /* what each byte of the destination is set to */
   int64_t extent[PARE_MAX_RANK], src_stride[PARE_MAX_RANK], dst_stride[PARE_MAX_RANK], src_offset, dst_offset;
   uint64_t clear; /* bytes of the destination that are set first */
@@ -105,9 +105,10 @@ struct PareAccel
   uint32_t room_buffers, room_nodes, room_args, room_views, room_packed;
   uint32_t n_fast; /* steps that do not run on a portable kernel */
   uint64_t arena_bytes, scratch_bytes;
-  bool bf16;   /* convolutions and products leave 16 bits */
-  bool blocks; /* channels in blocks rather than innermost */
-  bool failed; /* no memory, or a primitive that could not be made where it had to be */
+  uint8_t *exact;  /* of each value: it lies on the grid of bfloat16; NULL where the CPU does not multiply that */
+  uint32_t n_bf16; /* steps that multiply it */
+  bool blocks;     /* channels in blocks rather than innermost */
+  bool failed;     /* no memory, or a primitive that could not be made where it had to be */
 };
 
 /* Buffers and forms (pare-accel-forms.c). Buffers are ids; PARE_RT_NONE after a failure. */
@@ -134,8 +135,18 @@ uint32_t pare_accel_form_copy (PareAccel *self, uint32_t step, uint32_t value, c
 const PareMd *pare_accel_native (PareAccel *self, uint32_t value);
 /* The same with the elements as they are, float32 or bfloat16. */
 const PareMd *pare_accel_native_any (PareAccel *self, uint32_t value);
-/* What a product should leave in a float value: bfloat16 where that was asked for and nobody reads it after the run. */
-dnnl_data_type_t pare_accel_result_type (const PareAccel *self, uint32_t value);
+/* The step is to multiply bfloat16. */
+bool pare_accel_is_bf16 (const PareAccel *self, uint32_t step);
+/* Where and in which type a step leaves a float value: bfloat16 where the value lies on its grid, or where all that reads it is the step
+ * that rounds it; that one's result is computed at once then, and *rounds is to be absorbed (PARE_RT_NONE: no step). */
+typedef struct
+{
+  uint32_t value, rounds;
+  dnnl_data_type_t type;
+} PareAccelResult;
+PareAccelResult pare_accel_result (const PareAccel *self, uint32_t value);
+/* The step that was made does that one's work, too. True. */
+bool pare_accel_absorb (PareAccel *self, uint32_t step);
 /* An operand (weights) that is read as `as` and wanted as `md`: packed now if it is a constant, else reordered in each run. */
 uint32_t pare_accel_weights (PareAccel *self, uint32_t step, uint32_t value, const PareMd *as, const PareMd *md, float factor);
 /* The same for a constant whose n rows (first axis) are multiplied by factors. */

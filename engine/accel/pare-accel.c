@@ -250,10 +250,10 @@ pare_accel_has_bf16 (void)
   return ((int)dnnl_get_effective_cpu_isa () & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
 }
 
-PareAccel *
-pare_accel_new (const PareRtPlan *plan, int threads)
+uint32_t
+pare_accel_count_bf16 (const PareAccel *self)
 {
-  return pare_accel_new_with (plan, &(PareAccelOptions){ .threads = threads });
+  return self ? self->n_bf16 : 0;
 }
 
 /* Joining channels costs nothing where they lie in blocks; convolutions are a little slower so, single channels much. */
@@ -289,7 +289,7 @@ wants_blocks (const PareRtPlan *plan)
 
 /* Do the products of a step take long enough, on the average, that threads gain more than they wait for each other. */
 static bool
-gains_by_threads (const PareRtPlan *plan, bool bf16)
+gains_by_threads (const PareRtPlan *plan, const uint8_t *exact)
 {
   double ns = 0;
   uint32_t n = 0;
@@ -297,7 +297,7 @@ gains_by_threads (const PareRtPlan *plan, bool bf16)
     {
       const PareRtStep *s = &plan->steps[i];
       bool codes = s->op == PARE_RT_QCONV || s->op == PARE_RT_QGEMM;
-      double rate = codes ? 350 : bf16 ? 200 : 100; /* products in a nanosecond */
+      double rate = codes ? 350 : exact && pare_rt_step_is_bfloat (plan, i, exact) ? 200 : 100; /* products in a nanosecond */
       if (s->op == PARE_RT_CONV || s->op == PARE_RT_QCONV)
         {
           const PareConvParams *p = (const PareConvParams *)(plan->params + s->params); /* the first thing in both */
@@ -318,9 +318,8 @@ gains_by_threads (const PareRtPlan *plan, bool bf16)
 }
 
 PareAccel *
-pare_accel_new_with (const PareRtPlan *plan, const PareAccelOptions *options)
+pare_accel_new (const PareRtPlan *plan, int threads)
 {
-  int threads = options->threads;
   if (!gains (plan))
     return NULL;
   PareAccel *self = calloc (1, sizeof *self);
@@ -328,9 +327,11 @@ pare_accel_new_with (const PareRtPlan *plan, const PareAccelOptions *options)
     return NULL;
   self->plan = plan;
   self->threads = threads < 1 ? 1 : threads;
-  self->bf16 = options->bf16 && pare_accel_has_bf16 ();
+  self->exact = pare_accel_has_bf16 () ? malloc (plan->n_values + 1) : NULL;
+  if (self->exact)
+    pare_rt_plan_find_bfloat (plan, self->exact);
   self->blocks = wants_blocks (plan);
-  if (self->threads > 1 && !gains_by_threads (plan, self->bf16))
+  if (self->threads > 1 && !gains_by_threads (plan, self->exact))
     self->threads = 1;
   self->mds = pare_md_pool_new ();
   self->values = calloc (plan->n_values + 1, sizeof *self->values);
@@ -368,6 +369,7 @@ pare_accel_free (PareAccel *self)
   free (self->values);
   free (self->absorbed);
   free (self->absorbed_by);
+  free (self->exact);
   free (self->buffers);
   free (self->nodes);
   free (self->args);

@@ -7,16 +7,12 @@ typedef struct PareAccel PareAccel;             /* immutable after new: primitiv
 typedef struct PareAccelRunner PareAccelRunner; /* per thread: arena, scratchpad, bound arguments */
 
 /* NULL: oneDNN is not there or nothing of the plan gains; run the portable interpreter then. The plan must outlive it. threads: kernels'
- * threads. */
+ * threads. Products whose operands lie on the grid of bfloat16 (pare_rt_step_is_bfloat) are multiplied as 16 bits where the CPU can. */
 PareAccel *pare_accel_new (const PareRtPlan *plan, int threads);
-typedef struct
-{
-  int threads;
-  bool bf16; /* weights and activations of 16 bits with sums of 32, where the CPU multiplies them; other results than those of float32 */
-} PareAccelOptions;
-PareAccel *pare_accel_new_with (const PareRtPlan *plan, const PareAccelOptions *options);
 /* The CPU (and what oneDNN may use of it) multiplies bfloat16. */
 bool pare_accel_has_bf16 (void);
+/* Steps that are really multiplied so. self may be NULL. */
+uint32_t pare_accel_count_bf16 (const PareAccel *self);
 void pare_accel_free (PareAccel *self);
 /* Bytes of constants kept in another order than the plan's. */
 uint64_t pare_accel_packed_bytes (const PareAccel *self);

@@ -4,7 +4,10 @@
  *
  *   Conv - (Relu) - Q - Conv,   Q, Q - Add - (Relu) - Q,   Q - MaxPool - same Q,   Q, Q - Concat - same Q
  *
- * An activation that clips and belongs to one node alone has no grid in front of it: its own is the range after it. */
+ * An activation that clips and belongs to one node alone has no grid in front of it: its own is the range after it.
+ *
+ * Layers of 16 bits on both sides ask for bfloat16 instead: a rounding without a scale, so that nothing needs to be measured. It is laid
+ * where values are stored, not where a runtime keeps a sum of floats: not between a layer and the sum or the activation behind it. */
 #include "engine/compress/pare-compress-private.h"
 
 #include <math.h>
@@ -15,6 +18,7 @@ typedef struct
   int bits;
   PareCalibrator calibrator;
   double percentile;
+  gboolean bfloat;
 } Want;
 
 /* A value that is to be laid on a grid in one way. */
@@ -22,7 +26,8 @@ typedef struct
 {
   PareValueId value;
   Want want;
-  guint parent; /* union-find: points with one root share scale and zero point */
+  guint parent;   /* union-find: points with one root share scale and zero point */
+  gboolean moved; /* what moves data makes it of values that are laid the same way: it lies so by itself */
   PareValueId laid;
   double low, high; /* of the root: the union of its members' ranges */
 } Point;
@@ -153,13 +158,14 @@ request (Work *w, PareValueId value, const Want *want, PareNodeId node, guint in
     {
       guint candidate = g_array_index (w->at[value], guint, i);
       const Want *other = &g_array_index (w->points, Point, candidate).want;
-      if (other->bits == want->bits && other->calibrator == want->calibrator && other->percentile == want->percentile)
+      if (other->bits == want->bits && other->calibrator == want->calibrator && other->percentile == want->percentile
+          && other->bfloat == want->bfloat)
         id = candidate;
     }
   if (id == G_MAXUINT)
     {
       id = w->points->len;
-      Point point = { value, *want, id, PARE_NONE, INFINITY, -INFINITY };
+      Point point = { value, *want, id, FALSE, PARE_NONE, INFINITY, -INFINITY };
       g_array_append_val (w->points, point);
       g_array_append_val (w->at[value], id);
     }
@@ -202,7 +208,10 @@ layer_want (const Work *w, PareNodeId id, Want *want, guint *data)
   if (!pare_recipe_narrow_bits (r->activation_bits))
     return FALSE;
   *data = pare_node_is (node, "MatMul") ? 1 - place.input : 0;
-  *want = (Want){ r->activation_bits, r->calibrator, r->calibrator == PARE_CALIBRATOR_PERCENTILE ? r->percentile : 0 };
+  if (pare_layer_recipe_is_bfloat (r))
+    *want = (Want){ .bits = 16, .bfloat = TRUE };
+  else
+    *want = (Want){ r->activation_bits, r->calibrator, r->calibrator == PARE_CALIBRATOR_PERCENTILE ? r->percentile : 0, FALSE };
   return *data < node->n_inputs && !is_constant (w->graph, node->inputs[*data]);
 }
 
@@ -219,6 +228,52 @@ tail_want (const Work *w, const PareNode *pool, Want *want)
     p = w->graph->values[w->graph->nodes[p].inputs[0]].producer;
   guint data;
   return p != PARE_NONE && layer_want (w, p, want, &data);
+}
+
+/* The node that computes the k-th operand and that nothing else reads: what comes of it need not be stored. */
+static PareNodeId
+own_producer (const Work *w, const PareNode *node, guint k)
+{
+  PareValueId v = node->inputs[k];
+  PareNodeId p = w->graph->values[v].producer;
+  return p != PARE_NONE && n_readers (w->consumers, v) == 1 && !pare_graph_is_output (w->graph, v) && computes (&w->graph->nodes[p])
+             ? p
+             : PARE_NONE;
+}
+
+/* Is the k-th operand of a node whose result goes to bfloat16 stored on its own? A product takes the sum and the activation behind it into
+ * its own sums; of two products the one that comes first takes the sum. Products of two values are mostly activations in parts: where one
+ * of them is stored narrow for another reader, that is taken. */
+static gboolean
+is_stored (const Work *w, const PareNode *node, guint k)
+{
+  if (is_pool (node) || flow_of (node) == FLOW_SAME || pare_node_is (node, "Resize") || pare_node_is (node, "Upsample"))
+    return TRUE;
+  if (!pare_node_is (node, "Add") || node->n_inputs != 2)
+    return FALSE;
+  PareNodeId own = own_producer (w, node, k), other = own_producer (w, node, 1 - k);
+  return own == PARE_NONE || (other != PARE_NONE && other < own);
+}
+
+static gboolean
+takes_narrow (const PareNode *node)
+{
+  return flow_of (node) != FLOW_NONE && !pare_node_is (node, "PRelu");
+}
+
+/* Readers that would take either read what is stored anyway. */
+static void
+share_narrow (Work *w, const Point *point)
+{
+  for (guint k = w->consumers->starts[point->value]; k < w->consumers->starts[point->value + 1]; k++)
+    {
+      PareNode *reader = &w->graph->nodes[w->consumers->nodes[k]];
+      if (reader->op == NULL || !takes_narrow (reader))
+        continue;
+      for (guint i = 0; i < reader->n_inputs; i++)
+        if (reader->inputs[i] == point->value)
+          reader->inputs[i] = point->laid;
+    }
 }
 
 static void
@@ -254,9 +309,19 @@ collect (Work *w)
         floating |= is_constant (w->graph, node->inputs[k]);
       if (floating) /* a constant operand is no sum of two grids */
         continue;
+      gboolean bfloat = g_array_index (w->points, Point, out).want.bfloat;
+      if (bfloat && (flow == FLOW_SAME || (flow == FLOW_CLIP && pare_node_is (node, "Relu"))))
+        for (guint o = 0; o < node->n_outputs; o++)
+          for (guint p = 0; node->outputs[o] != PARE_NONE && w->at[node->outputs[o]] != NULL && p < w->at[node->outputs[o]]->len; p++)
+            {
+              Point *point = &g_array_index (w->points, Point, g_array_index (w->at[node->outputs[o]], guint, p));
+              point->moved |= point->want.bfloat;
+            }
       for (guint k = 0; k < (many ? node->n_inputs : 1); k++)
         {
           Want copy = g_array_index (w->points, Point, out).want;
+          if (bfloat && flow != FLOW_CLIP && !is_stored (w, node, k))
+            continue;
           guint in = request (w, node->inputs[k], &copy, i, k);
           if (flow == FLOW_SAME)
             unite (w, in, out);
@@ -298,7 +363,7 @@ find_ranges (Work *w, const PareStatistics *statistics)
   for (guint i = 0; i < w->points->len; i++)
     {
       const Point *point = &g_array_index (w->points, Point, i);
-      const PareHistogram *h = statistics != NULL ? histogram_of (w, statistics, point->value) : NULL;
+      const PareHistogram *h = statistics != NULL && !point->want.bfloat ? histogram_of (w, statistics, point->value) : NULL;
       if (h == NULL)
         continue;
       double low, high;
@@ -317,15 +382,24 @@ lay_points (Work *w)
     {
       Point *point = &g_array_index (w->points, Point, i);
       const Point *root = &g_array_index (w->points, Point, find_root (w, i));
-      if (!(root->low <= root->high)) /* nobody measured it: stays float */
+      if (!point->want.bfloat && !(root->low <= root->high)) /* nobody measured it: stays float */
         continue;
+      if (point->moved)
+        {
+          point->laid = point->value;
+          continue;
+        }
       const PareValue from = g->values[point->value];
-      g_autofree char *name = g_strdup_printf ("%s_q%d", from.name, point->want.bits);
+      g_autofree char *name
+          = point->want.bfloat ? g_strconcat (from.name, "_bf16", NULL) : g_strdup_printf ("%s_q%d", from.name, point->want.bits);
       PareValueId to = pare_graph_add_value (g, name, from.dtype, &from.shape, from.origin);
       PareValue *v = &g->values[to];
       for (int d = 0; d < PARE_MAX_RANK; d++)
         v->dim_names[d] = g_strdup (g->values[point->value].dim_names[d]);
-      v->quant = make_quant (point->want.bits, root->low, root->high);
+      if (point->want.bfloat)
+        v->storage = PARE_DTYPE_BFLOAT16;
+      else
+        v->quant = make_quant (point->want.bits, root->low, root->high);
       PareNodeId origin = PARE_NONE; /* the producer's layer, or the first reader's */
       if (from.producer != PARE_NONE)
         origin = g->nodes[from.producer].origin;
@@ -342,6 +416,12 @@ lay_points (Work *w)
       PareValueId laid = g_array_index (w->points, Point, reader->point).laid;
       if (laid != PARE_NONE)
         g->nodes[reader->node].inputs[reader->input] = laid;
+    }
+  for (guint i = 0; i < w->points->len; i++)
+    {
+      const Point *point = &g_array_index (w->points, Point, i);
+      if (point->want.bfloat && point->laid != PARE_NONE && point->laid != point->value)
+        share_narrow (w, point);
     }
 }
 
@@ -428,7 +508,7 @@ pare_activations_apply (PareGraph *graph, const PareGraph *source, const PareLay
       const PareNode *node = &graph->nodes[reader->node];
       Want want;
       guint data;
-      if (root->low <= root->high || !layer_want (&w, reader->node, &want, &data))
+      if (root->low <= root->high || !layer_want (&w, reader->node, &want, &data) || want.bfloat)
         continue;
       if (statistics == NULL)
         {

@@ -304,7 +304,7 @@ lay_weights (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place,
   /* Shared values stay shared only under one scale. */
   gboolean tensor = r->granularity == PARE_GRANULARITY_TENSOR || r->centroids > 0;
   if (r->weight_bits == 16)
-    storage = pare_grid_round_16 (w->data, (gsize)pare_tensor_count (w));
+    storage = pare_grid_round_16 (w->data, (gsize)pare_tensor_count (w), pare_layer_recipe_is_bfloat (r));
   else
     quant = pare_grid_apply (w->data, &w->shape, tensor ? -1 : place->out_axis, r->weight_bits, r->range);
   PareValue *v = store_weights (a, id, input, w, dtype, error);

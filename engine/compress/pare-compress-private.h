@@ -40,8 +40,8 @@ PareQuant *pare_grid_apply (float *data, const PareShape *shape, int axis, int b
 void pare_grid_apply_scale (float *data, const PareShape *shape, const PareQuant *quant, guint channel);
 /* The 2.4-norm of the rounding error at one scale, to the power of 2.4. */
 double pare_grid_error (const float *w, gsize n, float scale, float top);
-/* Rounds to float16 where the range allows it, else to bfloat16; which of them. */
-PareDtype pare_grid_round_16 (float *data, gsize n);
+/* Rounds to float16 where the range allows it and nobody asks for bfloat, else to bfloat16; which of them. */
+PareDtype pare_grid_round_16 (float *data, gsize n, gboolean bfloat);
 
 /* --- pare-prune.c --- */
 void pare_prune_unstructured (float *data, gsize n, double ratio);

@@ -144,7 +144,7 @@ change (const PareGraph *source, const Layer *layer, const PareLayerRecipe *r)
       pare_quant_free (pare_grid_apply (w->data, &w->shape, tensor ? -1 : layer->place.out_axis, r->weight_bits, r->range));
     }
   else if (r->weight_bits == 16)
-    pare_grid_round_16 (w->data, n);
+    pare_grid_round_16 (w->data, n, pare_layer_recipe_is_bfloat (r));
   return w;
 }
 

@@ -191,9 +191,9 @@ pare_grid_apply_scale (float *data, const PareShape *shape, const PareQuant *qua
 }
 
 PareDtype
-pare_grid_round_16 (float *data, gsize n)
+pare_grid_round_16 (float *data, gsize n, gboolean bfloat)
 {
-  gboolean half = max_abs (data, n) <= 65504;
+  gboolean half = !bfloat && max_abs (data, n) <= 65504;
   for (gsize i = 0; i < n; i++)
     if (half)
       data[i] = pare_half_to_float (pare_float_to_half (data[i]));

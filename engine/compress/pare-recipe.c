@@ -203,6 +203,18 @@ pare_layer_recipe_changes_weights (const PareLayerRecipe *r)
          || r->factorize > PARE_FACTORIZE_OFF || r->centroids > 0;
 }
 
+gboolean
+pare_layer_recipe_is_bfloat (const PareLayerRecipe *r)
+{
+  return r->weight_bits == 16 && r->activation_bits == 16;
+}
+
+gboolean
+pare_layer_recipe_needs_ranges (const PareLayerRecipe *r)
+{
+  return r->activation_bits != PARE_BITS_UNSET && r->activation_bits != PARE_BITS_FLOAT && !pare_layer_recipe_is_bfloat (r);
+}
+
 static gboolean
 asks_for_something (const PareLayerRecipe *r)
 {
@@ -231,14 +243,20 @@ PareRecipe *
 pare_recipe_without_activations (const PareRecipe *self)
 {
   PareRecipe *copy = pare_recipe_copy (self);
-  PareLayerRecipe r = *pare_recipe_get_defaults (self);
-  r.activation_bits = PARE_BITS_UNSET;
+  PareLayerRecipe r = *pare_recipe_get_defaults (self), resolved;
+  gboolean kept = pare_layer_recipe_is_bfloat (&r);
+  if (!kept)
+    r.activation_bits = PARE_BITS_UNSET;
   pare_recipe_set_defaults (copy, &r);
   g_auto (GStrv) layers = pare_recipe_list_layers (self);
   for (guint i = 0; layers[i] != NULL; i++)
     {
       pare_recipe_get_layer (self, layers[i], &r);
-      r.activation_bits = PARE_BITS_UNSET;
+      pare_recipe_resolve (self, layers[i], &resolved);
+      if (pare_layer_recipe_is_bfloat (&resolved))
+        r.activation_bits = 16; /* whatever the defaults say now */
+      else
+        r.activation_bits = kept ? PARE_BITS_FLOAT : PARE_BITS_UNSET;
       pare_recipe_set_layer (copy, layers[i], &r);
     }
   return copy;

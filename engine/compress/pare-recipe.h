@@ -33,6 +33,10 @@ gboolean pare_layer_recipe_is_empty (const PareLayerRecipe *self);
 gboolean pare_layer_recipe_equal (const PareLayerRecipe *a, const PareLayerRecipe *b);
 /* TRUE: the layer's weights become others. */
 gboolean pare_layer_recipe_changes_weights (const PareLayerRecipe *resolved);
+/* Weights and activations of 16 bits: products of bfloat16 with sums of float32. Nothing needs to be measured for it. */
+gboolean pare_layer_recipe_is_bfloat (const PareLayerRecipe *resolved);
+/* TRUE: its activations go on a grid whose range calibration measures. */
+gboolean pare_layer_recipe_needs_ranges (const PareLayerRecipe *resolved);
 /* "4·8 −12 %", "2:4", "r40", "c16", "float"; (transfer full). words: the tooltip's full text. */
 char *pare_layer_recipe_shorthand (const PareLayerRecipe *resolved);
 char *pare_layer_recipe_words (const PareLayerRecipe *resolved);
@@ -56,6 +60,6 @@ gboolean pare_recipe_get_layer (const PareRecipe *self, const char *layer, PareL
 void pare_recipe_set_layer (PareRecipe *self, const char *layer, const PareLayerRecipe *own);       /* empty removes the entry */
 void pare_recipe_resolve (const PareRecipe *self, const char *layer, PareLayerRecipe *resolved);    /* defaults merged; exclude makes all float/off */
 char **pare_recipe_list_layers (const PareRecipe *self);                                      /* (transfer full), sorted */
-/* (transfer full) A copy that leaves every activation in float: what can be applied where their ranges are not known. */
+/* (transfer full) A copy that leaves in float every activation whose range must be measured: what can be applied where none is known. */
 PareRecipe *pare_recipe_without_activations (const PareRecipe *self);
 gboolean pare_recipe_is_identity (const PareRecipe *self);                                    /* nothing anywhere is asked for */

@@ -31,7 +31,10 @@ typedef struct {
   guint64 packed_bytes;                                /* as pare_program_get_packed_memory() */
   int threads;
   double fast_share;                     /* of the steps, those that oneDNN runs */
+  guint bf16_steps, bf16_multiplied;     /* as pare_program_count_bf16() */
 } PareLatency;
+/* How to mark figures of a model with such steps: "bf16", or what else they were computed in here; NULL: it has none. */
+const char *pare_cost_precision (guint bf16_steps, guint bf16_multiplied);
 /* Measures with warm-up; random input of the declared dtype (seeded). control cancels between runs. */
 gboolean pare_cost_latency (PareProgram *program, int threads, guint repeats, gboolean per_layer, PareLatency *latency, PareControl *control, GError **error);
 /* The most memory that this process had at any time, bytes, without what measuring the machine (pare-profile.h) took. */

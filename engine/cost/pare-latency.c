@@ -192,6 +192,7 @@ pare_cost_latency (PareProgram *program, int threads, guint repeats, gboolean pe
   latency->fast_share = pare_runner_get_coverage (runner);
   pare_program_get_memory (program, &latency->arena_bytes, &latency->tensors_bytes, &latency->constants_bytes);
   latency->packed_bytes = pare_program_get_packed_memory (program);
+  latency->bf16_steps = pare_program_count_bf16 (program, &latency->bf16_multiplied);
   g_autoptr (GPtrArray) tensors = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_tensor_unref);
   g_autofree PareView *views = g_new0 (PareView, n_inputs + 1);
   PareRng rng = { 1 };
@@ -223,6 +224,15 @@ pare_cost_latency (PareProgram *program, int threads, guint repeats, gboolean pe
   latency->n_holders = latency->holders != NULL ? latency->n_holders : 0;
   latency->peak_rss_bytes = pare_cost_peak_memory ();
   return TRUE;
+}
+
+const char *
+pare_cost_precision (guint bf16_steps, guint bf16_multiplied)
+{
+  return bf16_steps == 0                ? NULL
+         : bf16_multiplied == 0         ? "bf16 computed in float32"
+         : bf16_multiplied < bf16_steps ? "bf16, partly computed in float32"
+                                        : "bf16";
 }
 
 void

@@ -26,7 +26,7 @@ rate (PareProfileRow *row, const ParePeaks *peaks, double whole)
   row->gbs = row->bytes > 0 ? row->bytes / row->ms / 1e6 : NAN;
   if (peaks == NULL)
     return;
-  double peak = row->integer ? peaks->int8_gops : peaks->gflops;
+  double peak = row->integer ? peaks->int8_gops : row->bf16 ? 0 : peaks->gflops; /* that of 16 bits is not measured */
   double compute = isfinite (row->gops) && peak > 0 ? row->gops / peak : NAN;
   double memory = isfinite (row->gbs) && peaks->stream_gbs > 0 ? row->gbs / peaks->stream_gbs : NAN;
   /* without a peak for its products it cannot be told which of both it is */
@@ -99,6 +99,7 @@ pare_profile_new (const PareGraph *graph, const PareLatency *now, const PareLate
           row->ms = entry->ms;
           row->bytes = entry->bytes;
           row->integer = entry->integer;
+          row->bf16 = entry->bf16;
           row->macs = entry->macs;
           rate (row, peaks, self->whole_ms);
         }
@@ -187,7 +188,7 @@ put_row (GPtrArray *cells, const PareProfileRow *row, const PareGraph *graph)
   put_number (cells, 100 * row->share, 3);
   put_number (cells, row->timed ? (double)row->macs : NAN, 0);
   put_number (cells, row->gops, 3);
-  put_word (cells, isnan (row->gops) ? "" : row->integer ? "integer" : "float");
+  put_word (cells, isnan (row->gops) ? "" : row->integer ? "integer" : row->bf16 ? "bf16" : "float");
   put_number (cells, row->bytes > 0 ? (double)row->bytes : NAN, 0);
   put_number (cells, row->gbs, 3);
   put_word (cells, bounds[row->bound]);

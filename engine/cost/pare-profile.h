@@ -39,6 +39,7 @@ typedef struct
   PareNodeId inside;      /* the layer whose step computes it too; PARE_NONE: a step of its own, or none */
   gboolean timed;         /* has a step of its own: the figures below are known */
   gboolean integer;       /* multiplies integers: its rate is GOP/s */
+  gboolean bf16;          /* multiplies floats of 16 bits: no peak of that is measured */
   double ms, original_ms; /* NAN: not known */
   double share;           /* of the whole */
   gint64 macs;

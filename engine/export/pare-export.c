@@ -69,6 +69,8 @@ needed_opset (const PareGraph *g)
       const PareQuant *q = is_quantize (&g->nodes[i]) ? g->values[g->nodes[i].outputs[0]].quant : NULL;
       if (q != NULL)
         opset = MAX (opset, opset_for (container (q, FALSE), q));
+      else if (is_quantize (&g->nodes[i]))
+        opset = MAX (opset, 13); /* Cast knows bfloat16 from there on */
     }
   return opset;
 }
@@ -236,6 +238,24 @@ write_codebook (PareGraph *g, PareValueId id, GError **error)
   return storage == PARE_DTYPE_NONE || write_half (g, inputs[0], error);
 }
 
+/* PareQuantize without a grid -> Cast to bfloat16 and back: a runtime that keeps 16 bits may drop the second. */
+static gboolean
+write_rounding (PareGraph *g, PareNodeId id)
+{
+  PareValueId x = g->nodes[id].inputs[0], y = g->nodes[id].outputs[0];
+  PareNodeId origin = g->nodes[id].origin;
+  PareShape shape = g->values[y].shape;
+  g_autofree char *nn = g_strconcat (g->values[y].name, "_narrow", NULL), *cn = g_strconcat (g->values[y].name, "_Cast", NULL),
+                  *wn = g_strconcat (g->values[y].name, "_CastBack", NULL);
+  PareValueId narrow = pare_graph_add_value (g, nn, PARE_DTYPE_BFLOAT16, &shape, PARE_NONE);
+  pare_graph_remove_node (g, id);
+  PareNodeId to = pare_graph_add_node (g, "Cast", cn, &x, 1, &narrow, 1, origin, PARE_ROLE_QUANT);
+  PareNodeId back = pare_graph_add_node (g, "Cast", wn, &narrow, 1, &y, 1, origin, PARE_ROLE_QUANT);
+  pare_node_set_int (&g->nodes[to], "to", PARE_DTYPE_BFLOAT16);
+  pare_node_set_int (&g->nodes[back], "to", PARE_DTYPE_FLOAT32);
+  return TRUE;
+}
+
 /* PareQuantize -> (Clip) + QuantizeLinear + DequantizeLinear. */
 static gboolean
 write_activation (PareGraph *g, PareNodeId id, GError **error)
@@ -243,6 +263,8 @@ write_activation (PareGraph *g, PareNodeId id, GError **error)
   PareValueId x = g->nodes[id].inputs[0], y = g->nodes[id].outputs[0];
   PareNodeId origin = g->nodes[id].origin;
   PareQuant *q = g->values[y].quant;
+  if (q == NULL && g->values[y].storage == PARE_DTYPE_BFLOAT16)
+    return write_rounding (g, id);
   if (q == NULL)
     return fail (&g->values[y], error, "laid on a grid that is not there");
   PareDtype dtype = container (q, FALSE);

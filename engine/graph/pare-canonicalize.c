@@ -65,15 +65,24 @@ fix_inputs (PareGraph *g, const PareNamedShape *shapes, guint n_shapes, gboolean
   return TRUE;
 }
 
-/* Identity and Dropout pass their input on. A graph output keeps its name, so there the producer is made to write it. */
+static gboolean
+is_cast_to_same (const PareGraph *g, const PareNode *node)
+{
+  PareValueId x = node->n_inputs > 0 ? node->inputs[0] : PARE_NONE;
+  return pare_node_is (node, "Cast") && x != PARE_NONE && g->values[x].dtype != PARE_DTYPE_NONE
+         && g->values[x].dtype == (PareDtype)pare_node_get_int (node, "to", 0);
+}
+
+/* Identity, Dropout and casts that change nothing pass their input on. A graph output keeps its name, so there the producer is made to
+ * write it. */
 void
 pare_canonical_drop_identities (PareGraph *g)
 {
   for (guint i = 0; i < g->n_nodes; i++)
     {
       PareNode *node = &g->nodes[i];
-      if (node->op == NULL || !(pare_node_is (node, "Identity") || pare_node_is (node, "Dropout")) || node->n_inputs == 0
-          || node->n_outputs == 0)
+      if (node->op == NULL || !(pare_node_is (node, "Identity") || pare_node_is (node, "Dropout") || is_cast_to_same (g, node))
+          || node->n_inputs == 0 || node->n_outputs == 0)
         continue;
       PareValueId x = node->inputs[0], y = node->outputs[0];
       if (x == PARE_NONE || y == PARE_NONE)
@@ -109,6 +118,8 @@ pare_canonical_drop_identities (PareGraph *g)
       g->values[x].producer = PARE_NONE;
       if (g->values[y].quant == NULL)
         g->values[y].quant = g_steal_pointer (&g->values[x].quant);
+      if (g->values[x].storage != PARE_DTYPE_NONE)
+        g->values[y].storage = g->values[x].storage;
       pare_graph_replace_uses (g, x, y, FALSE);
     }
 }

@@ -56,8 +56,9 @@ typedef struct {
   PareTensor *constant;    /* initializer or folded constant: dense, dequantized values (or NULL) */
   PareQuant *quant;        /* the grid these values lie on (or NULL) */
   PareEncoding encoding;
-  PareDtype storage;       /* NONE: as dtype. FLOAT16 or BFLOAT16: every element of this float32 constant is exact in it, so export stores it as that
-                            * (followed by a Cast) and costs count 16 bits. Set by compress for 16-bit weights. */
+  PareDtype storage;       /* NONE: as dtype. FLOAT16 or BFLOAT16: every element of this float32 value is exact in it. Constants are exported as that
+                            * (followed by a Cast) and costs count 16 bits; set by compress for 16-bit weights. Of what PARE_OP_QUANTIZE computes
+                            * without a grid: BFLOAT16, that to which it rounds. */
   int sparse_n, sparse_m;  /* n:m pattern kept by a constant (0: none) */
   PareNodeId producer;     /* PARE_NONE: input, constant or omitted */
   PareValueId origin;
@@ -78,7 +79,8 @@ typedef struct {
   PareRole role;
 } PareNode;
 
-/* Our one internal operator: y = x laid on the grid of y's PareQuant. Export writes it as QuantizeLinear + DequantizeLinear. */
+/* Our one internal operator: y = x laid on the grid of y's PareQuant, or rounded to y's storage where that is BFLOAT16 and there is none.
+ * Export writes it as QuantizeLinear + DequantizeLinear, or as Cast + Cast. */
 #define PARE_OP_QUANTIZE "PareQuantize"
 
 struct _PareGraph {

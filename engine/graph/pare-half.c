@@ -1,5 +1,5 @@
 /* Half precision graphs are computed in float32: constants are widened, the graph's own inputs and outputs keep their type behind a Cast.
- */
+ * Where floats are cast to bfloat16 and straight back, the rounding itself is meant: it stays, as a PareQuantize. */
 #include "engine/graph/pare-graph-private.h"
 
 static gboolean
@@ -48,6 +48,49 @@ widen_inside (PareGraph *g, GError **error)
   return TRUE;
 }
 
+/* Everything that reads v casts it back to float32. */
+static gboolean
+is_cast_back (const PareGraph *g, const PareConsumers *consumers, PareValueId v)
+{
+  guint from = consumers->starts[v], to = consumers->starts[v + 1];
+  for (guint k = from; k < to; k++)
+    {
+      const PareNode *reader = &g->nodes[consumers->nodes[k]];
+      if (!pare_node_is (reader, "Cast") || pare_node_get_int (reader, "to", 0) != PARE_DTYPE_FLOAT32)
+        return FALSE;
+    }
+  return to > from && !pare_graph_is_output (g, v);
+}
+
+static void
+keep_roundings (PareGraph *g)
+{
+  guint n = g->n_nodes;
+  gboolean any = FALSE;
+  for (guint i = 0; i < n; i++)
+    any |= pare_node_is (&g->nodes[i], "Cast") && pare_node_get_int (&g->nodes[i], "to", 0) == PARE_DTYPE_BFLOAT16;
+  if (!any)
+    return;
+  g_autoptr (PareConsumers) consumers = pare_graph_consumers (g);
+  for (guint i = 0; i < n; i++)
+    {
+      PareNode *cast = &g->nodes[i];
+      if (!pare_node_is (cast, "Cast") || cast->n_outputs != 1 || pare_node_get_int (cast, "to", 0) != PARE_DTYPE_BFLOAT16
+          || !is_cast_back (g, consumers, cast->outputs[0]))
+        continue;
+      PareValueId y = cast->outputs[0];
+      g_autofree char *hint = g_strconcat (g->values[y].name, "_f32", NULL);
+      PareValueId wide = pare_graph_add_value (g, hint, PARE_DTYPE_FLOAT32, &g->values[y].shape, g->values[y].origin);
+      cast = &g->nodes[i];
+      cast->outputs[0] = wide;
+      g->values[wide].producer = i;
+      g->values[y].producer = PARE_NONE;
+      g->values[y].storage = PARE_DTYPE_BFLOAT16;
+      PareNodeId rounds = pare_graph_add_node (g, PARE_OP_QUANTIZE, "", &wide, 1, &y, 1, g->nodes[i].origin, PARE_ROLE_QUANT);
+      g->nodes[rounds].layer = g_strdup (g->nodes[i].layer);
+    }
+}
+
 gboolean
 pare_canonical_half (PareGraph *g, GError **error)
 {
@@ -57,6 +100,7 @@ pare_canonical_half (PareGraph *g, GError **error)
     in[i] = g->values[g->inputs[i]].dtype;
   for (guint i = 0; i < n_outputs; i++)
     out[i] = g->values[g->outputs[i]].dtype;
+  keep_roundings (g);
   if (!widen_inside (g, error))
     return FALSE;
   for (guint i = 0; i < n_outputs; i++)

@@ -331,6 +331,11 @@ pare_lower_quantize (PareBuilder *b, const PareNode *node, GError **error)
   if (g_str_equal (node->op, PARE_OP_QUANTIZE))
     {
       const PareQuant *q = graph->values[node->outputs[0]].quant;
+      if (q == NULL && graph->values[node->outputs[0]].storage == PARE_DTYPE_BFLOAT16)
+        {
+          PareUnaryParams p = { PARE_UN_BFLOAT16, 0, 0 };
+          return one_step (b, node, PARE_RT_UNARY, &p, sizeof p, 1);
+        }
       if (q == NULL || q->n == 0)
         return pare_lower_refuse (graph, node, error, "its output has no grid");
       PareFakeQuantParams p = { q->n == 1 ? -1 : q->axis, q->lo, q->hi };

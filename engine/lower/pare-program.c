@@ -18,7 +18,8 @@ struct _PareProgram
   PareNodeId *holders;  /* of source nodes */
   guint n_holders;
   PareBackend backend;
-  gboolean bf16;
+  guint8 *bf16; /* of each step: it is a product of 16 bits */
+  guint n_bf16;
   GMutex lock; /* of accels */
   struct
   {
@@ -157,7 +158,11 @@ compile (const PareGraph *graph, const PareCompileOptions *options, GError **err
   self->value_of = g_steal_pointer (&b->value_of);
   self->constants = g_steal_pointer (&b->constants);
   self->backend = options->backend;
-  self->bf16 = options->bf16 && options->backend != PARE_BACKEND_PORTABLE && pare_accel_has_bf16 ();
+  g_autofree guint8 *exact = g_new0 (guint8, plan->n_values + 1);
+  pare_rt_plan_find_bfloat (plan, exact);
+  self->bf16 = g_new0 (guint8, plan->n_steps + 1);
+  for (guint i = 0; i < plan->n_steps; i++)
+    self->n_bf16 += self->bf16[i] = pare_rt_step_is_bfloat (plan, i, exact);
   find_holders (self, b->fused_into);
   return self;
 }
@@ -195,6 +200,7 @@ pare_program_unref (PareProgram *self)
   pare_graph_unref (self->graph);
   g_free (self->value_of);
   g_free (self->holders);
+  g_free (self->bf16);
   g_mutex_clear (&self->lock);
   g_free (self);
 }
@@ -205,10 +211,19 @@ pare_program_get_graph (const PareProgram *self)
   return self->graph;
 }
 
-gboolean
-pare_program_is_bf16 (const PareProgram *self)
+guint
+pare_program_count_bf16 (PareProgram *self, guint *multiplied)
 {
-  return self->bf16;
+  if (multiplied == NULL)
+    return self->n_bf16;
+  g_mutex_lock (&self->lock);
+  const PareAccel *accel = self->n_accels > 0 ? self->accels[0].accel : NULL;
+  gboolean made = self->n_accels > 0;
+  g_mutex_unlock (&self->lock);
+  if (!made && self->n_bf16 > 0 && pare_accel_has_bf16 ())
+    accel = pare_program_get_accel (self);
+  *multiplied = pare_accel_count_bf16 (accel);
+  return self->n_bf16;
 }
 
 guint
@@ -286,7 +301,7 @@ get_accel (PareProgram *self, int threads)
   if (i == self->n_accels && i < G_N_ELEMENTS (self->accels))
     {
       self->accels[i].threads = threads;
-      self->accels[i].accel = pare_accel_new_with (self->plan, &(PareAccelOptions){ threads, self->bf16 });
+      self->accels[i].accel = pare_accel_new (self->plan, threads);
       self->n_accels++;
     }
   if (i < self->n_accels)
@@ -497,6 +512,8 @@ pare_runner_dup_times (PareRunner *self, guint *n)
   const PareGraph *graph = self->program->graph;
   g_autoptr (GArray) times = g_array_new (FALSE, TRUE, sizeof (PareLayerTime));
   g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL); /* layer + 1 -> index + 1 */
+  guint bf16;
+  pare_program_count_bf16 (self->program, &bf16);
   for (guint s = 0; s < plan->n_steps; s++)
     {
       guint32 layer = plan->steps[s].layer;
@@ -518,6 +535,7 @@ pare_runner_dup_times (PareRunner *self, guint *n)
       PareLayerTime *t = &g_array_index (times, PareLayerTime, at - 1);
       t->ms += self->step_ns[s] / 1e6;
       t->integer |= plan->steps[s].op == PARE_RT_QCONV || plan->steps[s].op == PARE_RT_QGEMM;
+      t->bf16 |= bf16 > 0 && self->program->bf16[s];
       for (guint i = 0; i < plan->steps[s].n_in + plan->steps[s].n_out; i++)
         {
           guint32 v = i < plan->steps[s].n_in ? plan->steps[s].in[i] : plan->steps[s].out[i - plan->steps[s].n_in];

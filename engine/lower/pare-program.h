@@ -22,9 +22,9 @@ typedef struct
   const char *const *taps;
   guint n_taps;          /* names of values (of the given graph) that must be readable after a run */
   gboolean keep_steps;   /* what every step computes stays readable (hashes) */
-  gboolean bf16;         /* float layers multiply 16 bits and sum up 32: other figures than float32's. Nothing changes where the CPU cannot */
   gboolean no_fusion;    /* every node its own step (per-layer error, tests) */
-  guint64 memory_budget; /* bytes, of activations, constants, packed weights and scratch; 0: three quarters of what is free, mapped weights not counted */
+  guint64 memory_budget; /* bytes, of activations, constants, packed weights and scratch; 0: three quarters of what is free, mapped weights
+                            not counted */
 } PareCompileOptions;
 
 /* Canonicalizes, fuses, plans memory. Errors name the first node that cannot run and why. options may be NULL. */
@@ -32,7 +32,9 @@ PareProgram *pare_program_compile (const PareGraph *graph, const PareCompileOpti
 PareProgram *pare_program_ref (PareProgram *self);
 void pare_program_unref (PareProgram *self);
 const PareGraph *pare_program_get_graph (const PareProgram *self); /* the canonical graph */
-gboolean pare_program_is_bf16 (const PareProgram *self);           /* it was asked for and the CPU can */
+/* Steps that are products of bfloat16 with sums of float32, as the model says; multiplied (nullable): how many of them really take two
+ * bytes an operand here. The others, all where the CPU has no such instruction, give the same answers in the time of float32. */
+guint pare_program_count_bf16 (PareProgram *self, guint *multiplied);
 guint pare_program_get_n_inputs (const PareProgram *self);
 guint pare_program_get_n_outputs (const PareProgram *self);
 /* Borrowed name; shape and dtype of the i-th input/output as the model declares it to callers. */
@@ -41,7 +43,8 @@ const char *pare_program_get_output (const PareProgram *self, guint i, PareDtype
 void pare_program_get_memory (const PareProgram *self, guint64 *arena, guint64 *sum, guint64 *constants);
 /* Bytes of weights that its runners keep in an order of their own, besides the constants. */
 guint64 pare_program_get_packed_memory (PareProgram *self);
-/* For each source node that another's step computes too: that other; PARE_NONE for all the rest. *n: how many nodes it speaks of. Borrowed. */
+/* For each source node that another's step computes too: that other; PARE_NONE for all the rest. *n: how many nodes it speaks of. Borrowed.
+ */
 const PareNodeId *pare_program_get_holders (const PareProgram *self, guint *n);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareProgram, pare_program_unref)
 
@@ -65,10 +68,11 @@ typedef struct
 {
   PareNodeId layer; /* source node, PARE_NONE: reorders and the like */
   char *op;
-  double ms;     /* of the last run */
-  guint64 bytes; /* that its steps read and write: operands and results, each once */
+  double ms;        /* of the last run */
+  guint64 bytes;    /* that its steps read and write: operands and results, each once */
   gint64 macs;      /* filled by pare_cost_latency() */
   gboolean integer; /* its products are those of integers */
+  gboolean bf16;    /* its products take operands of 16 bits */
 } PareLayerTime;
 void pare_runner_set_profiling (PareRunner *self, gboolean on);
 /* (transfer full) array of *n, summed over each source node's steps; free with g_free after freeing op strings, or pare_layer_times_free.

@@ -233,7 +233,7 @@ pare_latency_layers_to_bytes (const PareLatency *latency)
     {
       put_u64 (out, latency->layers[i].bytes);
       put_u64 (out, (guint64)latency->layers[i].macs);
-      put_u32 (out, latency->layers[i].integer != FALSE);
+      put_u32 (out, (latency->layers[i].integer != FALSE) | (latency->layers[i].bf16 != FALSE) << 1);
     }
   put_double (out, latency->profiled_ms);
   put_double (out, latency->fast_share);
@@ -245,6 +245,8 @@ pare_latency_layers_to_bytes (const PareLatency *latency)
   put_u32 (out, latency->n_holders);
   for (guint i = 0; i < latency->n_holders; i++)
     put_u32 (out, latency->holders[i]);
+  put_u32 (out, latency->bf16_steps);
+  put_u32 (out, latency->bf16_multiplied);
   return g_byte_array_free_to_bytes (out);
 }
 
@@ -282,7 +284,8 @@ get_rest (Reader *r, PareLatency *latency)
       if (!get_u64 (r, &latency->layers[i].bytes) || !get_u64 (r, &macs) || !get_u32 (r, &word))
         return FALSE;
       latency->layers[i].macs = (gint64)MIN (macs, G_MAXINT64);
-      latency->layers[i].integer = word != 0;
+      latency->layers[i].integer = word & 1;
+      latency->layers[i].bf16 = word >> 1 & 1;
     }
   if (!get_double (r, &latency->profiled_ms) || !get_double (r, &latency->fast_share) || !get_u32 (r, &threads)
       || !get_u64 (r, &latency->arena_bytes) || !get_u64 (r, &latency->tensors_bytes) || !get_u64 (r, &latency->constants_bytes)
@@ -292,6 +295,11 @@ get_rest (Reader *r, PareLatency *latency)
   latency->holders = g_new (PareNodeId, MAX (word, 1));
   for (; latency->n_holders < word; latency->n_holders++)
     get_u32 (r, &latency->holders[latency->n_holders]);
+  guint32 steps = 0, multiplied = 0; /* older projects have none */
+  if (r->left > 0 && (!get_u32 (r, &steps) || !get_u32 (r, &multiplied)))
+    return FALSE;
+  latency->bf16_steps = steps;
+  latency->bf16_multiplied = multiplied;
   return TRUE;
 }
 
@@ -306,6 +314,7 @@ pare_latency_layers_from_bytes (PareLatency *latency, const void *data, gsize le
   latency->profiled_ms = latency->fast_share = 0;
   latency->arena_bytes = latency->tensors_bytes = latency->constants_bytes = latency->packed_bytes = 0;
   latency->threads = 0;
+  latency->bf16_steps = latency->bf16_multiplied = 0;
   g_set_error_literal (error, PARE_ERROR, PARE_ERROR_FORMAT, "times by layer are damaged");
   return FALSE;
 }

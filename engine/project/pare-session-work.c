@@ -3,12 +3,6 @@
 
 /* --- recipes and the ranges that they need --- */
 
-static gboolean
-asks_activations (const PareLayerRecipe *r)
-{
-  return r->activation_bits != PARE_BITS_UNSET && r->activation_bits != PARE_BITS_FLOAT;
-}
-
 gboolean
 pare_session_recipe_needs_ranges (PareSession *self, const PareRecipe *recipe)
 {
@@ -16,7 +10,7 @@ pare_session_recipe_needs_ranges (PareSession *self, const PareRecipe *recipe)
     {
       PareLayerRecipe resolved;
       pare_recipe_resolve (recipe, self->model->layers->pdata[i], &resolved);
-      if (asks_activations (&resolved))
+      if (pare_layer_recipe_needs_ranges (&resolved))
         return TRUE;
     }
   return FALSE;

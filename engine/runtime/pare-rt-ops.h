@@ -22,7 +22,8 @@ typedef enum {
   PARE_UN_LEAKY_RELU, PARE_UN_ELU, PARE_UN_SELU, PARE_UN_SOFTPLUS, PARE_UN_SOFTSIGN, PARE_UN_HARD_SIGMOID, PARE_UN_HARD_SWISH, PARE_UN_GELU, PARE_UN_GELU_TANH, PARE_UN_MISH,
   PARE_UN_FLOOR, PARE_UN_CEIL, PARE_UN_ROUND, PARE_UN_SIGN, PARE_UN_NOT, PARE_UN_SIN, PARE_UN_COS, PARE_UN_THRESHOLDED_RELU, PARE_UN_IS_NAN,
   PARE_UN_TAN, PARE_UN_ASIN, PARE_UN_ACOS, PARE_UN_ATAN, PARE_UN_SINH, PARE_UN_COSH, PARE_UN_ASINH, PARE_UN_ACOSH, PARE_UN_ATANH,
-  PARE_UN_IS_INF /* alpha: find -inf, beta: find +inf */, PARE_UN_CELU, PARE_UN_SHRINK /* alpha: lambd, beta: bias */, PARE_UN_BIT_NOT
+  PARE_UN_IS_INF /* alpha: find -inf, beta: find +inf */, PARE_UN_CELU, PARE_UN_SHRINK /* alpha: lambd, beta: bias */, PARE_UN_BIT_NOT,
+  PARE_UN_BFLOAT16 /* rounded to what bfloat16 holds, half to even */
 } PareUnaryKind;
 typedef struct { PareUnaryKind kind; float alpha, beta; } PareUnaryParams;
 

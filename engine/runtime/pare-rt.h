@@ -112,6 +112,12 @@ PareRtWeights *pare_rt_weights_new (const PareRtPlan *plan); /* NULL: no memory 
 void pare_rt_weights_free (PareRtWeights *self);
 uint64_t pare_rt_weights_bytes (const PareRtWeights *self);
 
+/* Which values lie on the grid of bfloat16 (exact: n_values entries): what a step rounded to it, and what only moving, joining or choosing among such
+ * values leaves as it is. Constants count where a product reads them as its weights and each of them is exact in 16 bits. */
+void pare_rt_plan_find_bfloat (const PareRtPlan *plan, uint8_t *exact);
+/* A product (Conv, ConvTranspose, Gemm, MatMul) of two such operands: by definition one of 16 bits with sums of 32, whoever computes it. */
+bool pare_rt_step_is_bfloat (const PareRtPlan *plan, uint32_t step, const uint8_t *exact);
+
 /* One executing thread's state over a plan: arena and scratch. Plan and weights must outlive it. weights NULL: constants are read as they lie. */
 typedef struct PareRtRunner PareRtRunner;
 PareRtRunner *pare_rt_runner_new (const PareRtPlan *plan, const PareRtWeights *weights); /* NULL: no memory */

@@ -111,11 +111,11 @@ static void
 test_16_bits (void)
 {
   float w[4] = { 1.00001f, -3.3333333f, 1e-3f, 65000 };
-  g_assert_cmpint (pare_grid_round_16 (w, 4), ==, PARE_DTYPE_FLOAT16);
+  g_assert_cmpint (pare_grid_round_16 (w, 4, FALSE), ==, PARE_DTYPE_FLOAT16);
   for (int i = 0; i < 4; i++)
     g_assert_cmpfloat (w[i], ==, pare_half_to_float (pare_float_to_half (w[i])));
   float big[3] = { 1e30f, -2.7182818f, 3.4e38f };
-  g_assert_cmpint (pare_grid_round_16 (big, 3), ==, PARE_DTYPE_BFLOAT16);
+  g_assert_cmpint (pare_grid_round_16 (big, 3, FALSE), ==, PARE_DTYPE_BFLOAT16);
   for (int i = 0; i < 3; i++)
     {
       guint32 bits;

@@ -152,6 +152,9 @@ static void
 test_kept (void)
 {
   PareLatency now = make_latency (), back = { 0 }, copy;
+  now.bf16_steps = 3;
+  now.bf16_multiplied = 2;
+  now.layers[2].bf16 = TRUE;
   g_autoptr (GBytes) bytes = pare_latency_layers_to_bytes (&now);
   gsize n;
   const guint8 *data = g_bytes_get_data (bytes, &n);
@@ -162,6 +165,9 @@ test_kept (void)
   g_assert_cmpuint (copy.n_layers, ==, 4);
   g_assert_cmpstr (copy.layers[1].op, ==, "Conv");
   g_assert_true (copy.layers[1].integer && !copy.layers[0].integer);
+  g_assert_true (copy.layers[2].bf16 && !copy.layers[1].bf16);
+  g_assert_cmpuint (copy.bf16_steps, ==, 3);
+  g_assert_cmpuint (copy.bf16_multiplied, ==, 2);
   g_assert_cmpuint (copy.layers[1].bytes, ==, 9000000);
   g_assert_cmpint (copy.layers[0].macs, ==, 40000000);
   g_assert_cmpuint (copy.layers[3].layer, ==, PARE_NONE);
@@ -170,7 +176,7 @@ test_kept (void)
   g_assert_cmpuint (copy.tensors_bytes, ==, 300);
   g_assert_cmpmem (copy.holders, copy.n_holders * sizeof *copy.holders, now.holders, now.n_holders * sizeof *now.holders);
   pare_latency_clear (&copy);
-  /* every shorter one is refused without harm, but the one that an older version wrote */
+  /* every shorter one is refused without harm, but those that two older versions wrote */
   guint fine = 0;
   for (gsize k = 0; k < n; k++)
     {
@@ -179,13 +185,14 @@ test_kept (void)
         {
           fine++;
           g_assert_cmpuint (back.n_layers, ==, 4);
-          g_assert_cmpuint (back.layers[0].bytes, ==, 0);
-          g_assert_cmpfloat (back.profiled_ms, ==, 0);
+          g_assert_cmpuint (back.layers[0].bytes, ==, fine == 1 ? 0 : 4000000);
+          g_assert_cmpfloat (back.profiled_ms, ==, fine == 1 ? 0 : 4);
+          g_assert_cmpuint (back.bf16_steps, ==, 0);
         }
       else
         g_assert_null (back.layers);
     }
-  g_assert_cmpuint (fine, ==, 1);
+  g_assert_cmpuint (fine, ==, 2);
   pare_latency_clear (&back);
   pare_latency_clear (&now);
 }

@@ -1,5 +1,5 @@
 /* Elementwise functions of one operand; float32, float64 and the integer types where they mean something. */
-#include "engine/runtime/kernels/kernel.h"
+#include "engine/runtime/kernels/half.h"
 
 /* inline: loops over one kind take its case alone */
 static inline __attribute__ ((always_inline)) float
@@ -83,6 +83,8 @@ apply_f32 (int kind, float x, float alpha, float beta)
       return (x > 0 ? x : 0) + (x < 0 ? alpha * (exp_f32 (x / alpha) - 1) : 0);
     case PARE_UN_SHRINK:
       return x < -alpha ? x + beta : x > alpha ? x - beta : 0;
+    case PARE_UN_BFLOAT16:
+      return bfloat_to_float (float_to_bfloat (x));
     default:
       return x;
     }
@@ -175,6 +177,7 @@ run_f32 (int kind, const float *x, float *y, int64_t n, float alpha, float beta)
       LOOP (PARE_UN_THRESHOLDED_RELU)
       LOOP (PARE_UN_CELU)
       LOOP (PARE_UN_SHRINK)
+      LOOP (PARE_UN_BFLOAT16)
     default:
       for (int64_t i = 0; i < n; i++)
         y[i] = pare_rt_unary_f32 (kind, x[i], alpha, beta);
