@@ -282,8 +282,9 @@ largest (const ParePoolCodes *s, const uint8_t *x, uint8_t *y, const int64_t *fr
 
 /* Rows of windows; where a window begins and ends is divided out only at the edges. */
 INLINE void
-pool_row (const ParePoolCodes *s, const uint8_t *x, uint8_t *y, int64_t *from, int64_t *k0, int64_t *k1, bool max)
+pool_row (const ParePoolCodes *s, const uint8_t *x, uint8_t *y, const int64_t *at, const int64_t *begin, const int64_t *end, bool max)
 {
+  int64_t from[3] = { at[0], at[1], 0 }, k0[3] = { begin[0], begin[1], 0 }, k1[3] = { end[0], end[1], 0 };
   for (int64_t ox = 0; ox < s->out[2]; ox++, y += s->channels)
     {
       from[2] = ox * s->stride[2] - s->pad[2];
@@ -306,7 +307,21 @@ pool_row (const ParePoolCodes *s, const uint8_t *x, uint8_t *y, int64_t *from, i
 }
 
 INLINE void
-pool_body (const ParePoolCodes *s, const PareView *args, int part, int parts, bool max)
+max_row (const ParePoolCodes *s, const uint8_t *x, uint8_t *y, const int64_t *from, const int64_t *k0, const int64_t *k1)
+{
+  pool_row (s, x, y, from, k0, k1, true);
+}
+
+INLINE void
+avg_row (const ParePoolCodes *s, const uint8_t *x, uint8_t *y, const int64_t *from, const int64_t *k0, const int64_t *k1)
+{
+  pool_row (s, x, y, from, k0, k1, false);
+}
+
+typedef void (*PoolRow) (const ParePoolCodes *s, const uint8_t *x, uint8_t *y, const int64_t *from, const int64_t *k0, const int64_t *k1);
+
+INLINE void
+pool_body (const ParePoolCodes *s, const PareView *args, int part, int parts, PoolRow row_of)
 {
   int64_t out = s->out[0] * s->out[1] * s->out[2], in = s->in[0] * s->in[1] * s->in[2], rows = s->out[0] * s->out[1];
   uint64_t begin, end;
@@ -319,24 +334,68 @@ pool_body (const ParePoolCodes *s, const PareView *args, int part, int parts, bo
           from[a] = o[a] * s->stride[a] - s->pad[a];
           inside (from[a], s->k[a], s->dilation[a], s->in[a], &k0[a], &k1[a]);
         }
-      pool_row (s, (const uint8_t *)args[0].data + image * in * s->channels,
-                (uint8_t *)args[1].data + (image * out + row * s->out[2]) * s->channels, from, k0, k1, max);
+      row_of (s, (const uint8_t *)args[0].data + image * in * s->channels,
+              (uint8_t *)args[1].data + (image * out + row * s->out[2]) * s->channels, from, k0, k1);
     }
 }
+
+#ifdef PARE_X86
+/* A row of windows, 64 channels at a time. */
+WIDE static void
+max_row_wide (const ParePoolCodes *s, const uint8_t *x, uint8_t *y, const int64_t *from, const int64_t *k0, const int64_t *k1)
+{
+  __m512i flip = _mm512_set1_epi8 (s->is_signed ? (char)0x80 : 0);
+  for (int64_t ox = 0; ox < s->out[2]; ox++, y += s->channels)
+    {
+      int64_t at = ox * s->stride[2] - s->pad[2], x0 = 0, x1 = s->k[2], step = s->dilation[2] * s->channels;
+      if (at < 0 || at + (s->k[2] - 1) * s->dilation[2] >= s->in[2])
+        inside (at, s->k[2], s->dilation[2], s->in[2], &x0, &x1);
+      for (int64_t c = 0; c < s->channels; c += 64)
+        {
+          __mmask64 rest = s->channels - c < 64 ? ((__mmask64)1 << (s->channels - c)) - 1 : ~(__mmask64)0;
+          __m512i most = _mm512_setzero_si512 ();
+          for (int64_t kz = k0[0]; kz < k1[0]; kz++)
+            for (int64_t ky = k0[1]; ky < k1[1]; ky++)
+              {
+                int64_t row = ((from[0] + kz * s->dilation[0]) * s->in[1] + from[1] + ky * s->dilation[1]) * s->in[2] + at;
+                const uint8_t *pixel = x + row * s->channels + x0 * step + c;
+                for (int64_t kx = x0; kx < x1; kx++, pixel += step)
+                  most = _mm512_max_epu8 (most, _mm512_xor_si512 (_mm512_maskz_loadu_epi8 (rest, pixel), flip));
+              }
+          _mm512_mask_storeu_epi8 (y + c, rest, _mm512_xor_si512 (most, flip));
+        }
+    }
+}
+
+WIDE static void
+max_pool_wide (const void *params, const PareView *args, int part, int parts)
+{
+  pool_body (params, args, part, parts, max_row_wide);
+}
+#endif
 
 INLINE void
 avg_pool_body (const void *params, const PareView *args, int part, int parts)
 {
-  pool_body (params, args, part, parts, false);
+  pool_body (params, args, part, parts, avg_row);
 }
 VARIANTS (avg_pool)
 
-INLINE void
-max_pool_body (const void *params, const PareView *args, int part, int parts)
+static void
+max_pool_plain (const void *params, const PareView *args, int part, int parts)
 {
-  pool_body (params, args, part, parts, true);
+  pool_body (params, args, part, parts, max_row);
 }
-VARIANTS (max_pool)
+
+PareAccelLoop
+pare_accel_loop_max_pool (void)
+{
+#ifdef PARE_X86
+  if (__builtin_cpu_supports ("avx512bw") && __builtin_cpu_supports ("avx512vl"))
+    return max_pool_wide;
+#endif
+  return max_pool_plain;
+}
 
 INLINE void
 concat_body (const void *params, const PareView *args, int part, int parts)

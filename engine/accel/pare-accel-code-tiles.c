@@ -242,6 +242,36 @@ FINISH (4)
 #define OUT_3(r) plain (Q (r, 0), Q (r, 1), Q (r, 2), none, zero, t->y + r * s->y_pixel, t->mask, 3);
 #define OUT_4(r) plain (Q (r, 0), Q (r, 1), Q (r, 2), Q (r, 3), zero, t->y + r * s->y_pixel, t->mask, 4);
 #define none _mm512_setzero_si512 ()
+#define F(r, v) _mm512_mul_ps (_mm512_cvtepi32_ps (sum##r##_##v), f##v)
+#define SUM_1(r) added (F (r, 0), nothing, nothing, nothing, s, t, r, 1);
+#define SUM_2(r) added (F (r, 0), F (r, 1), nothing, nothing, s, t, r, 2);
+#define SUM_3(r) added (F (r, 0), F (r, 1), F (r, 2), nothing, s, t, r, 3);
+#define SUM_4(r) added (F (r, 0), F (r, 1), F (r, 2), F (r, 3), s, t, r, 4);
+#define nothing _mm512_setzero_ps ()
+
+VNNI INLINE __m512i
+added_to (__m512 own, __m128i bytes, const PareTileConv *s)
+{
+  own = _mm512_min_ps (_mm512_max_ps (own, _mm512_set1_ps (s->least)), _mm512_set1_ps (s->most));
+  own = _mm512_roundscale_ps (own, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  return add_other (_mm512_add_ps (own, _mm512_set1_ps ((float)s->zero)), bytes, s);
+}
+
+VNNI INLINE void
+added (__m512 a, __m512 b, __m512 c, __m512 d, const PareTileConv *s, const Tile *t, int r, const int nv)
+{
+  __m512i others = nv == 4 && t->mask == ~(__mmask64)0 ? _mm512_loadu_si512 (t->other + r * s->other_pixel)
+                                                       : _mm512_maskz_loadu_epi8 (t->mask, t->other + r * s->other_pixel);
+  __m512i q[4];
+  q[0] = added_to (a, _mm512_castsi512_si128 (others), s);
+  if (nv > 1)
+    q[1] = added_to (b, _mm512_extracti32x4_epi32 (others, 1), s);
+  if (nv > 2)
+    q[2] = added_to (c, _mm512_extracti32x4_epi32 (others, 2), s);
+  if (nv > 3)
+    q[3] = added_to (d, _mm512_extracti32x4_epi32 (others, 3), s);
+  store_bytes (t->y + r * s->y_pixel, to_bytes (q, nv, s, 0, s->add.lo, s->add.hi), t->mask, nv);
+}
 
 VNNI INLINE void
 plain (__m512i a, __m512i b, __m512i c, __m512i d, __m512i zero, uint8_t *y, __mmask64 mask, const int nv)
@@ -288,6 +318,10 @@ four_at (const uint8_t *x)
       {                                                                                                                                    \
         SCALE_##nv __m512i zero = _mm512_set1_epi16 ((int16_t)s->zero);                                                                    \
         DO_##rows (OUT_##nv) return;                                                                                                       \
+      }                                                                                                                                    \
+    if (s->result == PARE_TILE_ADDED && !s->bias)                                                                                          \
+      {                                                                                                                                    \
+        SCALE_##nv DO_##rows (SUM_##nv) return;                                                                                            \
       }                                                                                                                                    \
     DO_##rows (END_##nv) finish_##nv (s, t, (const __m512i (*)[4])sum, rows);                                                              \
   }
