@@ -251,7 +251,6 @@ emit (PareAccel *self, uint32_t step, Tiles *t, const PareMd *src, const PareMd 
       y = a->out[0];
       dst = pare_md_with_type (self->mds, dst, pare_accel_type (self, y));
       buffers[n++] = self->values[other].forms[0].buffer;
-      self->absorbed[add] = true;
       self->absorbed_by[add] = step + 1;
     }
   buffers[0] = in;

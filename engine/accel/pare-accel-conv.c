@@ -272,7 +272,8 @@ convolve (PareAccel *self, uint32_t step, bool bf16)
   ParePostOps post = { 0 }, longer;
   if (!describe (self, step, bf16, &c))
     return false;
-  if (!bf16 && pare_accel_winograd (self, step, &c.shape))
+  if (!pare_accel_is_bf16 (self, step)
+      && (pare_accel_separable (self, step) || (!self->failed && pare_accel_winograd (self, step, &c.shape))))
     return true;
   if (self->failed)
     return false;

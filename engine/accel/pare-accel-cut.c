@@ -27,32 +27,13 @@ mix (uint64_t hash, uint64_t word)
   return hash ^ hash >> 32;
 }
 
-/* No cut lies between an absorbed step and the one whose node computes it: where that is not noted, a producer of one of its operands. */
+/* No cut lies between a step and one that its nodes compute as well. */
 static bool
 is_torn (const PareAccel *self, uint32_t cut)
 {
-  const PareRtPlan *plan = self->plan;
-  for (uint32_t s = cut; s < plan->n_steps; s++)
-    {
-      if (!self->absorbed[s])
-        continue;
-      if (self->absorbed_by[s])
-        {
-          if (self->absorbed_by[s] <= cut)
-            return true;
-          continue;
-        }
-      for (uint32_t k = 0; k < plan->steps[s].n_in; k++)
-        for (uint32_t p = 0; p < cut; p++)
-          for (uint32_t o = 0; o < plan->steps[p].n_out; o++)
-            {
-              uint32_t v = plan->steps[s].in[k];
-              while (v != PARE_RT_NONE && plan->values[v].kind == PARE_RT_ALIAS)
-                v = plan->values[v].alias_of;
-              if (v != PARE_RT_NONE && plan->steps[p].out[o] == v)
-                return true;
-            }
-    }
+  for (uint32_t s = cut; s < self->plan->n_steps; s++)
+    if (self->absorbed_by[s] && self->absorbed_by[s] - 1 < cut)
+      return true;
   return false;
 }
 

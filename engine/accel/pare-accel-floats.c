@@ -16,6 +16,8 @@
 #endif
 #define LOAD(p) _mm512_loadu_ps (p)
 #define STORE(p, x) _mm512_storeu_ps (p, x)
+#define LOAD_SOME(p, n) _mm512_maskz_loadu_ps ((__mmask16)((1u << (n)) - 1), p) /* n < LANES */
+#define STORE_SOME(p, x, n) _mm512_mask_storeu_ps (p, (__mmask16)((1u << (n)) - 1), x)
 #define ALL(s) _mm512_set1_ps (s)
 #define ADD(a, b) _mm512_add_ps (a, b)
 #define SUB(a, b) _mm512_sub_ps (a, b)
@@ -32,6 +34,9 @@
 #define TARGET __attribute__ ((target ("avx2,fma")))
 #define LOAD(p) _mm256_loadu_ps (p)
 #define STORE(p, x) _mm256_storeu_ps (p, x)
+#define FIRST(n) _mm256_cmpgt_epi32 (_mm256_set1_epi32 (n), _mm256_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7))
+#define LOAD_SOME(p, n) _mm256_maskload_ps (p, FIRST (n))
+#define STORE_SOME(p, x, n) _mm256_maskstore_ps (p, FIRST (n), x)
 #define ALL(s) _mm256_set1_ps (s)
 #define ADD(a, b) _mm256_add_ps (a, b)
 #define SUB(a, b) _mm256_sub_ps (a, b)

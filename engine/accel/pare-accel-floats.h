@@ -9,11 +9,12 @@
 
 #define PARE_BLOCK 16
 
-/* What is done to results, in this order: bias, residual, activation. */
+/* What is done to sums that begin with the bias and have got the residual. */
 typedef struct
 {
-  bool clip, leaky;
-  float lo, hi, alpha; /* clip: lo..hi; leaky: below 0 times alpha */
+  const float *lo, *hi; /* bounds of each channel, both or neither */
+  bool leaky;           /* below 0 times alpha */
+  float alpha;
 } PareAfter;
 
 /* c = after (a b + bias + residual), rows by one panel of columns. The terms of a sum come in the order of k, fused multiply-adds, so that
@@ -25,12 +26,29 @@ typedef struct
   int64_t a_row, a_block;
   const float *b;    /* [k][width] */
   int width;         /* a multiple of 16, at most the set's */
+  int columns;       /* that are stored, at most width; the last block has some */
   const float *bias; /* [width]; NULL: 0 */
   float *c;
   int64_t c_row, c_block;
   const float *residual;  /* lies as c; may be c; NULL: none */
   const PareAfter *after; /* NULL: nothing */
+  int64_t first;          /* the first column's channel in it */
 } PareProduct;
+
+/* One block of channels of one row of a depthwise convolution. */
+typedef struct
+{
+  int kernel;            /* 3 or 5, both ways */
+  int stride;            /* 1 or 2 */
+  int64_t in, out, pad;  /* columns */
+  const float *const *x; /* rows of pixels; NULL: outside */
+  int64_t x_row;         /* from pixel to pixel */
+  float *y;
+  int64_t y_row;
+  const float *weights, *bias; /* [kernel][kernel][16]; [16] */
+  const PareAfter *after;
+  int64_t first; /* channel in it */
+} PareDepthwiseRow;
 
 /* A convolution of 3 x 3, stride 1, by Winograd's F(m x m, 3 x 3), m 2 or 4. */
 typedef struct
@@ -40,7 +58,7 @@ typedef struct
   int64_t k, n;                         /* channels, multiples of 16 */
   int64_t x_row, x_block, x_image, y_row, y_block, y_image;
   const float *weights; /* [panel][(m + 2)^2][k][width] */
-  const float *bias;    /* [n]; NULL: 0 */
+  const float *bias;    /* [n] */
   PareAfter after;
   int64_t band;    /* tiles that are transformed at a time */
   bool residual;   /* a fourth operand */
@@ -52,6 +70,7 @@ typedef struct
 {
   int width; /* of a panel at most */
   void (*product) (const PareProduct *p);
+  void (*depthwise) (const PareDepthwiseRow *d);
   /* tiles first..first + n of all (of all images, row by row) to v: [(m + 2)^2][k / 16][n][16], matrices apart floats apart */
   void (*winograd_in) (const PareWinograd *w, const float *x, int64_t first, int64_t n, float *v, int64_t apart);
   /* the same way back for channels at..at + width */

@@ -4,21 +4,22 @@
 #define AHEAD 4096 /* floats: columns are fetched so far ahead, for many come from memory */
 #define PER_BLOCK (PARE_BLOCK / LANES)
 
+/* For channels c..c + LANES - 1. */
 TARGET INLINE VEC
-NAME (finish) (VEC x, const PareAfter *after)
+NAME (finish) (VEC x, const PareAfter *after, int64_t c)
 {
-  if (after->clip)
-    x = SMALLER (ALL (after->hi), LARGER (ALL (after->lo), x));
+  if (after->lo)
+    x = SMALLER (LOAD (after->hi + c), LARGER (LOAD (after->lo + c), x));
   else if (after->leaky)
     x = FMA (SMALLER (ALL (0), x), ALL (after->alpha), LARGER (ALL (0), x));
   return x;
 }
 
-/* `rows` rows by `vecs` vectors. a_row: 0: as p says. */
+/* `rows` rows by `vecs` vectors. */
 TARGET INLINE void
-NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs, const int64_t known_row)
+NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs)
 {
-  const int64_t a_row = known_row ? known_row : p->a_row;
+  const int64_t a_row = p->a_row;
   const float *a = p->a + row * a_row, *b = p->b;
   VEC acc[14][4];
   UNROLL for (int v = 0; v < vecs; v++)
@@ -41,24 +42,52 @@ NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs, 
           }
         }
     }
-  int64_t at = row * p->c_row;
-  UNROLL for (int r = 0; r < rows; r++, at += p->c_row) UNROLL for (int v = 0; v < vecs; v++)
-  {
-    int64_t to = at + v / PER_BLOCK * p->c_block + v % PER_BLOCK * LANES;
-    VEC x = acc[r][v];
-    if (p->residual)
-      x = ADD (x, LOAD (p->residual + to));
-    STORE (p->c + to, p->after ? NAME (finish) (x, p->after) : x);
-  }
+#define EACH UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++)
+#define AT (r * p->c_row + v / PER_BLOCK * p->c_block + v % PER_BLOCK * LANES)
+  const float *more = p->residual ? p->residual + row * p->c_row : NULL;
+  float *c = p->c + row * p->c_row;
+  const bool whole = p->columns == vecs * LANES;
+  const int last = p->columns % LANES; /* of the vector that has some */
+  if (more && whole)
+    {
+      EACH acc[r][v] = ADD (acc[r][v], LOAD (more + AT));
+    }
+  else if (more)
+    {
+      EACH if ((v + 1) * LANES <= p->columns) acc[r][v] = ADD (acc[r][v], LOAD (more + AT));
+      else if (v * LANES < p->columns) acc[r][v] = ADD (acc[r][v], LOAD_SOME (more + AT, last));
+    }
+  if (p->after && p->after->lo)
+    {
+      const float *lo = p->after->lo + p->first, *hi = p->after->hi + p->first;
+      UNROLL for (int v = 0; v < vecs; v++)
+      {
+        VEC least = LOAD (lo + v * LANES), most = LOAD (hi + v * LANES);
+        UNROLL for (int r = 0; r < rows; r++) acc[r][v] = SMALLER (most, LARGER (least, acc[r][v]));
+      }
+    }
+  else if (p->after && p->after->leaky)
+    {
+      VEC alpha = ALL (p->after->alpha);
+      EACH acc[r][v] = FMA (SMALLER (ALL (0), acc[r][v]), alpha, LARGER (ALL (0), acc[r][v]));
+    }
+  if (whole)
+    {
+      EACH STORE (c + AT, acc[r][v]);
+    }
+  else
+    {
+      EACH if ((v + 1) * LANES <= p->columns) STORE (c + AT, acc[r][v]);
+      else if (v * LANES < p->columns) STORE_SOME (c + AT, acc[r][v], last);
+    }
+#undef EACH
+#undef AT
 }
 
 #define TILE(ROWS, VECS)                                                                                                                   \
   TARGET static void NAME (tile##ROWS##x##VECS) (const PareProduct *p, int64_t row)                                                        \
   {                                                                                                                                        \
-    if (p->a_row == PARE_BLOCK)                                                                                                            \
-      NAME (tile) (p, row, ROWS, VECS, PARE_BLOCK);                                                                                        \
-    else                                                                                                                                   \
-      NAME (tile) (p, row, ROWS, VECS, 0);                                                                                                 \
+    NAME (tile) (p, row, ROWS, VECS);                                                                                                      \
   }
 #define TILES_6(V) TILE (1, V) TILE (2, V) TILE (3, V) TILE (4, V) TILE (5, V) TILE (6, V)
 #define TILES_8(V) TILES_6 (V) TILE (7, V) TILE (8, V)
@@ -99,6 +128,8 @@ NAME (product) (const PareProduct *p)
       row = end;
     }
 }
+
+#include "engine/accel/pare-accel-floats-depthwise.inc.h"
 
 /* Winograd's transforms in one dimension. For m = 4 the points are 0, +-sqrt(1/2), +-sqrt(2) and infinity, whose rounding errors are about
  * half those of 0, +-1, +-2. */
@@ -220,7 +251,7 @@ NAME (out_tiles) (const PareWinograd *w, const float *v, int64_t apart, int64_t 
         {
           const float *src = v + (c / PARE_BLOCK * n + t) * PARE_BLOCK + c % PARE_BLOCK;
           int64_t to = pixel + (at + c) / PARE_BLOCK * w->y_block + c % PARE_BLOCK;
-          VEC d[6], half[24], all[4], bias = w->bias ? LOAD (w->bias + at + c) : ALL (0);
+          VEC d[6], half[24], all[4], bias = LOAD (w->bias + at + c);
           for (int j = 0; j < size; j++)
             {
               UNROLL for (int i = 0; i < size; i++) d[i] = LOAD (src + (i * size + j) * apart);
@@ -234,7 +265,7 @@ NAME (out_tiles) (const PareWinograd *w, const float *v, int64_t apart, int64_t 
                 VEC z = ADD (all[j], bias);
                 if (residual)
                   z = ADD (z, LOAD (residual + to + j * y_row));
-                STORE (y + to + j * y_row, NAME (finish) (z, &w->after));
+                STORE (y + to + j * y_row, NAME (finish) (z, &w->after, at + c));
               }
             }
         }
@@ -315,6 +346,7 @@ NAME (winograd_weights) (const float *weights, const float *factor, int64_t n, i
 static const PareFloats NAME (floats) = {
   .width = MAX_WIDTH,
   .product = NAME (product),
+  .depthwise = NAME (depthwise),
   .winograd_in = NAME (winograd_in),
   .winograd_out = NAME (winograd_out),
   .winograd_weights = NAME (winograd_weights),
@@ -341,6 +373,8 @@ static const PareFloats NAME (floats) = {
 #undef TARGET
 #undef LOAD
 #undef STORE
+#undef LOAD_SOME
+#undef STORE_SOME
 #undef ALL
 #undef ADD
 #undef SUB

@@ -275,7 +275,7 @@ bool
 pare_accel_absorb (PareAccel *self, uint32_t step)
 {
   if (step != PARE_RT_NONE)
-    self->absorbed[step] = true;
+    self->absorbed_by[step] = self->building + 1;
   return true;
 }
 
@@ -296,6 +296,14 @@ ensure (PareAccel *self, uint32_t value)
     for (uint32_t i = 0; i < self->plan->n_inputs; i++)
       if (self->plan->inputs[i] == value)
         self->buffers[buffer].input = i;
+}
+
+bool
+pare_accel_is_known (const PareAccel *self, uint32_t value)
+{
+  while (self->plan->values[value].kind == PARE_RT_ALIAS)
+    value = self->plan->values[value].alias_of;
+  return self->values[value].n_forms || self->plan->values[value].kind != PARE_RT_ARENA;
 }
 
 uint32_t

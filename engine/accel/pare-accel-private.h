@@ -3,6 +3,7 @@
  * a node is one call: a primitive, a portable kernel, or a loop of our own. */
 #pragma once
 #include "engine/accel/pare-accel-codes.h"
+#include "engine/accel/pare-accel-floats.h"
 #include "engine/accel/pare-accel.h"
 #include "engine/accel/pare-dnnl.h"
 #include "engine/runtime/pare-rt-pool.h"
@@ -93,8 +94,8 @@ struct PareAccel
   dnnl_engine_t engine;
   PareMdPool *mds;
   PareAccelValue *values;
-  bool *absorbed;        /* steps that an earlier node computes */
-  uint32_t *absorbed_by; /* 1 + the step whose node that is; 0: of a producer of one of their operands */
+  uint32_t *absorbed_by; /* of steps that an earlier step's nodes compute: that step and one; 0: their own */
+  uint32_t building;     /* the step whose nodes are being made */
   PareAccelBuffer *buffers;
   PareAccelNode *nodes;
   PareAccelArg *args;
@@ -131,6 +132,8 @@ uint32_t pare_accel_plain (PareAccel *self, uint32_t step, uint32_t value);
 uint32_t pare_accel_form (PareAccel *self, uint32_t step, uint32_t value, const PareMd *md);
 /* A copy that may be overwritten. */
 uint32_t pare_accel_form_copy (PareAccel *self, uint32_t step, uint32_t value, const PareMd *md);
+/* It is computed already, given, or constant. */
+bool pare_accel_is_known (const PareAccel *self, uint32_t value);
 /* The layout in which the value is there already: the one it was computed in, or plain; for steps that know only float32. */
 const PareMd *pare_accel_native (PareAccel *self, uint32_t value);
 /* The same with the elements as they are, float32 or bfloat16. */
@@ -194,6 +197,18 @@ uint32_t pare_accel_only_reader (const PareAccel *self, uint32_t value);
 /* A batch normalization with constant parameters as a factor and an offset per channel (buffers), and how both lie: [1, C, 1...]. */
 bool pare_accel_affine (PareAccel *self, uint32_t step, const PareMd **md, uint32_t buffers[2]);
 
+/* What follows the sums of a convolution with constant weights and bias, with a normalization behind it. */
+typedef struct
+{
+  const float *factor; /* of each channel's weights; NULL: 1 */
+  const float *bias;   /* whole blocks of channels, as the bounds */
+  PareAfter after;     /* none for an activation that it cannot say */
+  uint32_t norm;       /* the step that is part of it, or PARE_RT_NONE */
+  uint32_t y;          /* what then is the result */
+} PareFolded;
+/* False: the bias is not constant, or there is no memory. */
+bool pare_accel_fold (PareAccel *self, uint32_t step, PareFolded *folded);
+
 /* What a convolution is besides its operands' types and layouts. */
 typedef struct
 {
@@ -213,6 +228,8 @@ bool pare_accel_pool_shape (const ParePoolParams *p, bool global, bool max, cons
 
 /* One step each; false: nothing was added, use the portable kernel. */
 bool pare_accel_step_conv (PareAccel *self, uint32_t step);
+/* A depthwise convolution with the pointwise ones around it. */
+bool pare_accel_separable (PareAccel *self, uint32_t step);
 /* A float convolution by Winograd's algorithm, where that pays. */
 bool pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape);
 bool pare_accel_step_gemm (PareAccel *self, uint32_t step);
@@ -248,6 +265,8 @@ void pare_accel_copy_block (const PareAccelBlock *block, const void *src, void *
 
 /* Below this many elements a second thread costs more than it saves. */
 #define PARE_ACCEL_PARALLEL_FROM 65536
+/* So many products of a convolution take as long as an element. */
+#define PARE_ACCEL_MACS 16
 void pare_accel_run_loop (PareAccelLoop loop, const void *params, const PareView *args, uint64_t count, int threads);
 
 /* The same threads for portable kernels (a PareRtShare). */

@@ -1,6 +1,5 @@
 /* Convolutions of 3 x 3 with a step of one by Winograd's algorithm: m x m results of a tile cost (m + 2)^2 products for each pair of
  * channels instead of 9 m^2. Bands of tiles are transformed, multiplied panel by panel and transformed back while they are in the cache. */
-#include "engine/accel/pare-accel-floats.h"
 #include "engine/accel/pare-accel-private.h"
 
 /* Floats of a band, transformed and multiplied: they share the second cache with the weights. */
@@ -52,6 +51,7 @@ run (const void *params, const PareView *args, int part, int parts)
                                           .a_block = n * PARE_BLOCK,
                                           .b = w->weights + (at * size + s * width) * w->k,
                                           .width = width,
+                                          .columns = width,
                                           .c = sums + s * sums_apart,
                                           .c_row = PARE_BLOCK,
                                           .c_block = n * PARE_BLOCK });
@@ -60,28 +60,25 @@ run (const void *params, const PareView *args, int part, int parts)
     }
 }
 
-/* Constants that do not stay in the cache from one run to the next are read at a fraction of its speed. */
+/* Nanoseconds to read weights: many do not stay in the cache from one run to the next. */
 static double
-bytes_in_ns (const PareRtPlan *plan)
+reading (double bytes)
 {
-  uint64_t bytes = 0;
-  for (uint32_t i = 0; i < plan->n_values; i++)
-    if (plan->values[i].kind == PARE_RT_CONSTANT)
-      bytes += plan->values[i].bytes;
-  return bytes > 24 << 20 ? 40 : 100;
+  return bytes / (bytes > 2 << 20 ? 40 : 100);
 }
 
-/* Which m takes least, 0: none. Measured: products, what a transform takes for an element of a tile, and the weights, which grow. */
+/* Which m takes least, 0: none; by the layer alone, for the same layer has the same bits in every program. Measured: products, what a
+ * transform takes for an element of a tile, and the weights, which grow. */
 static int
-choose (const PareAccel *self, const PareShape *x, const PareShape *y)
+choose (const PareShape *x, const PareShape *y)
 {
-  double k = (double)x->dims[1], n = (double)y->dims[1], rate = bytes_in_ns (self->plan), products = 115,
-         least = (double)(y->dims[0] * y->dims[2] * y->dims[3]) * 9 * k * n / products + 9 * k * n * 4 / rate;
+  double k = (double)x->dims[1], n = (double)y->dims[1], products = 115,
+         least = (double)(y->dims[0] * y->dims[2] * y->dims[3]) * 9 * k * n / products + reading (9 * k * n * 4);
   int best = 0;
   for (int m = 2; m <= 4; m += 2)
     {
       double tiles = (double)(y->dims[0] * ((y->dims[2] + m - 1) / m) * ((y->dims[3] + m - 1) / m)), size = (m + 2) * (m + 2);
-      double ns = size * (tiles * k * n / products + tiles * (k + n) * (m == 2 ? 0.045 : 0.085) + k * n * 4 / rate);
+      double ns = size * (tiles * k * n / products + tiles * (k + n) * (m == 2 ? 0.045 : 0.085)) + reading (size * k * n * 4);
       if (ns < least)
         {
           least = ns;
@@ -96,17 +93,17 @@ pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape)
 {
   const PareRtStep *s = &self->plan->steps[step];
   const PareConvParams *p = (const PareConvParams *)(self->plan->params + s->params);
-  uint32_t x = s->in[0], y = s->out[0], b = s->n_in > 2 ? s->in[2] : PARE_RT_NONE, residual = s->n_in > 3 ? s->in[3] : PARE_RT_NONE;
+  uint32_t x = s->in[0], y = s->out[0], residual = s->n_in > 3 ? s->in[3] : PARE_RT_NONE;
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[y].shape;
   const PareFloats *isa = pare_accel_floats ();
-  const float *weights = pare_accel_constant (self, s->in[1]), *bias = b == PARE_RT_NONE ? NULL : pare_accel_constant (self, b);
+  const float *weights = pare_accel_constant (self, s->in[1]);
   if (!isa || p->spatial != 2 || p->group != 1 || sx->dims[1] % PARE_BLOCK || sy->dims[1] % PARE_BLOCK || !weights
-      || (b != PARE_RT_NONE && !bias) || !pare_accel_is_float (self, x) || !pare_accel_is_float (self, y))
+      || !pare_accel_is_float (self, x) || !pare_accel_is_float (self, y))
     return false;
   for (int i = 0; i < 2; i++)
     if (p->kernel[i] != 3 || shape->stride[i] != 1 || shape->dilation[i] != 1 || shape->pad_begin[i] > 2)
       return false;
-  int m = choose (self, sx, sy);
+  int m = choose (sx, sy);
   if (!m)
     return false;
   const PareMd *blocks = pare_md_new_blocks (self->mds, dnnl_f32, sx->rank, sx->dims),
@@ -131,11 +128,10 @@ pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape)
     .y_row = blocked ? PARE_BLOCK : n,
     .y_block = blocked ? out * PARE_BLOCK : PARE_BLOCK,
     .y_image = out * n,
-    .after
-    = { .clip = p->activation == PARE_ACT_CLIP, .leaky = p->activation == PARE_ACT_LEAKY, .lo = p->lo, .hi = p->hi, .alpha = p->alpha }
   };
   ParePostOps apart_ops = { 0 };
-  if (!w.after.clip && !w.after.leaky && !pare_accel_activation (p->activation, p->lo, p->hi, p->alpha, &apart_ops))
+  if (p->activation != PARE_ACT_CLIP && p->activation != PARE_ACT_LEAKY
+      && !pare_accel_activation (p->activation, p->lo, p->hi, p->alpha, &apart_ops))
     return false;
   int64_t tiles = w.batch * ((w.out[0] + m - 1) / m) * ((w.out[1] + m - 1) / m);
   int64_t most = BAND / (size * (k + isa->width));
@@ -148,13 +144,17 @@ pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape)
     bands = self->threads;
   w.band = (tiles + bands - 1) / bands;
   w.scratch = size * (apart (w.band * k) + apart (w.band * isa->width));
+  PareFolded f;
+  if (!pare_accel_fold (self, step, &f))
+    return false;
   float *packed = pare_accel_pack (self, (uint64_t)(size * k * n) * sizeof (float));
   uint32_t scratch = pare_accel_buffer_new (self, (uint64_t)(w.scratch * self->threads) * sizeof (float));
   if (!packed || scratch == PARE_RT_NONE)
     return false;
-  isa->winograd_weights (weights, NULL, n, k, m, packed);
+  isa->winograd_weights (weights, f.factor, n, k, m, packed);
   w.weights = packed;
-  w.bias = bias;
+  w.bias = f.bias;
+  w.after = f.after;
   const PareMd *src = blocked ? blocks : last, *dst = blocked ? blocks_y : last_y;
   uint32_t in_buffer = pare_accel_form (self, step, x, src), there = PARE_RT_NONE, result;
   if (residual != PARE_RT_NONE)
@@ -163,17 +163,19 @@ pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape)
       && pare_accel_buffer_root (self, there) != pare_accel_buffer_root (self, in_buffer))
     {
       result = there;
-      pare_accel_set_form (self, y, dst, there);
+      pare_accel_set_form (self, f.y, dst, there);
     }
   else
-    result = pare_accel_new_form (self, y, dst);
+    result = pare_accel_new_form (self, f.y, dst);
   const uint32_t buffers[4] = { in_buffer, result, scratch, there };
   if (residual != PARE_RT_NONE && there == PARE_RT_NONE)
     {
       self->failed = true;
       return false;
     }
-  if (!pare_accel_add_work (self, step, run, &w, sizeof w, UINT64_MAX, buffers, residual == PARE_RT_NONE ? 3 : 4))
+  if (!pare_accel_add_work (self, step, run, &w, sizeof w, (uint64_t)(size * tiles * k * n / PARE_ACCEL_MACS), buffers,
+                            residual == PARE_RT_NONE ? 3 : 4))
     return false;
+  pare_accel_absorb (self, f.norm);
   return apart_ops.n == 0 || pare_accel_activate (self, step, &apart_ops.ops[0], dst, result);
 }

@@ -231,7 +231,8 @@ build (PareAccel *self)
   find_last_uses (self);
   for (uint32_t i = 0; i < plan->n_steps && !self->failed; i++)
     {
-      if (self->absorbed[i] || step_fast (self, i))
+      self->building = i;
+      if (self->absorbed_by[i] || step_fast (self, i))
         self->n_fast++;
       else if (self->failed || !step_portable (self, i))
         return false;
@@ -335,13 +336,12 @@ pare_accel_new (const PareRtPlan *plan, int threads)
     self->threads = 1;
   self->mds = pare_md_pool_new ();
   self->values = calloc (plan->n_values + 1, sizeof *self->values);
-  self->absorbed = calloc (plan->n_steps + 1, sizeof *self->absorbed);
   self->absorbed_by = calloc (plan->n_steps + 1, sizeof *self->absorbed_by);
   int before = pare_accel_set_threads (self->threads); /* the code that oneDNN generates splits the work among this many */
   self->pool = self->threads > 1 ? pare_rt_pool_new_over (self->threads, pare_accel_share) : NULL;
   PareRtPool *pool = pare_rt_pool_enter (self->pool); /* portable kernels ask for scratch memory by thread */
-  bool fine = self->mds && self->values && self->absorbed && self->absorbed_by
-              && dnnl_engine_create (&self->engine, dnnl_cpu, 0) == dnnl_success && build (self);
+  bool fine
+      = self->mds && self->values && self->absorbed_by && dnnl_engine_create (&self->engine, dnnl_cpu, 0) == dnnl_success && build (self);
   pare_rt_pool_enter (pool);
   pare_accel_set_threads (before);
   if (!fine)
@@ -367,7 +367,6 @@ pare_accel_free (PareAccel *self)
   pare_md_pool_free (self->mds);
   pare_rt_pool_free (self->pool);
   free (self->values);
-  free (self->absorbed);
   free (self->absorbed_by);
   free (self->exact);
   free (self->buffers);
