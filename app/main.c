@@ -7,7 +7,8 @@ int
 main (int argc, char **argv)
 {
   setlocale (LC_ALL, "");
-  bindtextdomain (GETTEXT_PACKAGE, PARE_LOCALEDIR);
+  const char *here = g_getenv ("PARE_LOCALEDIR"); /* of a build that is not installed */
+  bindtextdomain (GETTEXT_PACKAGE, here != NULL ? here : PARE_LOCALEDIR);
   bind_textdomain_codeset (GETTEXT_PACKAGE, "UTF-8");
   textdomain (GETTEXT_PACKAGE);
   g_set_prgname ("pare-workbench");

@@ -124,7 +124,13 @@ build_legend (void)
       gtk_box_append (GTK_BOX (box), swatch);
       gtk_box_append (GTK_BOX (box), label);
     }
-  return box;
+  /* where there is no room for it, the words of the charts have to do */
+  GtkWidget *squeezer = adw_squeezer_new ();
+  adw_squeezer_add (ADW_SQUEEZER (squeezer), box);
+  adw_squeezer_add (ADW_SQUEEZER (squeezer), gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 0));
+  adw_squeezer_set_homogeneous (ADW_SQUEEZER (squeezer), FALSE);
+  adw_squeezer_set_xalign (ADW_SQUEEZER (squeezer), 1);
+  return squeezer;
 }
 
 static void
@@ -234,7 +240,6 @@ pare_dock_new (PareSession *session, PareSelection *selection)
 void
 pare_dock_set_narrow (PareDock *self, gboolean narrow)
 {
-  gtk_widget_set_visible (self->legend, !narrow);
   pare_results_view_set_narrow (PARE_RESULTS_VIEW (self->results), narrow);
   pare_profile_view_set_narrow (PARE_PROFILE_VIEW (self->profile), narrow);
 }

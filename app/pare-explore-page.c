@@ -300,6 +300,7 @@ pare_explore_page_new (PareSession *session, PareSelection *selection)
   self->selection = g_object_ref (selection);
   GtkWidget *upper = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *compare = pare_compare_view_new (session, selection);
   self->scatter = PARE_SCATTER_CHART (pare_scatter_chart_new ());
+  /* xgettext:no-c-format */
   pare_scatter_chart_set_large (self->scatter, TRUE, _ ("accuracy, 95 % interval"));
   gtk_widget_set_vexpand (GTK_WIDGET (self->scatter), TRUE);
   g_signal_connect (self->scatter, "point-activated", G_CALLBACK (on_point), self);

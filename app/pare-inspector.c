@@ -200,8 +200,9 @@ show_pruning (PareInspector *self, const PareLayerRecipe *r, double free_until)
     {
       gint64 all = was->output_shape.dims[1], kept = now->output_shape.dims[1],
              dead = isfinite (free_until) ? (gint64)floor (free_until * all) : 0;
-      g_autofree char *free_text = dead > 0 ? g_strdup_printf (_ (" · %" G_GINT64_FORMAT " were dead already"), dead) : g_strdup ("");
-      first = g_strdup_printf (_ ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " kept%s"), kept, all, free_text);
+      g_autofree char *dead_text = pare_format_count (dead), *kept_text = pare_format_count (kept), *all_text = pare_format_count (all);
+      first = dead > 0 ? g_strdup_printf (_ ("%s of %s kept · %s were dead already"), kept_text, all_text, dead_text)
+                       : g_strdup_printf (_ ("%s of %s kept"), kept_text, all_text);
     }
   else if (r->prune == PARE_PRUNE_UNSTRUCTURED && s->has_error && s->error.count > 0)
     {
@@ -260,9 +261,8 @@ show_study (PareInspector *self)
   gtk_label_set_text (self->layer_error, s->has_error ? text : "");
 
   g_autofree char *snr = s->has_error && isfinite (s->error.snr_db) ? g_strdup_printf (_ ("SNR %.1f dB"), s->error.snr_db) : g_strdup ("");
-  g_autofree char *zeros = s->has_error && s->error.zeros > 0 ? g_strdup_printf (_ ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " at zero"),
-                                                                                 s->error.zeros, s->error.count)
-                                                              : g_strdup ("");
+  g_autofree char *n_zeros = pare_format_count (s->error.zeros), *n_all = pare_format_count (s->error.count);
+  g_autofree char *zeros = s->has_error && s->error.zeros > 0 ? g_strdup_printf (_ ("%s of %s at zero"), n_zeros, n_all) : g_strdup ("");
   gboolean changed
       = r.weight_bits != PARE_BITS_UNSET || r.prune != PARE_PRUNE_UNSET || r.centroids > 0 || r.factorize != PARE_FACTORIZE_UNSET;
   pare_histogram_view_set_before (self->weights, s->before, PARE_STUDY_BINS, s->low, s->high);
@@ -299,10 +299,11 @@ show_activations (PareInspector *self)
   if (quantized)
     pare_histogram_range (h, r.calibrator == PARE_CALIBRATOR_UNSET ? PARE_CALIBRATOR_MSE : r.calibrator, r.percentile, bits, &low, &high);
   pare_histogram_view_set_statistics (self->activations, h);
-  g_autofree char *clip = g_strdup_printf (_ ("clip %.3g"), high);
+  g_autofree char *from = pare_format_digits (quantized ? low : h->min, 3), *to = pare_format_digits (quantized ? high : h->max, 3),
+                  *clip = g_strdup_printf (_ ("clip %s"), to);
   pare_histogram_view_set_clip (self->activations, quantized && high < h->max ? high : NAN, clip);
-  g_autofree char *text = quantized ? g_strdup_printf (_ ("%d bits, %.3g to %.3g"), bits, low, high)
-                                    : g_strdup_printf (_ ("float, %.3g to %.3g"), h->min, h->max);
+  g_autofree char *text
+      = quantized ? g_strdup_printf (_ ("%d bits, %s to %s"), bits, from, to) : g_strdup_printf (_ ("float, %s to %s"), from, to);
   gtk_label_set_text (self->activations_note, text);
 }
 

@@ -1,6 +1,8 @@
 #include "app/pare-jobs-view.h"
+#include "widgets/pare-format.h"
 
 #include <glib/gi18n.h>
+#include <string.h>
 
 struct _PareJobsView
 {
@@ -17,18 +19,51 @@ on_stop (GtkButton *button, PareJobsView *self)
   pare_session_cancel_job (self->session, GPOINTER_TO_UINT (g_object_get_data (G_OBJECT (button), "job")));
 }
 
+static const char *const names[] = { N_ ("Exporting"),
+                                     N_ ("Measuring the original"),
+                                     N_ ("Measuring accuracy"),
+                                     N_ ("Timing the original"),
+                                     N_ ("Timing"),
+                                     N_ ("Reading activation ranges"),
+                                     N_ ("Activation ranges"),
+                                     N_ ("Reading data"),
+                                     N_ ("Applying the recipe"),
+                                     N_ ("Computing sizes"),
+                                     N_ ("Keeping what the next change will need") };
+
+/* With a file's name behind them. */
+static const struct
+{
+  const char *start, *words;
+} starts[] = { { "Opening ", N_ ("Opening %s") }, { "Saving ", N_ ("Saving %s") } };
+
+char *
+pare_jobs_dup_name (const PareJobInfo *job)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_str_equal (job->name, names[i]))
+      return g_strdup (_ (names[i]));
+  for (guint i = 0; i < G_N_ELEMENTS (starts); i++)
+    if (g_str_has_prefix (job->name, starts[i].start))
+      return g_strdup_printf (_ (starts[i].words), job->name + strlen (starts[i].start));
+  return g_strdup (job->name);
+}
+
 static GtkWidget *
 build_row (PareJobsView *self, guint i)
 {
   const PareJobInfo *job = pare_session_get_job (self->session, i);
-  GtkWidget *row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12), *name = gtk_label_new (job->name), *bar = gtk_progress_bar_new ();
+  g_autofree char *what = pare_jobs_dup_name (job);
+  GtkWidget *row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12), *name = gtk_label_new (what), *bar = gtk_progress_bar_new ();
   gint64 spent = job->started > 0 ? g_get_monotonic_time () - job->started : 0;
   g_autofree char *state = NULL;
   if (job->started == 0)
     state = g_strdup (_ ("waits"));
   else if (job->total > 0 && job->done > 0)
-    state = g_strdup_printf (_ ("%" G_GUINT64_FORMAT " / %" G_GUINT64_FORMAT ", about %.1f s to go"), job->done, job->total,
-                             spent / 1e6 * (double)(job->total - job->done) / job->done);
+    {
+      g_autofree char *done = pare_format_count ((gint64)job->done), *total = pare_format_count ((gint64)job->total);
+      state = g_strdup_printf (_ ("%s / %s, about %.1f s to go"), done, total, spent / 1e6 * (double)(job->total - job->done) / job->done);
+    }
   else
     state = g_strdup_printf (_ ("%.1f s"), spent / 1e6);
   GtkWidget *label = gtk_label_new (state);
@@ -38,7 +73,7 @@ build_row (PareJobsView *self, guint i)
   gtk_widget_set_valign (bar, GTK_ALIGN_CENTER);
   if (job->total > 0)
     gtk_progress_bar_set_fraction (GTK_PROGRESS_BAR (bar), (double)job->done / job->total);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (bar), GTK_ACCESSIBLE_PROPERTY_LABEL, job->name, -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (bar), GTK_ACCESSIBLE_PROPERTY_LABEL, what, -1);
   gtk_widget_add_css_class (label, "pare-second");
   gtk_box_append (GTK_BOX (row), name);
   gtk_box_append (GTK_BOX (row), bar);
@@ -46,7 +81,7 @@ build_row (PareJobsView *self, guint i)
   if (job->cancellable)
     {
       GtkWidget *stop = gtk_button_new_with_label (_ ("Stop"));
-      g_autofree char *words = g_strdup_printf (_ ("Stop %s"), job->name);
+      g_autofree char *words = g_strdup_printf (_ ("Stop %s"), what);
       g_object_set_data (G_OBJECT (stop), "job", GUINT_TO_POINTER (i));
       gtk_widget_add_css_class (stop, "pare-dense");
       gtk_accessible_update_property (GTK_ACCESSIBLE (stop), GTK_ACCESSIBLE_PROPERTY_LABEL, words, -1);

@@ -7,3 +7,5 @@
 G_DECLARE_FINAL_TYPE (PareJobsView, pare_jobs_view, PARE, JOBS_VIEW, GtkWidget)
 
 GtkWidget *pare_jobs_view_new (PareSession *session);
+/* What the job does, in the user's language: the engine speaks English. (transfer full) */
+char *pare_jobs_dup_name (const PareJobInfo *job);

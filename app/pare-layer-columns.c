@@ -263,10 +263,10 @@ text_op (const PareLayerItem *i)
 
 static const Column columns[] = {
   { N_ ("Layer"), make_name, bind_name, 100, TRUE, TRUE, FALSE, key_position, NULL },
-  { N_ ("Size"), pare_bar_cell_new, bind_bar, 62, FALSE, TRUE, FALSE, key_size, NULL },
+  { N_ ("Size"), pare_bar_cell_new, bind_bar, 54, FALSE, TRUE, FALSE, key_size, NULL },
   { N_ ("KiB"), pare_table_label_right, bind_kib, 50, FALSE, TRUE, TRUE, key_size, NULL },
   { N_ ("Recipe"), pare_table_label_left, bind_recipe, 60, FALSE, TRUE, FALSE, NULL, text_recipe },
-  { N_ ("Err, %"), pare_heat_cell_new, bind_error, 46, FALSE, TRUE, TRUE, key_error, NULL },
+  { N_ ("Err, %"), pare_heat_cell_new, bind_error, 54, FALSE, TRUE, TRUE, key_error, NULL },
   { N_ ("Time, ms"), pare_heat_cell_new, bind_ms, 64, FALSE, FALSE, TRUE, key_ms, NULL },
   { N_ ("Operator"), pare_table_label_left, bind_op, 72, FALSE, FALSE, FALSE, NULL, text_op },
   { N_ ("Output"), pare_table_label_left, bind_shape, 84, FALSE, FALSE, FALSE, NULL, NULL },

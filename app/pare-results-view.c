@@ -391,6 +391,8 @@ pare_results_view_init (PareResultsView *self)
   gtk_widget_add_css_class (title, "pare-section");
   gtk_widget_set_hexpand (title, TRUE);
   gtk_label_set_xalign (GTK_LABEL (title), 0);
+  gtk_label_set_ellipsize (GTK_LABEL (title), PANGO_ELLIPSIZE_END);
+  gtk_widget_set_tooltip_text (title, gtk_label_get_text (GTK_LABEL (title)));
   g_signal_connect (drop, "notify::selected", G_CALLBACK (on_across), self);
   gtk_box_append (GTK_BOX (head), title);
   gtk_box_append (GTK_BOX (head), drop);

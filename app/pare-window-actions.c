@@ -126,6 +126,7 @@ show_shortcuts (PareWindow *self)
     { NULL, "Return BackSpace", N_ ("Unfold; to the parent group") },
     { NULL, "Home End", N_ ("To the input, the output") },
     { NULL, "Page_Up Page_Down", N_ ("Scroll by a screen") },
+    /* xgettext:no-c-format */
     { NULL, "<Shift>Up <Shift>Down <Shift>BackSpace", N_ ("Zoom in, out, 100 % on the canvas") },
     { N_ ("What the graph shows"), "<Control><Shift>c", N_ ("Next colouring") },
     { NULL, "b", N_ ("Held: show the original") },

@@ -80,7 +80,10 @@ update_job (PareWindow *self)
   const PareJobInfo *job = n > 0 ? pare_session_get_job (self->session, 0) : NULL;
   pare_window_enable (self, "cancel-job", job != NULL && job->cancellable);
   if (job != NULL)
-    pare_job_button_set_job (PARE_JOB_BUTTON (self->job), job->name, job->done, job->total, job->cancellable);
+    {
+      g_autofree char *name = pare_jobs_dup_name (job);
+      pare_job_button_set_job (PARE_JOB_BUTTON (self->job), name, job->done, job->total, job->cancellable);
+    }
   else
     pare_job_button_set_job (PARE_JOB_BUTTON (self->job), NULL, 0, 0, FALSE);
 }

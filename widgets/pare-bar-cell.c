@@ -1,6 +1,7 @@
 #include "widgets/pare-bar-cell.h"
 #include "widgets/pare-format.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 struct _PareBarCell
@@ -85,7 +86,8 @@ pare_bar_cell_set (PareBarCell *self, double original, double now, double most)
   self->original = original;
   self->now = now;
   self->most = most;
-  g_autofree char *is = pare_format_kib_unit (now), *was = pare_format_kib_unit (original), *words = g_strdup_printf ("%s of %s", is, was);
+  g_autofree char *is = pare_format_kib_unit (now), *was = pare_format_kib_unit (original),
+                  *words = g_strdup_printf (_ ("%s of %s"), is, was);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, words, -1);
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }

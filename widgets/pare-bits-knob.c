@@ -1,6 +1,7 @@
 #include "widgets/pare-bits-knob.h"
 #include "widgets/pare-format.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 #define BARS 36 /* height of the error bars with the gap below them */
@@ -65,21 +66,21 @@ single (PareBitsKnob *self)
 static char *
 segment_name (PareBitsKnob *self, int i)
 {
-  char *words
-      = pare_bits_knob_choices[i] == PARE_BITS_KNOB_FLOAT ? g_strdup ("float") : g_strdup_printf ("%d bits", pare_bits_knob_choices[i]);
+  char *words = pare_bits_knob_choices[i] == PARE_BITS_KNOB_FLOAT ? g_strdup (_ ("float"))
+                                                                  : g_strdup_printf (_ ("%d bits"), pare_bits_knob_choices[i]);
   if (!self->has_errors || !isfinite (self->errors[i]))
     return words;
   g_autofree char *error = pare_format_percent (self->errors[i], 2), *plain = words;
-  return g_strdup_printf ("%s, layer error %s", plain, error);
+  return g_strdup_printf (_ ("%s, layer error %s"), plain, error);
 }
 
 static void
 update_accessible (PareBitsKnob *self)
 {
   int at = single (self);
-  g_autofree char *value = at >= 0 ? segment_name (self, at) : g_strdup (self->chosen != 0 ? "mixed" : "none");
+  g_autofree char *value = at >= 0 ? segment_name (self, at) : g_strdup (self->chosen != 0 ? _ ("mixed") : _ ("none"));
   g_autofree char *description
-      = self->reason != NULL ? g_strdup_printf ("%s, cannot be changed: %s", value, self->reason) : g_strdup (value);
+      = self->reason != NULL ? g_strdup_printf (_ ("%s, cannot be changed: %s"), value, self->reason) : g_strdup (value);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, self->name, GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT,
                                   value, GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, description, -1);
   for (int i = 0; i < PARE_BITS_KNOB_N; i++)
@@ -411,7 +412,7 @@ GtkWidget *
 pare_bits_knob_new (const char *name)
 {
   PareBitsKnob *self = g_object_new (PARE_TYPE_BITS_KNOB, NULL);
-  self->name = g_strdup (name != NULL ? name : "Bits");
+  self->name = g_strdup (name != NULL ? name : _ ("Bits"));
   update_accessible (self);
   return GTK_WIDGET (self);
 }

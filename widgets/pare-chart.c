@@ -237,7 +237,7 @@ pare_chart_save (PareChart *self, const char *path, GError **error)
     }
   else
     {
-      g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "%s: a chart is saved as .png, .svg, .pdf or .csv", path);
+      g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, _ ("%s: a chart is saved as .png, .svg, .pdf or .csv"), path);
       return FALSE;
     }
   cairo_surface_destroy (surface);
@@ -272,7 +272,7 @@ on_save_response (GtkNativeDialog *dialog, int response, gpointer data)
       g_autofree char *path = g_file_get_path (file);
       g_autoptr (GError) error = NULL;
       if (path == NULL)
-        g_set_error (&error, PARE_ERROR, PARE_ERROR_FILE, "a chart is saved to a folder of this computer");
+        g_set_error (&error, PARE_ERROR, PARE_ERROR_FILE, "%s", _ ("a chart is saved to a folder of this computer"));
       else
         pare_chart_save (self, path, &error);
       if (error != NULL)

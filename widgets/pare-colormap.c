@@ -1,5 +1,6 @@
 #include "widgets/pare-colormap.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 #include <string.h>
 
@@ -13,16 +14,16 @@ static const struct
   const char *name;
   guint32 light, dark;
 } classes[] = {
-  [PARE_OP_CLASS_CONV] = { "convolution", 0x0072b2, 0x3f9fda },
-  [PARE_OP_CLASS_DEPTHWISE] = { "depthwise convolution", 0x56b4e9, 0x8fd0f5 },
-  [PARE_OP_CLASS_GEMM] = { "matrix product", 0xe69f00, 0xf0b429 },
-  [PARE_OP_CLASS_NORM] = { "normalization", 0x009e73, 0x2fc296 },
-  [PARE_OP_CLASS_ACTIVATION] = { "activation", 0xb8ae2f, 0xd9d05a },
-  [PARE_OP_CLASS_ELEMENTWISE] = { "elementwise", 0xd55e00, 0xf0803c },
-  [PARE_OP_CLASS_POOL] = { "pooling", 0xcc79a7, 0xe39fc5 },
-  [PARE_OP_CLASS_ATTENTION] = { "attention", 0x7d52c4, 0xb393ec },
-  [PARE_OP_CLASS_DATA] = { "shape and data", 0x8b8993, 0xa5a3ab },
-  [PARE_OP_CLASS_UNKNOWN] = { "unknown operator", 0x8b8993, 0xa5a3ab },
+  [PARE_OP_CLASS_CONV] = { N_ ("convolution"), 0x0072b2, 0x3f9fda },
+  [PARE_OP_CLASS_DEPTHWISE] = { N_ ("depthwise convolution"), 0x56b4e9, 0x8fd0f5 },
+  [PARE_OP_CLASS_GEMM] = { N_ ("matrix product"), 0xe69f00, 0xf0b429 },
+  [PARE_OP_CLASS_NORM] = { N_ ("normalization"), 0x009e73, 0x2fc296 },
+  [PARE_OP_CLASS_ACTIVATION] = { N_ ("activation"), 0xb8ae2f, 0xd9d05a },
+  [PARE_OP_CLASS_ELEMENTWISE] = { N_ ("elementwise"), 0xd55e00, 0xf0803c },
+  [PARE_OP_CLASS_POOL] = { N_ ("pooling"), 0xcc79a7, 0xe39fc5 },
+  [PARE_OP_CLASS_ATTENTION] = { N_ ("attention"), 0x7d52c4, 0xb393ec },
+  [PARE_OP_CLASS_DATA] = { N_ ("shape and data"), 0x8b8993, 0xa5a3ab },
+  [PARE_OP_CLASS_UNKNOWN] = { N_ ("unknown operator"), 0x8b8993, 0xa5a3ab },
 };
 
 /* Names by class, blank-separated with blanks at both ends. */

@@ -2,6 +2,7 @@
 #include "widgets/pare-format.h"
 #include "widgets/pare-scale.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 #define PLOT 48 /* height of the plot; the ratio axis is below */
@@ -67,9 +68,10 @@ static void
 update (PareCurveKnob *self)
 {
   double v = pare_curve_knob_get_value (self), at = isfinite (v) ? v : anchor (self);
-  g_autofree char *percent = isfinite (v) ? pare_format_percent (v, 1) : g_strdup (self->n_values > 0 ? "mixed" : "none");
-  g_autofree char *words = g_strdup_printf ("%s%s%s%s%s", percent, self->first != NULL ? ", " : "", self->first != NULL ? self->first : "",
-                                            self->reason != NULL ? "; cannot be changed: " : "", self->reason != NULL ? self->reason : "");
+  g_autofree char *percent = isfinite (v) ? pare_format_percent (v, 1) : g_strdup (self->n_values > 0 ? _ ("mixed") : _ ("none"));
+  g_autofree char *words
+      = g_strdup_printf ("%s%s%s%s%s", percent, self->first != NULL ? ", " : "", self->first != NULL ? self->first : "",
+                         self->reason != NULL ? _ ("; cannot be changed: ") : "", self->reason != NULL ? self->reason : "");
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, self->name, GTK_ACCESSIBLE_PROPERTY_VALUE_MIN, 0.0,
                                   GTK_ACCESSIBLE_PROPERTY_VALUE_MAX, 100.0, GTK_ACCESSIBLE_PROPERTY_VALUE_NOW, at * 100,
                                   GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT, words, GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, words, -1);
@@ -472,7 +474,8 @@ on_leave (GtkEventControllerMotion *controller, PareCurveKnob *self)
 static gboolean
 on_spin_output (GtkSpinButton *spin, PareCurveKnob *self)
 {
-  g_autofree char *text = is_mixed (self) ? g_strdup ("mixed") : pare_format_percent (gtk_adjustment_get_value (self->adjustment) / 100, 1);
+  g_autofree char *text
+      = is_mixed (self) ? g_strdup (_ ("mixed")) : pare_format_percent (gtk_adjustment_get_value (self->adjustment) / 100, 1);
   if (g_strcmp0 (gtk_editable_get_text (GTK_EDITABLE (spin)), text) != 0)
     gtk_editable_set_text (GTK_EDITABLE (spin), text);
   return TRUE;
@@ -483,7 +486,7 @@ on_spin_input (GtkSpinButton *spin, double *value, PareCurveKnob *self)
 {
   g_autofree char *text = g_strdup (gtk_editable_get_text (GTK_EDITABLE (spin)));
   char *end;
-  if (g_strcmp0 (text, "mixed") == 0)
+  if (g_strcmp0 (text, _ ("mixed")) == 0)
     {
       *value = gtk_adjustment_get_value (self->adjustment);
       return TRUE;
@@ -624,7 +627,7 @@ GtkWidget *
 pare_curve_knob_new (const char *name)
 {
   PareCurveKnob *self = g_object_new (PARE_TYPE_CURVE_KNOB, NULL);
-  self->name = g_strdup (name != NULL ? name : "Ratio");
+  self->name = g_strdup (name != NULL ? name : _ ("Ratio"));
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->spin), GTK_ACCESSIBLE_PROPERTY_LABEL, self->name, -1);
   update (self);
   return GTK_WIDGET (self);

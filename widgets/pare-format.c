@@ -58,6 +58,20 @@ pare_format_number (double v, int decimals)
 }
 
 char *
+pare_format_digits (double v, int digits)
+{
+  int decimals = isfinite (v) && v != 0 ? CLAMP (digits - 1 - (int)floor (log10 (fabs (v))), 0, 9) : 0;
+  char *text = pare_format_number (v, decimals), *end = text + strlen (text);
+  if (decimals == 0)
+    return text;
+  while (end[-1] == '0')
+    *--end = '\0';
+  if (end[-1] == '.')
+    end[-1] = '\0';
+  return text;
+}
+
+char *
 pare_format_signed (double v, int decimals)
 {
   return format (v, decimals, TRUE);

@@ -9,6 +9,7 @@ G_BEGIN_DECLS
 #define PARE_DASH "\xe2\x80\x93"
 
 char *pare_format_number (double v, int decimals);         /* "1 059.0", "−0.37"; never "−0.00" */
+char *pare_format_digits (double v, int digits);           /* so many of them that count, no zeros behind: "−2", "0.0137" */
 char *pare_format_signed (double v, int decimals);         /* "+0.028", "−8.5", "0.00" */
 char *pare_format_count (gint64 n);                        /* "2 140" */
 char *pare_format_kib (double bytes);                      /* "125.8", without the unit: columns have it in their head */

@@ -1,6 +1,7 @@
 #include "widgets/pare-heat-cell.h"
 #include "widgets/pare-colormap.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 struct _PareHeatCell
@@ -104,7 +105,7 @@ pare_heat_cell_set (PareHeatCell *self, const char *text, double t, const char *
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   words != NULL  ? words
                                   : text != NULL ? text
-                                                 : "not computed yet",
+                                                 : _ ("not computed yet"),
                                   -1);
   gtk_widget_queue_draw (GTK_WIDGET (self));
 }

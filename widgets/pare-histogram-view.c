@@ -2,6 +2,7 @@
 #include "widgets/pare-format.h"
 #include "widgets/pare-scale.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 #define MAX_BINS 72
@@ -81,7 +82,7 @@ draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h)
   pare_draw_line (cr, &look->hatch, 1, 0, base + 0.5, w, base + 0.5);
   if (!domain (self, &low, &high))
     {
-      pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, 0, 0, base / 2 + 4, w, "Not computed yet");
+      pare_draw_text (cr, look, &look->second, PARE_CAPTION_PX, 0, 0, base / 2 + 4, w, _ ("Not computed yet"));
       return;
     }
   guint given = MAX (self->before.n, self->after.n), n = MIN (given, self->single ? MAX_BINS : 64u);
@@ -152,10 +153,10 @@ describe (PareChart *chart)
   const char *title = pare_chart_get_title (chart);
   double low, high;
   if (!domain (self, &low, &high))
-    return g_strdup_printf ("Histogram of %s: not computed yet.", title);
+    return g_strdup_printf (_ ("Histogram of %s: not computed yet."), title);
   g_autofree char *from = pare_format_number (low, 3), *to = pare_format_number (high, 3);
   GString *s = g_string_new (NULL);
-  g_string_append_printf (s, "Histogram of %s from %s to %s", title, from, to);
+  g_string_append_printf (s, _ ("Histogram of %s from %s to %s"), title, from, to);
   for (int i = 0; i < 3; i++)
     {
       const char *text = i == 0 ? self->right : i == 1 ? self->left : self->clip_label;
@@ -215,10 +216,10 @@ draw_hover (PareChart *chart, cairo_t *cr, const PareLook *look, double w, doubl
   double step = (high - low) / n;
   int decimals = MIN (pare_scale_decimals (step) + 1, 6);
   g_autofree char *from = pare_format_number (low + i * step, decimals), *to = pare_format_number (low + (i + 1) * step, decimals);
-  g_autofree char *range = g_strdup_printf ("%s to %s", from, to), *was = pare_format_number (before[i], 0),
+  g_autofree char *range = g_strdup_printf (_ ("%s to %s"), from, to), *was = pare_format_number (before[i], 0),
                   *is = pare_format_number (after[i], 0);
-  g_autofree char *line
-      = self->before.n > 0 && self->after.n > 0 ? g_strdup_printf ("%s, original %s", is, was) : g_strdup (self->after.n > 0 ? is : was);
+  g_autofree char *line = self->before.n > 0 && self->after.n > 0 ? g_strdup_printf (_ ("%s, original %s"), is, was)
+                                                                  : g_strdup (self->after.n > 0 ? is : was);
   const char *const lines[] = { range, line, NULL };
   pare_chart_draw_card (cr, look, w, h, x, y, lines);
 }

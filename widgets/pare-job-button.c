@@ -1,6 +1,7 @@
 #include "widgets/pare-job-button.h"
 #include "widgets/pare-format.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 struct _PareJobButton
@@ -114,8 +115,8 @@ pare_job_button_init (PareJobButton *self)
   self->stop = gtk_button_new_from_icon_name ("media-playback-stop-symbolic");
   gtk_button_set_has_frame (GTK_BUTTON (self->stop), FALSE);
   gtk_widget_set_valign (self->stop, GTK_ALIGN_CENTER);
-  gtk_widget_set_tooltip_text (self->stop, "Stop (Ctrl+.)");
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->stop), GTK_ACCESSIBLE_PROPERTY_LABEL, "Stop", -1);
+  gtk_widget_set_tooltip_text (self->stop, _ ("Stop (Ctrl+.)"));
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->stop), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Stop"), -1);
   g_signal_connect (self->stop, "clicked", G_CALLBACK (on_stop), self);
   gtk_widget_set_parent (self->stop, widget);
   pare_look_watch (widget, redraw);

@@ -1,6 +1,7 @@
 #include "widgets/pare-spectrum-knob.h"
 #include "widgets/pare-format.h"
 
+#include <glib/gi18n.h>
 #include <math.h>
 
 #define HEIGHT 34
@@ -50,9 +51,9 @@ static void
 update (PareSpectrumKnob *self)
 {
   g_autofree char *energy = pare_format_percent (pare_spectrum_knob_energy (self, self->rank), 1);
-  g_autofree char *words = self->reason != NULL ? g_strdup_printf ("cannot be changed: %s", self->reason)
-                           : self->rank == 0    ? g_strdup ("off")
-                                                : g_strdup_printf ("rank %u of %u, keeps %s of the energy", self->rank, self->n, energy);
+  g_autofree char *words = self->reason != NULL ? g_strdup_printf (_ ("cannot be changed: %s"), self->reason)
+                           : self->rank == 0    ? g_strdup (_ ("off"))
+                                             : g_strdup_printf (_ ("rank %u of %u, keeps %s of the energy"), self->rank, self->n, energy);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, self->name, GTK_ACCESSIBLE_PROPERTY_VALUE_MIN, 0.0,
                                   GTK_ACCESSIBLE_PROPERTY_VALUE_MAX, (double)self->n, GTK_ACCESSIBLE_PROPERTY_VALUE_NOW, (double)self->rank,
                                   GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT, words, GTK_ACCESSIBLE_PROPERTY_DESCRIPTION, words, -1);
@@ -368,7 +369,7 @@ GtkWidget *
 pare_spectrum_knob_new (const char *name)
 {
   PareSpectrumKnob *self = g_object_new (PARE_TYPE_SPECTRUM_KNOB, NULL);
-  self->name = g_strdup (name != NULL ? name : "Rank");
+  self->name = g_strdup (name != NULL ? name : _ ("Rank"));
   update (self);
   return GTK_WIDGET (self);
 }

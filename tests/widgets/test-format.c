@@ -23,6 +23,14 @@ test_numbers (void)
   CHECK (pare_format_count (2140), "2 140");
   CHECK (pare_format_count (G_MININT64), "−9.22e+18");
   CHECK (pare_format_number (1e300, 1), "1.00e+300");
+  CHECK (pare_format_digits (-2, 3), "−2");
+  CHECK (pare_format_digits (2.4137, 3), "2.41");
+  CHECK (pare_format_digits (0.01371, 3), "0.0137");
+  CHECK (pare_format_digits (-1234.5, 3), "−1 234");
+  CHECK (pare_format_digits (100, 3), "100");
+  CHECK (pare_format_digits (0, 3), "0");
+  CHECK (pare_format_digits (NAN, 3), "–");
+  CHECK (pare_format_digits (1e300, 3), "1.00e+300");
 }
 
 static void
