@@ -26,7 +26,7 @@ test_numbers (void)
   CHECK (pare_format_digits (-2, 3), "−2");
   CHECK (pare_format_digits (2.4137, 3), "2.41");
   CHECK (pare_format_digits (0.01371, 3), "0.0137");
-  CHECK (pare_format_digits (-1234.5, 3), "−1 234");
+  CHECK (pare_format_digits (-1234.5, 3), "−1 234");
   CHECK (pare_format_digits (100, 3), "100");
   CHECK (pare_format_digits (0, 3), "0");
   CHECK (pare_format_digits (NAN, 3), "–");
