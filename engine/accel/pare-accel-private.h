@@ -265,8 +265,8 @@ void pare_accel_copy_block (const PareAccelBlock *block, const void *src, void *
 
 /* Below this many elements a second thread costs more than it saves. */
 #define PARE_ACCEL_PARALLEL_FROM 65536
-/* So many products of a convolution take as long as an element. */
-#define PARE_ACCEL_MACS 16
+/* The same for work that is known by its time: so many elements in a nanosecond. */
+#define PARE_ACCEL_IN_NS 16
 void pare_accel_run_loop (PareAccelLoop loop, const void *params, const PareView *args, uint64_t count, int threads);
 
 /* The same threads for portable kernels (a PareRtShare). */

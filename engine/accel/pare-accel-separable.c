@@ -8,6 +8,12 @@
 /* Floats of a band between its convolutions: they share the second cache with the weights. */
 #define BAND (400 * 1024 / 4)
 
+#define PRODUCTS 90 /* in a nanosecond, of one thread */
+
+/* Where the first does not widen, what the depthwise one reads must not fit beside the weights: from the cache oneDNN's are as fast. */
+#define WIDENS 3
+#define LARGE (1 << 20)
+
 typedef struct
 {
   int64_t k, n;         /* n 0: there is none */
@@ -276,14 +282,25 @@ plan_bands (Separable *s)
   s->rows = (s->out[0] + bands - 1) / bands;
 }
 
-/* Before anything is packed for it. */
+/* Measured; before anything is packed for it. */
 static bool
-leads_to_depthwise (const PareAccel *self, uint32_t step)
+pays (const PareAccel *self, uint32_t step)
 {
-  uint32_t next = pare_accel_only_reader (self, self->plan->steps[step].out[0]);
-  if (next != PARE_RT_NONE && self->plan->steps[next].op == PARE_RT_BATCH_NORM)
-    next = pare_accel_only_reader (self, self->plan->steps[next].out[0]);
-  return next != PARE_RT_NONE && is_depthwise (self, next);
+  uint32_t next = step;
+  bool point = is_point (self, step);
+  if (point)
+    {
+      const PareShape *sw = &self->plan->values[self->plan->steps[step].in[1]].shape;
+      if (operand (&self->plan->steps[step], 3) != PARE_RT_NONE)
+        return false;
+      next = pare_accel_only_reader (self, self->plan->steps[step].out[0]);
+      if (next != PARE_RT_NONE && self->plan->steps[next].op == PARE_RT_BATCH_NORM)
+        next = pare_accel_only_reader (self, self->plan->steps[next].out[0]);
+      if (next != PARE_RT_NONE && is_depthwise (self, next) && sw->dims[0] >= WIDENS * sw->dims[1])
+        return true;
+    }
+  return next != PARE_RT_NONE && is_depthwise (self, next)
+         && (uint64_t)pare_shape_count (&self->plan->values[self->plan->steps[next].in[0]].shape) * sizeof (float) >= LARGE;
 }
 
 bool
@@ -293,11 +310,11 @@ pare_accel_separable (PareAccel *self, uint32_t step)
   const PareRtPlan *plan = self->plan;
   uint32_t first = PARE_RT_NONE, middle = step, last, residual;
   PareFolded expanded = { .norm = PARE_RT_NONE }, filtered, projected = { .norm = PARE_RT_NONE };
-  if (!isa)
+  if (!isa || !pays (self, step))
     return false;
-  if (is_point (self, step) && operand (&plan->steps[step], 3) == PARE_RT_NONE)
+  if (is_point (self, step))
     {
-      if (!leads_to_depthwise (self, step) || !pare_accel_fold (self, step, &expanded))
+      if (!pare_accel_fold (self, step, &expanded))
         return false;
       first = step;
       middle = follower (self, expanded.y);
@@ -359,7 +376,7 @@ pare_accel_separable (PareAccel *self, uint32_t step)
   const uint32_t buffers[4] = { in_buffer, result, scratch, there };
   double macs = (double)(s.batch * out * s.channels) * (double)(s.kernel * s.kernel + s.project.n)
                 + (double)(s.batch * in * s.expand.k) * (double)s.channels;
-  if (!pare_accel_add_work (self, step, run, &s, sizeof s, (uint64_t)(macs / PARE_ACCEL_MACS), buffers, s.residual ? 4 : 3))
+  if (!pare_accel_add_work (self, step, run, &s, sizeof s, (uint64_t)(macs / PRODUCTS * PARE_ACCEL_IN_NS), buffers, s.residual ? 4 : 3))
     return false;
   const uint32_t parts[] = { middle, last, expanded.norm, filtered.norm, projected.norm };
   for (uint32_t i = 0; i < sizeof parts / sizeof *parts; i++)

@@ -260,14 +260,15 @@ static void
 test_separable (void)
 {
   static const int channels[] = { 3, 8, 16, 24, 32, 40, 64, 96, 100 }, inner[] = { 16, 32, 48, 80, 96, 144, 20 },
-                   sides[] = { 1, 2, 5, 7, 9, 14, 20, 41 };
+                   sides[] = { 1, 2, 5, 7, 9, 14, 41, 97 };
   static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH };
   for (guint i = 0; i < 160; i++)
     {
       Plan *plan = plan_new (9000 + i);
       PareRng *r = &plan->rng;
-      int side = sides[pare_rng_below (r, G_N_ELEMENTS (sides))], wide = i % 4 ? side : 64, k = i % 5 == 4 ? 5 : 3,
-          c = channels[pare_rng_below (r, G_N_ELEMENTS (channels))], e = inner[pare_rng_below (r, G_N_ELEMENTS (inner))],
+      int side = sides[pare_rng_below (r, G_N_ELEMENTS (sides))], wide = i % 4 ? side : 112, k = i % 5 == 4 ? 5 : 3,
+          c = channels[pare_rng_below (r, G_N_ELEMENTS (channels))],
+          e = i % 3 ? c * 3 / 16 * 16 + 16 : inner[pare_rng_below (r, G_N_ELEMENTS (inner))],
           stride = 1 + (int)(pare_rng_below (r, 3) == 0);
       PareConvParams point = conv_params (2, 1, 1, 1, 1, 0), deep = conv_params (2, e, k, stride, 1, (int)pare_rng_below (r, (guint64)k));
       deep.pad_end[0] = deep.pad_end[1] = k / 2;

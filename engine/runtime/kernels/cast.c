@@ -193,6 +193,25 @@ store_real (PareView *v, int64_t at, int64_t n, const double *x)
 STORE_WHOLE (store_signed, int64_t)
 STORE_WHOLE (store_unsigned, uint64_t)
 
+/* The same as half_to_float, without branches, so that compilers do several at once: a half's bits in the place of a float's are its value
+ * times 2^-112, subnormal or not. */
+static void
+halves_to_floats (const uint16_t *x, float *y, int64_t n)
+{
+  for (int64_t i = 0; i < n; i++)
+    {
+      union
+      {
+        uint32_t u;
+        float f;
+      } v = { (uint32_t)(x[i] & 0x7fff) << 13 };
+      uint32_t special = (x[i] & 0x7c00) == 0x7c00 ? 0x7f800000u : 0;
+      v.f *= 5.192296858534828e33f;
+      v.u |= special | (uint32_t)(x[i] & 0x8000) << 16;
+      y[i] = v.f;
+    }
+}
+
 KERNEL (pare_rt_k_cast)
 {
   REQUIRE (n_in >= 1 && n_out == 1);
@@ -207,6 +226,13 @@ KERNEL (pare_rt_k_cast)
         memmove (out[0].data, in[0].data, pare_shape_bytes (&in[0].shape, in[0].dtype));
       return PARE_RT_OK;
     }
+#if !defined(__arm__) /* its vectors take subnormal numbers for zero */
+  if (in[0].dtype == PARE_DTYPE_FLOAT16 && out[0].dtype == PARE_DTYPE_FLOAT32)
+    {
+      halves_to_floats (in[0].data, out[0].data, total);
+      return PARE_RT_OK;
+    }
+#endif
   for (int64_t at = 0; at < total; at += BLOCK)
     {
       Wide w;
