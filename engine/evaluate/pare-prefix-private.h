@@ -18,6 +18,8 @@ gboolean pare_prefix_cache_store (ParePrefixCache *self, PareCutKey key, guint r
 /* Keys of the programs that ran last: where a new one leaves them is the place that is being changed. */
 void pare_prefix_cache_note (ParePrefixCache *self, const PareCuts *cuts, guint64 salt);
 gboolean pare_prefix_cache_noted (ParePrefixCache *self, PareCutKey key);
+/* Some model was run on these samples. */
+gboolean pare_prefix_cache_knows (ParePrefixCache *self, guint64 salt);
 void pare_prefix_cache_count_run (ParePrefixCache *self, gboolean hit);
 
 /* --- pare-prefix-choose.c: which cuts are worth keeping --- */

@@ -53,9 +53,10 @@ pare_prefix_use_want_change (ParePrefixUse *self, guint n)
       change = i;
   if (change != G_MAXUINT && change + 1 < self->cuts->n)
     best = pare_prefix_choose_before (self->cuts, self->cuts->cuts[change].step, n, budget / 4 * 3);
-  else if (change == G_MAXUINT)
+  else if (change == G_MAXUINT && !pare_prefix_cache_knows (self->cache, self->salt))
     {
-      /* Nothing is known yet of what will be changed: any layer. */
+      /* Nothing is known yet of what will be changed: any layer. (Where the first step has changed, there is nothing before it to keep;
+       * what comes after it is kept when nothing else runs.) */
       g_autofree double *weights = g_new (double, self->cuts->n_steps + 1);
       for (guint i = 0; i < self->cuts->n_steps; i++)
         weights[i] = 1;

@@ -43,6 +43,7 @@ struct _ParePrefixCache
   PareSplit split;
   guint n;
   GHashTable *noted[NOTED]; /* sets of PareCutKey, newest first */
+  guint64 noted_salt;       /* of the newest */
   guint64 hits, misses;
 };
 
@@ -413,6 +414,7 @@ pare_prefix_cache_note (ParePrefixCache *self, const PareCuts *cuts, guint64 sal
   g_clear_pointer (&self->noted[NOTED - 1], g_hash_table_unref);
   memmove (self->noted + 1, self->noted, (NOTED - 1) * sizeof *self->noted);
   self->noted[0] = set;
+  self->noted_salt = salt;
   g_mutex_unlock (&self->lock);
 }
 
@@ -425,6 +427,15 @@ pare_prefix_cache_noted (ParePrefixCache *self, PareCutKey key)
     found = self->noted[i] != NULL && g_hash_table_contains (self->noted[i], &key);
   g_mutex_unlock (&self->lock);
   return found;
+}
+
+gboolean
+pare_prefix_cache_knows (ParePrefixCache *self, guint64 salt)
+{
+  g_mutex_lock (&self->lock);
+  gboolean known = self->noted[0] != NULL && self->noted_salt == salt;
+  g_mutex_unlock (&self->lock);
+  return known;
 }
 
 void
