@@ -534,6 +534,8 @@ build_overlays (PareCanvasPane *self)
   self->banner_text = label ("", "pare-caption pare-warning");
   gtk_label_set_wrap (GTK_LABEL (self->banner_text), TRUE);
   gtk_label_set_selectable (GTK_LABEL (self->banner_text), TRUE);
+  gtk_label_set_max_width_chars (GTK_LABEL (self->banner_text), 72);
+  g_object_set (self->banner_text, "margin-start", 10, "margin-end", 10, "margin-top", 4, "margin-bottom", 4, NULL);
   GtkWidget *inside = osd (self->banner_text, GTK_ALIGN_CENTER, GTK_ALIGN_START, 0);
   self->banner = gtk_revealer_new ();
   gtk_revealer_set_child (GTK_REVEALER (self->banner), inside);

@@ -61,7 +61,9 @@ pare_layer_table_rebuild (PareLayerTable *self)
   g_set_object (&self->list, list);
   g_object_unref (list);
   gboolean none = self->tree != NULL && self->tree->n_matches == 0 && self->tree->layers->len > 0;
-  gtk_stack_set_visible_child_name (GTK_STACK (self->stack), none ? "none" : "rows");
+  gtk_stack_set_visible_child_name (GTK_STACK (self->stack), none                                                 ? "none"
+                                                             : self->tree != NULL && self->tree->layers->len == 0 ? "weightless"
+                                                                                                                  : "rows");
   pare_layer_table_queue_sync (self);
 }
 

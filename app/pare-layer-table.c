@@ -362,6 +362,11 @@ pare_layer_table_init (PareLayerTable *self)
   self->stack = gtk_stack_new ();
   gtk_stack_add_named (GTK_STACK (self->stack), scroller, "rows");
   gtk_stack_add_named (GTK_STACK (self->stack), none, "none");
+  GtkWidget *weightless = adw_status_page_new ();
+  adw_status_page_set_title (ADW_STATUS_PAGE (weightless), _ ("No layer holds weights"));
+  adw_status_page_set_description (ADW_STATUS_PAGE (weightless), _ ("There is nothing here that Pare could shrink."));
+  gtk_widget_add_css_class (weightless, "compact");
+  gtk_stack_add_named (GTK_STACK (self->stack), weightless, "weightless");
 
   self->foot_left = pare_table_label (0);
   self->foot_right = pare_table_label (1);

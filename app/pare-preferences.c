@@ -336,6 +336,7 @@ pare_preferences_show (GtkWindow *parent, PareSession *session)
   static const char *const split_words[] = { N_ ("Search"), N_ ("Report"), N_ ("All"), NULL };
   static const char *const animation_words[] = { N_ ("As the system"), N_ ("Off"), NULL };
   GtkWidget *window = adw_window_new (), *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *page = adw_preferences_page_new ();
+  gtk_widget_add_css_class (page, "pare-rows");
   Dialog *d = g_new0 (Dialog, 1);
   d->session = session != NULL ? g_object_ref (session) : NULL;
   g_object_set_data_full (G_OBJECT (window), "dialog", d, dialog_free);

@@ -197,7 +197,8 @@ update_latency (PareResultsView *self)
   gboolean has_now = known && origin != PARE_ORIGIN_NONE && now.median_ms > 0;
   pare_latency_chart_set_bars (self->latency, has_now ? &current : NULL, NULL, first.mark != PARE_MARK_NONE ? &first : NULL);
   pare_latency_chart_set_message (self->latency,
-                                  !has_now && first.mark == PARE_MARK_NONE ? _ ("Not measured yet: Measure (Ctrl+R)")
+                                  pare_session_get_why_not (self->session) != NULL ? _ ("This model cannot run here")
+                                  : !has_now && first.mark == PARE_MARK_NONE       ? _ ("Not measured yet: Measure (Ctrl+R)")
                                   : origin == PARE_ORIGIN_MEASURED && first.mark != PARE_MARK_NONE && now.p10_ms > original.p90_ms
                                       ? _ ("slower than the original here")
                                   : has_now && now.bf16_multiplied > 0 ? _ ("this computer, one inference, bf16")
@@ -385,7 +386,7 @@ pare_results_view_init (PareResultsView *self)
   card (self, GTK_WIDGET (self->latency), 2, FALSE);
 
   GtkWidget *last = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0), *head = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6),
-            *title = gtk_label_new (_ ("History, accuracy against"));
+            *title = gtk_label_new (_ ("Accuracy against"));
   static const char *const costs[] = { N_ ("Size, packed"), N_ ("Latency"), N_ ("Multiply-adds"), NULL };
   GtkWidget *drop = pare_drop_down_new (costs, _ ("Cost that the scatter shows"));
   gtk_widget_add_css_class (title, "pare-section");

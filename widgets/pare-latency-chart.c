@@ -67,7 +67,11 @@ full_scale (PareLatencyChart *self)
   double most = isfinite (self->budget) ? self->budget : 0;
   for (int i = 0; i < N_BARS; i++)
     if (there (&self->bars[i]))
-      most = fmax (most, isfinite (self->bars[i].p90) ? fmax (self->bars[i].median, self->bars[i].p90) : self->bars[i].median);
+      {
+        /* a few runs that something else held up shall not press the bars together: their whisker goes out of sight */
+        double median = self->bars[i].median, p90 = self->bars[i].p90;
+        most = fmax (most, isfinite (p90) ? CLAMP (p90, median, 2 * median) : median);
+      }
   return most > 0 ? most * 1.045 : 1;
 }
 
@@ -102,7 +106,7 @@ draw (PareChart *chart, cairo_t *cr, const PareLook *look, double w, double h)
         pare_draw_forbidden (cr, look, budget, by - 2 * s, w - budget, bar_h + 4 * s, 0.3);
       pare_draw_bar (cr, look, bar->mark, 0, by, bar->median * k, bar_h);
       if (!old && isfinite (bar->p10) && isfinite (bar->p90))
-        pare_draw_whisker_h (cr, &look->fg, bar->p10 * k, bar->p90 * k, by + bar_h / 2);
+        pare_draw_whisker_h (cr, &look->fg, bar->p10 * k, fmin (bar->p90 * k, w + 10), by + bar_h / 2);
       y += step;
       n++;
     }
