@@ -109,11 +109,16 @@ gboolean pare_graph_picture_step (gpointer picture);
 /* input */
 void pare_graph_view_add_controllers (PareGraphView *self);
 
-/* view */
-void pare_graph_view_moved (PareGraphView *self);
+/* layout */
+void pare_graph_view_first_place (PareGraphView *self); /* where a graph opens */
 void pare_graph_view_set_folded (PareGraphView *self, guint group, gboolean folded);
 void pare_graph_view_relayout (PareGraphView *self);
 void pare_graph_view_hold_place (PareGraphView *self);
+
+/* view */
+void pare_graph_view_moved (PareGraphView *self);
+void pare_graph_view_apply_values (PareGraphView *self); /* the metric, by display node */
+void pare_graph_view_apply_decor (PareGraphView *self);
 gint32 pare_graph_view_item_of (PareGraphView *self, PareGraphRef ref); /* -1: not visible */
 PareGraphRef pare_graph_view_ref_of (PareGraphView *self, gint32 item);
 gboolean pare_graph_view_rect_of (PareGraphView *self, PareGraphRef ref, PareLayoutRect *rect); /* item or open frame */
