@@ -241,6 +241,8 @@ bool pare_accel_step_fake_quant (PareAccel *self, uint32_t step);
 bool pare_accel_step_batch_norm (PareAccel *self, uint32_t step);
 bool pare_accel_step_softmax (PareAccel *self, uint32_t step);
 bool pare_accel_step_qconv (PareAccel *self, uint32_t step);
+/* A depthwise convolution of bfloat16 by a loop of our own. */
+bool pare_accel_depthwise_bf16 (PareAccel *self, uint32_t step);
 /* A depthwise convolution of codes by a loop of our own. */
 bool pare_accel_depthwise_codes (PareAccel *self, uint32_t step, const PareQConvParams *p, const PareConvShape *shape);
 /* Products of codes by tiles of our own, with an addition behind them. False: nothing was added. */

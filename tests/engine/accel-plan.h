@@ -130,6 +130,24 @@ plan_step (Plan *self, PareRtOp op, const void *params, gsize bytes, PareShape o
   plan_step (plan, op, params, sizeof *(params), out, (int)(sizeof ((uint32_t[]){ __VA_ARGS__ }) / sizeof (uint32_t)),                     \
              (const uint32_t[]){ __VA_ARGS__ })
 
+/* To what bfloat16 holds. */
+G_GNUC_UNUSED static uint32_t
+add_rounding (Plan *plan, uint32_t x)
+{
+  const PareUnaryParams p = { PARE_UN_BFLOAT16, 0, 0 };
+  PareShape s = plan_value (plan, x)->shape;
+  return STEP (plan, PARE_RT_UNARY, &p, s, x);
+}
+
+G_GNUC_UNUSED static void
+round_constant (Plan *plan, uint32_t id)
+{
+  const PareRtValue *v = plan_value (plan, id);
+  guint32 *bits = (guint32 *)(void *)(plan->constants->data + v->offset);
+  for (guint64 i = 0; i < v->bytes / 4; i++)
+    bits[i] = (bits[i] + 0x7fff + (bits[i] >> 16 & 1)) & 0xffff0000u;
+}
+
 static inline void
 plan_output (Plan *self, uint32_t value)
 {

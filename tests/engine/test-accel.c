@@ -100,23 +100,6 @@ conv_params (int spatial, int group, int k, int stride, int dilation, int pad)
 
 /* A convolution of x; weights of a size that keeps the activations near one. */
 static uint32_t
-add_rounding (Plan *plan, uint32_t x)
-{
-  const PareUnaryParams p = { PARE_UN_BFLOAT16, 0, 0 };
-  PareShape s = plan_value (plan, x)->shape;
-  return STEP (plan, PARE_RT_UNARY, &p, s, x);
-}
-
-static void
-round_constant (Plan *plan, uint32_t id)
-{
-  const PareRtValue *v = plan_value (plan, id);
-  guint32 *bits = (guint32 *)(void *)(plan->constants->data + v->offset);
-  for (guint64 i = 0; i < v->bytes / 4; i++)
-    bits[i] = (bits[i] + 0x7fff + (bits[i] >> 16 & 1)) & 0xffff0000u;
-}
-
-static uint32_t
 add_conv (Plan *plan, uint32_t x, int64_t m, const PareConvParams *p, gboolean bias, uint32_t residual)
 {
   PareShape sx = plan_value (plan, x)->shape, sw = { .rank = sx.rank }, sy = sx;
@@ -756,6 +739,34 @@ test_bf16 (void)
   narrow = false;
 }
 
+/* With a normalization behind: edges of all kinds, widths that do not divide, channels in blocks and beside, threads. */
+static void
+test_bf16_depthwise (void)
+{
+  narrow = true;
+  for (guint i = 0; i < 80; i++)
+    {
+      Plan *plan = plan_new (40000 + i);
+      int c = (int[]){ 16, 32, 7, 40, 65, 96 }[i % 6], h = 3 + (int)(i % 11), w = (int[]){ 3, 5, 8, 9, 16, 21, 70 }[i % 7],
+          pad = (int)(i % 4 != 3), stride = 1 + (int)(i % 5 == 1);
+      PareConvParams p = conv_params (2, c, 3, stride, 1, pad);
+      p.activation = i % 3 ? PARE_ACT_CLIP : PARE_ACT_NONE;
+      p.lo = i % 3 == 2 ? -0.2f : 0;
+      p.hi = i % 2 ? INFINITY : 0.9f;
+      uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (1 + i % 9 / 8, c, h, w))),
+               y = add_conv (plan, x, c, &p, i % 7 != 6, PARE_RT_NONE);
+      round_constant (plan, g_array_index (plan->steps, PareRtStep, plan->steps->len - 1).in[1]);
+      PareConvParams one = conv_params (2, 1, 1, 1, 1, 0);
+      plan_output (plan, add_conv (plan, add_rounding (plan, add_norm (plan, y)), 16, &one, FALSE, PARE_RT_NONE));
+      round_constant (plan, g_array_index (plan->steps, PareRtStep, plan->steps->len - 1).in[1]);
+      g_autofree char *what
+          = g_strdup_printf ("depthwise of 16 bits %u: %d channels, %d x %d, step %d, padding %d", i, c, h, w, stride, pad);
+      assert_covered (compare (plan, 1 + (int)(i % 2), 0.01f, what), what);
+      plan_free (plan);
+    }
+  narrow = false;
+}
+
 typedef struct
 {
   PareAccel *accel;
@@ -873,6 +884,7 @@ main (int argc, char **argv)
   g_test_add_func ("/accel/inputs-and-aliases", test_inputs_and_aliases);
   g_test_add_func ("/accel/random", test_random);
   g_test_add_func ("/accel/bf16", test_bf16);
+  g_test_add_func ("/accel/bf16-depthwise", test_bf16_depthwise);
   g_test_add_func ("/accel/concurrent", test_concurrent);
   g_test_add_func ("/accel/cancel-and-refuse", test_cancel_and_refuse);
   return g_test_run ();
