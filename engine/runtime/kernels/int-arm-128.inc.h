@@ -12,7 +12,7 @@
 #define OR(a, b) vorrq_s32 (a, b)
 #define SHIFT(a, n) vshlq_n_s32 (a, n)
 #define TO_FLOAT(v) vcvtq_f32_s32 (v)
-#define ROUND(v) vcvtnq_s32_f32 (v)
+#define ROUND(v) round_4 (v)
 #define ADDF(a, b) vaddq_f32 (a, b)
 #define MULF(a, b) vmulq_f32 (a, b)
 #define MAXF(a, b) vbslq_f32 (vcgtq_f32 (a, b), a, b)

@@ -1,14 +1,32 @@
-/* The kernels on codes for 64-bit ARM: dot products of four codes where the CPU has them (sdot), else products of 16 bits added up in 32
- * (smlal). */
+/* The kernels on codes for ARM: dot products of four codes where the CPU has them (sdot, 64-bit), else products of 16 bits added up in 32
+ * (smlal). On 32-bit ARM they are compiled beside a baseline without NEON and taken where the kernel says that the CPU has it. */
 #include "engine/runtime/kernels/int-sets.h"
 
-#if defined(__aarch64__)
+#if defined(__aarch64__) || (defined(__arm__) && defined(__GNUC__) && defined(__linux__))
 #include <arm_neon.h>
+#include <stdlib.h>
 #if defined(__linux__)
 #include <sys/auxv.h>
 #endif
 
-#define INLINE static inline __attribute__ ((always_inline))
+#if defined(__aarch64__)
+#define NEON
+#else
+#define NEON __attribute__ ((target ("fpu=neon")))
+#endif
+#define INLINE NEON static inline __attribute__ ((always_inline))
+
+/* Half to even, of what lies within codes. */
+INLINE int32x4_t
+round_4 (float32x4_t v)
+{
+#if defined(__aarch64__)
+  return vcvtnq_s32_f32 (v);
+#else
+  return vsubq_s32 (vreinterpretq_s32_f32 (vaddq_f32 (v, vdupq_n_f32 (12582912.0f))),
+                    vdupq_n_s32 (0x4B400000)); /* as integer.h's round_plain */
+#endif
+}
 
 INLINE int32x4_t
 broadcast_32 (const uint8_t *p)
@@ -51,6 +69,7 @@ store_pairs (uint8_t *to, int32x4_t v)
   memcpy (to, &h, sizeof h);
 }
 
+#if defined(__aarch64__)
 /* Four lines of 16 codes -> 16 columns of four. */
 INLINE void
 interleave_4 (uint8_t *to, const uint8_t *const *lines, int64_t j, PareIntCodes codes)
@@ -61,6 +80,7 @@ interleave_4 (uint8_t *to, const uint8_t *const *lines, int64_t j, PareIntCodes 
     v.val[q] = veorq_u8 (vld1q_u8 (lines[q] + j), flip);
   vst4q_u8 (to, v);
 }
+#endif
 
 /* A line of 16 codes, 16 bits each, less the zero. */
 INLINE void
@@ -78,7 +98,7 @@ interleave_1 (uint8_t *to, const uint8_t *line, PareIntCodes codes)
 
 #define NAME(x) neon_##x
 #define ISA "neon"
-#define TARGET
+#define TARGET NEON
 #define K_STEP 1
 #define WIDTH 2
 #define CONV_ROWS 4
@@ -89,6 +109,7 @@ interleave_1 (uint8_t *to, const uint8_t *line, PareIntCodes codes)
 #define INTERLEAVE(to, lines, j, codes) interleave_1 (to, lines[0] + (j), codes)
 #include VECTORS_128
 
+#if defined(__aarch64__)
 #define NAME(x) dotprod_##x
 #define ISA "dotprod"
 #define TARGET __attribute__ ((target ("arch=armv8.2-a+dotprod")))
@@ -117,6 +138,17 @@ pare_rt_int_sets_arm (const PareIntIsa **sets)
   sets[n++] = &neon_isa;
   return n;
 }
+#else
+int
+pare_rt_int_sets_arm (const PareIntIsa **sets)
+{
+  const char *most = getenv ("PARE_RT_ISA");
+  if ((most && strcmp (most, "base") == 0) || !(getauxval (AT_HWCAP) & (1 << 12) /* HWCAP_NEON */))
+    return 0;
+  sets[0] = &neon_isa;
+  return 1;
+}
+#endif
 #else
 int
 pare_rt_int_sets_arm (const PareIntIsa **sets)

@@ -12,7 +12,7 @@ all (const PareIntIsa **sets)
 #if defined(__x86_64__)
   n += pare_rt_int_sets_x86 (sets + n);
 #endif
-#if defined(__aarch64__)
+#if defined(__aarch64__) || defined(__arm__)
   n += pare_rt_int_sets_arm (sets + n);
 #endif
   return n + pare_rt_int_sets_generic (sets + n);
