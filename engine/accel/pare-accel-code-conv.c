@@ -21,12 +21,6 @@ typedef struct
   PareTileConv s;
 } Tiles;
 
-static int32_t
-weight (const PareView *w, const Tiles *t, int64_t m, int64_t c, int64_t tap)
-{
-  return code_at (w, m * t->row + c % t->wide * t->channel + tap * t->joined + c / t->wide);
-}
-
 static PareView
 constant_view (const PareAccel *self, uint32_t value)
 {
@@ -34,21 +28,60 @@ constant_view (const PareAccel *self, uint32_t value)
                      NULL };
 }
 
-/* What a row of weights is less: 0 where all fit a byte. False: they differ by more than bytes can. */
-static bool
-shift_of (const PareView *w, const Tiles *t, int64_t m, int32_t *shift)
+/* The weights of an output channel, tap by tap. */
+static void
+read_row (const PareView *w, const Tiles *t, int64_t m, int16_t *row)
 {
-  int32_t least = INT32_MAX, most = INT32_MIN;
   int64_t taps = t->s.k[0] * t->s.k[1];
-  for (int64_t c = 0; c < t->s.c; c++)
-    for (int64_t k = 0; k < taps; k++)
-      {
-        int32_t v = weight (w, t, m, c, k);
-        least = v < least ? v : least;
-        most = v > most ? v : most;
-      }
-  *shift = least < -128 || most > 127 ? least + 128 : 0;
-  return most - *shift <= 127;
+#define READ(at)                                                                                                                           \
+  for (int64_t tap = 0; tap < taps; tap++)                                                                                                 \
+    for (int64_t j = 0; j < t->joined; j++)                                                                                                \
+      for (int64_t c = 0, i = m * t->row + tap * t->joined + j; c < t->wide; c++, i += t->channel)                                         \
+        *row++ = (int16_t)(at);
+  if (w->dtype == PARE_DTYPE_INT8)
+    {
+      const int8_t *data = w->data;
+      READ (data[i])
+    }
+  else
+    READ (code_at (w, i))
+#undef READ
+}
+
+typedef struct
+{
+  int32_t least, most;
+  int64_t sum, size;
+} Extent;
+
+static Extent
+measure (const int16_t *row, int64_t n)
+{
+  Extent e = { .least = INT32_MAX, .most = INT32_MIN };
+  for (int64_t done = 0; done < n; done += 1 << 14)
+    {
+      int32_t least = e.least, most = e.most, sum = 0, size = 0; /* 2^14 of up to 2^15 */
+      for (int64_t i = done; i < n && i < done + (1 << 14); i++)
+        {
+          int32_t v = row[i];
+          least = v < least ? v : least;
+          most = v > most ? v : most;
+          sum += v;
+          size += v < 0 ? -v : v;
+        }
+      e = (Extent){ least, most, e.sum + sum, e.size + size };
+    }
+  return e;
+}
+
+/* To where its lane has four channels at a time. */
+static void
+lay_row (const PareTileConv *s, const int16_t *row, int32_t shift, int8_t *to, int64_t pitch)
+{
+  for (int64_t tap = 0; tap < s->k[0] * s->k[1]; tap++)
+    for (int64_t c = 0; c < s->c; c += 4, to += pitch)
+      for (int64_t i = 0; i < 4 && c + i < s->c; i++)
+        to[i] = (int8_t)(*row++ - shift);
 }
 
 static bool
@@ -63,8 +96,12 @@ pack (PareAccel *self, Tiles *t)
   uint8_t *outside = pare_accel_pack (self, (uint64_t)s->steps * 4 + 64);
   int32_t *init = pare_accel_pack (self, (uint64_t)all * sizeof *init), *shift = pare_accel_pack (self, (uint64_t)all * sizeof *shift);
   float *factor = pare_accel_pack (self, (uint64_t)all * sizeof *factor), *bias = pare_accel_pack (self, (uint64_t)all * sizeof *bias);
-  if (!bytes || !outside || !init || !shift || !factor || !bias)
-    return false;
+  int16_t *row = malloc ((size_t)(taps * s->c) * sizeof *row);
+  if (!bytes || !outside || !init || !shift || !factor || !bias || !row)
+    {
+      free (row);
+      return false;
+    }
   memset (bytes, 0, (size_t)(all * taps * s->steps * 4));
   memset (outside, t->zero_x, (size_t)s->steps * 4 + 64);
   bool moved = false, folds = true, small = s->result != PARE_TILE_FLOATS;
@@ -80,19 +117,17 @@ pack (PareAccel *self, Tiles *t)
       int8_t *to = bytes + vector * 64 * taps * s->steps;
       for (int64_t m = vector * 16; m < (vector + n) * 16 && m < s->m; m++)
         {
-          int64_t sum = 0, size = 0, lane = m - vector * 16;
-          if (!shift_of (&w, t, m, &shift[m]))
-            return false;
-          for (int64_t k = 0; k < taps; k++)
-            for (int64_t c = 0; c < s->c; c++)
-              {
-                int32_t v = weight (&w, t, m, c, k);
-                sum += v;
-                size += v < 0 ? -v : v;
-                to[((k * s->steps + c / 4) * n * 16 + lane) * 4 + c % 4] = (int8_t)(v - shift[m]);
-              }
-          double most = (double)size * 255;
-          init[m] = (int32_t)(uint32_t)(-sum * zero); /* what wraps comes back */
+          read_row (&w, t, m, row);
+          Extent e = measure (row, taps * s->c);
+          shift[m] = e.least < -128 || e.most > 127 ? e.least + 128 : 0;
+          if (e.most - shift[m] > 127)
+            {
+              free (row);
+              return false;
+            }
+          lay_row (s, row, shift[m], to + (m - vector * 16) * 4, n * 64);
+          double most = (double)e.size * 255;
+          init[m] = (int32_t)(uint32_t)(-e.sum * zero); /* what wraps comes back */
           factor[m] = scale[m];
           bias[m] = own ? (float)own[m] : 0;
           moved |= shift[m] != 0;
@@ -100,6 +135,7 @@ pack (PareAccel *self, Tiles *t)
           small = small && (most + fabs (bias[m])) * fabs (scale[m]) < 1 << 30;
         }
     }
+  free (row);
   for (int64_t m = 0; m < s->m && folds && own; m++)
     init[m] += own[m];
   if (small && s->result == PARE_TILE_CODES)
@@ -249,6 +285,7 @@ emit (PareAccel *self, uint32_t step, Tiles *t, const PareMd *src, const PareMd 
       s->signed_other = self->plan->values[other].dtype == PARE_DTYPE_INT8;
       s->other_pixel = s->m;
       y = a->out[0];
+      s->signed_y = self->plan->values[y].dtype == PARE_DTYPE_INT8;
       dst = pare_md_with_type (self->mds, dst, pare_accel_type (self, y));
       buffers[n++] = self->values[other].forms[0].buffer;
       self->absorbed_by[add] = step + 1;

@@ -516,6 +516,45 @@ test_random (void)
     random_plan (seed);
 }
 
+/* Blocks of convolutions that are added to each other or to what came in, where nobody else reads the parts: the addition is taken into the
+ * product in front of it. Few channels and many, both orders of the operands, all types. */
+static void
+test_blocks (void)
+{
+  static const int64_t channels[] = { 3, 8, 16, 24, 48, 64, 80, 130 };
+  for (guint i = 0; i < cases (120); i++)
+    {
+      Plan *plan = plan_new (9000 + i);
+      PareRng *r = &plan->rng;
+      int64_t c = channels[pare_rng_below (r, G_N_ELEMENTS (channels))], extent = 3 + (int64_t)pare_rng_below (r, 9),
+              batch = 1 + (int64_t)(i % 5 == 0);
+      PareConvParams one = { .spatial = 2, .group = 1, .kernel = { 1, 1 }, .stride = { 1, 1 }, .dilation = { 1, 1 } }, three = one;
+      for (int a = 0; a < 2; a++)
+        {
+          three.kernel[a] = 3;
+          three.pad_begin[a] = three.pad_end[a] = 1;
+        }
+      PareDtype in = any_codes (r);
+      uint32_t x = typed (plan, plan_input (plan, SHAPE (batch, 8, extent, extent + 2)), in),
+               y = add_qconv (plan, x, c, three, any_codes (r), any_zero (r, in));
+      for (int block = 0; block < 3; block++)
+        {
+          PareDtype type = plan_value (plan, y)->dtype, out = any_codes (r);
+          uint32_t a = add_qconv (plan, y, c, pare_rng_below (r, 2) ? one : three, any_codes (r), any_zero (r, type)),
+                   b = pare_rng_below (r, 3) ? y : add_qconv (plan, y, c, one, any_codes (r), any_zero (r, type));
+          gboolean swap = pare_rng_below (r, 2);
+          PareQAddParams add = { 0.7f, 0.6f, 11.3f, 0, 0 };
+          int32_t unused;
+          any_range (r, out, &unused, &add.lo, &add.hi);
+          y = typed (plan, STEP (plan, PARE_RT_QADD, &add, plan_value (plan, a)->shape, swap ? b : a, swap ? a : b), out);
+        }
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("blocks %u of %d channels", i, (int)c);
+      compare (plan, 1 + (int)(i % 2), what);
+      plan_free (plan);
+    }
+}
+
 /* Nearly all of what is asked above runs on oneDNN or our own loops where bytes are multiplied exactly. */
 static void
 test_coverage (void)
@@ -555,6 +594,7 @@ main (int argc, char **argv)
   g_test_add_func ("/accel-integers/conv", test_conv);
   g_test_add_func ("/accel-integers/gemm", test_gemm);
   g_test_add_func ("/accel-integers/random", test_random);
+  g_test_add_func ("/accel-integers/blocks", test_blocks);
   g_test_add_func ("/accel-integers/coverage", test_coverage);
   g_test_add_data_func ("/accel-integers/avx2", "AVX2", test_older);
   g_test_add_data_func ("/accel-integers/avx512", "AVX512_CORE", test_older);
