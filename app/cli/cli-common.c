@@ -1,5 +1,6 @@
 #include "app/cli/pare-cli.h"
 #include "engine/onnx/pare-onnx.h"
+#include "engine/project/pare-statistics-cache.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -203,7 +204,7 @@ pare_cli_calibrate (const PareCliOptions *options, const PareGraph *graph, PareD
     }
   if (!needed)
     return NULL;
-  return pare_calibrate (graph, dataset, 0, options->threads, options->backend, options->control, error);
+  return pare_statistics_cache_calibrate (graph, dataset, options->threads, options->backend, options->control, error);
 }
 
 char **

@@ -241,9 +241,10 @@ binary_per_channel (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, uint
   int64_t dims[PARE_MAX_RANK];
   const PareMd *md = pare_accel_native_any (self, a);
   PareAccelResult result = pare_accel_result (self, y);
-  if (md && (pare_md_type (md) != dnnl_bf16 || result.type != dnnl_bf16))
+  bool padded = md && !pare_md_is_dense (md); /* with channels that are none its kernel for AVX2 takes the wrong numbers */
+  if (md && (padded || pare_md_type (md) != dnnl_bf16 || result.type != dnnl_bf16))
     {
-      md = pare_accel_native (self, a);
+      md = padded ? pare_accel_plain_md (self, a) : pare_accel_native (self, a);
       result = (PareAccelResult){ y, PARE_RT_NONE, dnnl_f32 };
     }
   if (!md || sb->rank > sa->rank || sa->rank < 3 || !same_shape (sa, &self->plan->values[y].shape) || alg == dnnl_binary_div)
