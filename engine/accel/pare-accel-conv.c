@@ -265,6 +265,16 @@ fold_affine (PareAccel *self, Conv *c, const PareMd *vector, ParePostOps *post)
   return c->bias != NULL;
 }
 
+/* With kernels of our own, where those are faster. */
+static bool
+by_our_own (PareAccel *self, uint32_t step, const Conv *c)
+{
+  const PareShape *y = &self->plan->values[self->plan->steps[step].out[0]].shape;
+  return !c->transposed
+         && (pare_accel_separable (self, step) || (!self->failed && pare_accel_winograd (self, step, &c->shape))
+             || (!self->failed && pare_accel_stem (self, step, &c->shape, activations (self, dnnl_f32, y, y))));
+}
+
 static bool
 convolve (PareAccel *self, uint32_t step, bool bf16)
 {
@@ -272,8 +282,7 @@ convolve (PareAccel *self, uint32_t step, bool bf16)
   ParePostOps post = { 0 }, longer;
   if (!describe (self, step, bf16, &c))
     return false;
-  if (!pare_accel_is_bf16 (self, step)
-      && (pare_accel_separable (self, step) || (!self->failed && pare_accel_winograd (self, step, &c.shape))))
+  if (!pare_accel_is_bf16 (self, step) && by_our_own (self, step, &c))
     return true;
   if (self->failed)
     return false;

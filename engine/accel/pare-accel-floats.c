@@ -81,3 +81,14 @@ pare_accel_panel (const PareFloats *isa, int64_t n, int64_t i, int64_t *at)
     }
   return 0;
 }
+
+void
+pare_accel_pack_panels (const PareFloats *isa, const float *weights, const float *factor, int64_t n, int64_t k, float *to)
+{
+  int64_t at;
+  int width;
+  for (int64_t i = 0; (width = pare_accel_panel (isa, (n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK, i, &at)) > 0; i++)
+    for (int64_t c = 0; c < width; c++)
+      for (int64_t j = 0; j < k; j++)
+        to[at * k + j * width + c] = at + c < n ? weights[(at + c) * k + j] * (factor ? factor[at + c] : 1) : 0;
+}

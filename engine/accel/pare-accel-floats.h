@@ -24,10 +24,11 @@ typedef struct
   int64_t rows, k;
   const float *a;
   int64_t a_row, a_block;
-  const float *b;    /* [k][width] */
-  int width;         /* a multiple of 16, at most the set's */
-  int columns;       /* that are stored, at most width; the last block has some */
-  const float *bias; /* [width]; NULL: 0 */
+  const int64_t *taps; /* term k of row r is at a + r * a_row + taps[k]; NULL: in blocks */
+  const float *b;      /* [k][width] */
+  int width;           /* a multiple of 16, at most the set's */
+  int columns;         /* that are stored, at most width; the last block has some */
+  const float *bias;   /* [width]; NULL: 0 */
   float *c;
   int64_t c_row, c_block;
   const float *residual;  /* lies as c; may be c; NULL: none */
@@ -82,5 +83,7 @@ typedef struct
 
 /* Of this CPU, as far as oneDNN may use it; NULL: none. */
 const PareFloats *pare_accel_floats (void);
+/* Weights [n][k], rows times factor unless NULL, as panels, filled up to whole blocks. */
+void pare_accel_pack_panels (const PareFloats *isa, const float *weights, const float *factor, int64_t n, int64_t k, float *to);
 /* The panels of n columns: widths that add up to it. `at`: first column of panel i. Returns its width, 0 behind the last. */
 int pare_accel_panel (const PareFloats *isa, int64_t n, int64_t i, int64_t *at);

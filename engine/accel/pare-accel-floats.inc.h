@@ -17,7 +17,7 @@ NAME (finish) (VEC x, const PareAfter *after, int64_t c)
 
 /* `rows` rows by `vecs` vectors. */
 TARGET INLINE void
-NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs)
+NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs, const bool tapped)
 {
   const int64_t a_row = p->a_row;
   const float *a = p->a + row * a_row, *b = p->b;
@@ -27,7 +27,18 @@ NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs)
     VEC s = p->bias ? LOAD (p->bias + v * LANES) : ALL (0);
     UNROLL for (int r = 0; r < rows; r++) acc[r][v] = s;
   }
-  for (int64_t k = p->k; k > 0; k -= PARE_BLOCK, a += p->a_block)
+  for (int64_t k = 0; tapped && k < p->k; k++, b += vecs * LANES)
+    {
+      const float *from = a + p->taps[k];
+      VEC w[4];
+      UNROLL for (int v = 0; v < vecs; v++) w[v] = LOAD (b + v * LANES);
+      UNROLL for (int r = 0; r < rows; r++)
+      {
+        VEC s = ALL (from[r * a_row]);
+        UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = FMA (w[v], s, acc[r][v]);
+      }
+    }
+  for (int64_t k = p->k; !tapped && k > 0; k -= PARE_BLOCK, a += p->a_block)
     {
       int64_t some = k < PARE_BLOCK ? k : PARE_BLOCK;
       for (int64_t i = 0; i < some; i++, b += vecs * LANES)
@@ -87,7 +98,10 @@ NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs)
 #define TILE(ROWS, VECS)                                                                                                                   \
   TARGET static void NAME (tile##ROWS##x##VECS) (const PareProduct *p, int64_t row)                                                        \
   {                                                                                                                                        \
-    NAME (tile) (p, row, ROWS, VECS);                                                                                                      \
+    if (p->taps)                                                                                                                           \
+      NAME (tile) (p, row, ROWS, VECS, true);                                                                                              \
+    else                                                                                                                                   \
+      NAME (tile) (p, row, ROWS, VECS, false);                                                                                             \
   }
 #define TILES_6(V) TILE (1, V) TILE (2, V) TILE (3, V) TILE (4, V) TILE (5, V) TILE (6, V)
 #define TILES_8(V) TILES_6 (V) TILE (7, V) TILE (8, V)

@@ -230,6 +230,8 @@ bool pare_accel_pool_shape (const ParePoolParams *p, bool global, bool max, cons
 bool pare_accel_step_conv (PareAccel *self, uint32_t step);
 /* A depthwise convolution with the pointwise ones around it. */
 bool pare_accel_separable (PareAccel *self, uint32_t step);
+/* A convolution of few channels, of which there must be a plain copy, into blocks if dst is so, else channels innermost. */
+bool pare_accel_stem (PareAccel *self, uint32_t step, const PareConvShape *shape, const PareMd *dst);
 /* A float convolution by Winograd's algorithm, where that pays. */
 bool pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape);
 bool pare_accel_step_gemm (PareAccel *self, uint32_t step);

@@ -233,17 +233,12 @@ pack_point (PareAccel *self, const PareFloats *isa, uint32_t step, const PareFol
   p->k = sw->dims[1];
   p->after = f->after;
   p->bias = f->bias;
-  int64_t whole = (p->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK, at;
+  int64_t whole = (p->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK;
   float *to = pare_accel_pack (self, (uint64_t)(whole * p->k) * sizeof *to);
-  int width;
   p->weights = to;
-  if (!to)
-    return false;
-  for (int64_t i = 0; (width = pare_accel_panel (isa, whole, i, &at)) > 0; i++)
-    for (int64_t c = 0; c < width; c++)
-      for (int64_t k = 0; k < p->k; k++)
-        to[at * p->k + k * width + c] = at + c < p->n ? w[(at + c) * p->k + k] * (f->factor ? f->factor[at + c] : 1) : 0;
-  return true;
+  if (to)
+    pare_accel_pack_panels (isa, w, f->factor, p->n, p->k, to);
+  return to != NULL;
 }
 
 static bool

@@ -1,0 +1,185 @@
+/* The accelerator's own float kernels: Winograd's convolutions, groups around a depthwise one, convolutions of few channels. */
+#include "tests/engine/accel-compare.h"
+
+/* Any number of threads computes the same bits. */
+static void
+same_by_threads (Plan *plan, uint32_t y, const char *what)
+{
+  g_autofree float *first = NULL;
+  for (int threads = 1; threads <= 3; threads++)
+    {
+      PareAccel *accel = pare_accel_new (&plan->plan, threads);
+      PareAccelRunner *runner = pare_accel_runner_new (accel);
+      const PareRtValue *v = &plan->plan.values[plan->plan.inputs[0]];
+      PareView input = { v->dtype, v->shape, g_malloc0 (v->bytes), NULL };
+      for (guint64 k = 0; k < v->bytes / sizeof (float); k++)
+        ((float *)input.data)[k] = (float)(k * 37 % 101) / 101;
+      uint32_t failed;
+      g_assert_cmpint (pare_accel_runner_run (runner, &input, NULL, NULL, &failed), ==, PARE_RT_OK);
+      PareView got = pare_accel_runner_view (runner, y);
+      gsize bytes = (gsize)pare_shape_count (&got.shape) * sizeof (float);
+      if (!first)
+        first = g_memdup2 (got.data, bytes);
+      else if (memcmp (first, got.data, bytes) != 0)
+        g_error ("%s: %d threads compute something else", what, threads);
+      g_free (input.data);
+      pare_accel_runner_free (runner);
+      pare_accel_free (accel);
+    }
+}
+
+/* Sizes around those of tiles, bands and panels; deep ones, whose errors would show; all that may follow. Any number of threads computes
+ * the same bits. */
+static void
+test_winograd (void)
+{
+  static const int channels[] = { 16, 32, 48, 64, 80, 112, 128, 256 }, sides[] = { 1, 3, 4, 7, 8, 13, 14, 30 };
+  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH };
+  for (guint i = 0; i < 120; i++)
+    {
+      Plan *plan = plan_new (7000 + i);
+      PareRng *r = &plan->rng;
+      int c = channels[pare_rng_below (r, G_N_ELEMENTS (channels))], m = channels[pare_rng_below (r, G_N_ELEMENTS (channels))],
+          h = sides[pare_rng_below (r, G_N_ELEMENTS (sides))], w = sides[pare_rng_below (r, G_N_ELEMENTS (sides))];
+      PareConvParams p = conv_params (2, 1, 3, 1, 1, 1), point = conv_params (2, 1, 1, 1, 1, 0);
+      for (int d = 0; d < 2; d++)
+        {
+          p.pad_begin[d] = (int32_t)pare_rng_below (r, 3);
+          p.pad_end[d] = 2 - (i % 3 ? p.pad_begin[d] : 0);
+        }
+      p.activation = acts[i % G_N_ELEMENTS (acts)];
+      p.hi = i % 3 ? INFINITY : 0.7f;
+      p.alpha = 0.1f;
+      uint32_t x = plan_input (plan, SHAPE (1 + i % 5 / 4, c, h, w)), residual = PARE_RT_NONE;
+      if (i % 2)
+        x = add_conv (plan, x, c, &point, FALSE, PARE_RT_NONE);
+      if (i % 3 && c == m)
+        residual = x;
+      else if (i % 3)
+        residual = add_conv (plan, x, m, &point, FALSE, PARE_RT_NONE);
+      uint32_t y = add_conv (plan, x, m, &p, pare_rng_below (r, 2), residual);
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("3 x 3 conv %u: %d -> %d, %d x %d, activation %d%s", i, c, m, h, w, p.activation,
+                                               residual == PARE_RT_NONE ? "" : ", residual");
+      compare (plan, 1 + (int)(i % 2), 1e-5f, what);
+      if (plan->plan.n_steps == 1)
+        same_by_threads (plan, y, what);
+      plan_free (plan);
+    }
+}
+
+/* Pointwise, depthwise, pointwise: with and without the first and the last, normalizations between, what lies between kept, residuals of
+ * the group's input and of others, images of more rows than a band. */
+static void
+test_separable (void)
+{
+  static const int channels[] = { 3, 8, 16, 24, 32, 40, 64, 96, 100 }, inner[] = { 16, 32, 48, 80, 96, 144, 20 },
+                   sides[] = { 1, 2, 5, 7, 9, 14, 41, 97 };
+  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH };
+  for (guint i = 0; i < 160; i++)
+    {
+      Plan *plan = plan_new (9000 + i);
+      PareRng *r = &plan->rng;
+      int side = sides[pare_rng_below (r, G_N_ELEMENTS (sides))], wide = i % 4 ? side : 112, k = i % 5 == 4 ? 5 : 3,
+          c = channels[pare_rng_below (r, G_N_ELEMENTS (channels))],
+          e = i % 3 ? c * 3 / 16 * 16 + 16 : inner[pare_rng_below (r, G_N_ELEMENTS (inner))],
+          stride = 1 + (int)(pare_rng_below (r, 3) == 0);
+      PareConvParams point = conv_params (2, 1, 1, 1, 1, 0), deep = conv_params (2, e, k, stride, 1, (int)pare_rng_below (r, (guint64)k));
+      deep.pad_end[0] = deep.pad_end[1] = k / 2;
+      deep.activation = acts[pare_rng_below (r, G_N_ELEMENTS (acts))];
+      point.activation = acts[i % G_N_ELEMENTS (acts)];
+      point.lo = deep.lo = i % 3 ? 0 : -0.3f;
+      point.hi = deep.hi = i % 2 ? INFINITY : 0.7f;
+      point.alpha = deep.alpha = 0.1f;
+      if (side + deep.pad_begin[0] + deep.pad_end[0] < k)
+        deep.pad_begin[0] = deep.pad_begin[1] = deep.pad_end[0] = deep.pad_end[1] = k / 2;
+      bool expands = i % 7 > 1, projects = i % 11 > 1, norms = i % 3 == 1;
+      uint32_t x = plan_input (plan, SHAPE (1 + i % 6 / 5, expands ? c : e, side, wide)), y = x, residual = PARE_RT_NONE;
+      if (i % 2)
+        y = x = add_conv (plan, x, expands ? c : e, &point, FALSE, PARE_RT_NONE);
+      if (expands)
+        y = add_conv (plan, y, e, &point, TRUE, PARE_RT_NONE);
+      if (expands && norms)
+        y = add_norm (plan, y);
+      if (i % 13 == 12)
+        plan_output (plan, y); /* wanted by others */
+      y = add_conv (plan, y, e, &deep, i % 2, PARE_RT_NONE);
+      if (norms)
+        y = add_norm (plan, y);
+      PareShape s = plan_value (plan, y)->shape;
+      bool same = plan_value (plan, x)->shape.dims[2] == s.dims[2] && plan_value (plan, x)->shape.dims[3] == s.dims[3];
+      if (projects && same && i % 4 == 1)
+        residual = x;
+      else if (projects && same && i % 4 == 2)
+        residual = add_conv (plan, x, (int64_t)plan_value (plan, x)->shape.dims[1], &point, FALSE, PARE_RT_NONE);
+      if (residual == x && i % 8 == 1)
+        plan_output (plan, x);
+      point.activation = acts[i / 5 % 4];
+      if (projects)
+        y = add_conv (plan, y, residual == PARE_RT_NONE ? c : plan_value (plan, residual)->shape.dims[1], &point, TRUE, residual);
+      if (projects && norms && i % 2)
+        y = add_norm (plan, y);
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("separable %u: %d -> %d, %d x %d, kernel %d, stride %d%s%s%s%s", i, c, e, side, wide, k,
+                                               stride, expands ? ", expanded" : "", projects ? ", projected" : "",
+                                               norms ? ", normalized" : "", residual == PARE_RT_NONE ? "" : ", residual");
+      compare (plan, 1 + (int)(i % 3), 1e-5f, what);
+      if (e % 16 == 0 && point.activation != PARE_ACT_SWISH && deep.activation != PARE_ACT_SWISH && i % 2 == 0)
+        same_by_threads (plan, y, what);
+      plan_free (plan);
+    }
+}
+
+/* Few channels, windows of all kinds, more rows than a band; what a window does not reach at the right is not read. */
+static void
+test_stem (void)
+{
+  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH };
+  for (guint i = 0; i < 80; i++)
+    {
+      Plan *plan = plan_new (11000 + i);
+      PareRng *r = &plan->rng;
+      int c = 1 + (int)i % 4, k = 1 + (int)pare_rng_below (r, 7), m = 32 + 16 * (int)pare_rng_below (r, 4),
+          h = k + (int)pare_rng_below (r, 40), w = k + (int)pare_rng_below (r, 60);
+      PareConvParams p = conv_params (2, 1, k, 1 + (int)pare_rng_below (r, 3), 1, (int)pare_rng_below (r, (guint64)k));
+      p.pad_end[1] = (int32_t)pare_rng_below (r, (guint64)k);
+      p.stride[1] = 1 + (int)pare_rng_below (r, 3);
+      p.kernel[1] = i % 5 == 4 ? 1 : k;
+      if (p.kernel[1] == 1)
+        p.pad_begin[1] = p.pad_end[1] = 0;
+      p.activation = acts[i / 4 % 4];
+      p.hi = i % 3 ? INFINITY : 0.7f;
+      p.alpha = 0.1f;
+      uint32_t y = add_conv (plan, plan_input (plan, SHAPE (1 + i % 7 / 6, c, h, w)), m, &p, i % 2, PARE_RT_NONE);
+      if (i % 3 == 2)
+        y = add_norm (plan, y);
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("stem %u: %d -> %d, %d x %d, kernel %d x %d, stride %d, %d, activation %d", i, c, m, h, w, k,
+                                               p.kernel[1], p.stride[0], p.stride[1], p.activation);
+      compare (plan, 1 + (int)(i % 2), 1e-5f, what);
+      if (p.activation != PARE_ACT_SWISH)
+        same_by_threads (plan, y, what);
+      plan_free (plan);
+    }
+}
+
+static void
+test_absent (void)
+{
+  g_test_skip ("built without oneDNN: nothing to compare");
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  if (!strcmp (pare_accel_version (), "none"))
+    {
+      g_test_add_func ("/accel-floats", test_absent);
+      return g_test_run ();
+    }
+  g_test_add_func ("/accel-floats/winograd", test_winograd);
+  g_test_add_func ("/accel-floats/separable", test_separable);
+  g_test_add_func ("/accel-floats/stem", test_stem);
+  return g_test_run ();
+}
