@@ -34,11 +34,42 @@ rows_of_bf16 (PareAccel *self, uint32_t step, uint32_t value)
   return narrow ? pare_accel_form (self, step, value, narrow) : PARE_RT_NONE;
 }
 
-/* y [rows, n] = act (x [rows, k] w + b), w with these strides. */
-static bool
-inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t b, uint32_t y, int64_t rows, int64_t k, int64_t n,
-               int64_t stride_n, int64_t stride_k, float alpha, float beta, bool bf16, const ParePostOps *post)
+/* Where a residual is added: over the memory it lies in where nobody reads that again, else as another operand, else over a copy. Puts the
+ * operation at the head of post. dst: the buffer that the product writes; PARE_RT_NONE: one of its own. Returns the operand or
+ * PARE_RT_NONE. */
+static uint32_t
+place_residual (PareAccel *self, uint32_t step, uint32_t residual, const PareMd *form, const PareMd *matrix, uint32_t x_buffer,
+                ParePostOps *post, uint32_t *dst)
 {
+  if (pare_md_type (matrix) != dnnl_f32) /* the sum is rounded, not the residual */
+    {
+      const PareMd *wide = pare_md_with_type (self->mds, matrix, dnnl_f32);
+      post->ops[0] = (ParePostOp){ .kind = PARE_POST_BINARY, .alg = dnnl_binary_add, .md = wide };
+      *dst = PARE_RT_NONE;
+      return wide ? pare_accel_plain (self, step, residual) : PARE_RT_NONE;
+    }
+  uint32_t there = pare_accel_native_any (self, residual) == form ? pare_accel_form (self, step, residual, form) : PARE_RT_NONE;
+  *dst = there;
+  post->ops[0] = (ParePostOp){ .kind = PARE_POST_SUM };
+  if (there != PARE_RT_NONE && pare_accel_may_overwrite (self, step, there)
+      && pare_accel_buffer_root (self, there) != pare_accel_buffer_root (self, x_buffer))
+    return PARE_RT_NONE;
+  if (there == PARE_RT_NONE)
+    {
+      *dst = pare_accel_form_copy (self, step, residual, form);
+      return PARE_RT_NONE;
+    }
+  post->ops[0] = (ParePostOp){ .kind = PARE_POST_BINARY, .alg = dnnl_binary_add, .md = matrix };
+  *dst = PARE_RT_NONE;
+  return there;
+}
+
+/* y [rows, n] = act (x [rows, k] w + b + residual), w with these strides. post: room for the residual at its head. */
+static bool
+inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t b, uint32_t residual, uint32_t y, int64_t rows, int64_t k,
+               int64_t n, int64_t stride_n, int64_t stride_k, float alpha, float beta, bool bf16, ParePostOps *post)
+{
+  uint32_t dst_buffer = PARE_RT_NONE, operand = PARE_RT_NONE;
   PareAccelResult target = bf16 ? pare_accel_result (self, y) : (PareAccelResult){ y, PARE_RT_NONE, dnnl_f32 };
   dnnl_data_type_t type = bf16 ? dnnl_bf16 : dnnl_f32, result = target.type;
   const int64_t src_dims[2] = { rows, k }, dst_dims[2] = { rows, n }, weights_dims[2] = { n, k },
@@ -49,6 +80,16 @@ inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t 
                *as = pare_md_new (self->mds, 2, weights_dims, weights_strides);
   const PareMd *bias = b == PARE_RT_NONE ? NULL : pare_md_new (self->mds, 1, &n, NULL);
   dnnl_primitive_desc_t pd = NULL;
+  const PareMd *plain = pare_accel_plain_md (self, y), *dst_form = plain ? pare_md_with_type (self->mds, plain, result) : NULL;
+  if (!dst_form)
+    return false;
+  if (residual != PARE_RT_NONE)
+    {
+      uint32_t x_buffer = bf16 ? rows_of_bf16 (self, step, x) : pare_accel_plain (self, step, x);
+      if (x_buffer == PARE_RT_NONE)
+        return false;
+      operand = place_residual (self, step, residual, dst_form, dst, x_buffer, post, &dst_buffer);
+    }
   uint32_t source = unflattened (self, x, rows, k);
   if (source != PARE_RT_NONE && pare_md_type (pare_accel_native_any (self, source)) == type)
     {
@@ -77,12 +118,18 @@ inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t 
       source = PARE_RT_NONE;
       pd = src && dst && weights && as ? pare_pd_inner_product (self->engine, src, weights, bias, dst, post) : NULL;
     }
+  if (!pd && operand != PARE_RT_NONE && result == dnnl_f32) /* it does not take another operand */
+    {
+      post->ops[0] = (ParePostOp){ .kind = PARE_POST_SUM };
+      pd = src && weights && as ? pare_pd_inner_product (self->engine, src, weights, bias, dst, post) : NULL;
+      dst_buffer = pd ? pare_accel_form_copy (self, step, residual, dst_form) : PARE_RT_NONE;
+      operand = PARE_RT_NONE;
+    }
   if (!pd)
     return false;
   y = target.value;
-  const PareMd *weights_md = pare_pd_md (self->mds, pd, PARE_PD_WEIGHTS), *plain = pare_accel_plain_md (self, y),
-               *dst_form = plain ? pare_md_with_type (self->mds, plain, result) : NULL;
-  PareArgSpec args[4];
+  const PareMd *weights_md = pare_pd_md (self->mds, pd, PARE_PD_WEIGHTS);
+  PareArgSpec args[5];
   uint32_t n_args = 0;
   args[n_args++] = (PareArgSpec){ DNNL_ARG_SRC, src,
                                   source != PARE_RT_NONE ? pare_accel_form (self, step, x, src)
@@ -91,7 +138,13 @@ inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t 
   args[n_args++] = (PareArgSpec){ DNNL_ARG_WEIGHTS, weights_md, pare_accel_weights (self, step, w, as, weights_md, alpha) };
   if (bias)
     args[n_args++] = (PareArgSpec){ DNNL_ARG_BIAS, bias, pare_accel_bias (self, step, b, beta) };
-  args[n_args++] = (PareArgSpec){ DNNL_ARG_DST, dst, pare_accel_new_form (self, y, bf16 ? dst_form : pare_accel_plain_md (self, y)) };
+  if (dst_buffer != PARE_RT_NONE)
+    pare_accel_set_form (self, y, dst_form, dst_buffer);
+  else
+    dst_buffer = pare_accel_new_form (self, y, dst_form);
+  args[n_args++] = (PareArgSpec){ DNNL_ARG_DST, dst, dst_buffer };
+  if (operand != PARE_RT_NONE)
+    args[n_args++] = (PareArgSpec){ DNNL_ARG_ATTR_MULTIPLE_POST_OP (0) | DNNL_ARG_SRC_1, post->ops[0].md, operand };
   if (!pare_accel_add_primitive (self, step, pd, args, n_args))
     return false;
   self->n_bf16 += bf16;
@@ -103,16 +156,18 @@ pare_accel_step_gemm (PareAccel *self, uint32_t step)
 {
   const PareRtStep *s = &self->plan->steps[step];
   const PareGemmParams *p = (const PareGemmParams *)(self->plan->params + s->params);
-  uint32_t a = s->in[0], b = s->in[1], c = s->n_in > 2 ? s->in[2] : PARE_RT_NONE, y = s->out[0];
-  ParePostOps post = { 0 };
+  uint32_t a = s->in[0], b = s->in[1], c = s->n_in > 2 ? s->in[2] : PARE_RT_NONE, residual = s->n_in > 3 ? s->in[3] : PARE_RT_NONE,
+           y = s->out[0];
+  ParePostOps post = { .n = residual != PARE_RT_NONE };
   if (!pare_accel_is_float (self, a) || !pare_accel_is_float (self, b) || !pare_accel_is_float (self, y)
+      || (residual != PARE_RT_NONE && !pare_accel_is_float (self, residual))
       || !pare_accel_activation (p->activation, p->lo, p->hi, p->act_alpha, &post))
     return false;
   const PareShape *sa = &self->plan->values[a].shape, *sb = &self->plan->values[b].shape;
-  if (sa->rank != 2 || sb->rank != 2)
+  if (sa->rank < 2 || sb->rank != 2 || pare_shape_count (sa) < 1)
     return false;
-  int64_t m = sa->dims[p->trans_a ? 1 : 0], k = sa->dims[p->trans_a ? 0 : 1], n = sb->dims[p->trans_b ? 0 : 1];
-  if (m < 1 || n < 1 || k < 1 || (p->trans_a && m > 1 && k > 1))
+  int64_t k = sa->dims[p->trans_a ? 0 : sa->rank - 1], m = pare_shape_count (sa) / k, n = sb->dims[p->trans_b ? 0 : 1];
+  if (n < 1 || (p->trans_a && m > 1 && k > 1))
     return false;
   if (p->beta == 0)
     c = PARE_RT_NONE;
@@ -123,8 +178,9 @@ pare_accel_step_gemm (PareAccel *self, uint32_t step)
     return false; /* repacking in each run costs more than the product */
   int64_t stride_n = p->trans_b ? k : 1, stride_k = p->trans_b ? 1 : n;
   return (p->alpha == 1 && pare_accel_is_bf16 (self, step)
-          && inner_product (self, step, a, b, c, y, m, k, n, stride_n, stride_k, 1.0f, p->beta, true, &post))
-         || (!self->failed && inner_product (self, step, a, b, c, y, m, k, n, stride_n, stride_k, p->alpha, p->beta, false, &post));
+          && inner_product (self, step, a, b, c, residual, y, m, k, n, stride_n, stride_k, 1.0f, p->beta, true, &post))
+         || (!self->failed
+             && inner_product (self, step, a, b, c, residual, y, m, k, n, stride_n, stride_k, p->alpha, p->beta, false, &post));
 }
 
 bool
@@ -145,8 +201,9 @@ pare_accel_step_matmul (PareAccel *self, uint32_t step)
     {
       int64_t rows = pare_shape_count (sa) / k;
       return (pare_accel_is_bf16 (self, step)
-              && inner_product (self, step, a, b, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, true, &post))
-             || (!self->failed && inner_product (self, step, a, b, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, false, &post));
+              && inner_product (self, step, a, b, PARE_RT_NONE, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, true, &post))
+             || (!self->failed
+                 && inner_product (self, step, a, b, PARE_RT_NONE, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, false, &post));
     }
   int64_t da[PARE_MAX_RANK], db[PARE_MAX_RANK];
   for (int i = 0; i < sy->rank; i++)

@@ -60,6 +60,16 @@ unary_algorithm (const PareUnaryParams *p, dnnl_alg_kind_t *alg, float *alpha, f
     case PARE_UN_HARD_SWISH:
       *alg = dnnl_eltwise_hardswish;
       return true;
+    case PARE_UN_SWISH:
+      *alg = dnnl_eltwise_swish;
+      *alpha = 1;
+      return true;
+    case PARE_UN_GELU:
+      *alg = dnnl_eltwise_gelu_erf;
+      return true;
+    case PARE_UN_GELU_TANH:
+      *alg = dnnl_eltwise_gelu_tanh;
+      return true;
     default:
       return false;
     }

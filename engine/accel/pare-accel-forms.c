@@ -576,6 +576,12 @@ pare_accel_activation (PareActivation activation, float lo, float hi, float alph
       op.alg = dnnl_eltwise_swish;
       op.alpha = 1;
       break;
+    case PARE_ACT_GELU:
+      op.alg = dnnl_eltwise_gelu_erf;
+      break;
+    case PARE_ACT_GELU_TANH:
+      op.alg = dnnl_eltwise_gelu_tanh;
+      break;
     default:
       return false;
     }

@@ -46,6 +46,7 @@ pare_builder_free (PareBuilder *b)
   pare_consumers_free (b->consumers);
   g_free (b->fusions);
   g_free (b->fused_into);
+  g_clear_pointer (&b->units, g_hash_table_unref);
   for (guint i = 0; i < b->graph->n_nodes; i++)
     {
       g_clear_pointer (&b->integers[i].weights, pare_tensor_unref);
@@ -216,8 +217,8 @@ plan_memory (PareBuilder *b, PareRtPlan *plan)
     g_array_index (b->values, PareRtValue, ids[i]).offset = offsets[i];
 }
 
-/* Kernels may read up to one cache line past the end of what they are given, and read in lines: small constants of a mapped file are copied,
- * large ones stay there. */
+/* Kernels may read up to one cache line past the end of what they are given, and read in lines: small constants of a mapped file are
+ * copied, large ones stay there. */
 #define STAYS_MAPPED (64 << 10)
 
 static gboolean

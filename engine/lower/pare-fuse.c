@@ -4,31 +4,11 @@
 
 #include <math.h>
 
-/* The only node that reads v, PARE_NONE. */
-static PareNodeId
-only_reader (const PareBuilder *b, PareValueId v)
+PareNodeId
+pare_lower_only_reader (const PareBuilder *b, PareValueId v)
 {
   guint from = b->consumers->starts[v], to = b->consumers->starts[v + 1];
   return to - from == 1 && !b->keep[v] ? b->consumers->nodes[from] : PARE_NONE;
-}
-
-/* x * sigmoid (x): the two readers of v are a Sigmoid and the Mul of both. */
-static PareNodeId
-swish_mul (const PareBuilder *b, PareValueId v)
-{
-  guint from = b->consumers->starts[v], to = b->consumers->starts[v + 1];
-  if (to - from != 2 || b->keep[v])
-    return PARE_NONE;
-  for (guint k = from; k < to; k++)
-    {
-      const PareNode *s = &b->graph->nodes[b->consumers->nodes[k]];
-      if (!pare_node_is (s, "Sigmoid"))
-        continue;
-      PareNodeId mul = only_reader (b, s->outputs[0]);
-      if (mul != PARE_NONE && mul == b->consumers->nodes[from + to - 1 - k] && pare_node_is (&b->graph->nodes[mul], "Mul"))
-        return mul;
-    }
-  return PARE_NONE;
 }
 
 /* The constant adds one number per output channel of y. */
@@ -47,29 +27,29 @@ is_per_channel (const PareTensor *t, const PareShape *y, gboolean last_axis)
   return TRUE;
 }
 
+/* residuals: its kernel adds another operand. */
 static gboolean
-extend (PareBuilder *b, PareFusion *f, gboolean conv)
+extend (PareBuilder *b, PareFusion *f, gboolean channels_last, gboolean residuals)
 {
   const PareGraph *graph = b->graph;
   const PareShape *y = &graph->values[f->output].shape;
   if (f->activation != PARE_ACT_NONE)
     return FALSE;
-  PareNodeId swish = swish_mul (b, f->output);
-  if (swish != PARE_NONE)
+  const PareUnit *unit = b->keep[f->output] ? NULL : pare_lower_unit_of (b, f->output);
+  guint readers = b->consumers->starts[f->output + 1] - b->consumers->starts[f->output], own = 0;
+  for (guint k = 0; unit != NULL && k < readers; k++) /* none but the unit's nodes */
+    for (guint n = 0; n < unit->n_nodes; n++)
+      own += unit->nodes[n] == b->consumers->nodes[b->consumers->starts[f->output] + k];
+  if (unit != NULL && own == readers)
     {
-      PareNodeId sigmoid = PARE_NONE;
-      for (guint i = 0; i < 2; i++)
-        if (graph->nodes[swish].inputs[i] != f->output)
-          sigmoid = graph->values[graph->nodes[swish].inputs[i]].producer;
-      if (sigmoid == PARE_NONE)
-        return FALSE;
-      f->activation = PARE_ACT_SWISH;
-      b->fused_into[sigmoid] = b->fused_into[swish] = f->head;
-      f->last = swish;
-      f->output = graph->nodes[swish].outputs[0];
+      f->activation = unit->activation;
+      for (guint k = 0; k < unit->n_nodes; k++)
+        b->fused_into[unit->nodes[k]] = f->head;
+      f->last = unit->last;
+      f->output = graph->nodes[unit->last].outputs[0];
       return TRUE;
     }
-  PareNodeId id = only_reader (b, f->output);
+  PareNodeId id = pare_lower_only_reader (b, f->output);
   if (id == PARE_NONE || b->fused_into[id] != PARE_NONE || b->fusions[id].head != PARE_NONE)
     return FALSE;
   const PareNode *node = &graph->nodes[id];
@@ -81,13 +61,13 @@ extend (PareBuilder *b, PareFusion *f, gboolean conv)
       const PareValue *o = &graph->values[other];
       if (o->constant != NULL)
         {
-          if (f->add_bias != PARE_NONE || f->residual != PARE_NONE || !is_per_channel (o->constant, y, !conv))
+          if (f->add_bias != PARE_NONE || f->residual != PARE_NONE || !is_per_channel (o->constant, y, channels_last))
             return FALSE;
           f->add_bias = other;
         }
       else
         {
-          if (!conv || f->residual != PARE_NONE || o->dtype != PARE_DTYPE_FLOAT32 || !pare_shape_equal (&o->shape, y))
+          if (!residuals || f->residual != PARE_NONE || o->dtype != PARE_DTYPE_FLOAT32 || !pare_shape_equal (&o->shape, y))
             return FALSE;
           f->residual = other;
         }
@@ -107,7 +87,7 @@ pad_before (PareBuilder *b, const PareNode *conv)
   const PareGraph *graph = b->graph;
   PareNodeId id = graph->values[conv->inputs[0]].producer;
   g_autofree char *automatic = pare_node_dup_string (conv, "auto_pad");
-  if (id == PARE_NONE || !pare_node_is (&graph->nodes[id], "Pad") || only_reader (b, conv->inputs[0]) == PARE_NONE
+  if (id == PARE_NONE || !pare_node_is (&graph->nodes[id], "Pad") || pare_lower_only_reader (b, conv->inputs[0]) == PARE_NONE
       || (automatic != NULL && !g_str_equal (automatic, "NOTSET")))
     return PARE_NONE;
   const PareNode *pad = &graph->nodes[id];
@@ -126,19 +106,36 @@ pad_before (PareBuilder *b, const PareNode *conv)
   return id;
 }
 
+gboolean
+pare_lower_is_dense (const PareGraph *graph, const PareNode *node)
+{
+  if (!pare_node_is (node, "MatMul") || !pare_lower_has_input (node, 0) || !pare_lower_has_input (node, 1))
+    return FALSE;
+  int rank = graph->values[node->inputs[0]].shape.rank;
+  return graph->values[node->inputs[1]].shape.rank == 2 && (rank == 2 || (rank > 2 && graph->values[node->inputs[1]].constant != NULL));
+}
+
+void
+pare_lower_undo_fusion (PareBuilder *b, PareNodeId head)
+{
+  for (guint i = 0; i < b->graph->n_nodes; i++)
+    if (b->fused_into[i] == head)
+      b->fused_into[i] = PARE_NONE;
+  b->fusions[head].head = PARE_NONE;
+}
+
 void
 pare_lower_find_fusions (PareBuilder *b)
 {
   const PareGraph *graph = b->graph;
+  pare_lower_find_units (b);
   for (guint i = 0; i < graph->n_nodes; i++)
     {
       const PareNode *node = &graph->nodes[i];
       if (node->op == NULL || b->fused_into[i] != PARE_NONE)
         continue;
       gboolean conv = pare_node_is (node, "Conv") || pare_node_is (node, "ConvTranspose");
-      gboolean dense = pare_node_is (node, "Gemm")
-                       || (pare_node_is (node, "MatMul") && graph->values[node->inputs[0]].shape.rank == 2
-                           && graph->values[node->inputs[1]].shape.rank == 2);
+      gboolean dense = pare_node_is (node, "Gemm") || pare_lower_is_dense (graph, node);
       if ((!conv && !dense) || graph->values[node->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
         continue;
       PareFusion *f = &b->fusions[i];
@@ -150,8 +147,7 @@ pare_lower_find_fusions (PareBuilder *b)
             b->fused_into[f->pad] = i;
         }
       /* a Gemm with a bias of its own, and ConvTranspose's kernel, take no second one */
-      gboolean plain = pare_node_is (node, "Conv");
-      while (extend (b, f, plain))
+      while (extend (b, f, !pare_node_is (node, "Conv"), !pare_node_is (node, "ConvTranspose")))
         if (f->add_bias != PARE_NONE && dense && pare_lower_has_input (node, 2) && pare_node_is (node, "Gemm"))
           {
             /* undo: two biases would need a sum of constants of different shapes */

@@ -137,9 +137,10 @@ dense_step (PareBuilder *b, const PareNode *node, const PareGemmParams *base, gu
     }
   if (pare_lower_integer_gemm (b, node, &p))
     return;
-  guint32 in[3] = { pare_builder_value (b, node->inputs[0]), pare_builder_value (b, node->inputs[1]), c };
+  guint32 in[4] = { pare_builder_value (b, node->inputs[0]), pare_builder_value (b, node->inputs[1]), c,
+                    f->head != PARE_NONE ? pare_builder_value (b, f->residual) : PARE_RT_NONE };
   guint32 out = pare_builder_value (b, f->head != PARE_NONE ? f->output : node->outputs[0]);
-  pare_builder_step (b, node, PARE_RT_GEMM, &p, sizeof p, in, 3, &out, 1);
+  pare_builder_step (b, node, PARE_RT_GEMM, &p, sizeof p, in, in[3] == PARE_RT_NONE ? 3 : 4, &out, 1);
 }
 
 /* A constant added per column, as [n]. */
@@ -182,7 +183,7 @@ pare_lower_matmul (PareBuilder *b, const PareNode *node, GError **error)
   if (!pare_lower_has_input (node, 0) || !pare_lower_has_input (node, 1))
     return pare_lower_refuse (graph, node, error, "needs two operands");
   const PareShape *as = &graph->values[node->inputs[0]].shape, *bs = &graph->values[node->inputs[1]].shape;
-  if (as->rank == 2 && bs->rank == 2)
+  if (pare_lower_is_dense (graph, node))
     {
       PareGemmParams p = { .alpha = 1, .beta = 1, .lo = -INFINITY, .hi = INFINITY };
       dense_step (b, node, &p, f->head != PARE_NONE && f->add_bias != PARE_NONE ? column_bias (b, f->add_bias, bs->dims[1]) : PARE_RT_NONE);

@@ -6,14 +6,6 @@
 
 #include <math.h>
 
-/* The only node that reads v, PARE_NONE. */
-static PareNodeId
-only_reader (const PareBuilder *b, PareValueId v)
-{
-  guint from = b->consumers->starts[v], to = b->consumers->starts[v + 1];
-  return to - from == 1 && !b->keep[v] ? b->consumers->nodes[from] : PARE_NONE;
-}
-
 static const PareQuant *
 own_grid (const PareGraph *graph, PareValueId v)
 {
@@ -40,7 +32,7 @@ quantize_after (const PareBuilder *b, PareNodeId id)
 {
   const PareFusion *f = &b->fusions[id];
   PareValueId y = f->head != PARE_NONE ? f->output : b->graph->nodes[id].outputs[0];
-  PareNodeId reader = only_reader (b, y);
+  PareNodeId reader = pare_lower_only_reader (b, y);
   return reader != PARE_NONE && g_str_equal (b->graph->nodes[reader].op, PARE_OP_QUANTIZE)
                  && own_grid (b->graph, b->graph->nodes[reader].outputs[0]) != NULL
              ? reader
@@ -87,9 +79,15 @@ consider_product (PareBuilder *b, PareNodeId id)
   const PareFusion *f = &b->fusions[id];
   gboolean fused = f->head != PARE_NONE;
   PareValueId x = fused && f->pad != PARE_NONE ? b->graph->nodes[f->pad].inputs[0] : node->inputs[0];
-  if (x == PARE_NONE || b->grid[x] == NULL || (fused && (f->add_bias != PARE_NONE || f->residual != PARE_NONE))
+  gboolean adds = fused && (f->add_bias != PARE_NONE || f->residual != PARE_NONE);
+  if (x == PARE_NONE || b->grid[x] == NULL || (adds && (pare_node_is (node, "Conv") || pare_node_is (node, "ConvTranspose")))
       || !pare_lower_integer_operands (b, id, b->grid[x]))
     return FALSE;
+  if (adds) /* sums of floats are steps of their own there */
+    {
+      pare_lower_undo_fusion (b, id);
+      fused = FALSE;
+    }
   gboolean bounds = !fused || f->activation == PARE_ACT_NONE || f->activation == PARE_ACT_CLIP;
   PareNodeId after = bounds ? quantize_after (b, id) : PARE_NONE, norm;
   if (bounds && after == PARE_NONE && (after = quantize_after_norm (b, id, &norm)) != PARE_NONE)
@@ -113,7 +111,7 @@ consider_add (PareBuilder *b, PareNodeId id)
     if (b->grid[node->inputs[i]] == NULL
         || !pare_shape_equal (&graph->values[node->inputs[i]].shape, &graph->values[node->outputs[0]].shape))
       return FALSE;
-  PareNodeId clip = only_reader (b, node->outputs[0]);
+  PareNodeId clip = pare_lower_only_reader (b, node->outputs[0]);
   PareFusion f = { .head = id, .output = node->outputs[0], .add_bias = PARE_NONE, .residual = PARE_NONE, .pad = PARE_NONE };
   if (clip != PARE_NONE && b->fused_into[clip] == PARE_NONE
       && pare_lower_activation (graph, &graph->nodes[clip], &f.activation, &f.lo, &f.hi, &f.alpha) && f.activation == PARE_ACT_CLIP)

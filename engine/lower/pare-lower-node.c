@@ -427,6 +427,8 @@ lower_any (PareBuilder *b, PareNodeId id, GError **error)
   };
   static const char *const aliases[] = { "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout" };
   const PareNode *node = &b->graph->nodes[id];
+  if (b->fusions[id].head != PARE_NONE && b->fusions[id].kind != PARE_FUSION_PRODUCT)
+    return pare_lower_pattern (b, &b->fusions[id], error);
   for (guint i = 0; i < node->n_outputs; i++)
     {
       const PareValue *v = node->outputs[i] != PARE_NONE ? &b->graph->values[node->outputs[i]] : NULL;

@@ -3,17 +3,41 @@
 #include "engine/graph/pare-graph.h"
 #include "engine/runtime/pare-rt.h"
 
-/* What follows a Conv or Gemm and is computed in its step. */
+/* Nodes that are computed in one step. */
+typedef enum
+{
+  PARE_FUSION_PRODUCT,   /* a Conv, Gemm or MatMul and what follows it */
+  PARE_FUSION_UNARY,     /* a unit that is written out: GELU, Swish */
+  PARE_FUSION_NORM,      /* a LayerNormalization that is written out */
+  PARE_FUSION_ATTENTION, /* products of activations around a Softmax, with the transpositions before and after */
+} PareFusionKind;
+
 typedef struct
 {
+  PareFusionKind kind;
   PareNodeId head, last; /* emitted in the place of `last` */
   PareValueId output;    /* of the whole chain */
-  PareValueId add_bias;  /* constant added per channel, PARE_NONE */
-  PareValueId residual;  /* PARE_NONE */
+  /* PRODUCT */
+  PareValueId add_bias; /* constant added per channel, PARE_NONE */
+  PareValueId residual; /* PARE_NONE */
   PareActivation activation;
   float lo, hi, alpha;
   PareNodeId pad; /* Pad in front, PARE_NONE */
+  /* the others: what they read; NORM: x, scale, bias (PARE_NONE: ones, none); ATTENTION: q, k, v, mask */
+  PareValueId operands[4];
+  PareUnaryKind unary;
+  float epsilon;
+  PareAttentionParams attention;
 } PareFusion;
+
+/* A function of one value that several nodes write out. */
+typedef struct
+{
+  PareActivation activation;
+  PareUnaryKind unary;
+  PareNodeId nodes[12], last;
+  guint n_nodes;
+} PareUnit;
 
 typedef enum
 {
@@ -31,10 +55,10 @@ typedef enum
 typedef struct
 {
   PareIntegerKind kind;
-  PareNodeId rounds;           /* the PareQuantize behind it that its step does too, PARE_NONE */
-  PareTensor *weights, *bias;  /* PRODUCT: codes less their zero point; int32 or NULL */
-  gint64 channels;             /* PRODUCT: of the result */
-  PareNodeId normalizes;       /* PRODUCT: a BatchNormalization between its activation and that PareQuantize, PARE_NONE */
+  PareNodeId rounds;          /* the PareQuantize behind it that its step does too, PARE_NONE */
+  PareTensor *weights, *bias; /* PRODUCT: codes less their zero point; int32 or NULL */
+  gint64 channels;            /* PRODUCT: of the result */
+  PareNodeId normalizes;      /* PRODUCT: a BatchNormalization between its activation and that PareQuantize, PARE_NONE */
 } PareInteger;
 
 typedef struct
@@ -47,14 +71,15 @@ typedef struct
   guint32 *value_of; /* graph value -> plan value, PARE_RT_NONE */
   gboolean *keep;    /* graph values that must stay readable: outputs, taps */
   PareConsumers *consumers;
-  PareFusion *fusions;        /* of each node: as head; head == PARE_NONE: none */
-  PareNodeId *fused_into;     /* of each node: the head of the chain that it is part of, PARE_NONE */
-  PareInteger *integers;     /* of each node */
-  gboolean *rounded;         /* of each PareQuantize: it is part of the step in front of it */
-  const PareQuant **grid;    /* of each value: what its real values lie on, NULL */
-  gboolean *on_codes;        /* of each value: it is computed as codes */
-  guint32 *codes_of;         /* graph value -> plan value that holds its codes, PARE_RT_NONE */
-  gboolean moving;           /* the step that is being made moves codes: values are their codes */
+  PareFusion *fusions;    /* of each node: as head; head == PARE_NONE: none */
+  PareNodeId *fused_into; /* of each node: the head of the chain that it is part of, PARE_NONE */
+  GHashTable *units;      /* value + 1 -> PareUnit of it; NULL: none were looked for */
+  PareInteger *integers;  /* of each node */
+  gboolean *rounded;      /* of each PareQuantize: it is part of the step in front of it */
+  const PareQuant **grid; /* of each value: what its real values lie on, NULL */
+  gboolean *on_codes;     /* of each value: it is computed as codes */
+  guint32 *codes_of;      /* graph value -> plan value that holds its codes, PARE_RT_NONE */
+  gboolean moving;        /* the step that is being made moves codes: values are their codes */
 } PareBuilder;
 
 /* --- pare-builder.c --- */
@@ -80,6 +105,30 @@ gboolean pare_lower_refuse (const PareGraph *graph, const PareNode *node, GError
 
 /* --- pare-fuse.c --- */
 void pare_lower_find_fusions (PareBuilder *self);
+/* MatMul by one matrix: the kernel of Gemm. */
+gboolean pare_lower_is_dense (const PareGraph *graph, const PareNode *node);
+/* Takes a chain apart again. */
+void pare_lower_undo_fusion (PareBuilder *self, PareNodeId head);
+/* The only node that reads v, once; PARE_NONE. */
+PareNodeId pare_lower_only_reader (const PareBuilder *self, PareValueId v);
+
+/* --- pare-fuse-units.c --- */
+void pare_lower_find_units (PareBuilder *self);
+const PareUnit *pare_lower_unit_of (const PareBuilder *self, PareValueId v); /* whose nodes are still free; NULL */
+
+/* --- pare-fuse-patterns.c: what several nodes write out, after products and integers have taken theirs --- */
+void pare_lower_find_patterns (PareBuilder *self);
+gboolean pare_lower_pattern (PareBuilder *self, const PareFusion *fusion, GError **error);
+
+/* --- pare-fuse-attention.c --- */
+void pare_lower_find_attention (PareBuilder *self);
+gboolean pare_lower_attention (PareBuilder *self, const PareFusion *fusion);
+/* The nodes are not part of anything yet, and nobody else reads or keeps what they write, but for the last one's result. */
+gboolean pare_lower_is_closed (const PareBuilder *self, const PareNodeId *nodes, guint n, PareNodeId last);
+/* Makes them one step. */
+void pare_lower_take (PareBuilder *self, const PareFusion *fusion, const PareNodeId *nodes, guint n);
+/* TRUE: operand i of the node is one constant number. */
+gboolean pare_lower_number (const PareGraph *graph, const PareNode *node, guint i, double *number);
 
 /* --- pare-lower-grid.c --- */
 void pare_lower_find_integers (PareBuilder *self);

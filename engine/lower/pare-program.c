@@ -134,6 +134,8 @@ compile (const PareGraph *graph, const PareCompileOptions *options, GError **err
   if (!options->no_fusion)
     pare_lower_find_fusions (b);
   pare_lower_find_integers (b);
+  if (!options->no_fusion)
+    pare_lower_find_patterns (b);
   if (!lower_all (b, error))
     return NULL;
   for (guint i = 0; i < canonical->n_values; i++) /* what is read after the run is read as floats */

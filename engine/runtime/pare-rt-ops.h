@@ -13,7 +13,7 @@ typedef enum {
   PARE_RT_LSTM, PARE_RT_GRU, PARE_RT_RNN,
   PARE_RT_QUANTIZE_LINEAR, PARE_RT_DEQUANTIZE_LINEAR, PARE_RT_RANGE, PARE_RT_TOPK, PARE_RT_ONE_HOT, PARE_RT_EINSUM,
   PARE_RT_SCATTER_ELEMENTS, PARE_RT_TRILU, PARE_RT_GROUP_NORM, PARE_RT_LP_NORM,
-  PARE_RT_QCONV, PARE_RT_QGEMM, PARE_RT_QADD, PARE_RT_QAVG_POOL, PARE_RT_LUT,
+  PARE_RT_QCONV, PARE_RT_QGEMM, PARE_RT_QADD, PARE_RT_QAVG_POOL, PARE_RT_LUT, PARE_RT_ATTENTION,
   PARE_RT_N_OPS
 } PareRtOp;
 
@@ -23,7 +23,7 @@ typedef enum {
   PARE_UN_FLOOR, PARE_UN_CEIL, PARE_UN_ROUND, PARE_UN_SIGN, PARE_UN_NOT, PARE_UN_SIN, PARE_UN_COS, PARE_UN_THRESHOLDED_RELU, PARE_UN_IS_NAN,
   PARE_UN_TAN, PARE_UN_ASIN, PARE_UN_ACOS, PARE_UN_ATAN, PARE_UN_SINH, PARE_UN_COSH, PARE_UN_ASINH, PARE_UN_ACOSH, PARE_UN_ATANH,
   PARE_UN_IS_INF /* alpha: find -inf, beta: find +inf */, PARE_UN_CELU, PARE_UN_SHRINK /* alpha: lambd, beta: bias */, PARE_UN_BIT_NOT,
-  PARE_UN_BFLOAT16 /* rounded to what bfloat16 holds, half to even */
+  PARE_UN_BFLOAT16 /* rounded to what bfloat16 holds, half to even */, PARE_UN_SWISH
 } PareUnaryKind;
 typedef struct { PareUnaryKind kind; float alpha, beta; } PareUnaryParams;
 
@@ -113,6 +113,10 @@ typedef struct { float ratio_a, ratio_b, fixed; int32_t lo, hi; } PareQAddParams
  * The global pool is one whose window is everything. */
 typedef struct { ParePoolParams pool; float scale_x, scale_y; int32_t zero_x, zero_y, lo, hi; } PareQAvgPoolParams;
 /* Lut: in = x codes, table [256] indexed by the byte; out has the table's type (UINT8, INT8 or FLOAT32). Any function of one code. */
+/* Attention: in = q, k, v, (mask); y = softmax (factor * q k' + mask) v for each batch and head, the softmax over the columns of k'. Operands lie as
+ * the model has them: perm[a] is the axis of the operand that is batch, head, row (of k and v: position), element, -1 where it has none.
+ * The mask broadcasts to [batch, head, row, position]. */
+typedef struct { float factor; int32_t q[4], k[4], v[4], y[4]; } PareAttentionParams;
 typedef struct { int32_t axis, largest; } PareTopKParams;  /* in = x; out = values, indices (int64); k from the output's shape; sorted */
 /* in = up to 4 operands; labels: one small number per axis, out_rank of the output's. n_labels <= 16. */
 typedef struct { int32_t n_labels, rank[4], label[4][PARE_MAX_RANK], out_rank, out_label[PARE_MAX_RANK]; } PareEinsumParams;

@@ -77,6 +77,7 @@ static const uint32_t params_bytes[PARE_RT_N_OPS] = {
   [PARE_RT_QGEMM] = sizeof (PareQGemmParams),
   [PARE_RT_QADD] = sizeof (PareQAddParams),
   [PARE_RT_QAVG_POOL] = sizeof (PareQAvgPoolParams),
+  [PARE_RT_ATTENTION] = sizeof (PareAttentionParams),
 };
 
 uint32_t

@@ -39,7 +39,8 @@ typedef struct {
   float lo, hi, alpha; /* CLIP: lo..hi; LEAKY: alpha */
 } PareConvParams;
 
-/* Gemm: in = a [M,K] (or [K,M] if trans_a), b, (c broadcast to [M,N]); y = act(alpha a b + beta c). MatMul of rank > 2 is its own op. */
+/* Gemm: in = a [M,K] (or [K,M] if trans_a; else leading axes may be more than one), b, (c broadcast to [M,N]), (residual, same shape as y);
+ * y = act(alpha a b + beta c + residual). MatMul is the product of what is not one matrix b. */
 typedef struct {
   int32_t trans_a, trans_b;
   float alpha, beta;

@@ -57,7 +57,7 @@ typedef struct
   const PareRtIsa *isa;
 } Job;
 
-static void
+PARE_RT_CLONES static void
 finish (const Job *j, int64_t i0, int64_t i1, int64_t j0, int64_t cols)
 {
   const PareRtGemmAfter *f = j->after;
@@ -73,6 +73,9 @@ finish (const Job *j, int64_t i0, int64_t i1, int64_t j0, int64_t cols)
       else if (f->c)
         for (int64_t x = 0; x < cols; x++)
           row[x] += f->beta * f->c[i * f->row_stride + (j0 + x) * f->col_stride];
+      if (f->residual)
+        for (int64_t x = 0; x < cols; x++)
+          row[x] += f->residual[i * j->ldc + j0 + x];
       pare_rt_activate (row, cols, f->activation, f->lo, f->hi, f->act_alpha);
     }
 }

@@ -1,4 +1,5 @@
-/* Gemm: a [M,K] ([K,M] if trans_a), b [K,N] ([N,K] if trans_b), c broadcast to [M,N] or none; y = act(alpha a b + beta c). */
+/* Gemm: a [M,K] ([K,M] if trans_a), b [K,N] ([N,K] if trans_b), c broadcast to [M,N] or none, residual as y or none;
+ * y = act(alpha a b + beta c + residual). */
 #include "engine/runtime/kernels/kernel.h"
 
 KERNEL (pare_rt_k_gemm)
@@ -6,9 +7,11 @@ KERNEL (pare_rt_k_gemm)
   const PareGemmParams *p = params;
   REQUIRE (p && n_in >= 2 && n_out == 1);
   SUPPORT (is_f32 (&in[0]) && is_f32 (&in[1]) && is_f32 (&out[0]));
-  REQUIRE (in[0].shape.rank == 2 && in[1].shape.rank == 2 && out[0].shape.rank == 2);
-  int64_t m = in[0].shape.dims[p->trans_a ? 1 : 0], k = in[0].shape.dims[p->trans_a ? 0 : 1], n = in[1].shape.dims[p->trans_b ? 0 : 1];
-  REQUIRE (in[1].shape.dims[p->trans_b ? 1 : 0] == k && out[0].shape.dims[0] == m && out[0].shape.dims[1] == n);
+  int rank = in[0].shape.rank;
+  REQUIRE (rank >= 2 && (rank == 2 || !p->trans_a) && in[1].shape.rank == 2 && out[0].shape.rank == rank);
+  int64_t m = p->trans_a ? in[0].shape.dims[1] : product (&in[0].shape, 0, rank - 1), k = in[0].shape.dims[p->trans_a ? 0 : rank - 1],
+          n = in[1].shape.dims[p->trans_b ? 0 : 1];
+  REQUIRE (in[1].shape.dims[p->trans_b ? 1 : 0] == k && product (&out[0].shape, 0, rank - 1) == m && out[0].shape.dims[rank - 1] == n);
   int64_t rs = 0, cs = 0;
   if (given (in, n_in, 2))
     {
@@ -19,11 +22,17 @@ KERNEL (pare_rt_k_gemm)
       rs = rows == 1 ? 0 : cols;
       cs = cols == 1 ? 0 : 1;
     }
+  if (given (in, n_in, 3))
+    {
+      SUPPORT (is_f32 (&in[3]));
+      REQUIRE (same_shape (&in[3], &out[0]));
+    }
   CHECKED;
   const float *a = in[0].data;
   PareRtGemmAfter after = { .alpha = p->alpha,
                             .beta = p->beta,
                             .c = given (in, n_in, 2) ? in[2].data : NULL,
+                            .residual = given (in, n_in, 3) ? in[3].data : NULL,
                             .row_stride = rs,
                             .col_stride = cs,
                             .activation = p->activation,

@@ -101,6 +101,9 @@ is_index (const PareView *v)
 
 /* y[i] = act(y[i]); activate.c */
 void pare_rt_activate (float *y, int64_t n, int activation, float lo, float hi, float alpha);
+/* Of n floats, in sixteen parts that are folded in a fixed order; NaN is no maximum. softmax.c */
+float pare_rt_row_max (const float *x, int64_t n);
+float pare_rt_row_sum (const float *x, int64_t n);
 /* One value through a PareUnaryKind; unary.c */
 float pare_rt_unary_f32 (int kind, float x, float alpha, float beta);
 double pare_rt_unary_f64 (int kind, double x, float alpha, float beta);
@@ -132,10 +135,10 @@ pare_rt_parallel_if (bool worth, int64_t n, PareRtTask func, void *arg)
 #define PARE_RT_KC 256
 #define PARE_RT_NC 480 /* divided by the columns of a panel of every instruction set: 48, 24, 12, 8 */
 #define PARE_RT_GEMM_SCRATCH ((uint64_t) PARE_RT_KC * (PARE_RT_NC + 8) * sizeof (float))
-/* What follows a product: y = act (alpha y + beta c), c broadcast by its strides (0 or not); c NULL: none. */
+/* What follows a product: y = act (alpha y + beta c + residual), c broadcast by its strides (0 or not); c, residual (as y lies) NULL: none. */
 typedef struct {
   float alpha, beta;
-  const float *c;
+  const float *c, *residual;
   int64_t row_stride, col_stride;
   int activation;
   float lo, hi, act_alpha;
@@ -147,6 +150,12 @@ void pare_rt_sgemm_after (int64_t m, int64_t n, int64_t k, const float *a, int64
                           float *c, int64_t ldc, const PareRtGemmAfter *after, void *scratch);
 /* The bytes of b packed; to (64-byte aligned) NULL: only asks. */
 uint64_t pare_rt_sgemm_pack (int64_t n, int64_t k, const float *b, int64_t rsb, int64_t csb, float *to);
+
+/* --- small products in the thread that asks for them, gemm-small.c: b in panels, a as it lies --- */
+uint64_t pare_rt_small_pack (int64_t n, int64_t k, const float *b, int64_t rsb, int64_t csb, float *to);
+/* c[m][n] = a b; room: rows of c have pare_rt_small_columns (n) places, and those beyond n may be written with zeros. */
+void pare_rt_small_product (int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *packed, float *c, int64_t ldc, bool room);
+int64_t pare_rt_small_columns (int64_t n);
 
 /* --- the kernels: id, function, name, has a scratch function, packs its weights --- */
 #define PARE_RT_KERNELS(X) \
@@ -166,7 +175,7 @@ uint64_t pare_rt_sgemm_pack (int64_t n, int64_t k, const float *b, int64_t rsb, 
   X (SCATTER_ELEMENTS, scatter_elements, "ScatterElements", 0, 0) X (TRILU, trilu, "Trilu", 0, 0) X (GROUP_NORM, group_norm, "GroupNormalization", 0, 0) \
   X (LP_NORM, lp_norm, "LpNormalization", 0, 0) \
   X (QCONV, qconv, "QConv", 1, 1) X (QGEMM, qgemm, "QGemm", 1, 1) X (QADD, qadd, "QAdd", 0, 0) X (QAVG_POOL, qavg_pool, "QAveragePool", 0, 0) \
-  X (LUT, lut, "Lut", 0, 0)
+  X (LUT, lut, "Lut", 0, 0) X (ATTENTION, attention, "Attention", 1, 0)
 
 #define PARE_RT_DECLARE(id, name, text, has_scratch, has_pack) KERNEL (pare_rt_k_##name);
 PARE_RT_KERNELS (PARE_RT_DECLARE)
@@ -183,6 +192,7 @@ SCRATCH (pare_rt_s_rnn);
 SCRATCH (pare_rt_s_topk);
 SCRATCH (pare_rt_s_qconv);
 SCRATCH (pare_rt_s_qgemm);
+SCRATCH (pare_rt_s_attention);
 PACK (pare_rt_p_conv);
 PACK (pare_rt_p_gemm);
 PACK (pare_rt_p_matmul);

@@ -3,24 +3,7 @@
 
 #define BLOCK 1024
 
-/* Sums of up to a block in sixteen parts of float; the blocks are added in double. The same order of operations on every instruction set.
- */
-PARE_RT_CLONES static float
-block_sum (const float *x, int64_t n)
-{
-  float part[16] = { 0 };
-  int64_t i = 0;
-  for (; i + 16 <= n; i += 16)
-    for (int l = 0; l < 16; l++)
-      part[l] += x[i + l];
-  for (int l = 0; i < n; i++, l++)
-    part[l] += x[i];
-  for (int w = 8; w > 0; w /= 2)
-    for (int l = 0; l < w; l++)
-      part[l] += part[l + w];
-  return part[0];
-}
-
+/* Squares of up to a block in sixteen parts of float, folded in a fixed order; the blocks are added in double. */
 PARE_RT_CLONES static float
 block_squares (const float *x, int64_t n, float mean)
 {
@@ -48,7 +31,7 @@ moments (const float *x, int64_t n, float epsilon, float *mean, float *inverse)
 {
   double sum = 0, squares = 0;
   for (int64_t i = 0; i < n; i += BLOCK)
-    sum += (double)block_sum (x + i, n - i < BLOCK ? n - i : BLOCK);
+    sum += (double)pare_rt_row_sum (x + i, n - i < BLOCK ? n - i : BLOCK);
   *mean = n > 0 ? (float)(sum / (double)n) : 0;
   for (int64_t i = 0; i < n; i += BLOCK)
     squares += (double)block_squares (x + i, n - i < BLOCK ? n - i : BLOCK, *mean);

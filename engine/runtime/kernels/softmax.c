@@ -13,10 +13,10 @@ typedef struct
   bool log;
 } Job;
 
-PARE_RT_CLONES static void
-row (const float *x, float *y, int64_t n, bool log)
+PARE_RT_CLONES float
+pare_rt_row_max (const float *x, int64_t n)
 {
-  float most[16], part[16] = { 0 };
+  float most[16];
   int64_t i = 0;
   for (int l = 0; l < 16; l++)
     most[l] = -INFINITY;
@@ -28,26 +28,38 @@ row (const float *x, float *y, int64_t n, bool log)
   for (int w = 8; w > 0; w /= 2)
     for (int l = 0; l < w; l++)
       most[l] = most[l + w] > most[l] ? most[l + w] : most[l];
-  float top = most[0];
-  for (i = 0; i + 16 <= n; i += 16)
+  return most[0];
+}
+
+PARE_RT_CLONES float
+pare_rt_row_sum (const float *x, int64_t n)
+{
+  float part[16] = { 0 };
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16)
     for (int l = 0; l < 16; l++)
-      {
-        float d = x[i + l] - top, e = exp_f32 (d);
-        part[l] += e;
-        y[i + l] = log ? d : e;
-      }
+      part[l] += x[i + l];
   for (int l = 0; i < n; i++, l++)
-    {
-      float d = x[i] - top, e = exp_f32 (d);
-      part[l] += e;
-      y[i] = log ? d : e;
-    }
+    part[l] += x[i];
   for (int w = 8; w > 0; w /= 2)
     for (int l = 0; l < w; l++)
       part[l] += part[l + w];
-  float norm = log ? log_f32 (part[0]) : 1.0f / part[0];
-  for (i = 0; i < n; i++)
-    y[i] = log ? y[i] - norm : y[i] * norm;
+  return part[0];
+}
+
+PARE_RT_CLONES static void
+row (const float *restrict x, float *restrict y, int64_t n, bool log)
+{
+  float top = pare_rt_row_max (x, n);
+  for (int64_t i = 0; i < n; i++)
+    y[i] = exp_f32 (x[i] - top);
+  float sum = pare_rt_row_sum (y, n), norm = log ? log_f32 (sum) : 1.0f / sum;
+  if (log)
+    for (int64_t i = 0; i < n; i++)
+      y[i] = x[i] - top - norm;
+  else
+    for (int64_t i = 0; i < n; i++)
+      y[i] *= norm;
 }
 
 /* Columns that lie side by side, each a softmax of its own down the rows. */

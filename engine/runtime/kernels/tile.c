@@ -22,6 +22,7 @@ _Static_assert(sizeof (float) == 4 && sizeof (double) == 8, "IEEE 754 floats");
 #define TARGET __attribute__ ((target ("avx512f,avx2,fma,prefer-vector-width=512")))
 #endif
 #define FMA(acc, b, s) ((avx512_vec)_mm512_fmadd_ps ((__m512)(b), _mm512_set1_ps (s), (__m512)(acc)))
+#define FMADD(a, b, c) ((avx512_vec)_mm512_fmadd_ps ((__m512)(a), (__m512)(b), (__m512)(c)))
 #define LARGER(a, x) ((avx512_vec)_mm512_max_ps ((__m512)(a), (__m512)(x)))
 #define SMALLER(a, x) ((avx512_vec)_mm512_min_ps ((__m512)(a), (__m512)(x)))
 #define MASK __mmask16
@@ -43,6 +44,7 @@ _Static_assert(sizeof (float) == 4 && sizeof (double) == 8, "IEEE 754 floats");
 #define TILE_VECTORS 3
 #define TARGET __attribute__ ((target ("avx2,fma")))
 #define FMA(acc, b, s) ((avx2_vec)_mm256_fmadd_ps ((__m256)(b), _mm256_set1_ps (s), (__m256)(acc)))
+#define FMADD(a, b, c) ((avx2_vec)_mm256_fmadd_ps ((__m256)(a), (__m256)(b), (__m256)(c)))
 #define LARGER(a, x) ((avx2_vec)_mm256_max_ps ((__m256)(a), (__m256)(x)))
 #define SMALLER(a, x) ((avx2_vec)_mm256_min_ps ((__m256)(a), (__m256)(x)))
 #define MASK __m256i
@@ -70,6 +72,7 @@ avx2_mask (int from, int to)
 #define TILE_VECTORS 3
 #define TARGET
 #define FMA(acc, b, s) ((base_vec)vfmaq_n_f32 ((float32x4_t)(acc), (float32x4_t)(b), s))
+#define FMADD(a, b, c) ((base_vec)vfmaq_f32 ((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
 /* comparison and selection, since FMAX has its own idea of -0 and NaN */
 #define LARGER(a, x) ((base_vec)vbslq_f32 (vcltq_f32 ((float32x4_t)(x), (float32x4_t)(a)), (float32x4_t)(a), (float32x4_t)(x)))
 #define SMALLER(a, x) ((base_vec)vbslq_f32 (vcgtq_f32 ((float32x4_t)(x), (float32x4_t)(a)), (float32x4_t)(a), (float32x4_t)(x)))
@@ -96,6 +99,7 @@ choose (Mask m, Floats a, Floats x)
 #define TILE_VECTORS 2
 #define TARGET __attribute__ ((target ("fpu=neon")))
 #define FMA(acc, b, s) ((neon_vec)vaddq_f32 ((float32x4_t)(acc), vmulq_n_f32 ((float32x4_t)(b), s)))
+#define FMADD(a, b, c) ((neon_vec)vaddq_f32 (vmulq_f32 ((float32x4_t)(a), (float32x4_t)(b)), (float32x4_t)(c)))
 #define LARGER(a, x) ((neon_vec)vbslq_f32 (vcltq_f32 ((float32x4_t)(x), (float32x4_t)(a)), (float32x4_t)(a), (float32x4_t)(x)))
 #define SMALLER(a, x) ((neon_vec)vbslq_f32 (vcgtq_f32 ((float32x4_t)(x), (float32x4_t)(a)), (float32x4_t)(a), (float32x4_t)(x)))
 #include "engine/runtime/kernels/tile.inc.h"
@@ -108,6 +112,7 @@ choose (Mask m, Floats a, Floats x)
 #define TILE_VECTORS 2
 #define TARGET
 #define FMA(acc, b, s) ((acc) + (b) * (s))
+#define FMADD(a, b, c) ((a) * (b) + (c))
 #define LARGER(a, x) choose ((x) < (a), a, x)
 #define SMALLER(a, x) choose ((x) > (a), a, x)
 #include "engine/runtime/kernels/tile.inc.h"

@@ -28,6 +28,16 @@ typedef struct
   float lo, hi, alpha; /* clip: lo..hi; leaky: below 0 times alpha */
 } PareRtTile;
 
+/* A product of a few rows of a, as they lie, and one panel of b, whole vectors wide. */
+typedef struct
+{
+  const float *a, *b; /* b: [k][vectors * lanes] */
+  int64_t lda, k;
+  float *c;
+  int64_t ldc;
+  bool add; /* to what c has */
+} PareRtDirect;
+
 /* Depthwise: a few output rows of one plane, ow columns each. Row j of the window of the first one lies at x + row_at[j] (that of output
  * row r begins r * stride rows further on), column tap kx at + tap[kx]; from there the output column runs in steps of one. */
 typedef struct
@@ -62,10 +72,11 @@ typedef struct
 typedef struct
 {
   const char *name;
-  int lanes;                                                                   /* floats of a vector */
-  int rows;                                                                    /* of a tile at most */
-  int vectors;                                                                 /* of a tile at most */
-  void (*tile[PARE_RT_TILE_ROWS][PARE_RT_TILE_VECTORS]) (const PareRtTile *t); /* [rows - 1][vectors - 1] */
+  int lanes;                                                                       /* floats of a vector */
+  int rows;                                                                        /* of a tile at most */
+  int vectors;                                                                     /* of a tile at most */
+  void (*tile[PARE_RT_TILE_ROWS][PARE_RT_TILE_VECTORS]) (const PareRtTile *t);     /* [rows - 1][vectors - 1] */
+  void (*direct[PARE_RT_TILE_ROWS][PARE_RT_TILE_VECTORS]) (const PareRtDirect *t); /* [rows - 1][vectors - 1] */
   /* rows 1..PARE_RT_DEPTHWISE_ROWS in ascending order; where ow < lanes, a whole vector is written for each */
   void (*depthwise) (const PareRtRows *t, int rows);
   /* FALSE: not this kernel; NULL: where loads cannot be masked */
@@ -79,6 +90,8 @@ typedef struct
   void (*max_row) (float *y, const float *x, const int64_t *taps, int64_t n_taps, int64_t n);
   void (*mean_row) (float *y, const float *x, const int64_t *taps, int64_t n_taps, int64_t n, float rows, const float *columns);
   float (*sum) (const float *x, int64_t n);
+  /* s = e^(factor * s - the largest of them), n scores in whole vectors (-inf where there is none); returns their sum */
+  float (*weigh) (float *s, int64_t n, float factor);
   float (*max) (const float *x, int64_t n);
 } PareRtIsa;
 

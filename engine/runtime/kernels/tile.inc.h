@@ -1,6 +1,6 @@
-/* One instruction set's kernels. The includer defines NAME(x), LANES, TARGET, FMA(acc, b, s) (s a float), LARGER(a, x) and SMALLER(a, x) (x
- * where it is NaN), TILE_ROWS and TILE_VECTORS; where loads can be masked also MASK, MASK_OF(from, to) (lanes from <= i < to), LOAD_MASKED,
- * STORE_MASKED, EVEN(a, b) and ODD(a, b) (of two vectors' lanes). */
+/* One instruction set's kernels. The includer defines NAME(x), LANES, TARGET, FMA(acc, b, s) (s a float), FMADD(a, b, c) of vectors,
+ * LARGER(a, x) and SMALLER(a, x) (x where it is NaN), TILE_ROWS and TILE_VECTORS; where loads can be masked also MASK, MASK_OF(from, to)
+ * (lanes from <= i < to), LOAD_MASKED, STORE_MASKED, EVEN(a, b) and ODD(a, b) (of two vectors' lanes). */
 typedef float NAME (vec) __attribute__ ((vector_size (LANES * 4)));
 typedef float NAME (vec_u) __attribute__ ((vector_size (LANES * 4), aligned (4), may_alias));
 typedef int32_t NAME (ints) __attribute__ ((vector_size (LANES * 4)));
@@ -15,7 +15,7 @@ typedef int32_t NAME (ints) __attribute__ ((vector_size (LANES * 4)));
     _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++) b[v] = t->b[v];                                                             \
     if (t->add)                                                                                                                            \
       {                                                                                                                                    \
-        _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++) acc[r][v]        \
+        _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++) acc[r][v]       \
             = LOAD (t->c + r * t->ldc + t->at[v]);                                                                                         \
       }                                                                                                                                    \
     else                                                                                                                                   \
@@ -42,33 +42,39 @@ typedef int32_t NAME (ints) __attribute__ ((vector_size (LANES * 4)));
         }                                                                                                                                  \
     if (t->residual)                                                                                                                       \
       {                                                                                                                                    \
-        _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++) acc[r][v]        \
+        _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++) acc[r][v]       \
             += LOAD (t->residual + r * t->ldc + t->at[v]);                                                                                 \
       }                                                                                                                                    \
     if (t->leaky)                                                                                                                          \
       {                                                                                                                                    \
         NAME (vec) alpha = t->alpha + (NAME (vec)){ 0 };                                                                                   \
-        _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                  \
+        _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                 \
         {                                                                                                                                  \
           NAME (ints) below = acc[r][v] < (NAME (vec)){ 0 };                                                                               \
-          acc[r][v] = (NAME (vec))(((NAME (ints))(acc[r][v] * alpha) & below) | ((NAME (ints))acc[r][v] & ~below));                        \
+          acc[r][v] = (NAME (vec)) (((NAME (ints)) (acc[r][v] * alpha) & below) | ((NAME (ints))acc[r][v] & ~below));                      \
         }                                                                                                                                  \
       }                                                                                                                                    \
     if (t->clip)                                                                                                                           \
       {                                                                                                                                    \
         NAME (vec) lo = t->lo + (NAME (vec)){ 0 }, hi = t->hi + (NAME (vec)){ 0 };                                                         \
-        _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++) acc[r][v]        \
+        _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++) acc[r][v]       \
             = SMALLER (hi, LARGER (lo, acc[r][v]));                                                                                        \
       }                                                                                                                                    \
-    _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                      \
+    _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                     \
         STORE (t->c + r * t->ldc + t->at[v], acc[r][v]);                                                                                   \
   }
 #if TILE_VECTORS == 3
 #define TILES(ROWS) TILE (ROWS, 1) TILE (ROWS, 2) TILE (ROWS, 3)
-#define TILES_OF(ROWS) { NAME (tile##ROWS##x1), NAME (tile##ROWS##x2), NAME (tile##ROWS##x3) }
+#define TILES_OF(ROWS)                                                                                                                     \
+  {                                                                                                                                        \
+    NAME (tile##ROWS##x1), NAME (tile##ROWS##x2), NAME (tile##ROWS##x3)                                                                    \
+  }
 #else
 #define TILES(ROWS) TILE (ROWS, 1) TILE (ROWS, 2)
-#define TILES_OF(ROWS) { NAME (tile##ROWS##x1), NAME (tile##ROWS##x2), NULL }
+#define TILES_OF(ROWS)                                                                                                                     \
+  {                                                                                                                                        \
+    NAME (tile##ROWS##x1), NAME (tile##ROWS##x2), NULL                                                                                     \
+  }
 #endif
 TILES (1)
 TILES (2)
@@ -81,9 +87,55 @@ TILES (7)
 TILES (8)
 #endif
 
+/* Rows of a as they lie: nothing is packed for a product whose panels are few. */
+#define DIRECT(ROWS, VECTORS)                                                                                                              \
+  TARGET static void NAME (direct##ROWS##x##VECTORS) (const PareRtDirect *t)                                                               \
+  {                                                                                                                                        \
+    NAME (vec) acc[ROWS][VECTORS];                                                                                                         \
+    const float *a = t->a, *b = t->b;                                                                                                      \
+    int64_t lda = t->lda;                                                                                                                  \
+    _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++) acc[r][v]           \
+        = t->add ? (NAME (vec))LOAD (t->c + r * t->ldc + v * LANES) : (NAME (vec)){ 0 };                                                   \
+    for (int64_t p = 0; p < t->k; p++, b += VECTORS * LANES)                                                                               \
+      {                                                                                                                                    \
+        NAME (vec) x[VECTORS];                                                                                                             \
+        _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++) x[v] = LOAD (b + v * LANES);                                            \
+        _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++)                                                                            \
+        {                                                                                                                                  \
+          float s = a[r * lda + p];                                                                                                        \
+          _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++) acc[r][v] = FMA (acc[r][v], x[v], s);                                 \
+        }                                                                                                                                  \
+      }                                                                                                                                    \
+    _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                     \
+        STORE (t->c + r * t->ldc + v * LANES, acc[r][v]);                                                                                  \
+  }
+#if TILE_VECTORS == 3
+#define DIRECTS(ROWS) DIRECT (ROWS, 1) DIRECT (ROWS, 2) DIRECT (ROWS, 3)
+#define DIRECTS_OF(ROWS)                                                                                                                   \
+  {                                                                                                                                        \
+    NAME (direct##ROWS##x1), NAME (direct##ROWS##x2), NAME (direct##ROWS##x3)                                                              \
+  }
+#else
+#define DIRECTS(ROWS) DIRECT (ROWS, 1) DIRECT (ROWS, 2)
+#define DIRECTS_OF(ROWS)                                                                                                                   \
+  {                                                                                                                                        \
+    NAME (direct##ROWS##x1), NAME (direct##ROWS##x2), NULL                                                                                 \
+  }
+#endif
+DIRECTS (1)
+DIRECTS (2)
+DIRECTS (3)
+DIRECTS (4)
+#if TILE_ROWS == 8
+DIRECTS (5)
+DIRECTS (6)
+DIRECTS (7)
+DIRECTS (8)
+#endif
+
 #ifdef MASK
-/* Depthwise planes as they lie: what reaches beyond a row is masked, what reaches beyond the plane reads zeros. The input of a block of columns
- * is read once for all output rows that it belongs to. */
+/* Depthwise planes as they lie: what reaches beyond a row is masked, what reaches beyond the plane reads zeros. The input of a block of
+ * columns is read once for all output rows that it belongs to. */
 TARGET static inline __attribute__ ((always_inline)) void
 NAME (plane_block) (const PareRtPlane *t, const float *const *row, int64_t first, int rows, int kernel, int stride, bool masked,
                     NAME (vec) * acc)
@@ -91,10 +143,10 @@ NAME (plane_block) (const PareRtPlane *t, const float *const *row, int64_t first
   MASK masks[6] = { 0 };
   NAME (vec) bias = t->bias + (NAME (vec)){ 0 };
   for (int i = 0; masked && i < (stride == 1 ? kernel : kernel + 1); i++)
-  {
-    int64_t at = first + (stride == 1 ? i : i / 2 * 2 + i % 2 * LANES), from = at < 0 ? -at : 0, to = t->iw - at;
-    masks[i] = MASK_OF (from < LANES ? from : LANES, to < 0 ? 0 : to < LANES ? to : LANES);
-  }
+    {
+      int64_t at = first + (stride == 1 ? i : i / 2 * 2 + i % 2 * LANES), from = at < 0 ? -at : 0, to = t->iw - at;
+      masks[i] = MASK_OF (from < LANES ? from : LANES, to < 0 ? 0 : to < LANES ? to : LANES);
+    }
 #define READ(i, p) (masked ? (NAME (vec))LOAD_MASKED (masks[i], p) : (NAME (vec))LOAD (p))
   _Pragma ("GCC unroll 8") for (int r = 0; r < rows; r++) acc[r] = bias;
   _Pragma ("GCC unroll 16") for (int j = 0; j < (rows - 1) * stride + kernel; j++)
@@ -296,7 +348,7 @@ NAME (copies) (const float *x, int64_t n, const int32_t *masks, int64_t masks_ap
     {
       NAME (ints) v = (NAME (ints))LOAD (x + i);
       for (int64_t c = 0; c < copies; c++)
-        STORE (to + c * apart + i, (NAME (vec))(v & *(const NAME (ints) *)(masks + c * masks_apart + i)));
+        STORE (to + c * apart + i, (NAME (vec)) (v & *(const NAME (ints) *)(masks + c * masks_apart + i)));
     }
 }
 
@@ -356,7 +408,7 @@ NAME (row) (const float *a, int64_t k, const float *b, int64_t ldb, float *y, in
 TARGET static inline __attribute__ ((always_inline)) NAME (vec) NAME (larger) (NAME (vec) a, NAME (vec) x)
 {
   NAME (ints) m = (x > a) | (x != x);
-  return (NAME (vec))(((NAME (ints))x & m) | ((NAME (ints))a & ~m));
+  return (NAME (vec)) (((NAME (ints))x & m) | ((NAME (ints))a & ~m));
 }
 
 TARGET static void
@@ -394,7 +446,7 @@ NAME (mean_row) (float *y, const float *x, const int64_t *taps, int64_t n_taps, 
       for (int64_t t = 0; t < n_taps; t++)
         sum += LOAD (x + taps[t] + i);
       NAME (ints) some = seen > zero;
-      sum = (NAME (vec))((NAME (ints))(sum / seen) & some);
+      sum = (NAME (vec)) ((NAME (ints)) (sum / seen) & some);
       memcpy (y + i, &sum, (size_t)(n - i < LANES ? n - i : LANES) * sizeof (float));
     }
 }
@@ -441,6 +493,48 @@ NAME (max) (const float *x, int64_t n)
   return s[0];
 }
 
+/* See PareRtIsa. e^x for x <= 0: 2^n (1 + r + ...), to 0 where the result would not be a normal number. */
+TARGET static float
+NAME (weigh) (float *s, int64_t n, float factor)
+{
+#define ALL(x) ((x) + (NAME (vec)){ 0 })
+  NAME (vec) best = ALL (-INFINITY), sum = ALL (0), f = ALL (factor);
+  float lanes[LANES];
+  for (int64_t i = 0; i < n; i += LANES)
+    {
+      NAME (vec) x = (NAME (vec))LOAD (s + i) * f;
+      STORE (s + i, x);
+      best = LARGER (best, x);
+    }
+  STORE (lanes, best);
+  for (int w = LANES / 2; w > 0; w /= 2)
+    for (int l = 0; l < w; l++)
+      lanes[l] = lanes[l + w] > lanes[l] ? lanes[l + w] : lanes[l];
+  NAME (vec) top = ALL (lanes[0]), least = ALL (-87.3f);
+  for (int64_t i = 0; i < n; i += LANES)
+    {
+      NAME (vec) given = (NAME (vec))LOAD (s + i) - top, x = LARGER (least, given);
+      NAME (vec) t = FMADD (x, ALL (1.44269504088896341f), ALL (12582912.0f)), k = t - ALL (12582912.0f);
+      NAME (vec) r = FMADD (k, ALL (2.12194440e-4f), FMADD (k, ALL (-0.693359375f), x)), p = ALL (1.9875691500e-4f);
+      p = FMADD (p, r, ALL (1.3981999507e-3f));
+      p = FMADD (p, r, ALL (8.3334519073e-3f));
+      p = FMADD (p, r, ALL (4.1665795894e-2f));
+      p = FMADD (p, r, ALL (1.6666665459e-1f));
+      p = FMADD (p, r, ALL (5.0000001201e-1f));
+      p = FMADD (p * r, r, r) + ALL (1.0f);
+      NAME (ints) n2 = ((NAME (ints))t - 0x4B400000 + 127) << 23, small = given < least;
+      p = (NAME (vec)) ((NAME (ints)) (p * (NAME (vec))n2) & ~small);
+      STORE (s + i, p);
+      sum += p;
+    }
+  STORE (lanes, sum);
+  for (int w = LANES / 2; w > 0; w /= 2)
+    for (int l = 0; l < w; l++)
+      lanes[l] += lanes[l + w];
+  return lanes[0];
+#undef ALL
+}
+
 static const PareRtIsa NAME (isa) = {
   .name = ISA_NAME,
   .lanes = LANES,
@@ -449,6 +543,11 @@ static const PareRtIsa NAME (isa) = {
   .tile = { TILES_OF (1), TILES_OF (2), TILES_OF (3), TILES_OF (4),
 #if TILE_ROWS == 8
             TILES_OF (5), TILES_OF (6), TILES_OF (7), TILES_OF (8)
+#endif
+  },
+  .direct = { DIRECTS_OF (1), DIRECTS_OF (2), DIRECTS_OF (3), DIRECTS_OF (4),
+#if TILE_ROWS == 8
+              DIRECTS_OF (5), DIRECTS_OF (6), DIRECTS_OF (7), DIRECTS_OF (8)
 #endif
   },
   .depthwise = NAME (depthwise),
@@ -460,17 +559,22 @@ static const PareRtIsa NAME (isa) = {
   .max_row = NAME (max_row),
   .mean_row = NAME (mean_row),
   .sum = NAME (sum),
+  .weigh = NAME (weigh),
   .max = NAME (max),
 };
 #undef TILE
 #undef TILES
 #undef TILES_OF
+#undef DIRECT
+#undef DIRECTS
+#undef DIRECTS_OF
 #undef LOAD
 #undef STORE
 #undef NAME
 #undef LANES
 #undef TARGET
 #undef FMA
+#undef FMADD
 #undef LARGER
 #undef SMALLER
 #undef TILE_ROWS

@@ -1,0 +1,275 @@
+/* What transformers write out in many nodes becomes few steps, with the figures of the nodes one by one, in the portable kernels and
+ * oneDNN. */
+#include "engine/lower/pare-program.h"
+#include "tests/engine/make-graph.h"
+
+#include <math.h>
+
+#define TOKENS 19
+#define HEADS 3
+#define EACH 24
+#define WIDE (HEADS * EACH)
+
+static PareTensor *
+wave (const PareShape *shape, int seed)
+{
+  PareTensor *t = pare_tensor_new (PARE_DTYPE_FLOAT32, shape, NULL);
+  for (gint64 i = 0; i < pare_tensor_count (t); i++)
+    ((float *)t->data)[i] = (float)(((i * 7919 + seed * 104729) % 2003) / 1001.5 - 1) * 1.5f;
+  return t;
+}
+
+/* (transfer full) The first output; layers: nodes with steps of their own. */
+static PareTensor *
+run (const PareGraph *g, PareBackend backend, gboolean no_fusion, int threads, guint *layers)
+{
+  g_autoptr (GError) error = NULL;
+  PareCompileOptions options = { .backend = backend, .no_fusion = no_fusion };
+  g_autoptr (PareProgram) program = pare_program_compile (g, &options, &error);
+  g_assert_no_error (error);
+  g_autoptr (PareRunner) runner = pare_runner_new (program, threads, &error);
+  g_assert_no_error (error);
+  g_autoptr (GPtrArray) inputs = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_tensor_unref);
+  PareView views[4];
+  for (guint i = 0; i < g->n_inputs; i++)
+    {
+      g_ptr_array_add (inputs, wave (&g->values[g->inputs[i]].shape, (int)i + 1));
+      views[i] = pare_tensor_view (inputs->pdata[i]);
+    }
+  pare_runner_set_profiling (runner, TRUE);
+  pare_runner_run (runner, views, g->n_inputs, NULL, &error);
+  g_assert_no_error (error);
+  guint count = 0;
+  PareLayerTime *times = pare_runner_dup_times (runner, &count);
+  pare_layer_times_free (times, count);
+  if (layers != NULL)
+    *layers = count;
+  PareView view = pare_runner_get_output (runner, 0);
+  PareTensor *t = pare_tensor_new (view.dtype, &view.shape, NULL);
+  memcpy (t->data, view.data, t->bytes);
+  return t;
+}
+
+/* The graph runs in `steps` layers; figures as of single nodes. Takes g. */
+static void
+check (PareGraph *g, PareValueId y, guint steps)
+{
+  make_output (g, y);
+  g_autoptr (PareTensor) want = run (g, PARE_BACKEND_PORTABLE, TRUE, 1, NULL);
+  static const struct
+  {
+    PareBackend backend;
+    int threads;
+  } ways[] = { { PARE_BACKEND_PORTABLE, 1 }, { PARE_BACKEND_PORTABLE, 2 }, { PARE_BACKEND_AUTO, 1 }, { PARE_BACKEND_AUTO, 2 } };
+  for (guint w = 0; w < G_N_ELEMENTS (ways); w++)
+    {
+      guint layers;
+      g_autoptr (PareTensor) got = run (g, ways[w].backend, FALSE, ways[w].threads, &layers);
+      g_assert_cmpuint (layers, ==, steps);
+      g_assert_cmpint (pare_tensor_count (got), ==, pare_tensor_count (want));
+      for (gint64 i = 0; i < pare_tensor_count (got); i++)
+        {
+          float a = ((const float *)got->data)[i], b = ((const float *)want->data)[i];
+          g_assert_cmpfloat_with_epsilon (a, b, 2e-5f * MAX (1, fabsf (b)));
+        }
+    }
+  pare_graph_unref (g);
+}
+
+static PareValueId
+number (PareGraph *g, const char *name, float value)
+{
+  return make_float (g, name, pare_shape_make (0), &value);
+}
+
+static PareValueId
+linear (PareGraph *g, PareValueId x, const char *name, gint64 in, gint64 out)
+{
+  g_autofree char *w = g_strconcat (name, "_w", NULL), *b = g_strconcat (name, "_b", NULL), *sum = g_strconcat (name, "_sum", NULL);
+  PareValueId weights = make_float (g, w, pare_shape_make (2, in, out), NULL), bias = make_float (g, b, pare_shape_make (1, out), NULL);
+  PareValueId product = MAKE (g, "MatMul", name, x, weights);
+  return MAKE (g, "Add", sum, product, bias);
+}
+
+static PareValueId
+transpose (PareGraph *g, PareValueId x, const char *name, const gint64 *perm, guint n)
+{
+  PareValueId y = MAKE (g, "Transpose", name, x);
+  pare_node_set_ints (node_of (g, y), "perm", perm, n);
+  return y;
+}
+
+typedef enum
+{
+  GELU_ERF_DIV,
+  GELU_ERF_MUL,
+  GELU_ERF_HALF,
+  GELU_TANH,
+  SWISH,
+  HARD_SWISH
+} Unit;
+
+static PareValueId
+unit (PareGraph *g, PareValueId x, Unit kind)
+{
+  PareValueId one = number (g, "one", 1), half = number (g, "half", 0.5f);
+  switch (kind)
+    {
+    case GELU_TANH:
+      {
+        PareValueId cube = MAKE (g, "Pow", "cube", x, number (g, "three", 3)), c = number (g, "c", 0.044715f);
+        PareValueId inner = MAKE (g, "Add", "inner", x, MAKE (g, "Mul", "small", c, cube));
+        PareValueId scaled = MAKE (g, "Mul", "scaled", inner, number (g, "root", 0.7978845608f));
+        PareValueId plus = MAKE (g, "Add", "plus", MAKE (g, "Tanh", "tanh", scaled), one);
+        return MAKE (g, "Mul", "out", MAKE (g, "Mul", "halved", x, half), plus);
+      }
+    case SWISH:
+      return MAKE (g, "Mul", "out", MAKE (g, "Sigmoid", "sigmoid", x), x);
+    case HARD_SWISH:
+      {
+        PareValueId clip
+            = MAKE (g, "Clip", "clip", MAKE (g, "Add", "moved", x, number (g, "three", 3)), number (g, "zero", 0), number (g, "six", 6));
+        return MAKE (g, "Div", "out", MAKE (g, "Mul", "times", x, clip), number (g, "six_too", 6));
+      }
+    default:
+      {
+        PareValueId scaled = kind == GELU_ERF_DIV ? MAKE (g, "Div", "scaled", x, number (g, "root", sqrtf (2)))
+                                                  : MAKE (g, "Mul", "scaled", x, number (g, "root", sqrtf (0.5f)));
+        PareValueId plus = MAKE (g, "Add", "plus", MAKE (g, "Erf", "erf", scaled), one);
+        if (kind == GELU_ERF_HALF)
+          return MAKE (g, "Mul", "out", MAKE (g, "Mul", "halved", x, half), plus);
+        return MAKE (g, "Mul", "out", MAKE (g, "Mul", "times", x, plus), half);
+      }
+    }
+}
+
+/* A product with its bias and its unit is one step. */
+static void
+test_units (void)
+{
+  for (Unit kind = GELU_ERF_DIV; kind <= HARD_SWISH; kind++)
+    {
+      PareGraph *g = make_graph (17);
+      PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, TOKENS, WIDE));
+      check (g, unit (g, linear (g, x, "fc", WIDE, 50), kind), 1);
+      g = make_graph (17);
+      x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, TOKENS, WIDE));
+      check (g, unit (g, x, kind), 1);
+    }
+}
+
+/* What somebody else reads too stays a value of its own. */
+static void
+test_unit_shared (void)
+{
+  PareGraph *g = make_graph (17);
+  PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, TOKENS, WIDE)), fc = linear (g, x, "fc", WIDE, WIDE);
+  check (g, MAKE (g, "Add", "both", unit (g, fc, GELU_ERF_DIV), fc), 3);
+  g = make_graph (17);
+  x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, TOKENS, WIDE));
+  PareValueId y = unit (g, x, GELU_ERF_DIV), erf = pare_graph_find_value (g, "erf_out");
+  check (g, MAKE (g, "Add", "both", y, erf), 6);
+}
+
+/* x + fc2 (gelu (fc1 (x))), twice: the residual is part of the second product, and is still there for the next. */
+static void
+test_residual (void)
+{
+  PareGraph *g = make_graph (17);
+  PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, 1, TOKENS, WIDE));
+  PareValueId a = MAKE (g, "Relu", "relu", x),
+              b = MAKE (g, "Add", "sum1", a, linear (g, unit (g, linear (g, a, "fc1", WIDE, 40), SWISH), "fc2", 40, WIDE));
+  PareValueId c = MAKE (g, "Add", "sum2", linear (g, b, "fc3", WIDE, WIDE), b);
+  check (g, MAKE (g, "Mul", "end", c, x), 5);
+}
+
+/* A layer normalization that is written out, with and without what it is scaled by. */
+static void
+test_norm (void)
+{
+  for (guint form = 0; form < 3; form++)
+    {
+      PareGraph *g = make_graph (18);
+      const gint64 last = -1;
+      PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, TOKENS, WIDE)), axes = make_ints (g, "axes", 1, &last);
+      PareValueId d = MAKE (g, "Sub", "centred", x, MAKE (g, "ReduceMean", "mean", x, axes));
+      PareValueId square = form == 1 ? MAKE (g, "Mul", "square", d, d) : MAKE (g, "Pow", "square", d, number (g, "two", 2));
+      PareValueId var = MAKE (g, "Add", "plus", MAKE (g, "ReduceMean", "var", square, axes), number (g, "epsilon", 1e-5f));
+      PareValueId y = MAKE (g, "Div", "normal", d, MAKE (g, "Sqrt", "root", var));
+      if (form < 2)
+        y = MAKE (g, "Add", "shifted", MAKE (g, "Mul", "times", y, make_float (g, "scale", pare_shape_make (1, WIDE), NULL)),
+                  make_float (g, "bias", pare_shape_make (1, WIDE), NULL));
+      check (g, y, 1);
+    }
+}
+
+/* Heads are split, attended and joined in one step; the products around it are three and one. */
+static void
+test_attention (void)
+{
+  static const gint64 split[4] = { 0, 0, HEADS, EACH }, merge[3] = { 0, 0, WIDE }, heads[4] = { 0, 2, 1, 3 }, turned[4] = { 0, 2, 3, 1 },
+                      last[4] = { 0, 1, 3, 2 };
+  for (guint form = 0; form < 8; form++)
+    {
+      gboolean mask = form % 2 == 1, late = form / 2 % 2 == 1, div = form / 4 == 1;
+      PareGraph *g = make_graph (17);
+      PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, TOKENS, WIDE));
+      PareValueId shape = make_ints (g, "split", 4, split), parts[3];
+      static const char *const names[] = { "q", "k", "v" }, *const moved[] = { "q_heads", "k_heads", "v_heads" },
+                               *const shaped[] = { "q_split", "k_split", "v_split" };
+      for (guint i = 0; i < 3; i++)
+        {
+          PareValueId y = MAKE (g, "Reshape", shaped[i], linear (g, x, names[i], WIDE, WIDE), shape);
+          parts[i] = transpose (g, y, moved[i], i == 1 && !late ? turned : heads, 4);
+        }
+      if (late)
+        parts[1] = transpose (g, parts[1], "k_turned", last, 4);
+      PareValueId s = MAKE (g, "MatMul", "scores", parts[0], parts[1]);
+      s = MAKE (g, div ? "Div" : "Mul", "scaled", s, number (g, "factor", div ? 4.9f : 0.2f));
+      if (mask)
+        {
+          float values[TOKENS * TOKENS];
+          for (guint i = 0; i < G_N_ELEMENTS (values); i++)
+            values[i] = i % TOKENS > i / TOKENS ? -1e9f : 0;
+          s = MAKE (g, "Add", "masked", s, make_float (g, "mask", pare_shape_make (4, 1, 1, TOKENS, TOKENS), values));
+        }
+      PareValueId y = MAKE (g, "MatMul", "mixed", MAKE (g, "Softmax", "softmax", s), parts[2]);
+      y = MAKE (g, "Reshape", "joined", transpose (g, y, "merged", heads, 4), make_ints (g, "merge", 3, merge));
+      check (g, linear (g, y, "out", WIDE, WIDE), 5);
+    }
+}
+
+/* Of three axes, not turned, and where somebody reads the probabilities: then it stays as it is. */
+static void
+test_attention_plain (void)
+{
+  static const gint64 turned[3] = { 0, 2, 1 };
+  for (guint form = 0; form < 2; form++)
+    {
+      PareGraph *g = make_graph (17);
+      PareValueId q = make_input (g, "q", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, TOKENS, EACH));
+      PareValueId k = make_input (g, "k", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, 70, EACH));
+      PareValueId v = make_input (g, "v", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, 70, 37));
+      PareValueId p = MAKE (g, "Softmax", "softmax", MAKE (g, "MatMul", "scores", q, transpose (g, k, "turn", turned, 3)));
+      PareValueId y = MAKE (g, "MatMul", "mixed", p, v);
+      const gint64 two = 2;
+      PareValueId axes = make_ints (g, "axes", 1, &two);
+      if (form == 1) /* the largest probability, added */
+        y = MAKE (g, "Add", "sum", y, MAKE (g, "ReduceMax", "most", p, axes));
+      g->opset = 18;
+      check (g, y, form == 0 ? 1 : 6);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/fuse/units", test_units);
+  g_test_add_func ("/fuse/unit-shared", test_unit_shared);
+  g_test_add_func ("/fuse/residual", test_residual);
+  g_test_add_func ("/fuse/norm", test_norm);
+  g_test_add_func ("/fuse/attention", test_attention);
+  g_test_add_func ("/fuse/attention-plain", test_attention_plain);
+  return g_test_run ();
+}
