@@ -344,7 +344,8 @@ pare_accel_gemm_tiles (PareAccel *self, uint32_t step, const PareQGemmParams *p)
 {
   const PareRtStep *st = &self->plan->steps[step];
   const PareShape *x = &self->plan->values[st->in[0]].shape, *y = &self->plan->values[st->out[0]].shape;
-  if (p->gemm.trans_a)
+  int64_t k = x->dims[x->rank - 1], n = y->dims[y->rank - 1];
+  if (p->gemm.trans_a || pare_shape_count (x) < 1)
     return false;
   Tiles t = { .x = st->in[0],
               .w = st->in[1],
@@ -359,19 +360,19 @@ pare_accel_gemm_tiles (PareAccel *self, uint32_t step, const PareQGemmParams *p)
               .activation = p->gemm.activation,
               .act_lo = p->gemm.lo,
               .act_hi = p->gemm.hi,
-              .row = p->gemm.trans_b ? x->dims[1] : 1,
-              .channel = p->gemm.trans_b ? 1 : y->dims[1] };
-  t.s = (PareTileConv){ .images = x->dims[0],
-                        .c = x->dims[1],
-                        .m = y->dims[1],
+              .row = p->gemm.trans_b ? k : 1,
+              .channel = p->gemm.trans_b ? 1 : n };
+  t.s = (PareTileConv){ .images = pare_shape_count (x) / k,
+                        .c = k,
+                        .m = n,
                         .in = { 1, 1 },
                         .out = { 1, 1 },
                         .k = { 1, 1 },
                         .stride = { 1, 1 },
                         .dilation = { 1, 1 },
-                        .x_pixel = x->dims[1],
-                        .x_row = x->dims[1],
-                        .x_image = x->dims[1] };
+                        .x_pixel = k,
+                        .x_row = k,
+                        .x_image = k };
   const PareMd *src = pare_accel_plain_md (self, t.x), *dst = pare_accel_plain_md (self, t.y);
   return src && dst && describe (self, &t) && emit (self, step, &t, src, dst);
 }

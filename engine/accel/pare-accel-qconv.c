@@ -209,7 +209,7 @@ static bool
 multiply (PareAccel *self, uint32_t step, Product *q, const PareQGemmParams *p)
 {
   const PareShape *a = &self->plan->values[q->x].shape, *b = &self->plan->values[q->w].shape;
-  int64_t m = a->dims[0], k = a->dims[1], n = b->dims[p->gemm.trans_b ? 0 : 1];
+  int64_t k = a->dims[a->rank - 1], m = k > 0 ? pare_shape_count (a) / k : 0, n = b->dims[p->gemm.trans_b ? 0 : 1];
   q->rows = n;
   q->stride_row = p->gemm.trans_b ? k : 1;
   q->stride_k = p->gemm.trans_b ? 1 : n;
@@ -222,7 +222,9 @@ multiply (PareAccel *self, uint32_t step, Product *q, const PareQGemmParams *p)
   if (!src || !dst || !weights || !as || !attributes (self, step, q) || !fold (self, q, &bias) || q->post.zero_src)
     return false;
   dnnl_primitive_desc_t pd = pare_pd_inner_product (self->engine, src, weights, bias, dst, &q->post);
-  return pd && emit (self, step, q, pd, src, pare_accel_plain (self, step, q->x), as, bias, dst, pare_accel_new_form (self, q->y, dst));
+  return pd
+         && emit (self, step, q, pd, src, pare_accel_plain (self, step, q->x), as, bias, dst,
+                  pare_accel_new_form (self, q->y, pare_accel_plain_md (self, q->y)));
 }
 
 bool

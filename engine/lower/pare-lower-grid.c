@@ -46,7 +46,7 @@ quantize_after_norm (const PareBuilder *b, PareNodeId id, PareNodeId *norm)
 {
   const PareGraph *graph = b->graph;
   const PareFusion *f = &b->fusions[id];
-  *norm = only_reader (b, f->head != PARE_NONE ? f->output : graph->nodes[id].outputs[0]);
+  *norm = pare_lower_only_reader (b, f->head != PARE_NONE ? f->output : graph->nodes[id].outputs[0]);
   const PareNode *node = *norm != PARE_NONE ? &graph->nodes[*norm] : NULL;
   if (node == NULL || !pare_node_is (&graph->nodes[id], "Conv") || !pare_node_is (node, "BatchNormalization") || node->n_inputs < 5
       || pare_node_get_int (node, "training_mode", 0) != 0 || b->fused_into[*norm] != PARE_NONE)

@@ -332,7 +332,6 @@ pare_lower_integer_gemm (PareBuilder *b, const PareNode *node, const PareGemmPar
     return FALSE;
   PareValueId x = node->inputs[0];
   const PareQuant *qx = b->grid[x], *qy = result_grid (b, id);
-  const PareShape *xs = &b->graph->values[x].shape;
   PareQGemmParams p = { .gemm = *gemm, .zero_x = qx->zero[0] };
   p.gemm.alpha = p.gemm.beta = 1;
   if (qy != NULL)
@@ -344,15 +343,6 @@ pare_lower_integer_gemm (PareBuilder *b, const PareNode *node, const PareGemmPar
   guint32 in[4] = { pare_lower_codes (b, x), pare_builder_constant (b, integer->weights),
                     integer->bias != NULL ? pare_builder_constant (b, integer->bias) : PARE_RT_NONE, scales (b, id, qx, qy) };
   guint32 out = result_of (b, id);
-  if (xs->rank > 2) /* leading axes are rows */
-    {
-      gint64 rows = 1;
-      for (int d = 0; d + 1 < xs->rank; d++)
-        rows *= xs->dims[d];
-      PareShape flat_x = pare_shape_make (2, rows, xs->dims[xs->rank - 1]), flat_y = pare_shape_make (2, rows, integer->channels);
-      in[0] = pare_builder_view (b, in[0], &flat_x);
-      out = pare_builder_view (b, out, &flat_y);
-    }
   pare_builder_step (b, node, PARE_RT_QGEMM, &p, sizeof p, in, 4, &out, 1);
   return TRUE;
 }

@@ -103,7 +103,7 @@ typedef struct { int32_t axis, block, lo, hi; } PareQuantizeParams;
  * v = min (max (v, conv.lo), conv.hi) where it clips, v = v * factor[m], v = v + offset[m], both being over sy.
  * Codes: clamp (round_half_even (v) + zero_y, lo, hi), where scale is sx * sw / sy. FLOAT32: activation (v), where scale is sx * sw. */
 typedef struct { PareConvParams conv; int32_t zero_x, zero_y, lo, hi; } PareQConvParams;
-/* in = a codes [M,K], b [K,N] ([N,K] if trans_b), (bias INT32 [N]), scale FLOAT32 [N]; out = codes or FLOAT32 [M,N]; as QConv.
+/* in = a codes [M,K] (leading axes may be more than one), b [K,N] ([N,K] if trans_b), (bias INT32 [N]), scale FLOAT32 [N]; out = codes or FLOAT32 [M,N]; as QConv.
  * trans_a is 0, alpha and beta are 1. */
 typedef struct { PareGemmParams gemm; int32_t zero_x, zero_y, lo, hi; } PareQGemmParams;
 /* in = a, b codes of one shape (types may differ); y = clamp (rint (fmaf (b, ratio_b, fmaf (a, ratio_a, fixed))), lo, hi) of the raw codes:

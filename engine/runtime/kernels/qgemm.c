@@ -25,9 +25,10 @@ read_operands (Job *j, const PareQGemmParams *p, const PareView *in, uint32_t n_
 {
   REQUIRE (p && n_in == 4 && n_out == 1 && !p->gemm.trans_a);
   SUPPORT (is_codes (&in[0]) && is_weight_codes (&in[1]) && (is_codes (&out[0]) || is_f32 (&out[0])));
-  REQUIRE (in[0].shape.rank == 2 && in[1].shape.rank == 2 && out[0].shape.rank == 2);
-  int64_t m = in[0].shape.dims[0], k = in[0].shape.dims[1], n = in[1].shape.dims[p->gemm.trans_b ? 0 : 1];
-  REQUIRE (in[1].shape.dims[p->gemm.trans_b ? 1 : 0] == k && out[0].shape.dims[0] == m && out[0].shape.dims[1] == n);
+  int rank = in[0].shape.rank;
+  REQUIRE (rank >= 2 && in[1].shape.rank == 2 && out[0].shape.rank == rank);
+  int64_t m = product (&in[0].shape, 0, rank - 1), k = in[0].shape.dims[rank - 1], n = in[1].shape.dims[p->gemm.trans_b ? 0 : 1];
+  REQUIRE (in[1].shape.dims[p->gemm.trans_b ? 1 : 0] == k && product (&out[0].shape, 0, rank - 1) == m && out[0].shape.dims[rank - 1] == n);
   REQUIRE (!given (in, n_in, 2) || (in[2].dtype == PARE_DTYPE_INT32 && count_of (&in[2]) == n));
   REQUIRE (is_f32 (&in[3]) && count_of (&in[3]) == n);
   REQUIRE (fits_codes (&in[0], p->zero_x, p->zero_x));
