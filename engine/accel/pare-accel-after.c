@@ -51,6 +51,8 @@ pare_accel_fold (PareAccel *self, uint32_t step, PareFolded *f)
     }
   f->factor = factor;
   f->bias = sum;
-  f->after = (PareAfter){ .lo = lo, .hi = hi, .leaky = p->activation == PARE_ACT_LEAKY, .alpha = p->alpha };
+  f->after = (PareAfter){
+    .kind = pare_accel_after_knows (p->activation) ? p->activation : PARE_ACT_NONE, .lo = lo, .hi = hi, .alpha = p->alpha
+  };
   return true;
 }

@@ -34,12 +34,12 @@ NAME (columns) (const PareDepthwiseRow *d, int64_t ox, const int count, const in
         }
       }
     const PareAfter *after = d->after;
-    if (after->lo)
+    if (after->kind == PARE_ACT_CLIP)
       {
         VEC lo = LOAD (after->lo + d->first + part), hi = LOAD (after->hi + d->first + part);
         UNROLL for (int o = 0; o < count; o++) acc[o] = SMALLER (hi, LARGER (lo, acc[o]));
       }
-    else if (after->leaky)
+    else if (after->kind != PARE_ACT_NONE)
       {
         UNROLL for (int o = 0; o < count; o++) acc[o] = NAME (finish) (acc[o], after, 0);
       }

@@ -26,6 +26,10 @@
 #define FNMA(a, b, c) _mm512_fnmadd_ps (a, b, c) /* c - a b */
 #define LARGER(a, x) _mm512_max_ps (a, x)        /* x where it is NaN */
 #define SMALLER(a, x) _mm512_min_ps (a, x)
+#define DIV(a, b) _mm512_div_ps (a, b)
+#define TO_RANGE(x) (x)                     /* what TIMES_2_TO takes */
+#define FRACTION(x) _mm512_reduce_ps (x, 0) /* what the nearest whole number leaves */
+#define TIMES_2_TO(a, n) _mm512_scalef_ps (a, n)
 #include "engine/accel/pare-accel-floats.inc.h"
 
 #define NAME(x) avx2_##x
@@ -45,6 +49,11 @@
 #define FNMA(a, b, c) _mm256_fnmadd_ps (a, b, c)
 #define LARGER(a, x) _mm256_max_ps (a, x)
 #define SMALLER(a, x) _mm256_min_ps (a, x)
+#define DIV(a, b) _mm256_div_ps (a, b)
+#define TO_RANGE(x) _mm256_min_ps (_mm256_set1_ps (127), _mm256_max_ps (_mm256_set1_ps (-126), x))
+#define FRACTION(x) _mm256_sub_ps (x, _mm256_round_ps (x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+#define TIMES_2_TO(a, n)                                                                                                                   \
+  _mm256_mul_ps (a, _mm256_castsi256_ps (_mm256_slli_epi32 (_mm256_add_epi32 (_mm256_cvtps_epi32 (n), _mm256_set1_epi32 (127)), 23)))
 #include "engine/accel/pare-accel-floats.inc.h"
 
 const PareFloats *
@@ -65,6 +74,13 @@ pare_accel_floats (void)
   return NULL;
 }
 #endif
+
+bool
+pare_accel_after_knows (PareActivation kind)
+{
+  return kind == PARE_ACT_NONE || kind == PARE_ACT_CLIP || kind == PARE_ACT_LEAKY || kind == PARE_ACT_SIGMOID || kind == PARE_ACT_SWISH
+         || kind == PARE_ACT_HARDSWISH;
+}
 
 /* As wide as they go, but no lone block at the end: one vector of columns keeps the arithmetic waiting for loads. */
 int

@@ -4,6 +4,8 @@
  * Channels come in blocks of 16: channel c of a pixel lies at pixel * row + c / 16 * block + c % 16, which names both layouts that
  * convolutions use (channels innermost: row = channels, block = 16; in blocks: row = 16, block = pixels * 16). */
 #pragma once
+#include "engine/runtime/pare-rt.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,10 +14,12 @@
 /* What is done to sums that begin with the bias and have got the residual. */
 typedef struct
 {
-  const float *lo, *hi; /* bounds of each channel, both or neither */
-  bool leaky;           /* below 0 times alpha */
-  float alpha;
+  PareActivation kind;
+  const float *lo, *hi; /* CLIP: bounds of each channel */
+  float alpha;          /* LEAKY: below 0 times this */
 } PareAfter;
+/* Activations that the kernels know. */
+bool pare_accel_after_knows (PareActivation kind);
 
 /* c = after (a b + bias + residual), rows by one panel of columns. The terms of a sum come in the order of k, fused multiply-adds, so that
  * a result depends neither on how the rows are cut nor on who computes them. */

@@ -4,16 +4,7 @@
 #define AHEAD 4096 /* floats: columns are fetched so far ahead, for many come from memory */
 #define PER_BLOCK (PARE_BLOCK / LANES)
 
-/* For channels c..c + LANES - 1. */
-TARGET INLINE VEC
-NAME (finish) (VEC x, const PareAfter *after, int64_t c)
-{
-  if (after->lo)
-    x = SMALLER (LOAD (after->hi + c), LARGER (LOAD (after->lo + c), x));
-  else if (after->leaky)
-    x = FMA (SMALLER (ALL (0), x), ALL (after->alpha), LARGER (ALL (0), x));
-  return x;
-}
+#include "engine/accel/pare-accel-floats-after.inc.h"
 
 /* `rows` rows by `vecs` vectors. */
 TARGET INLINE void
@@ -68,7 +59,8 @@ NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs, 
       EACH if ((v + 1) * LANES <= p->columns) acc[r][v] = ADD (acc[r][v], LOAD (more + AT));
       else if (v * LANES < p->columns) acc[r][v] = ADD (acc[r][v], LOAD_SOME (more + AT, last));
     }
-  if (p->after && p->after->lo)
+  const PareActivation kind = p->after ? p->after->kind : PARE_ACT_NONE;
+  if (kind == PARE_ACT_CLIP)
     {
       const float *lo = p->after->lo + p->first, *hi = p->after->hi + p->first;
       UNROLL for (int v = 0; v < vecs; v++)
@@ -77,7 +69,7 @@ NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs, 
         UNROLL for (int r = 0; r < rows; r++) acc[r][v] = SMALLER (most, LARGER (least, acc[r][v]));
       }
     }
-  else if (p->after && p->after->leaky)
+  else if (kind == PARE_ACT_LEAKY)
     {
       VEC alpha = ALL (p->after->alpha);
       EACH acc[r][v] = FMA (SMALLER (ALL (0), acc[r][v]), alpha, LARGER (ALL (0), acc[r][v]));
@@ -91,6 +83,8 @@ NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs, 
       EACH if ((v + 1) * LANES <= p->columns) STORE (c + AT, acc[r][v]);
       else if (v * LANES < p->columns) STORE_SOME (c + AT, acc[r][v], last);
     }
+  if (kind > PARE_ACT_LEAKY)
+    NAME (activate) (c, p->c_row, p->c_block, rows, p->columns, kind);
 #undef EACH
 #undef AT
 }
@@ -397,3 +391,7 @@ static const PareFloats NAME (floats) = {
 #undef FNMA
 #undef LARGER
 #undef SMALLER
+#undef DIV
+#undef TO_RANGE
+#undef FRACTION
+#undef TIMES_2_TO

@@ -228,6 +228,27 @@ bool pare_accel_pool_shape (const ParePoolParams *p, bool global, bool max, cons
 
 /* One step each; false: nothing was added, use the portable kernel. */
 bool pare_accel_step_conv (PareAccel *self, uint32_t step);
+/* Convolutions in two dimensions of floats with known weights and an activation that the float kernels know; pointwise ones of them. */
+bool pare_accel_is_own_conv (const PareAccel *self, uint32_t step);
+bool pare_accel_is_point (const PareAccel *self, uint32_t step);
+const PareConvParams *pare_accel_conv_params (const PareAccel *self, uint32_t step);
+/* PARE_RT_NONE: the step has no such operand. */
+uint32_t pare_accel_operand (const PareRtStep *s, uint32_t i);
+typedef struct
+{
+  int64_t k, n;         /* n 0: there is none */
+  const float *weights; /* panels: [k][width] */
+  const float *bias;    /* n, filled up to whole blocks */
+  PareAfter after;
+} ParePoint;
+bool pare_accel_pack_point (PareAccel *self, const PareFloats *isa, uint32_t step, const PareFolded *f, ParePoint *p);
+/* product.c = product.a times the weights, panel by panel. */
+void pare_accel_multiply (const PareFloats *isa, const ParePoint *p, PareProduct product);
+/* Is it worth it; by the layer and what follows it alone. */
+bool pare_accel_point_pays (const PareAccel *self, uint32_t step);
+bool pare_accel_separable_pays (const PareAccel *self, uint32_t step);
+/* A pointwise convolution; dst: the layout in which its result is wanted. */
+bool pare_accel_point (PareAccel *self, uint32_t step, const PareMd *dst);
 /* A depthwise convolution with the pointwise ones around it. */
 bool pare_accel_separable (PareAccel *self, uint32_t step);
 /* A convolution of few channels, of which there must be a plain copy, into blocks if dst is so, else channels innermost. */
@@ -261,6 +282,8 @@ bool pare_accel_step_concat_codes (PareAccel *self, uint32_t step);
 /* Slice, Pad (with one value), Transpose. */
 bool pare_accel_step_move (PareAccel *self, uint32_t step);
 bool pare_accel_step_concat (PareAccel *self, uint32_t step);
+/* Nearest and linear ones of images. */
+bool pare_accel_step_resize (PareAccel *self, uint32_t step);
 
 /* y = (clamp (rint (x / scale) + zero, lo, hi) - zero) * scale for n elements; x and y may be the same. */
 void pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, float zero, float lo, float hi, int threads);

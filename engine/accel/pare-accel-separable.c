@@ -16,15 +16,7 @@
 
 typedef struct
 {
-  int64_t k, n;         /* n 0: there is none */
-  const float *weights; /* panels: [k][width] */
-  const float *bias;    /* n, filled up to whole blocks */
-  PareAfter after;
-} Point;
-
-typedef struct
-{
-  Point expand, project;
+  ParePoint expand, project;
   int kernel, stride;
   int64_t channels, batch, in[2], out[2], pad[2];
   const float *weights, *bias; /* [block][kernel][kernel][16]; [channels] */
@@ -36,29 +28,6 @@ typedef struct
   int64_t scratch;                  /* floats of a thread */
 } Separable;
 
-/* c = a times the weights, panel by panel. */
-static void
-multiply (const PareFloats *isa, const Point *p, PareProduct product)
-{
-  float *c = product.c;
-  const float *residual = product.residual;
-  int64_t at;
-  int width;
-  product.k = p->k;
-  product.after = &p->after;
-  for (int64_t i = 0; (width = pare_accel_panel (isa, (p->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK, i, &at)) > 0; i++)
-    {
-      product.b = p->weights + at * p->k;
-      product.bias = p->bias + at;
-      product.first = at;
-      product.width = width;
-      product.columns = (int)(p->n - at < width ? p->n - at : width);
-      product.c = c + at / PARE_BLOCK * product.c_block;
-      product.residual = residual ? residual + at / PARE_BLOCK * product.c_block : NULL;
-      isa->product (&product);
-    }
-}
-
 /* Rows from..to-1 of the expansion of an image, into the ring. */
 static void
 expand (const PareFloats *isa, const Separable *s, const float *x, float *ring, int64_t from, int64_t to)
@@ -66,14 +35,14 @@ expand (const PareFloats *isa, const Separable *s, const float *x, float *ring, 
   while (from < to)
     {
       int64_t slot = from % s->ring, some = to - from < s->ring - slot ? to - from : s->ring - slot;
-      multiply (isa, &s->expand,
-                (PareProduct){ .rows = some * s->in[1],
-                               .a = x + from * s->in[1] * s->x_row,
-                               .a_row = s->x_row,
-                               .a_block = s->x_block,
-                               .c = ring + slot * s->in[1] * PARE_BLOCK,
-                               .c_row = PARE_BLOCK,
-                               .c_block = s->ring_block });
+      pare_accel_multiply (isa, &s->expand,
+                           (PareProduct){ .rows = some * s->in[1],
+                                          .a = x + from * s->in[1] * s->x_row,
+                                          .a_row = s->x_row,
+                                          .a_block = s->x_block,
+                                          .c = ring + slot * s->in[1] * PARE_BLOCK,
+                                          .c_row = PARE_BLOCK,
+                                          .c_block = s->ring_block });
       from += some;
     }
 }
@@ -146,15 +115,15 @@ run (const void *params, const PareView *args, int part, int parts)
       else
         filter (isa, s, x, ring, oy, some, (float *)args[1].data + y, s->y_row, s->y_block);
       if (middle)
-        multiply (isa, &s->project,
-                  (PareProduct){ .rows = some * s->out[1],
-                                 .a = middle,
-                                 .a_row = PARE_BLOCK,
-                                 .a_block = s->middle_block,
-                                 .c = (float *)args[1].data + y,
-                                 .c_row = s->y_row,
-                                 .c_block = s->y_block,
-                                 .residual = residual ? residual + y : NULL });
+        pare_accel_multiply (isa, &s->project,
+                             (PareProduct){ .rows = some * s->out[1],
+                                            .a = middle,
+                                            .a_row = PARE_BLOCK,
+                                            .a_block = s->middle_block,
+                                            .c = (float *)args[1].data + y,
+                                            .c_row = s->y_row,
+                                            .c_block = s->y_block,
+                                            .residual = residual ? residual + y : NULL });
       row += some;
       fresh = row % s->out[0] == 0;
     }
@@ -162,57 +131,20 @@ run (const void *params, const PareView *args, int part, int parts)
 
 /* --- what such a group is ------------------------------------------------------------------------------------------------------- */
 
-static const PareConvParams *
-conv_of (const PareAccel *self, uint32_t step)
-{
-  return (const PareConvParams *)(self->plan->params + self->plan->steps[step].params);
-}
-
-static uint32_t
-operand (const PareRtStep *s, uint32_t i)
-{
-  return s->n_in > i ? s->in[i] : PARE_RT_NONE;
-}
-
-/* What both kinds must be: in two dimensions, of floats, weights known, with an activation that the kernels know. */
-static bool
-is_ours (const PareAccel *self, uint32_t step)
-{
-  const PareRtStep *s = &self->plan->steps[step];
-  if (s->op != PARE_RT_CONV || pare_accel_is_bf16 (self, step) || !pare_accel_is_float (self, s->in[0])
-      || !pare_accel_is_float (self, s->out[0]) || !pare_accel_constant (self, s->in[1])
-      || (operand (s, 2) != PARE_RT_NONE && !pare_accel_constant (self, s->in[2])))
-    return false;
-  const PareConvParams *p = conv_of (self, step);
-  return p->spatial == 2 && (p->activation == PARE_ACT_NONE || p->activation == PARE_ACT_CLIP || p->activation == PARE_ACT_LEAKY);
-}
-
-static bool
-is_point (const PareAccel *self, uint32_t step)
-{
-  if (!is_ours (self, step))
-    return false;
-  const PareConvParams *p = conv_of (self, step);
-  for (int i = 0; i < 2; i++)
-    if (p->kernel[i] != 1 || p->stride[i] != 1 || p->pad_begin[i] || p->pad_end[i])
-      return false;
-  return p->group == 1;
-}
-
 static bool
 is_depthwise (const PareAccel *self, uint32_t step)
 {
-  if (!is_ours (self, step))
+  if (!pare_accel_is_own_conv (self, step))
     return false;
   const PareRtStep *s = &self->plan->steps[step];
-  const PareConvParams *p = conv_of (self, step);
+  const PareConvParams *p = pare_accel_conv_params (self, step);
   int64_t channels = self->plan->values[s->in[0]].shape.dims[1];
   for (int i = 0; i < 2; i++)
     if ((p->kernel[i] != 3 && p->kernel[i] != 5) || p->kernel[i] != p->kernel[0] || p->stride[i] != p->stride[0] || p->stride[i] > 2
         || p->dilation[i] != 1 || p->pad_begin[i] < 0 || p->pad_begin[i] >= p->kernel[i])
       return false;
   return p->group == channels && channels % PARE_BLOCK == 0 && self->plan->values[s->out[0]].shape.dims[1] == channels
-         && operand (s, 3) == PARE_RT_NONE;
+         && pare_accel_operand (s, 3) == PARE_RT_NONE;
 }
 
 /* The convolution that reads the value, where nobody else does and it does not read it as a residual. */
@@ -222,23 +154,6 @@ follower (const PareAccel *self, uint32_t value)
   uint32_t reader = pare_accel_only_reader (self, value);
   return reader != PARE_RT_NONE && self->plan->steps[reader].op == PARE_RT_CONV && self->plan->steps[reader].in[0] == value ? reader
                                                                                                                             : PARE_RT_NONE;
-}
-
-static bool
-pack_point (PareAccel *self, const PareFloats *isa, uint32_t step, const PareFolded *f, Point *p)
-{
-  const PareShape *sw = &self->plan->values[self->plan->steps[step].in[1]].shape;
-  const float *w = pare_accel_constant (self, self->plan->steps[step].in[1]);
-  p->n = sw->dims[0];
-  p->k = sw->dims[1];
-  p->after = f->after;
-  p->bias = f->bias;
-  int64_t whole = (p->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK;
-  float *to = pare_accel_pack (self, (uint64_t)(whole * p->k) * sizeof *to);
-  p->weights = to;
-  if (to)
-    pare_accel_pack_panels (isa, w, f->factor, p->n, p->k, to);
-  return to != NULL;
 }
 
 static bool
@@ -278,15 +193,17 @@ plan_bands (Separable *s)
 }
 
 /* Measured; before anything is packed for it. */
-static bool
-pays (const PareAccel *self, uint32_t step)
+bool
+pare_accel_separable_pays (const PareAccel *self, uint32_t step)
 {
+  if (!pare_accel_floats ())
+    return false;
   uint32_t next = step;
-  bool point = is_point (self, step);
+  bool point = pare_accel_is_point (self, step);
   if (point)
     {
       const PareShape *sw = &self->plan->values[self->plan->steps[step].in[1]].shape;
-      if (operand (&self->plan->steps[step], 3) != PARE_RT_NONE)
+      if (pare_accel_operand (&self->plan->steps[step], 3) != PARE_RT_NONE)
         return false;
       next = pare_accel_only_reader (self, self->plan->steps[step].out[0]);
       if (next != PARE_RT_NONE && self->plan->steps[next].op == PARE_RT_BATCH_NORM)
@@ -295,7 +212,8 @@ pays (const PareAccel *self, uint32_t step)
         return true;
     }
   return next != PARE_RT_NONE && is_depthwise (self, next)
-         && (uint64_t)pare_shape_count (&self->plan->values[self->plan->steps[next].in[0]].shape) * sizeof (float) >= LARGE;
+         && (pare_accel_conv_params (self, next)->activation > PARE_ACT_LEAKY
+             || (uint64_t)pare_shape_count (&self->plan->values[self->plan->steps[next].in[0]].shape) * sizeof (float) >= LARGE);
 }
 
 bool
@@ -305,9 +223,9 @@ pare_accel_separable (PareAccel *self, uint32_t step)
   const PareRtPlan *plan = self->plan;
   uint32_t first = PARE_RT_NONE, middle = step, last, residual;
   PareFolded expanded = { .norm = PARE_RT_NONE }, filtered, projected = { .norm = PARE_RT_NONE };
-  if (!isa || !pays (self, step))
+  if (!pare_accel_separable_pays (self, step))
     return false;
-  if (is_point (self, step))
+  if (pare_accel_is_point (self, step))
     {
       if (!pare_accel_fold (self, step, &expanded))
         return false;
@@ -317,20 +235,21 @@ pare_accel_separable (PareAccel *self, uint32_t step)
   if (middle == PARE_RT_NONE || !is_depthwise (self, middle) || !pare_accel_fold (self, middle, &filtered))
     return false;
   last = follower (self, filtered.y);
-  residual = last == PARE_RT_NONE ? PARE_RT_NONE : operand (&plan->steps[last], 3);
+  residual = last == PARE_RT_NONE ? PARE_RT_NONE : pare_accel_operand (&plan->steps[last], 3);
   if (last != PARE_RT_NONE
-      && (!is_point (self, last) || (residual != PARE_RT_NONE && !pare_accel_is_known (self, residual))
+      && (!pare_accel_is_point (self, last) || (residual != PARE_RT_NONE && !pare_accel_is_known (self, residual))
           || !pare_accel_fold (self, last, &projected)))
     last = residual = PARE_RT_NONE;
   uint32_t end = last == PARE_RT_NONE ? middle : last, x = plan->steps[step].in[0], y = last == PARE_RT_NONE ? filtered.y : projected.y;
-  const PareConvParams *p = conv_of (self, middle);
+  const PareConvParams *p = pare_accel_conv_params (self, middle);
   const PareShape *sx = &plan->values[x].shape, *sy = &plan->values[y].shape, *sm = &plan->values[plan->steps[middle].out[0]].shape;
   const PareMd *src = pare_md_new_blocks (self->mds, dnnl_f32, sx->rank, sx->dims), *dst;
-  bool blocked = src && sx->dims[1] % PARE_BLOCK == 0 && sy->dims[1] % PARE_BLOCK == 0 && pare_accel_native (self, x) == src;
+  bool blocked = src && sx->dims[1] % PARE_BLOCK == 0 && pare_accel_native (self, x) == src,
+       blocked_y = blocked && sy->dims[1] % PARE_BLOCK == 0;
   if (!blocked)
     src = pare_md_new_channels_last (self->mds, dnnl_f32, sx->rank, sx->dims);
-  dst = blocked ? pare_md_new_blocks (self->mds, dnnl_f32, sy->rank, sy->dims)
-                : pare_md_new_channels_last (self->mds, dnnl_f32, sy->rank, sy->dims);
+  dst = blocked_y ? pare_md_new_blocks (self->mds, dnnl_f32, sy->rank, sy->dims)
+                  : pare_md_new_channels_last (self->mds, dnnl_f32, sy->rank, sy->dims);
   if (!src || !dst)
     return false;
   int64_t in = sx->dims[2] * sx->dims[3], out = sm->dims[2] * sm->dims[3];
@@ -344,12 +263,13 @@ pare_accel_separable (PareAccel *self, uint32_t step)
                   .x_row = blocked ? PARE_BLOCK : sx->dims[1],
                   .x_block = blocked ? in * PARE_BLOCK : PARE_BLOCK,
                   .x_image = in * sx->dims[1],
-                  .y_row = blocked ? PARE_BLOCK : sy->dims[1],
-                  .y_block = blocked ? out * PARE_BLOCK : PARE_BLOCK,
+                  .y_row = blocked_y ? PARE_BLOCK : sy->dims[1],
+                  .y_block = blocked_y ? out * PARE_BLOCK : PARE_BLOCK,
                   .y_image = out * sy->dims[1],
                   .residual = residual != PARE_RT_NONE };
-  if ((first != PARE_RT_NONE && !pack_point (self, isa, first, &expanded, &s.expand))
-      || (last != PARE_RT_NONE && !pack_point (self, isa, last, &projected, &s.project)) || !pack_depthwise (self, middle, &filtered, &s))
+  if ((first != PARE_RT_NONE && !pare_accel_pack_point (self, isa, first, &expanded, &s.expand))
+      || (last != PARE_RT_NONE && !pare_accel_pack_point (self, isa, last, &projected, &s.project))
+      || !pack_depthwise (self, middle, &filtered, &s))
     return false;
   plan_bands (&s);
   uint32_t scratch = pare_accel_buffer_new (self, (uint64_t)(s.scratch * self->threads) * sizeof (float)), there = PARE_RT_NONE, result;

@@ -5,8 +5,7 @@
 #include <string.h>
 
 #define MOST_CHANNELS 4
-#define LEAST_RESULTS 32 /* channels: fewer make sums that wait for what they read */
-#define ROWS 8           /* of results in a band */
+#define ROWS 8 /* of results in a band */
 
 typedef struct
 {
@@ -85,17 +84,15 @@ pare_accel_stem (PareAccel *self, uint32_t step, const PareConvShape *shape, con
   uint32_t x = st->in[0];
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[st->out[0]].shape;
   const PareFloats *isa = pare_accel_floats ();
-  if (!isa || p->spatial != 2 || p->group != 1 || sx->dims[1] > MOST_CHANNELS || sy->dims[1] % PARE_BLOCK || sy->dims[1] < LEAST_RESULTS
-      || !pare_accel_is_float (self, x) || !pare_accel_is_float (self, st->out[0]) || (st->n_in > 3 && st->in[3] != PARE_RT_NONE)
-      || !pare_accel_constant (self, st->in[1]))
+  if (!isa || p->spatial != 2 || p->group != 1 || sx->dims[1] > MOST_CHANNELS || sy->dims[1] % PARE_BLOCK || !pare_accel_is_float (self, x)
+      || !pare_accel_is_float (self, st->out[0]) || (st->n_in > 3 && st->in[3] != PARE_RT_NONE) || !pare_accel_constant (self, st->in[1]))
     return false;
   const PareMd *plain = pare_accel_plain_md (self, x), *blocks = pare_md_new_blocks (self->mds, dnnl_f32, sy->rank, sy->dims);
   bool blocked = dst == blocks;
   if (!blocked)
     dst = pare_md_new_channels_last (self->mds, dnnl_f32, sy->rank, sy->dims);
   ParePostOps apart = { 0 };
-  if (p->activation != PARE_ACT_CLIP && p->activation != PARE_ACT_LEAKY
-      && !pare_accel_activation (p->activation, p->lo, p->hi, p->alpha, &apart))
+  if (!pare_accel_after_knows (p->activation) && !pare_accel_activation (p->activation, p->lo, p->hi, p->alpha, &apart))
     return false;
   PareFolded f;
   if (!plain || !dst || pare_accel_native_any (self, x) != plain || !pare_accel_fold (self, step, &f))

@@ -131,8 +131,7 @@ pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape)
     .y_image = out * n,
   };
   ParePostOps apart_ops = { 0 };
-  if (p->activation != PARE_ACT_CLIP && p->activation != PARE_ACT_LEAKY
-      && !pare_accel_activation (p->activation, p->lo, p->hi, p->alpha, &apart_ops))
+  if (!pare_accel_after_knows (p->activation) && !pare_accel_activation (p->activation, p->lo, p->hi, p->alpha, &apart_ops))
     return false;
   int64_t tiles = w.batch * ((w.out[0] + m - 1) / m) * ((w.out[1] + m - 1) / m);
   int64_t most = BAND / (size * (k + isa->width));

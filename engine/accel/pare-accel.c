@@ -115,6 +115,8 @@ step_fast (PareAccel *self, uint32_t step)
     case PARE_RT_PAD:
     case PARE_RT_TRANSPOSE:
       return pare_accel_step_move (self, step);
+    case PARE_RT_RESIZE:
+      return pare_accel_step_resize (self, step);
     case PARE_RT_CONCAT:
       return pare_accel_step_concat (self, step) || (!self->failed && pare_accel_step_concat_codes (self, step));
     case PARE_RT_QCONV:
@@ -224,11 +226,44 @@ pack (PareAccel *self)
   return fine;
 }
 
+/* Joining channels costs nothing where they lie in blocks; oneDNN's convolutions are a little slower so, its single channels much. */
+static bool
+wants_blocks (const PareAccel *self)
+{
+  const PareRtPlan *plan = self->plan;
+  double joined = 0, macs = 0;
+  if (((int)dnnl_get_effective_cpu_isa () & dnnl_cpu_isa_avx512_core) != dnnl_cpu_isa_avx512_core)
+    return false;
+  for (uint32_t i = 0; i < plan->n_steps; i++)
+    {
+      const PareRtStep *s = &plan->steps[i];
+      const PareRtValue *y = &plan->values[s->out[0]];
+      if (s->op == PARE_RT_CONCAT && y->dtype == PARE_DTYPE_FLOAT32 && y->shape.rank == 4 && y->shape.dims[0] == 1
+          && ((const PareAxisParams *)(plan->params + s->params))->axis == 1)
+        {
+          bool whole = true;
+          for (uint32_t k = 0; k < s->n_in; k++)
+            whole &= plan->values[s->in[k]].shape.dims[1] % 16 == 0;
+          joined += whole ? (double)y->bytes : -2 * (double)y->bytes;
+        }
+      if (s->op == PARE_RT_CONV && !pare_accel_separable_pays (self, i) && !pare_accel_point_pays (self, i))
+        {
+          const PareConvParams *p = (const PareConvParams *)(plan->params + s->params);
+          if (p->group > 1)
+            return false;
+          macs
+              += (double)pare_shape_count (&y->shape) * (double)pare_shape_count (&plan->values[s->in[1]].shape) / (double)y->shape.dims[1];
+        }
+    }
+  return joined > macs / 80; /* measured: 27 bytes are joined while 110 products are made, and a saving of 4 % pays */
+}
+
 static bool
 build (PareAccel *self)
 {
   const PareRtPlan *plan = self->plan;
   find_last_uses (self);
+  self->blocks = wants_blocks (self);
   for (uint32_t i = 0; i < plan->n_steps && !self->failed; i++)
     {
       self->building = i;
@@ -255,37 +290,6 @@ uint32_t
 pare_accel_count_bf16 (const PareAccel *self)
 {
   return self ? self->n_bf16 : 0;
-}
-
-/* Joining channels costs nothing where they lie in blocks; convolutions are a little slower so, single channels much. */
-static bool
-wants_blocks (const PareRtPlan *plan)
-{
-  double joined = 0, macs = 0;
-  if (((int)dnnl_get_effective_cpu_isa () & dnnl_cpu_isa_avx512_core) != dnnl_cpu_isa_avx512_core)
-    return false;
-  for (uint32_t i = 0; i < plan->n_steps; i++)
-    {
-      const PareRtStep *s = &plan->steps[i];
-      const PareRtValue *y = &plan->values[s->out[0]];
-      if (s->op == PARE_RT_CONCAT && y->dtype == PARE_DTYPE_FLOAT32 && y->shape.rank == 4 && y->shape.dims[0] == 1
-          && ((const PareAxisParams *)(plan->params + s->params))->axis == 1)
-        {
-          for (uint32_t k = 0; k < s->n_in; k++)
-            if (plan->values[s->in[k]].shape.dims[1] % 16)
-              return false;
-          joined += (double)y->bytes;
-        }
-      if (s->op == PARE_RT_CONV)
-        {
-          const PareConvParams *p = (const PareConvParams *)(plan->params + s->params);
-          if (p->group > 1)
-            return false;
-          macs
-              += (double)pare_shape_count (&y->shape) * (double)pare_shape_count (&plan->values[s->in[1]].shape) / (double)y->shape.dims[1];
-        }
-    }
-  return joined > macs / 80; /* measured: 27 bytes are joined while 110 products are made, and a saving of 4 % pays */
 }
 
 /* Do the products of a step take long enough, on the average, that threads gain more than they wait for each other. */
@@ -331,7 +335,6 @@ pare_accel_new (const PareRtPlan *plan, int threads)
   self->exact = pare_accel_has_bf16 () ? malloc (plan->n_values + 1) : NULL;
   if (self->exact)
     pare_rt_plan_find_bfloat (plan, self->exact);
-  self->blocks = wants_blocks (plan);
   if (self->threads > 1 && !gains_by_threads (plan, self->exact))
     self->threads = 1;
   self->mds = pare_md_pool_new ();

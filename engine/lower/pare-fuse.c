@@ -139,7 +139,9 @@ pare_lower_find_fusions (PareBuilder *b)
       if ((!conv && !dense) || graph->values[node->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
         continue;
       PareFusion *f = &b->fusions[i];
-      *f = (PareFusion){ .head = i, .last = i, .output = node->outputs[0], .add_bias = PARE_NONE, .residual = PARE_NONE, .pad = PARE_NONE };
+      *f = (PareFusion){
+        .head = i, .last = i, .output = node->outputs[0], .add_bias = PARE_NONE, .residual = PARE_NONE, .pad = PARE_NONE, .focus = PARE_NONE
+      };
       if (pare_node_is (node, "Conv"))
         {
           f->pad = pad_before (b, node);

@@ -67,7 +67,10 @@ pare_lower_conv (PareBuilder *b, const PareNode *node, GError **error)
     }
   if (pare_lower_integer_conv (b, node, x, &p))
     return TRUE;
-  guint32 in[4] = { pare_builder_value (b, x), pare_builder_value (b, node->inputs[1]),
+  guint32 w = PARE_RT_NONE;
+  if (fused && f->focus != PARE_NONE)
+    x = pare_lower_focus (b, node, &p, &w);
+  guint32 in[4] = { pare_builder_value (b, x), w != PARE_RT_NONE ? w : pare_builder_value (b, node->inputs[1]),
                     bias_value (b, node, 2, fused ? f->add_bias : PARE_NONE, ws->dims[0]),
                     fused ? pare_builder_value (b, f->residual) : PARE_RT_NONE };
   guint32 out = pare_builder_value (b, fused ? f->output : node->outputs[0]);

@@ -16,34 +16,41 @@ one_step (PareBuilder *b, const PareNode *node, PareRtOp op, const void *p, gsiz
 }
 
 gboolean
-pare_lower_slice (PareBuilder *b, const PareNode *node, GError **error)
+pare_lower_slice_params (const PareGraph *graph, const PareNode *node, PareSliceParams *p)
 {
-  const PareGraph *graph = b->graph;
   const PareShape *xs = &graph->values[node->inputs[0]].shape;
   gint64 starts[PARE_MAX_RANK], axes[PARE_MAX_RANK], steps[PARE_MAX_RANK];
   guint n = 0, m = 0;
-  PareSliceParams p;
   for (int i = 0; i < PARE_MAX_RANK; i++)
     {
-      p.start[i] = 0;
-      p.step[i] = 1;
+      p->start[i] = 0;
+      p->step[i] = 1;
       axes[i] = i;
       steps[i] = 1;
     }
   if (!pare_lower_ints (graph, node, 1, starts, PARE_MAX_RANK, &n)
       || (pare_lower_has_input (node, 3) && (!pare_lower_ints (graph, node, 3, axes, PARE_MAX_RANK, &m) || m != n))
       || (pare_lower_has_input (node, 4) && (!pare_lower_ints (graph, node, 4, steps, PARE_MAX_RANK, &m) || m != n)))
-    return pare_lower_refuse (graph, node, error, "starts, axes and steps must be constants");
+    return FALSE;
   for (guint i = 0; i < n; i++)
     {
       int axis = pare_lower_axis (axes[i], xs->rank);
       if (axis < 0 || steps[i] == 0)
-        return pare_lower_refuse (graph, node, error, "an axis or step is out of range");
+        return FALSE;
       gint64 d = xs->dims[axis], s = starts[i];
       s = s < 0 ? s < -d ? 0 : s + d : s;
-      p.start[axis] = steps[i] > 0 ? CLAMP (s, 0, d) : CLAMP (starts[i] < -d ? -1 : s, 0, MAX (d - 1, 0));
-      p.step[axis] = steps[i];
+      p->start[axis] = steps[i] > 0 ? CLAMP (s, 0, d) : CLAMP (starts[i] < -d ? -1 : s, 0, MAX (d - 1, 0));
+      p->step[axis] = steps[i];
     }
+  return TRUE;
+}
+
+gboolean
+pare_lower_slice (PareBuilder *b, const PareNode *node, GError **error)
+{
+  PareSliceParams p;
+  if (!pare_lower_slice_params (b->graph, node, &p))
+    return pare_lower_refuse (b->graph, node, error, "starts, axes and steps must be constants in range");
   return one_step (b, node, PARE_RT_SLICE, &p, sizeof p, 1);
 }
 

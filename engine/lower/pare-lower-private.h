@@ -22,7 +22,8 @@ typedef struct
   PareValueId residual; /* PARE_NONE */
   PareActivation activation;
   float lo, hi, alpha;
-  PareNodeId pad; /* Pad in front, PARE_NONE */
+  PareNodeId pad;   /* Pad in front, PARE_NONE */
+  PareNodeId focus; /* Concat of slices in front, PARE_NONE */
   /* the others: what they read; NORM: x, scale, bias (PARE_NONE: ones, none); ATTENTION: q, k, v, mask */
   PareValueId operands[4];
   PareUnaryKind unary;
@@ -112,6 +113,11 @@ void pare_lower_undo_fusion (PareBuilder *self, PareNodeId head);
 /* The only node that reads v, once; PARE_NONE. */
 PareNodeId pare_lower_only_reader (const PareBuilder *self, PareValueId v);
 
+/* --- pare-fuse-focus.c: after integers have taken theirs --- */
+void pare_lower_find_focus (PareBuilder *self);
+/* Makes p and the weights those of the convolution over the image, which it returns. */
+PareValueId pare_lower_focus (PareBuilder *self, const PareNode *conv, PareConvParams *p, guint32 *weights);
+
 /* --- pare-fuse-units.c --- */
 void pare_lower_find_units (PareBuilder *self);
 const PareUnit *pare_lower_unit_of (const PareBuilder *self, PareValueId v); /* whose nodes are still free; NULL */
@@ -172,6 +178,8 @@ gboolean pare_lower_conv_transpose (PareBuilder *b, const PareNode *node, GError
 gboolean pare_lower_gemm (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_matmul (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_pool (PareBuilder *b, const PareNode *node, GError **error);
+/* FALSE: what it cuts is no constant, or out of range. */
+gboolean pare_lower_slice_params (const PareGraph *graph, const PareNode *node, PareSliceParams *p);
 gboolean pare_lower_slice (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_split (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_concat (PareBuilder *b, const PareNode *node, GError **error);

@@ -135,7 +135,10 @@ compile (const PareGraph *graph, const PareCompileOptions *options, GError **err
     pare_lower_find_fusions (b);
   pare_lower_find_integers (b);
   if (!options->no_fusion)
-    pare_lower_find_patterns (b);
+    {
+      pare_lower_find_focus (b);
+      pare_lower_find_patterns (b);
+    }
   if (!lower_all (b, error))
     return NULL;
   for (guint i = 0; i < canonical->n_values; i++) /* what is read after the run is read as floats */

@@ -80,6 +80,8 @@ typedef struct {
   int32_t exclude_outside; float cubic_a, extrapolation;
   float scale[PARE_MAX_RANK], roi_start[PARE_MAX_RANK], roi_end[PARE_MAX_RANK];
 } PareResizeParams;
+/* What position o of an axis is made of, nearest or linear, not cropping: returns 1 or 2 positions with their weights. */
+int pare_rt_resize_taps (const PareResizeParams *p, int axis, int64_t o, int64_t n_in, int64_t n_out, int64_t at[2], float weight[2]);
 
 typedef enum { PARE_RNN_FORWARD, PARE_RNN_REVERSE, PARE_RNN_BIDIRECTIONAL } PareRnnDirection;
 /* in = x [T,B,I], w [D,G*H,I], r [D,G*H,H], (b [D,2*G*H]), (sequence_lens: omitted), (h0 [D,B,H]), LSTM: (c0), (peepholes [D,3*H]);

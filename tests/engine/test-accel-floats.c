@@ -34,7 +34,7 @@ static void
 test_winograd (void)
 {
   static const int channels[] = { 16, 32, 48, 64, 80, 112, 128, 256 }, sides[] = { 1, 3, 4, 7, 8, 13, 14, 30 };
-  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH };
+  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH, PARE_ACT_TANH };
   for (guint i = 0; i < 120; i++)
     {
       Plan *plan = plan_new (7000 + i);
@@ -75,7 +75,8 @@ test_separable (void)
 {
   static const int channels[] = { 3, 8, 16, 24, 32, 40, 64, 96, 100 }, inner[] = { 16, 32, 48, 80, 96, 144, 20 },
                    sides[] = { 1, 2, 5, 7, 9, 14, 41, 97 };
-  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH };
+  static const PareActivation acts[] = { PARE_ACT_NONE,  PARE_ACT_CLIP,    PARE_ACT_CLIP,      PARE_ACT_LEAKY,
+                                         PARE_ACT_SWISH, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH, PARE_ACT_TANH };
   for (guint i = 0; i < 160; i++)
     {
       Plan *plan = plan_new (9000 + i);
@@ -114,7 +115,7 @@ test_separable (void)
         residual = add_conv (plan, x, (int64_t)plan_value (plan, x)->shape.dims[1], &point, FALSE, PARE_RT_NONE);
       if (residual == x && i % 8 == 1)
         plan_output (plan, x);
-      point.activation = acts[i / 5 % 4];
+      point.activation = acts[i / 5 % G_N_ELEMENTS (acts)];
       if (projects)
         y = add_conv (plan, y, residual == PARE_RT_NONE ? c : plan_value (plan, residual)->shape.dims[1], &point, TRUE, residual);
       if (projects && norms && i % 2)
@@ -124,7 +125,7 @@ test_separable (void)
                                                stride, expands ? ", expanded" : "", projects ? ", projected" : "",
                                                norms ? ", normalized" : "", residual == PARE_RT_NONE ? "" : ", residual");
       compare (plan, 1 + (int)(i % 3), 1e-5f, what);
-      if (e % 16 == 0 && point.activation != PARE_ACT_SWISH && deep.activation != PARE_ACT_SWISH && i % 2 == 0)
+      if (e % 16 == 0 && point.activation != PARE_ACT_TANH && deep.activation != PARE_ACT_TANH && i % 2 == 0)
         same_by_threads (plan, y, what);
       plan_free (plan);
     }
@@ -134,12 +135,12 @@ test_separable (void)
 static void
 test_stem (void)
 {
-  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH };
+  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH, PARE_ACT_TANH };
   for (guint i = 0; i < 80; i++)
     {
       Plan *plan = plan_new (11000 + i);
       PareRng *r = &plan->rng;
-      int c = 1 + (int)i % 4, k = 1 + (int)pare_rng_below (r, 7), m = 32 + 16 * (int)pare_rng_below (r, 4),
+      int c = 1 + (int)i % 4, k = 1 + (int)pare_rng_below (r, 7), m = 16 + 16 * (int)pare_rng_below (r, 4),
           h = k + (int)pare_rng_below (r, 40), w = k + (int)pare_rng_below (r, 60);
       PareConvParams p = conv_params (2, 1, k, 1 + (int)pare_rng_below (r, 3), 1, (int)pare_rng_below (r, (guint64)k));
       p.pad_end[1] = (int32_t)pare_rng_below (r, (guint64)k);
@@ -147,7 +148,7 @@ test_stem (void)
       p.kernel[1] = i % 5 == 4 ? 1 : k;
       if (p.kernel[1] == 1)
         p.pad_begin[1] = p.pad_end[1] = 0;
-      p.activation = acts[i / 4 % 4];
+      p.activation = acts[i / 4 % G_N_ELEMENTS (acts)];
       p.hi = i % 3 ? INFINITY : 0.7f;
       p.alpha = 0.1f;
       uint32_t y = add_conv (plan, plan_input (plan, SHAPE (1 + i % 7 / 6, c, h, w)), m, &p, i % 2, PARE_RT_NONE);
@@ -157,8 +158,47 @@ test_stem (void)
       g_autofree char *what = g_strdup_printf ("stem %u: %d -> %d, %d x %d, kernel %d x %d, stride %d, %d, activation %d", i, c, m, h, w, k,
                                                p.kernel[1], p.stride[0], p.stride[1], p.activation);
       compare (plan, 1 + (int)(i % 2), 1e-5f, what);
-      if (p.activation != PARE_ACT_SWISH)
+      if (p.activation != PARE_ACT_TANH)
         same_by_threads (plan, y, what);
+      plan_free (plan);
+    }
+}
+
+/* What detectors are made of: pointwise convolutions with functions behind them, some joined (in blocks where channels are whole ones),
+ * resized, added, and read by convolutions of a few odd channels. */
+static void
+test_pointwise (void)
+{
+  static const int channels[] = { 16, 32, 48, 64, 80, 17, 85, 4 }, sides[] = { 1, 3, 13, 20, 26, 52 };
+  static const PareActivation acts[] = { PARE_ACT_SWISH, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH };
+  for (guint i = 0; i < 60; i++)
+    {
+      Plan *plan = plan_new (13000 + i);
+      PareRng *r = &plan->rng;
+      int most = i % 3 ? 5 : (int)G_N_ELEMENTS (channels), a = channels[pare_rng_below (r, (guint64)most)],
+          b = channels[pare_rng_below (r, (guint64)most)], h = sides[pare_rng_below (r, G_N_ELEMENTS (sides))],
+          w = sides[pare_rng_below (r, G_N_ELEMENTS (sides))], batch = i % 5 == 4 ? 2 : 1;
+      PareConvParams p = conv_params (2, 1, 1, 1, 1, 0), first = conv_params (2, 1, 3, 1, 1, 1);
+      p.activation = first.activation = acts[i % G_N_ELEMENTS (acts)];
+      const PareAxisParams axis = { 1 };
+      uint32_t x = plan_input (plan, SHAPE (batch, 3, h, w));
+      x = add_conv (plan, x, a, &first, TRUE, PARE_RT_NONE);
+      uint32_t left = add_conv (plan, x, a, &p, TRUE, i % 4 == 1 ? x : PARE_RT_NONE),
+               right = add_conv (plan, x, b, &p, FALSE, PARE_RT_NONE),
+               y = STEP (plan, PARE_RT_CONCAT, &axis, SHAPE (batch, a + b, h, w), left, right);
+      PareResizeParams resize = { .mode = i % 2 ? PARE_RESIZE_NEAREST : PARE_RESIZE_LINEAR,
+                                  .coord = (PareCoordMode)(i % 3),
+                                  .nearest = (PareNearestMode)(i % 4),
+                                  .scale = { 1, 1, 2, i % 5 ? 2 : 1 } };
+      y = STEP (plan, PARE_RT_RESIZE, &resize, SHAPE (batch, a + b, 2 * h, (i % 5 ? 2 : 1) * w), y);
+      y = add_conv (plan, y, b, &p, TRUE, PARE_RT_NONE);
+      plan_output (plan, add_conv (plan, y, 5, &p, TRUE, PARE_RT_NONE));
+      y = add_conv (plan, y, a, &p, TRUE, PARE_RT_NONE);
+      if (i % 3 == 1)
+        y = add_norm (plan, y);
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("pointwise %u: %d, %d, %d x %d, activation %d", i, a, b, h, w, p.activation);
+      compare (plan, 1 + (int)(i % 2), 1e-5f, what);
       plan_free (plan);
     }
 }
@@ -181,5 +221,6 @@ main (int argc, char **argv)
   g_test_add_func ("/accel-floats/winograd", test_winograd);
   g_test_add_func ("/accel-floats/separable", test_separable);
   g_test_add_func ("/accel-floats/stem", test_stem);
+  g_test_add_func ("/accel-floats/pointwise", test_pointwise);
   return g_test_run ();
 }

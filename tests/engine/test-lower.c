@@ -199,6 +199,62 @@ test_fuse_pad (void)
     }
 }
 
+/* Pixels dealt out to channels and convolved are convolved where they lie; not where one slice is missing or kept, or two are the same. */
+static void
+test_fuse_focus (void)
+{
+  static const gint64 ends[] = { G_MAXINT64 }, twos[] = { 2 }, rows[] = { 2 }, columns[] = { 3 };
+  enum
+  {
+    FINE,
+    TWICE,
+    KEPT,
+    CASES
+  };
+  for (int what = FINE; what < CASES; what++)
+    for (int padded = 0; padded < 2; padded++)
+      {
+        g_autoptr (PareGraph) g = make_graph (17);
+        PareValueId x
+            = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (4, (gint64)1, (gint64)1, (gint64)2 * SIDE, (gint64)2 * SIDE)),
+            end = make_ints (g, "end", 1, ends), two = make_ints (g, "two", 1, twos),
+            axis[2] = { make_ints (g, "rows", 1, rows), make_ints (g, "columns", 1, columns) }, from[2], half[2], part[4];
+        for (gint64 i = 0; i < 2; i++)
+          from[i] = make_ints (g, i ? "odd" : "even", 1, &i);
+        for (int i = 0; i < 2; i++)
+          half[i] = MAKE (g, "Slice", i ? "lower" : "upper", x, from[i], end, axis[0], two);
+        for (int i = 0; i < 4; i++) /* column by column, as exporters write it */
+          {
+            g_autofree char *name = g_strdup_printf ("part%d", i);
+            part[i] = MAKE (g, "Slice", name, half[i % 2], from[what == TWICE && i == 3 ? 0 : i / 2], end, axis[1], two);
+          }
+        PareValueId joined = MAKE (g, "Concat", "join", part[0], part[1], part[2], part[3]);
+        pare_node_set_int (node_of (g, joined), "axis", 1);
+        make_output (g, add_conv (g, joined, padded));
+        if (what == KEPT)
+          make_output (g, part[1]);
+        int side = padded ? SIDE : SIDE - 2;
+        g_autoptr (PareTensor) in = wave (g->values[x].shape, 5);
+        for (guint k = 0; k < G_N_ELEMENTS (backends); k++)
+          {
+            guint fused_layers = 0, layers = 0;
+            g_autoptr (PareTensor) fused = run (g, backends[k], FALSE, &in, 1, &fused_layers),
+                                   apart = run (g, backends[k], TRUE, &in, 1, &layers);
+            g_assert_cmpuint (fused_layers, ==, what == FINE ? 1 : 8);
+            g_assert_cmpuint (layers, ==, 8);
+            assert_near (fused, apart->data, M * side * side, 2e-5f);
+            float want[OUT], dealt[C * SIDE * SIDE];
+            for (int c = 0; c < C; c++)
+              for (int i = 0; i < SIDE * SIDE; i++)
+                dealt[c * SIDE * SIDE + i]
+                    = ((const float *)in->data)[(i / SIDE * 2 + c % 2) * 2 * SIDE + i % SIDE * 2 + (what == TWICE && c == 3 ? 0 : c / 2)];
+            conv_3x3 (dealt, constant_of (g, "w")->data, want, C, M, SIDE, SIDE);
+            if (padded)
+              assert_near (fused, want, OUT, 2e-5f);
+          }
+      }
+}
+
 static void
 test_taps (void)
 {
@@ -552,6 +608,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lower/fuse/chain", test_fuse_chain);
   g_test_add_func ("/lower/fuse/swish", test_fuse_swish);
   g_test_add_func ("/lower/fuse/pad", test_fuse_pad);
+  g_test_add_func ("/lower/fuse/focus", test_fuse_focus);
   g_test_add_func ("/lower/taps", test_taps);
   g_test_add_func ("/lower/wrong-inputs", test_wrong_inputs);
   g_test_add_func ("/lower/memory-budget", test_memory_budget);

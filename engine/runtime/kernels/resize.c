@@ -75,10 +75,8 @@ cubic_taps (const PareResizeParams *p, float x, int64_t n, Taps *t)
 }
 
 static void
-make_taps (const Job *j, int axis, int64_t o, Taps *t)
+make_taps (const PareResizeParams *p, int axis, int64_t o, int64_t n_in, int64_t n_out, Taps *t)
 {
-  const PareResizeParams *p = j->p;
-  int64_t n_in = j->x->shape.dims[axis], n_out = j->y->shape.dims[axis];
   *t = (Taps){ .n = 1, .weight = { 1 } };
   if (p->coord != PARE_COORD_TF_CROP && p->scale[axis] == 1 && n_in == n_out)
     {
@@ -105,6 +103,19 @@ make_taps (const Job *j, int axis, int64_t o, Taps *t)
                       : p->nearest == PARE_NEAREST_ROUND_PREFER_CEIL ? floorf (x + 0.5f)
                                                                      : ceilf (x - 0.5f),
                       n_in);
+}
+
+int
+pare_rt_resize_taps (const PareResizeParams *p, int axis, int64_t o, int64_t n_in, int64_t n_out, int64_t at[2], float weight[2])
+{
+  Taps t;
+  make_taps (p, axis, o, n_in, n_out, &t);
+  for (int i = 0; i < 2; i++)
+    {
+      at[i] = t.at[i < t.n ? i : 0];
+      weight[i] = i < t.n ? t.weight[i] : 0;
+    }
+  return t.n;
 }
 
 /* One input row's part of an output row. */
@@ -191,13 +202,13 @@ resize_rows (int64_t task, int worker, void *arg)
     {
       int64_t cols = width - c0 < COLUMNS ? width - c0 : COLUMNS;
       for (int64_t c = 0; c < cols; c++)
-        make_taps (j, last, c0 + c, &taps[c]);
+        make_taps (j->p, last, c0 + c, j->x->shape.dims[last], width, &taps[c]);
       for (int64_t row = task * ROWS; row < end; row++)
         {
           int64_t rest = row;
           for (int a = last - 1; a >= 0; a--)
             {
-              make_taps (j, a, rest % j->y->shape.dims[a], &outer[a]);
+              make_taps (j->p, a, rest % j->y->shape.dims[a], j->x->shape.dims[a], j->y->shape.dims[a], &outer[a]);
               rest /= j->y->shape.dims[a];
             }
           make_row (j, outer, last, taps, cols, (char *)j->y->data + (row * width + c0) * j->size);

@@ -1,0 +1,78 @@
+/* Activations of one instruction set. */
+
+/* 1 / (1 + e^-x), times `by`. For large x its factors stay finite or become infinite as they should. */
+TARGET INLINE VEC
+NAME (sigmoid_times) (VEC x, VEC by)
+{
+  VEC t = TO_RANGE (MUL (x, ALL (-1.44269504f))), f = FRACTION (t), p = ALL (1.535336188319500e-4f); /* 2^f, -0.5 <= f <= 0.5 */
+  p = FMA (p, f, ALL (1.339887440266574e-3f));
+  p = FMA (p, f, ALL (9.618437357674640e-3f));
+  p = FMA (p, f, ALL (5.550332471162809e-2f));
+  p = FMA (p, f, ALL (2.402264791363012e-1f));
+  p = FMA (p, f, ALL (6.931472028550421e-1f));
+  p = FMA (p, f, ALL (1));
+  return DIV (by, ADD (ALL (1), TIMES_2_TO (p, SUB (t, f))));
+}
+
+/* A function that needs no more than the value. */
+TARGET INLINE VEC
+NAME (function) (VEC x, const PareActivation kind)
+{
+  if (kind == PARE_ACT_SWISH)
+    return NAME (sigmoid_times) (x, x);
+  if (kind == PARE_ACT_SIGMOID)
+    return NAME (sigmoid_times) (x, ALL (1));
+  return MUL (x, SMALLER (ALL (1), LARGER (ALL (0), FMA (x, ALL (1 / 6.0f), ALL (0.5f))))); /* HARDSWISH */
+}
+
+/* For channels c..c + LANES - 1. */
+TARGET INLINE VEC
+NAME (finish) (VEC x, const PareAfter *after, int64_t c)
+{
+  switch (after->kind)
+    {
+    case PARE_ACT_NONE:
+      return x;
+    case PARE_ACT_CLIP:
+      return SMALLER (LOAD (after->hi + c), LARGER (LOAD (after->lo + c), x));
+    case PARE_ACT_LEAKY:
+      return FMA (SMALLER (ALL (0), x), ALL (after->alpha), LARGER (ALL (0), x));
+    case PARE_ACT_SWISH:
+      return NAME (function) (x, PARE_ACT_SWISH);
+    case PARE_ACT_SIGMOID:
+      return NAME (function) (x, PARE_ACT_SIGMOID);
+    default:
+      return NAME (function) (x, PARE_ACT_HARDSWISH);
+    }
+}
+
+TARGET INLINE void
+NAME (activate_as) (float *c, int64_t c_row, int64_t c_block, int rows, int columns, const PareActivation kind)
+{
+  for (int r = 0; r < rows; r++, c += c_row)
+    {
+      int at = 0;
+      for (; at + LANES <= columns; at += LANES)
+        {
+          float *to = c + at / PARE_BLOCK * c_block + at % PARE_BLOCK;
+          STORE (to, NAME (function) (LOAD (to), kind));
+        }
+      if (at < columns)
+        {
+          float *to = c + at / PARE_BLOCK * c_block + at % PARE_BLOCK;
+          STORE_SOME (to, NAME (function) (LOAD_SOME (to, columns - at), kind), columns - at);
+        }
+    }
+}
+
+/* A function over a tile of results that has just been stored: it is longer than what stands around it, and would be so in every tile. */
+TARGET __attribute__ ((noinline)) static void
+NAME (activate) (float *c, int64_t c_row, int64_t c_block, int rows, int columns, PareActivation kind)
+{
+  if (kind == PARE_ACT_SWISH)
+    NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_SWISH);
+  else if (kind == PARE_ACT_SIGMOID)
+    NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_SIGMOID);
+  else
+    NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_HARDSWISH);
+}
