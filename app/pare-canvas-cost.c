@@ -308,7 +308,12 @@ pare_canvas_cost_new (PareSession *session, const char *layer)
     }
   g_autofree char *ms = isnan (time) ? NULL : pare_format_number (time, 3), *ms_value = ms != NULL ? g_strdup_printf ("%s ms", ms) : NULL;
   g_autofree char *of_time = share (time, total (session, 2));
-  at = add_row (grid, at, _ ("Time here"), ms_value != NULL ? ms_value : "–", ms_value != NULL ? of_time : _ ("not measured yet (Ctrl+R)"),
+  const char *holder = pare_session_get_layer_holder (session, layer);
+  g_autofree char *in = holder != NULL ? g_strdup_printf (_ ("in the time of %s: one step computes both"), holder) : NULL;
+  at = add_row (grid, at, _ ("Time here"), ms_value != NULL ? ms_value : "–",
+                ms_value != NULL ? of_time
+                : in != NULL     ? in
+                                 : _ ("not measured yet (Ctrl+R)"),
                 NULL);
   if (!isnan (error))
     {

@@ -37,13 +37,31 @@ bits_or_float (int bits)
   return bits == PARE_BITS_UNSET ? PARE_BITS_FLOAT : bits;
 }
 
+/* Of all selected layers, each once: what is computed in the step of another one that is selected too is in that one's time. *holder: of a
+ * layer alone, the one whose time holds its own. */
+static double
+selected_time (PareInspector *self, PareOrigin *origin, const char **holder)
+{
+  guint n = pare_selection_get_n (self->selection);
+  const char *const *layers = pare_selection_get (self->selection);
+  double ms = 0;
+  for (guint i = 0; i < n; i++)
+    {
+      const char *by = pare_session_get_layer_holder (self->session, layers[i]);
+      *holder = n == 1 ? by : NULL;
+      if (by == NULL || !g_strv_contains (layers, by))
+        ms += pare_session_get_layer_time (self->session, layers[i], origin);
+    }
+  return ms;
+}
+
 void
 pare_inspector_show_figures (PareInspector *self)
 {
   /* What is looked at stays until the pointer leaves. */
   if (self->preview_shown)
     return;
-  const char *layer = first_layer (self);
+  const char *layer = first_layer (self), *holder = NULL;
   double now = 0, was = 0, ms = 0;
   PareOrigin origin = PARE_ORIGIN_NONE;
   PareSize size, original;
@@ -62,8 +80,9 @@ pare_inspector_show_figures (PareInspector *self)
                           *b = pare_session_get_layer_cost (self->session, name, FALSE);
       was += a != NULL ? a->packed_bytes : 0;
       now += b != NULL ? b->packed_bytes : a != NULL ? a->packed_bytes : 0;
-      ms += pare_session_get_layer_time (self->session, name, &origin);
     }
+  if (n > 0)
+    ms = selected_time (self, &origin, &holder);
   g_autofree char *size_text = pare_format_kib_unit (now), *of = pare_format_kib (was), *change = pare_format_change (now, was);
   g_autofree char *size_note = g_strdup_printf (_ ("%s of %s"), change, of), *time_text = pare_format_ms_unit (ms);
   double error = n == 1 ? pare_session_get_layer_error (self->session, layer) : NAN;
@@ -75,7 +94,13 @@ pare_inspector_show_figures (PareInspector *self)
   else
     gtk_widget_remove_css_class (GTK_WIDGET (self->size_note), "pare-better");
   gtk_label_set_text (self->time_value, time_text);
-  gtk_label_set_text (self->time_note, isnan (ms) ? _ ("not measured") : origin == PARE_ORIGIN_STALE ? _ ("stale") : _ ("measured here"));
+  g_autofree char *time_note = holder != NULL                ? g_strdup_printf (_ ("in %s"), holder)
+                               : isnan (ms)                  ? g_strdup (_ ("not measured"))
+                               : origin == PARE_ORIGIN_STALE ? g_strdup (_ ("stale"))
+                                                             : g_strdup (_ ("measured here"));
+  gtk_label_set_text (self->time_note, time_note);
+  gtk_widget_set_tooltip_text (GTK_WIDGET (self->time_note),
+                               holder != NULL ? _ ("Computed in one step with that layer, whose time is that of both") : NULL);
   gtk_label_set_text (self->error_value, error_text);
   gtk_label_set_text (self->error_note, _ ("of the weights"));
 }

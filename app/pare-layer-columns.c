@@ -129,9 +129,11 @@ static void
 bind_measured (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item, double value, double most, char *text, const char *unit)
 {
   gboolean stale = self->tree->stale;
-  g_autofree char *words = isnan (value) ? g_strdup (_ ("no time of its own"))
-                           : stale       ? g_strdup_printf (_ ("%s %s, stale"), text, unit)
-                                         : g_strdup_printf ("%s %s", text, unit);
+  g_autofree char *words = isnan (value) && item->inside != NULL
+                               ? g_strdup_printf (_ ("in the time of %s: one step computes both"), item->inside)
+                           : isnan (value) ? g_strdup (_ ("no time of its own"))
+                           : stale         ? g_strdup_printf (_ ("%s %s, stale"), text, unit)
+                                           : g_strdup_printf ("%s %s", text, unit);
   pare_heat_cell_set (PARE_HEAT_CELL (cell), text,
                       isnan (value) || stale ? NAN
                       : most > 0             ? fmin (value / most, 1)
@@ -141,10 +143,27 @@ bind_measured (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item, doubl
   g_free (text);
 }
 
+#define HOLDER_CHARS 7
+
+/* As much of the name's end as a column of numbers has room for; the tip says all. */
+static char *
+in_holder (const char *layer)
+{
+  const char *last = strrchr (layer, '/');
+  last = last != NULL && last[1] != '\0' ? last + 1 : layer;
+  glong n = g_utf8_strlen (last, -1);
+  if (n <= HOLDER_CHARS)
+    return g_strdup_printf (_ ("in %s"), last);
+  g_autofree char *end = g_strconcat ("…", g_utf8_offset_to_pointer (last, n - HOLDER_CHARS + 1), NULL);
+  return g_strdup_printf (_ ("in %s"), end);
+}
+
 static void
 bind_ms (PareLayerTable *self, GtkWidget *cell, PareLayerItem *item)
 {
-  bind_measured (self, cell, item, item->ms, self->tree->most_ms, pare_format_number (item->ms, 3), _ ("milliseconds"));
+  bind_measured (self, cell, item, item->ms, self->tree->most_ms,
+                 isnan (item->ms) && item->inside != NULL ? in_holder (item->inside) : pare_format_number (item->ms, 3),
+                 _ ("milliseconds"));
 }
 
 static void

@@ -57,6 +57,7 @@ pare_layer_item_refresh (PareLayerItem *self, PareSession *session, const ParePr
   self->ms = measured != NULL ? measured->ms : NAN;
   self->share = measured != NULL ? measured->share : NAN;
   self->rate = measured != NULL ? measured->gops : NAN;
+  self->inside = measured != NULL && measured->inside != PARE_NONE ? pare_session_get_graph (session)->nodes[measured->inside].layer : NULL;
   self->integer = measured != NULL && measured->integer;
   self->work = isnan (self->rate) ? 0 : self->rate * self->ms;
   self->error = NAN;

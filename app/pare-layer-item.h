@@ -25,6 +25,7 @@ struct _PareLayerItem
   double sparsity;          /* fraction of zero weights, NAN */
   double error;             /* weights' relative squared error, NAN */
   double ms, share, rate;   /* measured here: milliseconds, of the whole, GOP/s; NAN. A group's rate: all its work over all its time */
+  const char *inside;       /* the layer whose step computes this one too, NULL; borrowed from the graph */
   double work;              /* operations, in units of rate times ms; 0 without a rate */
   gboolean integer;         /* the rate is of integers */
   double zeros, counted;    /* weights at zero, of how many */

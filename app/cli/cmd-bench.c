@@ -1,14 +1,67 @@
 #include "app/cli/pare-cli.h"
+#include "engine/cost/pare-profile.h"
 
+#include <math.h>
 #include <string.h>
 
-static gint64
-layer_macs (const PareLayerInfo *infos, guint n, PareNodeId node)
+/* Rows that take time, and those whose work another's step does; the rest has nothing to do. */
+static gboolean
+is_shown (const PareProfileRow *row)
 {
-  for (guint i = 0; i < n; i++)
-    if (infos[i].node == node)
-      return infos[i].macs;
-  return 0;
+  return row->timed || row->inside != PARE_NONE;
+}
+
+static const char *
+layer_name (const PareGraph *graph, PareNodeId layer)
+{
+  return layer < graph->n_nodes ? graph->nodes[layer].layer : "";
+}
+
+static void
+print_layers (const PareProfile *profile, const PareGraph *graph)
+{
+  for (guint i = 0; i < profile->n_rows; i++)
+    {
+      const PareProfileRow *row = &profile->rows[i];
+      const char *op = row->layer < graph->n_nodes ? graph->nodes[row->layer].op : "";
+      if (!is_shown (row))
+        continue;
+      if (row->timed)
+        g_print ("%9.4f ms %5.1f %% %8.1f GFLOP/s %7.1f GB/s  %-16s %s", row->ms, 100 * row->share, isnan (row->gops) ? 0 : row->gops,
+                 isnan (row->gbs) ? 0 : row->gbs, op, layer_name (graph, row->layer));
+      else
+        g_print ("%49s  %-16s %s", "", op, layer_name (graph, row->layer));
+      g_print (row->inside != PARE_NONE ? "  (in %s)\n" : "%s\n", row->inside != PARE_NONE ? layer_name (graph, row->inside) : "");
+    }
+  g_print ("%9.4f ms %5.1f %% the layers together, of %.4f ms\n", profile->layers_ms, 100 * profile->layers_ms / profile->whole_ms,
+           profile->whole_ms);
+}
+
+static void
+put_layers (JsonBuilder *b, const PareProfile *profile, const PareGraph *graph)
+{
+  json_builder_set_member_name (b, "layers");
+  json_builder_begin_array (b);
+  for (guint i = 0; profile != NULL && i < profile->n_rows; i++)
+    {
+      const PareProfileRow *row = &profile->rows[i];
+      if (!is_shown (row))
+        continue;
+      json_builder_begin_object (b);
+      pare_cli_json_string (b, "name", layer_name (graph, row->layer));
+      pare_cli_json_string (b, "op", row->layer < graph->n_nodes ? graph->nodes[row->layer].op : "");
+      if (row->inside != PARE_NONE)
+        pare_cli_json_string (b, "in", layer_name (graph, row->inside));
+      if (row->timed)
+        {
+          pare_cli_json_double (b, "median_ms", row->ms);
+          pare_cli_json_int (b, "macs", row->macs);
+          pare_cli_json_double (b, "gflops", isnan (row->gops) ? 0 : row->gops);
+          pare_cli_json_double (b, "gb_per_s", isnan (row->gbs) ? 0 : row->gbs);
+        }
+      json_builder_end_object (b);
+    }
+  json_builder_end_array (b);
 }
 
 static int
@@ -54,8 +107,7 @@ run (PareCliOptions *o)
   const char *precision = pare_cost_precision (latency.bf16_steps, latency.bf16_multiplied);
   if (latency.bf16_steps > 0 && latency.bf16_multiplied == 0)
     pare_cli_warn ("nothing here multiplies bfloat16: the answers are the same, the times are those of float32");
-  guint n_infos;
-  g_autofree PareLayerInfo *infos = pare_graph_layer_infos (graph, pare_program_get_graph (program), &n_infos);
+  g_autoptr (PareProfile) profile = latency.n_layers > 0 ? pare_profile_new (graph, &latency, NULL, NULL) : NULL;
   guint64 arena, sum, constants;
   pare_program_get_memory (program, &arena, &sum, &constants);
   guint64 packed = pare_program_get_packed_memory (program);
@@ -76,21 +128,7 @@ run (PareCliOptions *o)
       pare_cli_json_int (b, "tensors_bytes", (gint64)sum);
       pare_cli_json_int (b, "constants_bytes", (gint64)constants);
       pare_cli_json_int (b, "packed_bytes", (gint64)packed);
-      json_builder_set_member_name (b, "layers");
-      json_builder_begin_array (b);
-      for (guint i = 0; i < latency.n_layers; i++)
-        {
-          const PareLayerTime *t = &latency.layers[i];
-          gint64 macs = layer_macs (infos, n_infos, t->layer);
-          json_builder_begin_object (b);
-          pare_cli_json_string (b, "name", t->layer < graph->n_nodes ? graph->nodes[t->layer].layer : "");
-          pare_cli_json_string (b, "op", t->op);
-          pare_cli_json_double (b, "median_ms", t->ms);
-          pare_cli_json_double (b, "gflops", t->ms > 0 ? 2.0 * macs / t->ms / 1e6 : 0);
-          pare_cli_json_double (b, "gb_per_s", t->ms > 0 ? t->bytes / t->ms / 1e6 : 0);
-          json_builder_end_object (b);
-        }
-      json_builder_end_array (b);
+      put_layers (b, profile, graph);
       json_builder_end_object (b);
       pare_cli_json_print (b);
     }
@@ -101,18 +139,8 @@ run (PareCliOptions *o)
       g_print (
           "activations %.1f KiB planned of %.1f KiB in all, constants %.1f KiB and packed for the kernels %.1f KiB, peak memory %.1f MiB\n",
           arena / 1024.0, sum / 1024.0, constants / 1024.0, packed / 1024.0, latency.peak_rss_bytes / 1048576.0);
-      double all = 0;
-      for (guint i = 0; i < latency.n_layers; i++)
-        {
-          const PareLayerTime *t = &latency.layers[i];
-          gint64 macs = layer_macs (infos, n_infos, t->layer);
-          g_print ("%9.4f ms %5.1f %% %8.1f GFLOP/s %7.1f GB/s  %-16s %s\n", t->ms, 100 * t->ms / latency.profiled_ms,
-                   t->ms > 0 ? 2.0 * macs / t->ms / 1e6 : 0, t->ms > 0 ? t->bytes / t->ms / 1e6 : 0, t->op,
-                   t->layer < graph->n_nodes ? graph->nodes[t->layer].layer : "");
-          all += t->ms;
-        }
-      if (latency.n_layers > 0)
-        g_print ("%9.4f ms %5.1f %% the layers together, of %.4f ms\n", all, 100 * all / latency.profiled_ms, latency.profiled_ms);
+      if (profile != NULL)
+        print_layers (profile, graph);
     }
   pare_latency_clear (&latency);
   return PARE_EXIT_DONE;

@@ -380,6 +380,14 @@ pare_accel_free (PareAccel *self)
   free (self);
 }
 
+uint32_t
+pare_accel_get_owner (const PareAccel *self, uint32_t step)
+{
+  while (self->absorbed_by[step])
+    step = self->absorbed_by[step] - 1;
+  return step;
+}
+
 double
 pare_accel_get_coverage (const PareAccel *self)
 {

@@ -42,6 +42,8 @@ PareRtStatus pare_accel_runner_run_part (PareAccelRunner *self, const PareView *
                                          const volatile int *cancel, uint32_t *failed_step);
 /* Graph outputs and kept values, plain row-major. */
 PareView pare_accel_runner_view (PareAccelRunner *self, uint32_t value);
+/* The step whose nodes compute this one: itself, or an earlier one. */
+uint32_t pare_accel_get_owner (const PareAccel *self, uint32_t step);
 /* Share of the plan's steps that oneDNN runs. */
 double pare_accel_get_coverage (const PareAccel *self);
 const char *pare_accel_version (void);

@@ -26,7 +26,7 @@ typedef struct {
   guint64 peak_rss_bytes;
   PareLayerTime *layers; guint n_layers; /* NULL unless asked for: means over those runs by layer that took what a run takes (median_ms), so that they add up */
   double profiled_ms;                    /* the whole of those runs: the layers and what lies between them; 0: not known */
-  PareNodeId *holders; guint n_holders;  /* as pare_program_get_holders() */
+  PareNodeId *holders; guint n_holders;  /* as pare_runner_dup_holders() */
   guint64 arena_bytes, tensors_bytes, constants_bytes; /* as pare_program_get_memory(); 0: not known */
   guint64 packed_bytes;                                /* as pare_program_get_packed_memory() */
   int threads;

@@ -161,23 +161,6 @@ time_runs (PareRunner *runner, const PareView *views, guint n_inputs, guint repe
   return TRUE;
 }
 
-static void
-count_macs (PareProgram *program, PareLatency *latency)
-{
-  const PareGraph *graph = pare_program_get_graph (program);
-  guint n = 0;
-  g_autofree PareLayerInfo *infos = pare_graph_layer_infos (graph, graph, &n);
-  g_autoptr (GHashTable) times = g_hash_table_new (NULL, NULL);
-  for (guint i = 0; i < latency->n_layers; i++)
-    g_hash_table_insert (times, GUINT_TO_POINTER (latency->layers[i].layer), &latency->layers[i]);
-  for (guint i = 0; i < n; i++)
-    {
-      PareLayerTime *t = g_hash_table_lookup (times, GUINT_TO_POINTER (graph->nodes[infos[i].node].origin));
-      if (t != NULL)
-        t->macs += infos[i].macs;
-    }
-}
-
 gboolean
 pare_cost_latency (PareProgram *program, int threads, guint repeats, gboolean per_layer, PareLatency *latency, PareControl *control,
                    GError **error)
@@ -211,17 +194,13 @@ pare_cost_latency (PareProgram *program, int threads, guint repeats, gboolean pe
   gboolean ok = time_runs (runner, views, n_inputs, repeats, latency, control, error);
   if (ok && per_layer)
     ok = time_layers (runner, views, n_inputs, MIN (repeats, 20), latency, control, error);
-  if (ok && per_layer)
-    count_macs (program, latency);
   if (!ok)
     {
       pare_latency_clear (latency);
       return FALSE;
     }
-  const PareNodeId *holders = pare_program_get_holders (program, &latency->n_holders);
   if (per_layer)
-    latency->holders = g_memdup2 (holders, latency->n_holders * sizeof *holders);
-  latency->n_holders = latency->holders != NULL ? latency->n_holders : 0;
+    latency->holders = pare_runner_dup_holders (runner, &latency->n_holders);
   latency->peak_rss_bytes = pare_cost_peak_memory ();
   return TRUE;
 }

@@ -11,6 +11,8 @@ pare_builder_new (const PareGraph *graph, const gboolean *keep)
   b->graph = graph;
   b->values = g_array_new (FALSE, TRUE, sizeof (PareRtValue));
   b->steps = g_array_new (FALSE, TRUE, sizeof (PareRtStep));
+  b->first_step = g_new0 (guint, graph->n_nodes + 1);
+  b->end_step = g_new0 (guint, graph->n_nodes + 1);
   b->params = g_byte_array_new ();
   b->constants = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_tensor_unref);
   b->value_of = g_new (guint32, graph->n_values + 1);
@@ -39,6 +41,8 @@ pare_builder_free (PareBuilder *b)
 {
   g_array_unref (b->values);
   g_array_unref (b->steps);
+  g_free (b->first_step);
+  g_free (b->end_step);
   g_byte_array_unref (b->params);
   g_clear_pointer (&b->constants, g_ptr_array_unref);
   g_free (b->value_of);

@@ -66,6 +66,8 @@ typedef struct
 {
   const PareGraph *graph;
   GArray *values, *steps; /* PareRtValue, PareRtStep */
+  guint *first_step;      /* of each node: the first of the steps made while it was lowered, with all that is fused into it */
+  guint *end_step;        /* the one behind the last of them */
   GByteArray *params;
   GPtrArray *constants; /* PareTensor of each constant value, in order of their offsets and of the values */
   guint64 constants_bytes;

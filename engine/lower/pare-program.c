@@ -4,6 +4,7 @@
 #include "engine/base/pare-memory.h"
 #include "engine/lower/pare-lower-private.h"
 #include "engine/lower/pare-program-cut.h"
+#include "engine/lower/pare-program-times.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct _PareProgram
   GPtrArray *constants; /* tensors that the plan's constants lie in */
   PareNodeId *holders;  /* of source nodes */
   guint n_holders;
+  gint64 *macs; /* of each step: the multiply-adds of all nodes that it computes */
   PareBackend backend;
   guint8 *bf16; /* of each step: it is a product of 16 bits */
   guint n_bf16;
@@ -35,7 +37,8 @@ struct _PareRunner
   PareProgram *program;
   PareRtRunner *portable;
   PareAccelRunner *accel;
-  guint64 *step_ns; /* of the last run, when profiling */
+  const PareAccel *own; /* what accel runs; NULL as that */
+  guint64 *step_ns;     /* of the last run, when profiling */
   gboolean profiling;
   double coverage; /* share of the steps that the accelerator runs */
 };
@@ -71,6 +74,15 @@ check_input_types (const PareGraph *graph, GError **error)
 }
 
 static gboolean
+lower_one (PareBuilder *b, PareNodeId head, GError **error)
+{
+  b->first_step[head] = b->steps->len;
+  gboolean fine = pare_lower_node (b, head, error);
+  b->end_step[head] = b->steps->len;
+  return fine;
+}
+
+static gboolean
 lower_all (PareBuilder *b, GError **error)
 {
   const PareGraph *graph = b->graph;
@@ -83,10 +95,10 @@ lower_all (PareBuilder *b, GError **error)
         continue;
       if (head != PARE_NONE) /* part of a chain: emitted in the place of its last node */
         {
-          if (b->fusions[head].head != PARE_NONE && b->fusions[head].last == i && !pare_lower_node (b, head, error))
+          if (b->fusions[head].head != PARE_NONE && b->fusions[head].last == i && !lower_one (b, head, error))
             return FALSE;
         }
-      else if ((b->fusions[i].head == PARE_NONE || b->fusions[i].last == i) && !pare_lower_node (b, i, error))
+      else if ((b->fusions[i].head == PARE_NONE || b->fusions[i].last == i) && !lower_one (b, i, error))
         return FALSE;
     }
   return TRUE;
@@ -169,6 +181,7 @@ compile (const PareGraph *graph, const PareCompileOptions *options, GError **err
   for (guint i = 0; i < plan->n_steps; i++)
     self->n_bf16 += self->bf16[i] = pare_rt_step_is_bfloat (plan, i, exact);
   find_holders (self, b->fused_into);
+  self->macs = pare_plan_count_macs (plan, self->graph, b);
   return self;
 }
 
@@ -205,6 +218,7 @@ pare_program_unref (PareProgram *self)
   pare_graph_unref (self->graph);
   g_free (self->value_of);
   g_free (self->holders);
+  g_free (self->macs);
   g_free (self->bf16);
   g_mutex_clear (&self->lock);
   g_free (self);
@@ -286,13 +300,6 @@ pare_program_get_packed_memory (PareProgram *self)
   return bytes;
 }
 
-const PareNodeId *
-pare_program_get_holders (const PareProgram *self, guint *n)
-{
-  *n = self->n_holders;
-  return self->holders;
-}
-
 /* --- running --- */
 
 static PareAccel *
@@ -334,7 +341,10 @@ pare_runner_new (PareProgram *program, int threads, GError **error)
   if (accel != NULL)
     self->accel = pare_accel_runner_new (accel);
   if (self->accel != NULL)
-    self->coverage = pare_accel_get_coverage (accel);
+    {
+      self->own = accel;
+      self->coverage = pare_accel_get_coverage (accel);
+    }
   if (self->accel == NULL)
     {
       self->portable = pare_rt_runner_new (program->plan, get_weights (program));
@@ -510,53 +520,39 @@ pare_runner_set_profiling (PareRunner *self, gboolean on)
   self->profiling = on;
 }
 
+static PareStepTimes
+step_times (const PareRunner *self, guint32 *owner)
+{
+  PareProgram *program = self->program;
+  for (guint s = 0; s < program->plan->n_steps; s++)
+    owner[s] = self->accel != NULL ? pare_accel_get_owner (self->own, s) : s;
+  return (PareStepTimes){ .plan = program->plan,
+                          .graph = program->graph,
+                          .owner = owner,
+                          .macs = program->macs,
+                          .ns = self->step_ns,
+                          .holders = program->holders,
+                          .n_holders = program->n_holders };
+}
+
 PareLayerTime *
 pare_runner_dup_times (PareRunner *self, guint *n)
 {
-  const PareRtPlan *plan = self->program->plan;
-  const PareGraph *graph = self->program->graph;
-  g_autoptr (GArray) times = g_array_new (FALSE, TRUE, sizeof (PareLayerTime));
-  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL); /* layer + 1 -> index + 1 */
+  g_autofree guint32 *owner = g_new (guint32, self->program->plan->n_steps + 1);
+  PareStepTimes steps = step_times (self, owner);
   guint bf16;
   pare_program_count_bf16 (self->program, &bf16);
-  for (guint s = 0; s < plan->n_steps; s++)
-    {
-      guint32 layer = plan->steps[s].layer;
-      guint at = GPOINTER_TO_UINT (g_hash_table_lookup (seen, GUINT_TO_POINTER (layer + 1)));
-      if (at == 0)
-        {
-          const char *op = pare_rt_op_name (plan->steps[s].op);
-          for (guint i = 0; i < graph->n_nodes; i++)
-            if (graph->nodes[i].op != NULL && graph->nodes[i].origin == layer)
-              {
-                op = graph->nodes[i].op;
-                break;
-              }
-          PareLayerTime t = { .layer = layer, .op = g_strdup (op) };
-          g_array_append_val (times, t);
-          at = times->len;
-          g_hash_table_insert (seen, GUINT_TO_POINTER (layer + 1), GUINT_TO_POINTER (at));
-        }
-      PareLayerTime *t = &g_array_index (times, PareLayerTime, at - 1);
-      t->ms += self->step_ns[s] / 1e6;
-      t->integer |= plan->steps[s].op == PARE_RT_QCONV || plan->steps[s].op == PARE_RT_QGEMM;
-      t->bf16 |= bf16 > 0 && self->program->bf16[s];
-      for (guint i = 0; i < plan->steps[s].n_in + plan->steps[s].n_out; i++)
-        {
-          guint32 v = i < plan->steps[s].n_in ? plan->steps[s].in[i] : plan->steps[s].out[i - plan->steps[s].n_in];
-          t->bytes += v != PARE_RT_NONE ? (guint64)MAX (pare_shape_bytes (&plan->values[v].shape, plan->values[v].dtype), 0) : 0;
-        }
-    }
-  *n = times->len;
-  return (PareLayerTime *)g_array_free (g_steal_pointer (&times), FALSE);
+  steps.bf16 = bf16 > 0 ? self->program->bf16 : NULL;
+  return pare_layer_times_sum (&steps, n);
 }
 
-void
-pare_layer_times_free (PareLayerTime *times, guint n)
+PareNodeId *
+pare_runner_dup_holders (PareRunner *self, guint *n)
 {
-  for (guint i = 0; i < n; i++)
-    g_free (times[i].op);
-  g_free (times);
+  g_autofree guint32 *owner = g_new (guint32, self->program->plan->n_steps + 1);
+  PareStepTimes steps = step_times (self, owner);
+  *n = self->program->n_holders;
+  return pare_layer_times_holders (&steps);
 }
 
 char *

@@ -43,9 +43,6 @@ const char *pare_program_get_output (const PareProgram *self, guint i, PareDtype
 void pare_program_get_memory (const PareProgram *self, guint64 *arena, guint64 *sum, guint64 *constants);
 /* Bytes of weights that its runners keep in an order of their own, besides the constants. */
 guint64 pare_program_get_packed_memory (PareProgram *self);
-/* For each source node that another's step computes too: that other; PARE_NONE for all the rest. *n: how many nodes it speaks of. Borrowed.
- */
-const PareNodeId *pare_program_get_holders (const PareProgram *self, guint *n);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareProgram, pare_program_unref)
 
 /* threads: for the kernels of one inference; 1 where samples run in parallel. */
@@ -63,21 +60,24 @@ PareProgram *pare_runner_get_program (PareRunner *self); /* borrowed */
 double pare_runner_get_coverage (const PareRunner *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareRunner, pare_runner_free)
 
-/* Per-layer times. When profiling, each run adds to the arrays. */
+/* Per-layer times, of the last run. A step may hold several layers: its time cannot be told apart, so it stands with all its work and all
+ * that it moves at one of them, and the others have no entry, but a holder. */
 typedef struct
 {
   PareNodeId layer; /* source node, PARE_NONE: reorders and the like */
   char *op;
-  double ms;        /* of the last run */
-  guint64 bytes;    /* that its steps read and write: operands and results, each once */
-  gint64 macs;      /* filled by pare_cost_latency() */
+  double ms;
+  guint64 bytes;    /* that its steps read and write: operands and results, each once, without what stays within a step */
+  gint64 macs;      /* of all nodes that its steps compute */
   gboolean integer; /* its products are those of integers */
   gboolean bf16;    /* its products take operands of 16 bits */
 } PareLayerTime;
 void pare_runner_set_profiling (PareRunner *self, gboolean on);
-/* (transfer full) array of *n, summed over each source node's steps; free with g_free after freeing op strings, or pare_layer_times_free.
- */
+/* (transfer full) array of *n, summed over each source node's steps; pare_layer_times_free(). */
 PareLayerTime *pare_runner_dup_times (PareRunner *self, guint *n);
+/* For each source node whose work is done in a step of another: that other; PARE_NONE for all the rest. *n: how many nodes it speaks of.
+ * (transfer full) */
+PareNodeId *pare_runner_dup_holders (PareRunner *self, guint *n);
 void pare_layer_times_free (PareLayerTime *times, guint n);
 
 /* PareEvalFunc over the portable kernels. */

@@ -275,6 +275,17 @@ pare_session_get_layer_time (PareSession *self, const char *layer, PareOrigin *o
   return NAN;
 }
 
+const char *
+pare_session_get_layer_holder (PareSession *self, const char *layer)
+{
+  gpointer node;
+  if (!self->has_latency || self->model == NULL || !g_hash_table_lookup_extended (self->model->nodes, layer, NULL, &node)
+      || GPOINTER_TO_UINT (node) >= self->latency.n_holders)
+    return NULL;
+  PareNodeId holder = self->latency.holders[GPOINTER_TO_UINT (node)];
+  return holder < self->model->graph->n_nodes ? self->model->graph->nodes[holder].layer : NULL;
+}
+
 /* --- figures --- */
 
 const PareEvaluation *

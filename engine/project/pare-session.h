@@ -61,6 +61,8 @@ const PareLayerInfo *pare_session_get_layer_infos (PareSession *self, guint *n);
 const PareLayerCost *pare_session_get_layer_cost (PareSession *self, const char *layer, gboolean original);
 double pare_session_get_layer_error (PareSession *self, const char *layer);        /* weights' relative error now; NAN: not computed yet */
 double pare_session_get_layer_time (PareSession *self, const char *layer, PareOrigin *origin); /* ms, NAN */
+/* The layer whose time holds this one's, for one step computes both; NULL: it has its own, or nothing is measured. Borrowed. */
+const char *pare_session_get_layer_holder (PareSession *self, const char *layer);
 
 /* --- the recipe and its edits --- */
 const PareRecipe *pare_session_get_recipe (PareSession *self);

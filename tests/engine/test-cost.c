@@ -4,6 +4,7 @@
 #include "engine/compress/pare-apply.h"
 #include "engine/cost/pare-cost.h"
 #include "engine/export/pare-export.h"
+#include "tests/engine/make-graph.h"
 
 #include <math.h>
 #include <string.h>
@@ -153,6 +154,100 @@ test_latency (void)
   g_clear_error (&error);
 }
 
+/* x -> Conv expand -> Clip -> Conv depthwise -> Clip -> Conv project -> Add -> MatMul -> Add (bias) -> Add (residual) -> Relu: what
+ * backends like to compute in few steps. */
+static PareGraph *
+make_block (void)
+{
+  PareGraph *g = make_graph (13);
+  enum
+  {
+    C = 32,
+    WIDE = 96,
+    SIZE = 14
+  };
+  const float low = 0, high = 6;
+  PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (4, (gint64)1, (gint64)C, (gint64)SIZE, (gint64)SIZE)),
+              lo = make_float (g, "lo", pare_shape_make (0), &low), hi = make_float (g, "hi", pare_shape_make (0), &high),
+              we = make_float (g, "we", pare_shape_make (4, (gint64)WIDE, (gint64)C, (gint64)1, (gint64)1), NULL),
+              be = make_float (g, "be", pare_shape_make (1, (gint64)WIDE), NULL),
+              wd = make_float (g, "wd", pare_shape_make (4, (gint64)WIDE, (gint64)1, (gint64)3, (gint64)3), NULL),
+              bd = make_float (g, "bd", pare_shape_make (1, (gint64)WIDE), NULL),
+              wp = make_float (g, "wp", pare_shape_make (4, (gint64)C, (gint64)WIDE, (gint64)1, (gint64)1), NULL),
+              bp = make_float (g, "bp", pare_shape_make (1, (gint64)C), NULL),
+              wm = make_float (g, "wm", pare_shape_make (2, (gint64)SIZE, (gint64)SIZE), NULL),
+              bm = make_float (g, "bm", pare_shape_make (1, (gint64)SIZE), NULL);
+  PareValueId e = MAKE (g, "Conv", "expand", x, we, be), ec = MAKE (g, "Clip", "expand_clip", e, lo, hi),
+              d = MAKE (g, "Conv", "depthwise", ec, wd, bd), dc = MAKE (g, "Clip", "depthwise_clip", d, lo, hi),
+              p = MAKE (g, "Conv", "project", dc, wp, bp), r = MAKE (g, "Add", "residual", p, x), m = MAKE (g, "MatMul", "product", r, wm),
+              b = MAKE (g, "Add", "bias", m, bm), again = MAKE (g, "Add", "again", b, r), y = MAKE (g, "Relu", "y", again);
+  static const gint64 pads[] = { 1, 1, 1, 1 };
+  PareNode *node = node_of (g, d);
+  pare_node_set_ints (node, "pads", pads, 4);
+  pare_node_set_int (node, "group", WIDE);
+  make_output (g, y);
+  for (guint i = 0; i < g->n_nodes; i++)
+    g->nodes[i].origin = i;
+  pare_graph_name_layers (g);
+  return g;
+}
+
+/* However a backend joins layers in steps: no work is lost or counted twice, and of each layer is known where its time stands. */
+static void
+test_layers (void)
+{
+  static const struct
+  {
+    PareBackend backend;
+    int threads;
+    gboolean no_fusion;
+  } ways[] = { { PARE_BACKEND_AUTO, 1, FALSE },
+               { PARE_BACKEND_AUTO, 2, FALSE },
+               { PARE_BACKEND_PORTABLE, 1, FALSE },
+               { PARE_BACKEND_AUTO, 1, TRUE },
+               { PARE_BACKEND_PORTABLE, 2, TRUE } };
+  g_autoptr (PareGraph) g = make_block ();
+  const gint64 macs = 14 * 14 * 96 * (32 + 9 + 32) + 14 * 14 * 32 * 14;
+  guint64 bytes[G_N_ELEMENTS (ways)] = { 0 };
+  for (guint w = 0; w < G_N_ELEMENTS (ways); w++)
+    {
+      GError *error = NULL;
+      PareCompileOptions options = { .backend = ways[w].backend, .no_fusion = ways[w].no_fusion };
+      g_autoptr (PareProgram) program = pare_program_compile (g, &options, &error);
+      g_assert_no_error (error);
+      PareLatency latency;
+      g_assert_true (pare_cost_latency (program, ways[w].threads, 5, TRUE, &latency, NULL, &error));
+      g_assert_no_error (error);
+      g_autofree guint *entries = g_new0 (guint, g->n_nodes + 1);
+      gint64 sum = 0;
+      for (guint i = 0; i < latency.n_layers; i++)
+        {
+          sum += latency.layers[i].macs;
+          bytes[w] += latency.layers[i].bytes;
+          g_assert_cmpuint (latency.layers[i].bytes, >, 0);
+          if (latency.layers[i].layer != PARE_NONE)
+            entries[latency.layers[i].layer]++;
+        }
+      g_assert_cmpint (sum, ==, macs);
+      g_assert_cmpuint (latency.n_holders, ==, g->n_nodes);
+      for (guint i = 0; i < g->n_nodes; i++)
+        {
+          g_assert_cmpuint (entries[i], <=, 1);
+          if (ways[w].no_fusion && ways[w].backend == PARE_BACKEND_PORTABLE)
+            g_assert_cmpuint (entries[i], ==, 1);
+          /* an entry of its own, or a holder, which has one */
+          g_assert_true ((latency.holders[i] == PARE_NONE) == (entries[i] == 1));
+          g_assert_true (latency.holders[i] == PARE_NONE || entries[latency.holders[i]] == 1);
+        }
+      g_test_message ("backend %d, %d threads, fusion %d: %u layers have a time, %" G_GUINT64_FORMAT " bytes", ways[w].backend,
+                      ways[w].threads, !ways[w].no_fusion, latency.n_layers, bytes[w]);
+      pare_latency_clear (&latency);
+    }
+  /* what stays within a step is not moved */
+  g_assert_cmpuint (bytes[2], <, bytes[4]);
+  g_assert_cmpuint (bytes[0], <=, bytes[2]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -160,5 +255,6 @@ main (int argc, char **argv)
   g_test_add_func ("/cost/size", test_size);
   g_test_add_func ("/cost/entropy", test_entropy);
   g_test_add_func ("/cost/latency", test_latency);
+  g_test_add_func ("/cost/layers", test_layers);
   return g_test_run ();
 }
