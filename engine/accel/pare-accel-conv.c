@@ -283,7 +283,7 @@ convolve (PareAccel *self, uint32_t step, bool bf16)
   ParePostOps post = { 0 }, longer;
   if (!describe (self, step, bf16, &c))
     return false;
-  if (!pare_accel_is_bf16 (self, step) && by_our_own (self, step, &c))
+  if (bf16 ? pare_accel_winograd_bf16 (self, step, &c.shape) : !pare_accel_is_bf16 (self, step) && by_our_own (self, step, &c))
     return true;
   if (self->failed)
     return false;

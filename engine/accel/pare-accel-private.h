@@ -255,6 +255,8 @@ bool pare_accel_separable (PareAccel *self, uint32_t step);
 bool pare_accel_stem (PareAccel *self, uint32_t step, const PareConvShape *shape, const PareMd *dst);
 /* A float convolution by Winograd's algorithm, where that pays. */
 bool pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape);
+/* The same of bfloat16. */
+bool pare_accel_winograd_bf16 (PareAccel *self, uint32_t step, const PareConvShape *shape);
 bool pare_accel_step_gemm (PareAccel *self, uint32_t step);
 bool pare_accel_step_matmul (PareAccel *self, uint32_t step);
 bool pare_accel_step_pool (PareAccel *self, uint32_t step);

@@ -1,0 +1,500 @@
+#include "engine/accel/pare-accel-bfloats.h"
+
+#include "engine/accel/pare-accel.h"
+
+#include <stddef.h>
+
+int
+pare_accel_bfloat_panel (int64_t n, int64_t i, int64_t *at)
+{
+  static const PareFloats wide = { .width = PARE_BF16_WIDTH };
+  return pare_accel_panel (&wide, n, i, at);
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#include <string.h>
+
+#if defined(__clang__)
+#define BF16 __attribute__ ((target ("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma")))
+#else
+#define BF16 __attribute__ ((target ("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,prefer-vector-width=512")))
+#endif
+#define UNROLL _Pragma ("GCC unroll 16")
+#define INLINE static inline __attribute__ ((always_inline))
+#define LANES PARE_BLOCK
+#define AHEAD 4096 /* bytes: columns are fetched so far ahead, for many come from memory */
+
+/* One permutation that leaves zeros in the lower halves. */
+BF16 INLINE __m512
+widen (const uint16_t *x)
+{
+  const __m512i places = _mm512_slli_epi32 (_mm512_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), 16);
+  __m512i both = _mm512_castsi256_si512 (_mm256_loadu_si256 ((const __m256i *)x));
+  return _mm512_castsi512_ps (_mm512_maskz_permutexvar_epi16 (0xaaaaaaaau, places, both));
+}
+
+BF16 INLINE void
+narrow (uint16_t *to, __m512 x)
+{
+  _mm256_storeu_si256 ((__m256i *)to, (__m256i)_mm512_cvtneps_pbh (x));
+}
+
+BF16 INLINE __m512
+load (const void *from, bool wide, int64_t at)
+{
+  return wide ? _mm512_loadu_ps ((const float *)from + at) : widen ((const uint16_t *)from + at);
+}
+
+BF16 INLINE void
+store (void *to, bool wide, int64_t at, __m512 x)
+{
+  if (wide)
+    _mm512_storeu_ps ((float *)to + at, x);
+  else
+    narrow ((uint16_t *)to + at, x);
+}
+
+/* For channels c..c + 15. */
+BF16 INLINE __m512
+finish (__m512 x, const PareAfter *after, int64_t c)
+{
+  if (after->lo)
+    return _mm512_min_ps (_mm512_loadu_ps (after->hi + c), _mm512_max_ps (_mm512_loadu_ps (after->lo + c), x));
+  if (after->leaky)
+    {
+      __m512 zero = _mm512_setzero_ps ();
+      return _mm512_fmadd_ps (_mm512_min_ps (zero, x), _mm512_set1_ps (after->alpha), _mm512_max_ps (zero, x));
+    }
+  return x;
+}
+
+BF16 INLINE __m512bh
+pair (const uint16_t *a)
+{
+  int both;
+  memcpy (&both, a, sizeof both);
+  return (__m512bh)_mm512_set1_epi32 (both);
+}
+
+#define OPAQUE(pointer) __asm__("" : "+r"(pointer))
+
+/* acc += one pair of each row times a row of b. Rows are a_row apart. */
+BF16 INLINE void
+multiply (__m512 acc[14][4], const uint16_t *a, int64_t a_row, const uint16_t *b, const int rows, const int vecs)
+{
+  __m512bh w[4];
+  UNROLL for (int v = 0; v < vecs; v++) w[v] = (__m512bh)_mm512_loadu_si512 (b + v * LANES * 2);
+  UNROLL for (int r = 0; r < rows; r++)
+  {
+    __m512bh s = pair (a + r % 4 * a_row);
+    UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = _mm512_dpbf16_ps (acc[r][v], w[v], s);
+    if (r % 4 == 3)
+      {
+        a += 4 * a_row;
+        OPAQUE (a); /* or all addresses would be kept in registers that there are not */
+      }
+  }
+}
+
+/* `rows` rows by `vecs` vectors. */
+BF16 INLINE void
+tile (const PareBfloatProduct *p, int64_t row, const int rows, const int vecs, const int64_t a_row, const bool tapped)
+{
+  const uint16_t *a = p->a + row * a_row, *b = p->b;
+  __m512 acc[14][4];
+  UNROLL for (int v = 0; v < vecs; v++)
+  {
+    __m512 s = p->bias && !p->factor ? _mm512_loadu_ps (p->bias + v * LANES) : _mm512_setzero_ps ();
+    UNROLL for (int r = 0; r < rows; r++) acc[r][v] = s;
+  }
+  const int step = vecs * LANES * 2;
+  if (tapped)
+    for (int64_t k = 0; k < p->pairs; k++, b += step)
+      multiply (acc, a + p->taps[k], a_row, b, rows, vecs);
+  else
+    for (int64_t k = p->pairs; k > 0; k -= LANES / 2, a += p->a_block)
+      {
+        UNROLL for (int v = 0; v < LANES / 2 * vecs; v++) __builtin_prefetch ((const char *)(b + v * LANES * 2) + AHEAD);
+        if (k >= LANES / 2)
+          for (int i = 0; i < LANES / 2; i++, b += step)
+            multiply (acc, a + 2 * i, a_row, b, rows, vecs);
+        else
+          for (int i = 0; i < k; i++, b += step)
+            multiply (acc, a + 2 * i, a_row, b, rows, vecs);
+      }
+#define EACH UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++)
+  if (p->factor)
+    {
+      UNROLL for (int v = 0; v < vecs; v++)
+      {
+        __m512 factor = _mm512_loadu_ps (p->factor + v * LANES), bias = _mm512_loadu_ps (p->bias + v * LANES);
+        UNROLL for (int r = 0; r < rows; r++) acc[r][v] = _mm512_fmadd_ps (acc[r][v], factor, bias);
+      }
+    }
+  const int64_t c_row = p->c_row, c_block = p->c_block;
+#define AT ((row + r) * c_row + v * c_block)
+  if (p->residual.data)
+    {
+      EACH acc[r][v] = _mm512_add_ps (acc[r][v], load (p->residual.data, p->residual.wide, AT));
+    }
+  if (p->after && p->after->lo)
+    {
+      const float *lo = p->after->lo + p->first, *hi = p->after->hi + p->first;
+      UNROLL for (int v = 0; v < vecs; v++)
+      {
+        __m512 least = _mm512_loadu_ps (lo + v * LANES), most = _mm512_loadu_ps (hi + v * LANES);
+        UNROLL for (int r = 0; r < rows; r++) acc[r][v] = _mm512_min_ps (most, _mm512_max_ps (least, acc[r][v]));
+      }
+    }
+  else if (p->after && p->after->leaky)
+    {
+      EACH acc[r][v] = finish (acc[r][v], p->after, 0);
+    }
+#undef AT
+  if (p->c.wide)
+    {
+      float *c = (float *)p->c.data + row * c_row;
+      UNROLL for (int r = 0; r < rows; r++, c += c_row)
+      {
+        OPAQUE (c);
+        UNROLL for (int v = 0; v < vecs; v++) _mm512_storeu_ps (c + v * c_block, acc[r][v]);
+      }
+    }
+  else
+    {
+      uint16_t *c = (uint16_t *)p->c.data + row * c_row;
+      UNROLL for (int r = 0; r < rows; r++, c += c_row)
+      {
+        OPAQUE (c);
+        UNROLL for (int v = 0; v < vecs; v++) narrow (c + v * c_block, acc[r][v]);
+      }
+    }
+#undef EACH
+}
+
+#define TILE(ROWS, VECS)                                                                                                                   \
+  BF16 static void tile##ROWS##x##VECS (const PareBfloatProduct *p, int64_t row)                                                           \
+  {                                                                                                                                        \
+    if (p->taps)                                                                                                                           \
+      tile (p, row, ROWS, VECS, p->a_row, true);                                                                                           \
+    else if (p->a_row == LANES)                                                                                                            \
+      tile (p, row, ROWS, VECS, LANES, false);                                                                                             \
+    else                                                                                                                                   \
+      tile (p, row, ROWS, VECS, p->a_row, false);                                                                                          \
+  }
+#define TILES_6(V) TILE (1, V) TILE (2, V) TILE (3, V) TILE (4, V) TILE (5, V) TILE (6, V)
+#define TILES_8(V) TILES_6 (V) TILE (7, V) TILE (8, V)
+#define TILES_12(V) TILES_8 (V) TILE (9, V) TILE (10, V) TILE (11, V) TILE (12, V)
+#define TILES_14(V) TILES_12 (V) TILE (13, V) TILE (14, V)
+#define NAMES_6(V) tile1x##V, tile2x##V, tile3x##V, tile4x##V, tile5x##V, tile6x##V
+#define NAMES_8(V) NAMES_6 (V), tile7x##V, tile8x##V
+#define NAMES_12(V) NAMES_8 (V), tile9x##V, tile10x##V, tile11x##V, tile12x##V
+#define NAMES_14(V) NAMES_12 (V), tile13x##V, tile14x##V
+/* clang-format off */
+TILES_14 (1) TILES_12 (2) TILES_8 (3) TILES_6 (4)
+/* clang-format on */
+typedef void tile_t (const PareBfloatProduct *p, int64_t row);
+
+static void
+product (const PareBfloatProduct *p)
+{
+  static tile_t *const tiles[][14] = { { NAMES_14 (1) }, { NAMES_12 (2) }, { NAMES_8 (3) }, { NAMES_6 (4) } };
+  static const int most_rows[] = { 14, 12, 8, 6 };
+  int64_t most = most_rows[p->width / LANES - 1], n = (p->rows + most - 1) / most, row = 0;
+  for (int64_t i = 0; i < n; i++) /* about equal ones: few rows keep the arithmetic waiting */
+    {
+      int64_t end = p->rows * (i + 1) / n;
+      tiles[p->width / LANES - 1][end - row - 1](p, row);
+      row = end;
+    }
+}
+
+/* --- Winograd's transforms ----------------------------------------------------------------------------------------------------------
+ * For m = 4 the points are 0, +-sqrt(1/2), +-sqrt(2) and infinity: among all pairs +-a, +-b the rounding of transformed operands shows
+ * least there, half as much as for 0, +-1, +-2. */
+#define ROOT 1.41421356237309505f
+#define ALL(s) _mm512_set1_ps (s)
+#define ADD(a, b) _mm512_add_ps (a, b)
+#define SUB(a, b) _mm512_sub_ps (a, b)
+#define MUL(a, b) _mm512_mul_ps (a, b)
+#define FMA(a, b, c) _mm512_fmadd_ps (a, b, c)
+#define FNMA(a, b, c) _mm512_fnmadd_ps (a, b, c)
+
+BF16 INLINE void
+in_1d (const int m, const __m512 *d, __m512 *o, const int step)
+{
+  if (m == 2)
+    {
+      o[0] = SUB (d[0], d[2]);
+      o[step] = ADD (d[1], d[2]);
+      o[2 * step] = SUB (d[2], d[1]);
+      o[3 * step] = SUB (d[1], d[3]);
+      return;
+    }
+  __m512 even = FNMA (ALL (2), d[2], d[4]), odd = FNMA (ALL (ROOT), d[1], MUL (ALL (ROOT / 2), d[3]));
+  __m512 even_2 = FNMA (ALL (0.5f), d[2], d[4]), odd_2 = FNMA (ALL (ROOT / 2), d[1], MUL (ALL (ROOT), d[3]));
+  o[0] = ADD (FNMA (ALL (2.5f), d[2], d[0]), d[4]);
+  o[step] = ADD (even, odd);
+  o[2 * step] = SUB (even, odd);
+  o[3 * step] = ADD (even_2, odd_2);
+  o[4 * step] = SUB (even_2, odd_2);
+  o[5 * step] = ADD (FNMA (ALL (2.5f), d[3], d[1]), d[5]);
+}
+
+BF16 INLINE void
+out_1d (const int m, const __m512 *d, __m512 *o, const int step)
+{
+  if (m == 2)
+    {
+      o[0] = ADD (d[0], ADD (d[1], d[2]));
+      o[step] = SUB (SUB (d[1], d[2]), d[3]);
+      return;
+    }
+  __m512 sum = ADD (d[1], d[2]), less = SUB (d[1], d[2]), sum_2 = ADD (d[3], d[4]), less_2 = SUB (d[3], d[4]);
+  o[0] = ADD (d[0], ADD (sum, sum_2));
+  o[step] = FMA (ALL (ROOT / 2), less, MUL (ALL (ROOT), less_2));
+  o[2 * step] = FMA (ALL (0.5f), sum, MUL (ALL (2), sum_2));
+  o[3 * step] = FMA (ALL (ROOT / 4), less, FMA (ALL (2 * ROOT), less_2, d[5]));
+}
+
+BF16 INLINE void
+weights_1d (const int m, const __m512 *g, __m512 *o, const int step)
+{
+  if (m == 2)
+    {
+      __m512 sum = ADD (g[0], g[2]);
+      o[0] = g[0];
+      o[step] = MUL (ALL (0.5f), ADD (sum, g[1]));
+      o[2 * step] = MUL (ALL (0.5f), SUB (sum, g[1]));
+      o[3 * step] = g[2];
+      return;
+    }
+  __m512 even = FMA (ALL (2), g[0], g[2]), odd = MUL (ALL (ROOT), g[1]), even_2 = FMA (ALL (2), g[2], g[0]);
+  o[0] = g[0];
+  o[step] = MUL (ALL (-1 / 3.0f), ADD (even, odd));
+  o[2 * step] = MUL (ALL (-1 / 3.0f), SUB (even, odd));
+  o[3 * step] = MUL (ALL (1 / 6.0f), ADD (even_2, odd));
+  o[4 * step] = MUL (ALL (1 / 6.0f), SUB (even_2, odd));
+  o[5 * step] = g[2];
+}
+
+/* Tiles go row by row through each image; the next one of all. */
+typedef struct
+{
+  int64_t across, down, column, row, image; /* in tiles */
+} Place;
+
+static Place
+place (const PareBfloatWinograd *w, int64_t tile)
+{
+  Place p = { .across = (w->out[1] + w->m[1] - 1) / w->m[1], .down = (w->out[0] + w->m[0] - 1) / w->m[0] };
+  p.column = tile % p.across;
+  p.row = tile / p.across % p.down;
+  p.image = tile / p.across / p.down;
+  return p;
+}
+
+static void
+next (Place *p)
+{
+  if (++p->column < p->across)
+    return;
+  p->column = 0;
+  if (++p->row < p->down)
+    return;
+  p->row = 0;
+  p->image++;
+}
+
+/* One block of channels of one tile; rows and columns outside are 0. */
+BF16 INLINE void
+in_tile (const uint16_t *src, int64_t x_row, int64_t pitch, int from_row, int end_row, int from, int end, uint16_t *dst, int64_t apart,
+         const int m0, const int m1, const bool inside)
+{
+  const int tall = m0 + 2, wide = m1 + 2;
+  __m512 d[6], half[36], all[6];
+  UNROLL for (int i = 0; i < tall; i++)
+  {
+    UNROLL for (int j = 0; j < wide; j++) d[j] = inside || (i >= from_row && i < end_row && j >= from && j < end)
+                                                     ? widen (src + i * pitch + j * x_row)
+                                                     : _mm512_setzero_ps ();
+    in_1d (m1, d, half + i * wide, 1);
+  }
+  UNROLL for (int j = 0; j < wide; j++)
+  {
+    UNROLL for (int i = 0; i < tall; i++) d[i] = half[i * wide + j];
+    in_1d (m0, d, all, 1);
+    UNROLL for (int i = 0; i < tall; i++) narrow (dst + (i * wide + j) * apart, all[i]);
+  }
+}
+
+BF16 INLINE void
+in_tiles (const PareBfloatWinograd *w, const uint16_t *x, int64_t first, int64_t n, uint16_t *to, int64_t apart, const int m0, const int m1)
+{
+  Place p = place (w, first);
+  const int tall = m0 + 2, wide = m1 + 2;
+  int64_t x_row = w->x_row, pitch = w->in[1] * x_row;
+  for (int64_t t = 0; t < n; t++, next (&p))
+    {
+      int64_t row = p.row * m0 - w->pad[0], column = p.column * m1 - w->pad[1];
+      int from_row = row < 0 ? (int)-row : 0, from = column < 0 ? (int)-column : 0;
+      int end_row = row + tall > w->in[0] ? (int)(w->in[0] - row) : tall, end = column + wide > w->in[1] ? (int)(w->in[1] - column) : wide;
+      const uint16_t *at = x + p.image * w->x_image + (row * w->in[1] + column) * x_row;
+      bool inside = from_row == 0 && end_row == tall && from == 0 && end == wide;
+      for (int64_t block = 0; block < w->k / LANES; block++)
+        if (inside)
+          in_tile (at + block * w->x_block, x_row, pitch, 0, 0, 0, 0, to + (block * n + t) * LANES, apart, m0, m1, true);
+        else
+          in_tile (at + block * w->x_block, x_row, pitch, from_row, end_row, from, end, to + (block * n + t) * LANES, apart, m0, m1, false);
+    }
+}
+
+/* One block of channels of one tile; of results outside nothing is stored. */
+BF16 INLINE void
+out_tile (const PareBfloatWinograd *w, const float *src, int64_t apart, int64_t to, int64_t channel, int64_t end_row, int64_t end, void *y,
+          const void *residual, const int m0, const int m1, const bool whole)
+{
+  const int tall = m0 + 2, wide = m1 + 2;
+  int64_t y_row = w->y_row, pitch = w->out[1] * y_row;
+  const PareAfter *after = &w->after;
+  __m512 d[6], half[24], all[4], bias = _mm512_loadu_ps (w->bias + channel);
+  UNROLL for (int j = 0; j < wide; j++)
+  {
+    UNROLL for (int i = 0; i < tall; i++) d[i] = _mm512_loadu_ps (src + (i * wide + j) * apart);
+    out_1d (m0, d, half + j, wide);
+  }
+  UNROLL for (int i = 0; i < m0; i++, to += pitch)
+  {
+    if (!whole && i >= end_row)
+      break;
+    out_1d (m1, half + i * wide, all, 1);
+    UNROLL for (int j = 0; j < m1; j++) all[j] = ADD (all[j], bias);
+    if (residual)
+      {
+        UNROLL for (int j = 0; j < m1; j++) if (whole || j < end) all[j] = ADD (all[j], load (residual, w->wide_residual, to + j * y_row));
+      }
+    if (after->lo || after->leaky)
+      {
+        UNROLL for (int j = 0; j < m1; j++) all[j] = finish (all[j], after, channel);
+      }
+    UNROLL for (int j = 0; j < m1; j++) if (whole || j < end) store (y, w->wide, to + j * y_row, all[j]);
+  }
+}
+
+BF16 INLINE void
+out_tiles (const PareBfloatWinograd *w, const float *v, int64_t apart, int64_t first, int64_t n, int64_t at, int width, void *y,
+           const void *residual, const int m0, const int m1)
+{
+  Place p = place (w, first);
+  int64_t y_row = w->y_row;
+  for (int64_t t = 0; t < n; t++, next (&p))
+    {
+      int64_t row = p.row * m0, column = p.column * m1, end_row = w->out[0] - row, end = w->out[1] - column;
+      int64_t to = p.image * w->y_image + (row * w->out[1] + column) * y_row + at / LANES * w->y_block;
+      for (int c = 0; c < width; c += LANES, to += w->y_block)
+        {
+          const float *src = v + (c / LANES * n + t) * LANES;
+          if (end_row >= m0 && end >= m1)
+            out_tile (w, src, apart, to, at + c, m0, m1, y, residual, m0, m1, true);
+          else
+            out_tile (w, src, apart, to, at + c, end_row, end, y, residual, m0, m1, false);
+        }
+    }
+}
+
+BF16 INLINE void
+weights_panel (const float *weights, const float *factor, int64_t k, int width, uint16_t *to, const int m0, const int m1)
+{
+  const int tall = m0 + 2, wide = m1 + 2;
+  for (int64_t c = 0; c < k; c++)
+    for (int n = 0; n < width; n += LANES)
+      {
+        float taps[9][LANES];
+        uint16_t rounded[LANES];
+        __m512 g[3], half[18], all[6];
+        for (int l = 0; l < LANES; l++)
+          for (int t = 0; t < 9; t++)
+            taps[t][l] = weights[((n + l) * k + c) * 9 + t] * (factor ? factor[n + l] : 1);
+        for (int i = 0; i < 3; i++)
+          {
+            UNROLL for (int j = 0; j < 3; j++) g[j] = _mm512_loadu_ps (taps[i * 3 + j]);
+            weights_1d (m1, g, half + i * wide, 1);
+          }
+        for (int j = 0; j < wide; j++)
+          {
+            UNROLL for (int i = 0; i < 3; i++) g[i] = half[i * wide + j];
+            weights_1d (m0, g, all, 1);
+            for (int i = 0; i < tall; i++)
+              {
+                uint16_t *at = to + (((i * wide + j) * (k / 2) + c / 2) * width + n) * 2 + c % 2;
+                narrow (rounded, all[i]);
+                for (int l = 0; l < LANES; l++)
+                  at[2 * l] = rounded[l];
+              }
+          }
+      }
+}
+
+/* Each of the tiles there are. */
+#define FOR_TILES(m, CALL)                                                                                                                 \
+  do                                                                                                                                       \
+    {                                                                                                                                      \
+      if ((m)[0] == 4 && (m)[1] == 4)                                                                                                      \
+        CALL (4, 4);                                                                                                                       \
+      else if ((m)[0] == 4)                                                                                                                \
+        CALL (4, 2);                                                                                                                       \
+      else if ((m)[1] == 4)                                                                                                                \
+        CALL (2, 4);                                                                                                                       \
+      else                                                                                                                                 \
+        CALL (2, 2);                                                                                                                       \
+    }                                                                                                                                      \
+  while (0)
+
+BF16 static void
+winograd_in (const PareBfloatWinograd *w, const uint16_t *x, int64_t first, int64_t n, uint16_t *v, int64_t apart)
+{
+#define IN(M0, M1) in_tiles (w, x, first, n, v, apart, M0, M1)
+  FOR_TILES (w->m, IN);
+}
+
+BF16 static void
+winograd_out (const PareBfloatWinograd *w, const float *sums, int64_t apart, int64_t first, int64_t n, int64_t at, int width, void *y,
+              const void *residual)
+{
+#define OUT(M0, M1) out_tiles (w, sums, apart, first, n, at, width, y, residual, M0, M1)
+  FOR_TILES (w->m, OUT);
+}
+
+BF16 static void
+winograd_weights (const float *weights, const float *factor, int64_t n, int64_t k, const int m[2], uint16_t *to)
+{
+  int64_t at;
+  int width;
+  for (int64_t i = 0; (width = pare_accel_bfloat_panel (n, i, &at)) > 0; i++)
+    {
+      const float *from = weights + at * k * 9, *factors = factor ? factor + at : NULL;
+      uint16_t *panel = to + at * k * (m[0] + 2) * (m[1] + 2);
+#define WEIGHTS(M0, M1) weights_panel (from, factors, k, width, panel, M0, M1)
+      FOR_TILES (m, WEIGHTS);
+    }
+}
+
+const PareBfloats *
+pare_accel_bfloats (void)
+{
+  static const PareBfloats bfloats = {
+    .product = product, .winograd_in = winograd_in, .winograd_out = winograd_out, .winograd_weights = winograd_weights
+  };
+  return pare_accel_has_bf16 () && __builtin_cpu_supports ("avx512bf16") && __builtin_cpu_supports ("avx512bw")
+                 && __builtin_cpu_supports ("avx512vl") && __builtin_cpu_supports ("avx512dq")
+             ? &bfloats
+             : NULL;
+}
+#else
+const PareBfloats *
+pare_accel_bfloats (void)
+{
+  return NULL;
+}
+#endif

@@ -1,0 +1,65 @@
+/* Kernels of our own on bfloat16 for CPUs that multiply pairs of it (AVX512-BF16): products of a few rows by panels of columns, what
+ * Winograd's convolutions need around them, and rows of depthwise convolutions. Sums are floats, the order of their terms depends neither on
+ * how the rows are cut nor on who computes them. Layouts as in pare-accel-floats.h, but elements are of 2 bytes and terms come in pairs. */
+#pragma once
+#include "engine/accel/pare-accel-floats.h"
+
+#define PARE_BF16_WIDTH 64 /* of a panel at most */
+
+/* What a loop stores or adds: floats or bfloat16, in both cases counted in elements. */
+typedef struct
+{
+  void *data;
+  bool wide; /* floats */
+} PareBfloatPlace;
+
+/* c = after (factor (a b) + bias + residual). */
+typedef struct
+{
+  int64_t rows, pairs;
+  const uint16_t *a;
+  int64_t a_row, a_block; /* 8 pairs in a block */
+  const int64_t *taps;    /* pair i of row r is at a + r * a_row + taps[i]; NULL: in blocks */
+  const uint16_t *b;      /* [pairs][width][2] */
+  int width;              /* a multiple of 16 */
+  const float *factor;    /* [width]; NULL: 1 */
+  const float *bias;      /* [width]; NULL: 0 */
+  PareBfloatPlace c, residual; /* residual: lies as c; may be c; data NULL: none */
+  int64_t c_row, c_block;
+  const PareAfter *after; /* NULL: nothing */
+  int64_t first;          /* the first column's channel in it */
+} PareBfloatProduct;
+
+/* A convolution of 3 x 3, stride 1, by Winograd's F(m[0] x m[1], 3 x 3). Transforms are computed in floats; transformed tiles and weights
+ * are rounded to bfloat16. */
+typedef struct
+{
+  int m[2];
+  int64_t batch, in[2], out[2], pad[2]; /* pad: before; what a window reaches beyond is 0 */
+  int64_t k, n;                         /* channels, multiples of 16 */
+  int64_t x_row, x_block, x_image, y_row, y_block, y_image;
+  const uint16_t *weights; /* [panel][(m[0] + 2) (m[1] + 2)][k / 2][width][2] */
+  const float *bias;       /* [n] */
+  PareAfter after;
+  int64_t band;                     /* tiles that are transformed at a time */
+  bool residual, wide, wide_residual; /* a fourth operand; the types of it and of the result */
+  bool by_panels;                   /* threads share the panels, not the bands */
+  int64_t scratch;                  /* bytes of a thread */
+} PareBfloatWinograd;
+
+typedef struct
+{
+  void (*product) (const PareBfloatProduct *p);
+  /* tiles first..first + n of all to v: [size][k / 16][n][16], matrices apart elements apart */
+  void (*winograd_in) (const PareBfloatWinograd *w, const uint16_t *x, int64_t first, int64_t n, uint16_t *v, int64_t apart);
+  /* the same way back for channels at..at + width */
+  void (*winograd_out) (const PareBfloatWinograd *w, const float *sums, int64_t apart, int64_t first, int64_t n, int64_t at, int width,
+                        void *y, const void *residual);
+  /* weights [n][k][3][3], times factor of each n unless NULL */
+  void (*winograd_weights) (const float *weights, const float *factor, int64_t n, int64_t k, const int m[2], uint16_t *to);
+} PareBfloats;
+
+/* NULL: this CPU has no such instructions, or oneDNN may not use them. */
+const PareBfloats *pare_accel_bfloats (void);
+/* The panels of n columns: as pare_accel_panel. */
+int pare_accel_bfloat_panel (int64_t n, int64_t i, int64_t *at);
