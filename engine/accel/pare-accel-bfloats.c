@@ -15,7 +15,9 @@ pare_accel_bfloat_panel (int64_t n, int64_t i, int64_t *at)
 #include <immintrin.h>
 #include <string.h>
 
-#if defined(__clang__)
+/* The arithmetic of floats beside it, by the names that the activations are written with. */
+#define NAME(x) bf16_##x
+#if defined(__clang__) /* drops the whole attribute over the last word */
 #define BF16 __attribute__ ((target ("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma")))
 #else
 #define BF16 __attribute__ ((target ("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,prefer-vector-width=512")))
@@ -23,6 +25,25 @@ pare_accel_bfloat_panel (int64_t n, int64_t i, int64_t *at)
 #define UNROLL _Pragma ("GCC unroll 16")
 #define INLINE static inline __attribute__ ((always_inline))
 #define LANES PARE_BLOCK
+#define TARGET BF16
+#define VEC __m512
+#define LOAD(p) _mm512_loadu_ps (p)
+#define STORE(p, x) _mm512_storeu_ps (p, x)
+#define LOAD_SOME(p, n) _mm512_maskz_loadu_ps ((__mmask16)((1u << (n)) - 1), p)
+#define STORE_SOME(p, x, n) _mm512_mask_storeu_ps (p, (__mmask16)((1u << (n)) - 1), x)
+#define ALL(s) _mm512_set1_ps (s)
+#define ADD(a, b) _mm512_add_ps (a, b)
+#define SUB(a, b) _mm512_sub_ps (a, b)
+#define MUL(a, b) _mm512_mul_ps (a, b)
+#define FMA(a, b, c) _mm512_fmadd_ps (a, b, c)   /* a b + c */
+#define FNMA(a, b, c) _mm512_fnmadd_ps (a, b, c) /* c - a b */
+#define LARGER(a, x) _mm512_max_ps (a, x)        /* x where it is NaN */
+#define SMALLER(a, x) _mm512_min_ps (a, x)
+#define DIV(a, b) _mm512_div_ps (a, b)
+#define TO_RANGE(x) (x)
+#define FRACTION(x) _mm512_reduce_ps (x, 0)
+#define TIMES_2_TO(a, n) _mm512_scalef_ps (a, n)
+#include "engine/accel/pare-accel-floats-after.inc.h"
 #define AHEAD 4096 /* bytes: columns are fetched so far ahead, for many come from memory */
 
 /* One permutation that leaves zeros in the lower halves. */
@@ -53,20 +74,6 @@ store (void *to, bool wide, int64_t at, __m512 x)
     _mm512_storeu_ps ((float *)to + at, x);
   else
     narrow ((uint16_t *)to + at, x);
-}
-
-/* For channels c..c + 15. */
-BF16 INLINE __m512
-finish (__m512 x, const PareAfter *after, int64_t c)
-{
-  if (after->lo)
-    return _mm512_min_ps (_mm512_loadu_ps (after->hi + c), _mm512_max_ps (_mm512_loadu_ps (after->lo + c), x));
-  if (after->leaky)
-    {
-      __m512 zero = _mm512_setzero_ps ();
-      return _mm512_fmadd_ps (_mm512_min_ps (zero, x), _mm512_set1_ps (after->alpha), _mm512_max_ps (zero, x));
-    }
-  return x;
 }
 
 BF16 INLINE __m512bh
@@ -138,7 +145,8 @@ tile (const PareBfloatProduct *p, int64_t row, const int rows, const int vecs, c
     {
       EACH acc[r][v] = _mm512_add_ps (acc[r][v], load (p->residual.data, p->residual.wide, AT));
     }
-  if (p->after && p->after->lo)
+  const PareActivation kind = p->after ? p->after->kind : PARE_ACT_NONE;
+  if (kind == PARE_ACT_CLIP)
     {
       const float *lo = p->after->lo + p->first, *hi = p->after->hi + p->first;
       UNROLL for (int v = 0; v < vecs; v++)
@@ -147,9 +155,17 @@ tile (const PareBfloatProduct *p, int64_t row, const int rows, const int vecs, c
         UNROLL for (int r = 0; r < rows; r++) acc[r][v] = _mm512_min_ps (most, _mm512_max_ps (least, acc[r][v]));
       }
     }
-  else if (p->after && p->after->leaky)
+  else if (kind == PARE_ACT_LEAKY)
     {
-      EACH acc[r][v] = finish (acc[r][v], p->after, 0);
+      __m512 alpha = ALL (p->after->alpha);
+      EACH acc[r][v] = FMA (SMALLER (ALL (0), acc[r][v]), alpha, LARGER (ALL (0), acc[r][v]));
+    }
+  else if (kind != PARE_ACT_NONE)
+    {
+      float values[rows * vecs * LANES];
+      EACH STORE (values + (r * vecs + v) * LANES, acc[r][v]);
+      bf16_activate (values, vecs * LANES, LANES, rows, vecs * LANES, kind);
+      EACH acc[r][v] = LOAD (values + (r * vecs + v) * LANES);
     }
 #undef AT
   if (p->c.wide)
@@ -193,8 +209,8 @@ tile (const PareBfloatProduct *p, int64_t row, const int rows, const int vecs, c
 #define NAMES_14(V) NAMES_12 (V), tile13x##V, tile14x##V
 /* clang-format off */
 TILES_14 (1) TILES_12 (2) TILES_8 (3) TILES_6 (4)
-/* clang-format on */
-typedef void tile_t (const PareBfloatProduct *p, int64_t row);
+    /* clang-format on */
+    typedef void tile_t (const PareBfloatProduct *p, int64_t row);
 
 static void
 product (const PareBfloatProduct *p)
@@ -214,12 +230,6 @@ product (const PareBfloatProduct *p)
  * For m = 4 the points are 0, +-sqrt(1/2), +-sqrt(2) and infinity: among all pairs +-a, +-b the rounding of transformed operands shows
  * least there, half as much as for 0, +-1, +-2. */
 #define ROOT 1.41421356237309505f
-#define ALL(s) _mm512_set1_ps (s)
-#define ADD(a, b) _mm512_add_ps (a, b)
-#define SUB(a, b) _mm512_sub_ps (a, b)
-#define MUL(a, b) _mm512_mul_ps (a, b)
-#define FMA(a, b, c) _mm512_fmadd_ps (a, b, c)
-#define FNMA(a, b, c) _mm512_fnmadd_ps (a, b, c)
 
 BF16 INLINE void
 in_1d (const int m, const __m512 *d, __m512 *o, const int step)
@@ -316,9 +326,8 @@ in_tile (const uint16_t *src, int64_t x_row, int64_t pitch, int from_row, int en
   __m512 d[6], half[36], all[6];
   UNROLL for (int i = 0; i < tall; i++)
   {
-    UNROLL for (int j = 0; j < wide; j++) d[j] = inside || (i >= from_row && i < end_row && j >= from && j < end)
-                                                     ? widen (src + i * pitch + j * x_row)
-                                                     : _mm512_setzero_ps ();
+    UNROLL for (int j = 0; j < wide; j++) d[j]
+        = inside || (i >= from_row && i < end_row && j >= from && j < end) ? widen (src + i * pitch + j * x_row) : _mm512_setzero_ps ();
     in_1d (m1, d, half + i * wide, 1);
   }
   UNROLL for (int j = 0; j < wide; j++)
@@ -374,9 +383,9 @@ out_tile (const PareBfloatWinograd *w, const float *src, int64_t apart, int64_t 
       {
         UNROLL for (int j = 0; j < m1; j++) if (whole || j < end) all[j] = ADD (all[j], load (residual, w->wide_residual, to + j * y_row));
       }
-    if (after->lo || after->leaky)
+    if (after->kind != PARE_ACT_NONE)
       {
-        UNROLL for (int j = 0; j < m1; j++) all[j] = finish (all[j], after, channel);
+        UNROLL for (int j = 0; j < m1; j++) all[j] = bf16_finish (all[j], after, channel);
       }
     UNROLL for (int j = 0; j < m1; j++) if (whole || j < end) store (y, w->wide, to + j * y_row, all[j]);
   }
@@ -483,9 +492,8 @@ winograd_weights (const float *weights, const float *factor, int64_t n, int64_t 
 const PareBfloats *
 pare_accel_bfloats (void)
 {
-  static const PareBfloats bfloats = {
-    .product = product, .winograd_in = winograd_in, .winograd_out = winograd_out, .winograd_weights = winograd_weights
-  };
+  static const PareBfloats bfloats
+      = { .product = product, .winograd_in = winograd_in, .winograd_out = winograd_out, .winograd_weights = winograd_weights };
   return pare_accel_has_bf16 () && __builtin_cpu_supports ("avx512bf16") && __builtin_cpu_supports ("avx512bw")
                  && __builtin_cpu_supports ("avx512vl") && __builtin_cpu_supports ("avx512dq")
              ? &bfloats

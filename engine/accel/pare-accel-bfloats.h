@@ -1,6 +1,7 @@
 /* Kernels of our own on bfloat16 for CPUs that multiply pairs of it (AVX512-BF16): products of a few rows by panels of columns, what
- * Winograd's convolutions need around them, and rows of depthwise convolutions. Sums are floats, the order of their terms depends neither on
- * how the rows are cut nor on who computes them. Layouts as in pare-accel-floats.h, but elements are of 2 bytes and terms come in pairs. */
+ * Winograd's convolutions need around them, and rows of depthwise convolutions. Sums are floats, the order of their terms depends neither
+ * on how the rows are cut nor on who computes them. Layouts as in pare-accel-floats.h, but elements are of 2 bytes and terms come in pairs.
+ */
 #pragma once
 #include "engine/accel/pare-accel-floats.h"
 
@@ -18,12 +19,12 @@ typedef struct
 {
   int64_t rows, pairs;
   const uint16_t *a;
-  int64_t a_row, a_block; /* 8 pairs in a block */
-  const int64_t *taps;    /* pair i of row r is at a + r * a_row + taps[i]; NULL: in blocks */
-  const uint16_t *b;      /* [pairs][width][2] */
-  int width;              /* a multiple of 16 */
-  const float *factor;    /* [width]; NULL: 1 */
-  const float *bias;      /* [width]; NULL: 0 */
+  int64_t a_row, a_block;      /* 8 pairs in a block */
+  const int64_t *taps;         /* pair i of row r is at a + r * a_row + taps[i]; NULL: in blocks */
+  const uint16_t *b;           /* [pairs][width][2] */
+  int width;                   /* a multiple of 16 */
+  const float *factor;         /* [width]; NULL: 1 */
+  const float *bias;           /* [width]; NULL: 0 */
   PareBfloatPlace c, residual; /* residual: lies as c; may be c; data NULL: none */
   int64_t c_row, c_block;
   const PareAfter *after; /* NULL: nothing */
@@ -41,10 +42,10 @@ typedef struct
   const uint16_t *weights; /* [panel][(m[0] + 2) (m[1] + 2)][k / 2][width][2] */
   const float *bias;       /* [n] */
   PareAfter after;
-  int64_t band;                     /* tiles that are transformed at a time */
+  int64_t band;                       /* tiles that are transformed at a time */
   bool residual, wide, wide_residual; /* a fourth operand; the types of it and of the result */
-  bool by_panels;                   /* threads share the panels, not the bands */
-  int64_t scratch;                  /* bytes of a thread */
+  bool by_panels;                     /* threads share the panels, not the bands */
+  int64_t scratch;                    /* bytes of a thread */
 } PareBfloatWinograd;
 
 typedef struct

@@ -109,8 +109,7 @@ pare_accel_winograd_bf16 (PareAccel *self, uint32_t step, const PareConvShape *s
   const PareBfloats *isa = pare_accel_bfloats ();
   const float *weights = pare_accel_constant (self, s->in[1]);
   if (!isa || s->op != PARE_RT_CONV || p->spatial != 2 || p->group != 1 || sx->dims[1] % PARE_BLOCK || sy->dims[1] % PARE_BLOCK || !weights
-      || !pare_accel_is_float (self, x) || !pare_accel_is_float (self, s->out[0])
-      || (p->activation != PARE_ACT_NONE && p->activation != PARE_ACT_CLIP && p->activation != PARE_ACT_LEAKY))
+      || !pare_accel_is_float (self, x) || !pare_accel_is_float (self, s->out[0]) || !pare_accel_after_knows (p->activation))
     return false;
   for (int i = 0; i < 2; i++)
     if (p->kernel[i] != 3 || shape->stride[i] != 1 || shape->dilation[i] != 1 || shape->pad_begin[i] > 2)

@@ -75,6 +75,33 @@ compare (Plan *plan, int threads, float tolerance, const char *what)
   return coverage;
 }
 
+/* Any number of threads computes the same bits. */
+G_GNUC_UNUSED static void
+same_by_threads (Plan *plan, uint32_t y, const char *what)
+{
+  g_autofree float *first = NULL;
+  for (int threads = 1; threads <= 3; threads++)
+    {
+      PareAccel *accel = pare_accel_new (&plan->plan, threads);
+      PareAccelRunner *runner = pare_accel_runner_new (accel);
+      const PareRtValue *v = &plan->plan.values[plan->plan.inputs[0]];
+      PareView input = { v->dtype, v->shape, g_malloc0 (v->bytes), NULL };
+      for (guint64 k = 0; k < v->bytes / sizeof (float); k++)
+        ((float *)input.data)[k] = (float)(k * 37 % 101) / 101;
+      uint32_t failed;
+      g_assert_cmpint (pare_accel_runner_run (runner, &input, NULL, NULL, &failed), ==, PARE_RT_OK);
+      PareView got = pare_accel_runner_view (runner, y);
+      gsize bytes = (gsize)pare_shape_count (&got.shape) * sizeof (float);
+      if (!first)
+        first = g_memdup2 (got.data, bytes);
+      else if (memcmp (first, got.data, bytes) != 0)
+        g_error ("%s: %d threads compute something else", what, threads);
+      g_free (input.data);
+      pare_accel_runner_free (runner);
+      pare_accel_free (accel);
+    }
+}
+
 /* oneDNN has generated code for all of what follows from AVX2 on. */
 static inline void
 assert_covered (double coverage, const char *what)

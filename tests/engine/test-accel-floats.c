@@ -1,33 +1,6 @@
 /* The accelerator's own float kernels: Winograd's convolutions, groups around a depthwise one, convolutions of few channels. */
 #include "tests/engine/accel-compare.h"
 
-/* Any number of threads computes the same bits. */
-static void
-same_by_threads (Plan *plan, uint32_t y, const char *what)
-{
-  g_autofree float *first = NULL;
-  for (int threads = 1; threads <= 3; threads++)
-    {
-      PareAccel *accel = pare_accel_new (&plan->plan, threads);
-      PareAccelRunner *runner = pare_accel_runner_new (accel);
-      const PareRtValue *v = &plan->plan.values[plan->plan.inputs[0]];
-      PareView input = { v->dtype, v->shape, g_malloc0 (v->bytes), NULL };
-      for (guint64 k = 0; k < v->bytes / sizeof (float); k++)
-        ((float *)input.data)[k] = (float)(k * 37 % 101) / 101;
-      uint32_t failed;
-      g_assert_cmpint (pare_accel_runner_run (runner, &input, NULL, NULL, &failed), ==, PARE_RT_OK);
-      PareView got = pare_accel_runner_view (runner, y);
-      gsize bytes = (gsize)pare_shape_count (&got.shape) * sizeof (float);
-      if (!first)
-        first = g_memdup2 (got.data, bytes);
-      else if (memcmp (first, got.data, bytes) != 0)
-        g_error ("%s: %d threads compute something else", what, threads);
-      g_free (input.data);
-      pare_accel_runner_free (runner);
-      pare_accel_free (accel);
-    }
-}
-
 /* Sizes around those of tiles, bands and panels; deep ones, whose errors would show; all that may follow. Any number of threads computes
  * the same bits. */
 static void
