@@ -60,6 +60,27 @@ side_by_side (PareAccel *self, uint32_t step, const PareMd *layout, int axis)
   return true;
 }
 
+/* Single elements joined at the last axis, which what reads them moves outward anyway: they stay one behind the other in memory, under
+ * another order of the axes. NULL: not so. */
+static const PareMd *
+stacked (PareAccel *self, uint32_t step, int axis)
+{
+  const PareRtStep *s = &self->plan->steps[step];
+  const PareShape *sy = &self->plan->values[s->out[0]].shape;
+  uint32_t reader = pare_accel_only_reader (self, s->out[0]);
+  if (axis != sy->rank - 1 || reader == PARE_RT_NONE || sy->dims[axis] != (int64_t)s->n_in
+      || (self->plan->steps[reader].op != PARE_RT_SLICE && self->plan->steps[reader].op != PARE_RT_TRANSPOSE))
+    return NULL;
+  int64_t strides[PARE_MAX_RANK], step_in = 1;
+  for (int i = axis - 1; i >= 0; i--)
+    {
+      strides[i] = step_in;
+      step_in *= sy->dims[i];
+    }
+  strides[axis] = step_in;
+  return pare_md_new_typed (self->mds, dnnl_f32, sy->rank, sy->dims, strides);
+}
+
 bool
 pare_accel_step_concat (PareAccel *self, uint32_t step)
 {
@@ -93,9 +114,11 @@ pare_accel_step_concat (PareAccel *self, uint32_t step)
     }
   if (!layout)
     return false;
-  if (side_by_side (self, step, layout, axis))
+  bool plain = pare_md_is_row_major (layout);
+  const PareMd *apart = plain ? stacked (self, step, axis) : NULL;
+  if ((apart && side_by_side (self, step, apart, axis)) || (!self->failed && side_by_side (self, step, layout, axis)))
     return true;
-  if (self->failed)
+  if (self->failed || plain) /* the portable kernel copies short rows, too */
     return false;
   /* Blocks that a slice would cut: plain. */
   for (uint32_t i = 0; i < s->n_in; i++)

@@ -55,6 +55,21 @@ typedef struct
   int64_t first; /* channel in it */
 } PareDepthwiseRow;
 
+/* One row of a convolution over planes. */
+typedef struct
+{
+  int64_t k;
+  const int64_t *taps; /* term k of a column's sum is at x + column + taps[k]; whole tiles of columns are read */
+  const float *x;
+  const float *weights, *bias; /* [k][count]; [count] */
+  int count;                   /* of results: 1, 4 or the set's */
+  int64_t columns;
+  float *y;
+  int64_t y_plane; /* from result to result */
+  const PareAfter *after;
+  int64_t first; /* result in it */
+} ParePlaneRow;
+
 /* A convolution of 3 x 3, stride 1, by Winograd's F(m x m, 3 x 3), m 2 or 4. */
 typedef struct
 {
@@ -76,6 +91,8 @@ typedef struct
   int width; /* of a panel at most */
   void (*product) (const PareProduct *p);
   void (*depthwise) (const PareDepthwiseRow *d);
+  int planes; /* results that `plane` takes at a time, at most */
+  void (*plane) (const ParePlaneRow *p);
   /* tiles first..first + n of all (of all images, row by row) to v: [(m + 2)^2][k / 16][n][16], matrices apart floats apart */
   void (*winograd_in) (const PareWinograd *w, const float *x, int64_t first, int64_t n, float *v, int64_t apart);
   /* the same way back for channels at..at + width */

@@ -138,6 +138,7 @@ NAME (product) (const PareProduct *p)
 }
 
 #include "engine/accel/pare-accel-floats-depthwise.inc.h"
+#include "engine/accel/pare-accel-floats-planes.inc.h"
 
 /* Winograd's transforms in one dimension. For m = 4 the points are 0, +-sqrt(1/2), +-sqrt(2) and infinity, whose rounding errors are about
  * half those of 0, +-1, +-2. */
@@ -355,6 +356,8 @@ static const PareFloats NAME (floats) = {
   .width = MAX_WIDTH,
   .product = NAME (product),
   .depthwise = NAME (depthwise),
+  .planes = MOST_PLANES,
+  .plane = NAME (plane),
   .winograd_in = NAME (winograd_in),
   .winograd_out = NAME (winograd_out),
   .winograd_weights = NAME (winograd_weights),
@@ -373,6 +376,7 @@ static const PareFloats NAME (floats) = {
 #undef NAMES_12
 #undef NAMES_14
 #undef MOST_TILES
+#undef MOST_PLANES
 #undef AHEAD
 #undef ROOT
 #undef NAME

@@ -253,6 +253,8 @@ bool pare_accel_point (PareAccel *self, uint32_t step, const PareMd *dst);
 bool pare_accel_separable (PareAccel *self, uint32_t step);
 /* A convolution of few channels, of which there must be a plain copy, into blocks if dst is so, else channels innermost. */
 bool pare_accel_stem (PareAccel *self, uint32_t step, const PareConvShape *shape, const PareMd *dst);
+/* A convolution with few results. */
+bool pare_accel_planes (PareAccel *self, uint32_t step, const PareConvShape *shape);
 /* A float convolution by Winograd's algorithm, where that pays. */
 bool pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape);
 /* The same of bfloat16. */

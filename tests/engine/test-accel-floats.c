@@ -1,4 +1,5 @@
-/* The accelerator's own float kernels: Winograd's convolutions, groups around a depthwise one, convolutions of few channels. */
+/* The accelerator's own float kernels: Winograd's convolutions, groups around a depthwise one, convolutions of few channels or results,
+ * pointwise ones, and what is joined without a copy. */
 #include "tests/engine/accel-compare.h"
 
 /* Sizes around those of tiles, bands and panels; deep ones, whose errors would show; all that may follow. Any number of threads computes
@@ -176,6 +177,90 @@ test_pointwise (void)
     }
 }
 
+/* Few results over planes: long windows, steps and holes in them, columns that fill no vector, more than a band, one axis. */
+static void
+test_planes (void)
+{
+  static const PareActivation acts[]
+      = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH };
+  for (guint i = 0; i < 100; i++)
+    {
+      Plan *plan = plan_new (15000 + i);
+      PareRng *r = &plan->rng;
+      int spatial = 1 + i % 3 % 2, c = 1 + (int)pare_rng_below (r, 9), m = 1 + (int)pare_rng_below (r, 8);
+      PareConvParams p = conv_params (spatial, 1, 1, 1, 1, 0);
+      PareShape shape = { .rank = 2 + spatial, .dims = { 1 + i % 5 / 4, c } };
+      for (int d = 0; d < spatial; d++)
+        {
+          p.kernel[d] = 2 + (int32_t)pare_rng_below (r, d + 1 == spatial ? 30 : 5);
+          p.stride[d] = 1 + (int32_t)pare_rng_below (r, 3);
+          p.dilation[d] = 1 + (int32_t)(pare_rng_below (r, 4) == 0);
+          p.pad_begin[d] = (int32_t)pare_rng_below (r, (guint64)p.kernel[d]);
+          p.pad_end[d] = (int32_t)pare_rng_below (r, (guint64)p.kernel[d]);
+          shape.dims[2 + d] = (d + 1 == spatial ? 40 : 6) + p.kernel[d] * p.dilation[d]
+                              + (int64_t)pare_rng_below (r, i % 7 == 6 && d + 1 == spatial ? 1500 : 60);
+        }
+      p.activation = acts[i % G_N_ELEMENTS (acts)];
+      p.lo = i % 3 ? 0 : -0.3f;
+      p.hi = i % 2 ? INFINITY : 0.7f;
+      p.alpha = 0.1f;
+      uint32_t x = plan_input (plan, shape);
+      const PareConvParams point = conv_params (spatial, 1, 1, 1, 1, 0);
+      if (i % 4 == 3)
+        x = add_conv (plan, x, 16, &point, TRUE, PARE_RT_NONE);
+      uint32_t y = add_conv (plan, x, m, &p, i % 2, PARE_RT_NONE);
+      if (i % 3 == 2)
+        y = add_norm (plan, y);
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("planes %u: %d -> %d, kernel %d, %d, step %d, %d, activation %d", i, c, m, p.kernel[0],
+                                               p.kernel[1], p.stride[0], p.stride[1], p.activation);
+      compare (plan, 1 + (int)(i % 2), 1e-5f, what);
+      if (i % 4 != 3 && m < 4) /* others may be oneDNN's */
+        same_by_threads (plan, y, what);
+      plan_free (plan);
+    }
+}
+
+/* Single elements side by side, cut and with their axes exchanged; and where others read them, too. */
+static void
+test_stacked (void)
+{
+  for (guint i = 0; i < 24; i++)
+    {
+      Plan *plan = plan_new (17000 + i);
+      int n = 2 + (int)(i % 3), h = 5 + (int)i, w = 20;
+      const PareConvParams p = conv_params (2, 1, 3, 1, 1, 1);
+      const PareAxisParams axis = { 3 };
+      uint32_t x = plan_input (plan, SHAPE (1, 1, h, w)), parts[4];
+      for (int k = 0; k < n; k++) /* [1,1,h,w] is [1,h,w,1] under another order of its axes */
+        {
+          const PareTransposeParams last = { { 0, 2, 3, 1 } };
+          parts[k] = STEP (plan, PARE_RT_TRANSPOSE, &last, SHAPE (1, h, w, 1), add_conv (plan, x, 1, &p, TRUE, PARE_RT_NONE));
+        }
+      uint32_t y = plan_step (plan, PARE_RT_CONCAT, &axis, sizeof axis, SHAPE (1, h, w, n), n, parts);
+      if (i % 4 == 3)
+        plan_output (plan, y);
+      PareSliceParams slice;
+      for (int d = 0; d < PARE_MAX_RANK; d++)
+        {
+          slice.start[d] = d == 2 ? 3 : 0;
+          slice.step[d] = d == 1 ? 2 : 1;
+        }
+      if (i % 2)
+        y = STEP (plan, PARE_RT_SLICE, &slice, SHAPE (1, (h + 1) / 2, w - 3, n), y);
+      const PareTransposeParams first = { { 0, 3, 1, 2 } };
+      if (i % 3)
+        y = STEP (plan, PARE_RT_TRANSPOSE, &first, SHAPE (1, n, plan_value (plan, y)->shape.dims[1], plan_value (plan, y)->shape.dims[2]),
+                  y);
+      plan_output (plan, y);
+      if (i % 3)
+        plan_output (plan, add_conv (plan, y, 16, &p, TRUE, PARE_RT_NONE));
+      g_autofree char *what = g_strdup_printf ("stacked %u", i);
+      compare (plan, 1 + (int)(i % 2), 1e-5f, what);
+      plan_free (plan);
+    }
+}
+
 static void
 test_absent (void)
 {
@@ -194,6 +279,8 @@ main (int argc, char **argv)
   g_test_add_func ("/accel-floats/winograd", test_winograd);
   g_test_add_func ("/accel-floats/separable", test_separable);
   g_test_add_func ("/accel-floats/stem", test_stem);
+  g_test_add_func ("/accel-floats/planes", test_planes);
+  g_test_add_func ("/accel-floats/stacked", test_stacked);
   g_test_add_func ("/accel-floats/pointwise", test_pointwise);
   return g_test_run ();
 }

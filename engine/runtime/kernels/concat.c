@@ -1,6 +1,58 @@
 /* Concat: operands side by side along an axis. */
 #include "engine/runtime/kernels/kernel.h"
 
+#define TILE (16 << 10) /* bytes of the result that all operands are copied to in turn: few elements of each stand beside each other */
+
+typedef struct
+{
+  const PareView *in;
+  uint32_t n_in;
+  char *to;
+  int axis;
+  int64_t size, outer, row, tile; /* rows in all, bytes of one, rows of a tile */
+} Job;
+
+static void
+copy_parts (char *to, int64_t row, const char *from, int64_t part, int64_t n)
+{
+  switch (part)
+    {
+    case 1:
+      for (int64_t o = 0; o < n; o++)
+        to[o * row] = from[o];
+      break;
+    case 4:
+      for (int64_t o = 0; o < n; o++)
+        memcpy (to + o * row, from + o * 4, 4);
+      break;
+    case 8:
+      for (int64_t o = 0; o < n; o++)
+        memcpy (to + o * row, from + o * 8, 8);
+      break;
+    case 16:
+      for (int64_t o = 0; o < n; o++)
+        memcpy (to + o * row, from + o * 16, 16);
+      break;
+    default:
+      for (int64_t o = 0; o < n; o++)
+        memcpy (to + o * row, from + o * part, (size_t)part);
+    }
+}
+
+static void
+join (int64_t task, int worker, void *arg)
+{
+  const Job *j = arg;
+  int64_t first = task * j->tile, n = j->outer - first < j->tile ? j->outer - first : j->tile, at = 0;
+  for (uint32_t i = 0; i < j->n_in; i++)
+    {
+      int64_t part = product (&j->in[i].shape, j->axis, j->in[i].shape.rank) * j->size;
+      if (part > 0)
+        copy_parts (j->to + first * j->row + at, j->row, (const char *)j->in[i].data + first * part, part, n);
+      at += part;
+    }
+}
+
 KERNEL (pare_rt_k_concat)
 {
   const PareAxisParams *p = params;
@@ -21,14 +73,11 @@ KERNEL (pare_rt_k_concat)
   CHECKED;
   if (count_of (&out[0]) == 0)
     return PARE_RT_OK;
-  int64_t size = element_size (&out[0]), outer = product (&out[0].shape, 0, p->axis);
-  int64_t row = product (&out[0].shape, p->axis, rank) * size, at = 0;
-  for (uint32_t i = 0; i < n_in; i++)
-    {
-      int64_t part = product (&in[i].shape, p->axis, rank) * size;
-      for (int64_t o = 0; o < outer && part > 0; o++)
-        memcpy ((char *)out[0].data + o * row + at, (const char *)in[i].data + o * part, part);
-      at += part;
-    }
+  Job job = {
+    .in = in, .n_in = n_in, .to = out[0].data, .axis = p->axis, .size = element_size (&out[0]), .outer = product (&out[0].shape, 0, p->axis)
+  };
+  job.row = product (&out[0].shape, p->axis, rank) * job.size;
+  job.tile = job.row < TILE ? TILE / job.row : 1;
+  pare_rt_parallel_if (job.row * job.outer >= 4 * PARE_RT_SHARE, (job.outer + job.tile - 1) / job.tile, join, &job);
   return PARE_RT_OK;
 }

@@ -188,7 +188,7 @@ down_f32 (PareReduceKind kind, const float *x, int64_t n, int64_t rs, int64_t co
 static bool
 step_beside (PareReduceKind kind, const float *x, int64_t n, int64_t rs, int64_t cols, int64_t cs, double *acc)
 {
-  if (kind == PARE_REDUCE_PROD || kind == PARE_REDUCE_LOG_SUM_EXP || (cs != 1 && rs != 1))
+  if (kind == PARE_REDUCE_PROD || kind == PARE_REDUCE_LOG_SUM_EXP || (cs != 1 && rs != 1) || (rs == 1 && cs != 1 && n < 16))
     return false;
   if (cs == 1 && (rs != 1 || cols > 1))
     {
@@ -366,8 +366,12 @@ run_task (int64_t task, int worker, void *arg)
           most.real[c] = 0;
     }
   accumulate (j->kind, j->x, plan, at, cols, j->cs, j->real, &acc, most.real);
-  for (int64_t c = 0; c < cols; c++)
-    store (j->y, row * j->width + c0 + c, j->kind, &acc, c, most.real[c], plan->n_each);
+  if (j->y->dtype == PARE_DTYPE_FLOAT32 && j->kind <= PARE_REDUCE_PROD && j->kind != PARE_REDUCE_MEAN)
+    for (int64_t c = 0; c < cols; c++)
+      ((float *)j->y->data)[row * j->width + c0 + c] = (float)acc.real[c];
+  else
+    for (int64_t c = 0; c < cols; c++)
+      store (j->y, row * j->width + c0 + c, j->kind, &acc, c, most.real[c], plan->n_each);
 }
 
 KERNEL (pare_rt_k_reduce)
