@@ -149,7 +149,12 @@ pare_builder_alias (PareBuilder *b, PareValueId id, PareValueId of)
       b->codes_of[id] = pare_builder_view (b, pare_lower_codes (b, of), &b->graph->values[id].shape);
       return;
     }
-  guint32 base = pare_builder_value (b, of);
+  pare_builder_alias_of (b, id, pare_builder_value (b, of));
+}
+
+void
+pare_builder_alias_of (PareBuilder *b, PareValueId id, guint32 base)
+{
   if (g_array_index (b->values, PareRtValue, base).kind == PARE_RT_ALIAS)
     base = g_array_index (b->values, PareRtValue, base).alias_of;
   guint32 made = add_value (b, b->graph->values[id].dtype, &b->graph->values[id].shape, PARE_RT_ALIAS, id);

@@ -25,6 +25,46 @@ bias_value (PareBuilder *b, const PareNode *node, guint input, PareValueId add, 
   return pare_builder_constant (b, sum);
 }
 
+/* Whether a window of width 1 runs over planes of width 1: a signal that stands upright, as exports from one-dimensional models have it. */
+static gboolean
+stands_upright (const PareConvParams *p, const PareShape *x, const PareShape *w, const PareShape *y)
+{
+  return p->spatial == 2 && x->dims[3] == 1 && y->dims[3] == 1 && w->dims[3] == 1 && x->dims[2] > 1 && p->pad_begin[1] == 0 && p->pad_end[1] == 0;
+}
+
+/* The same numbers in the same order: the last two axes exchanged, of which the last is 1. */
+static PareShape
+lying (const PareShape *shape)
+{
+  PareShape turned = *shape;
+  turned.dims[2] = shape->dims[3];
+  turned.dims[3] = shape->dims[2];
+  return turned;
+}
+
+/* The step of a convolution of upright signals, laid down: kernels run along the last axis. */
+static void
+lying_step (PareBuilder *b, const PareNode *node, const PareConvParams *upright, const PareShape *x, const PareShape *w, guint32 in[4])
+{
+  PareConvParams p = *upright;
+  gint32 *const each[] = { p.kernel, p.stride, p.dilation, p.pad_begin, p.pad_end };
+  for (guint i = 0; i < G_N_ELEMENTS (each); i++)
+    {
+      gint32 down = each[i][0];
+      each[i][0] = each[i][1];
+      each[i][1] = down;
+    }
+  const PareFusion *f = &b->fusions[id_of (b, node)];
+  PareValueId y = f->head != PARE_NONE ? f->output : node->outputs[0];
+  PareShape xs = lying (x), ws = lying (w), ys = lying (&b->graph->values[y].shape);
+  in[0] = pare_builder_view (b, in[0], &xs);
+  in[1] = pare_builder_view (b, in[1], &ws);
+  in[3] = in[3] == PARE_RT_NONE ? in[3] : pare_builder_view (b, in[3], &ys);
+  guint32 out = pare_builder_temporary (b, PARE_DTYPE_FLOAT32, &ys);
+  pare_builder_step (b, node, PARE_RT_CONV, &p, sizeof p, in, 4, &out, 1);
+  pare_builder_alias_of (b, y, out);
+}
+
 gboolean
 pare_lower_conv (PareBuilder *b, const PareNode *node, GError **error)
 {
@@ -73,6 +113,11 @@ pare_lower_conv (PareBuilder *b, const PareNode *node, GError **error)
   guint32 in[4] = { pare_builder_value (b, x), w != PARE_RT_NONE ? w : pare_builder_value (b, node->inputs[1]),
                     bias_value (b, node, 2, fused ? f->add_bias : PARE_NONE, ws->dims[0]),
                     fused ? pare_builder_value (b, f->residual) : PARE_RT_NONE };
+  if (stands_upright (&p, &graph->values[x].shape, ws, ys))
+    {
+      lying_step (b, node, &p, &graph->values[x].shape, ws, in);
+      return TRUE;
+    }
   guint32 out = pare_builder_value (b, fused ? f->output : node->outputs[0]);
   pare_builder_step (b, node, PARE_RT_CONV, &p, sizeof p, in, 4, &out, 1);
   return TRUE;

@@ -97,6 +97,7 @@ guint32 pare_builder_temporary (PareBuilder *self, PareDtype dtype, const PareSh
 guint32 pare_builder_view (PareBuilder *self, guint32 of, const PareShape *shape);
 /* `id` is the same bytes as `of`. */
 void pare_builder_alias (PareBuilder *self, PareValueId id, PareValueId of);
+void pare_builder_alias_of (PareBuilder *self, PareValueId id, guint32 base); /* the same, of a value of the plan */
 /* Appends a step; params copied. Operands are plan values. */
 void pare_builder_step (PareBuilder *self, const PareNode *node, PareRtOp op, const void *params, gsize params_bytes, const guint32 *in,
                         guint n_in, const guint32 *out, guint n_out);
