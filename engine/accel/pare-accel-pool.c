@@ -36,6 +36,10 @@ pare_accel_step_pool (PareAccel *self, uint32_t step)
     return pare_accel_step_max_pool_codes (self, step);
   if (!pare_accel_is_float (self, x) || !pare_accel_is_float (self, y) || s->n_out > 1)
     return false;
+  /* Whole planes that lie one after the other are plain reductions, where oneDNN goes value by value. */
+  if (s->op == PARE_RT_GLOBAL_MAX_POOL
+      && pare_accel_native (self, x) == pare_md_new (self->mds, self->plan->values[x].shape.rank, self->plan->values[x].shape.dims, NULL))
+    return false;
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[y].shape;
   ParePoolShape shape;
   if (!pare_accel_pool_shape (p, global, max, sx, sy, &shape))

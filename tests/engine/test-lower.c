@@ -255,6 +255,56 @@ test_fuse_focus (void)
       }
 }
 
+/* Signals that stand upright: a window of width 1 over planes of width 1, with all that a convolution may have. */
+static void
+test_upright (void)
+{
+  enum
+  {
+    GROUPS = 2,
+    LONG = 37,
+    TAPS = 5
+  };
+  static const gint64 kernel[] = { TAPS, 1 }, stride[] = { 2, 1 }, dilation[] = { 3, 1 }, pads[] = { 4, 0, 6, 0 };
+  const int length = (LONG + 10 - 3 * (TAPS - 1) - 1) / 2 + 1;
+  g_autoptr (PareGraph) g = make_graph (17);
+  PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (4, (gint64)2, (gint64)C, (gint64)LONG, (gint64)1)),
+              r = make_input (g, "r", PARE_DTYPE_FLOAT32, pare_shape_make (4, (gint64)2, (gint64)M, (gint64)length, (gint64)1)),
+              w = make_float (g, "w", pare_shape_make (4, (gint64)M, (gint64)(C / GROUPS), (gint64)TAPS, (gint64)1), NULL),
+              b = make_float (g, "b", pare_shape_make (1, (gint64)M), NULL), y = MAKE (g, "Conv", "conv", x, w, b);
+  pare_node_set_ints (node_of (g, y), "kernel_shape", kernel, 2);
+  pare_node_set_ints (node_of (g, y), "strides", stride, 2);
+  pare_node_set_ints (node_of (g, y), "dilations", dilation, 2);
+  pare_node_set_ints (node_of (g, y), "pads", pads, 4);
+  pare_node_set_int (node_of (g, y), "group", GROUPS);
+  y = MAKE (g, "Add", "sum", y, r);
+  y = MAKE (g, "Relu", "relu", y);
+  make_output (g, y);
+  pare_graph_name_layers (g);
+  g_autoptr (PareTensor) in = wave (g->values[x].shape, 3), more = wave (g->values[r].shape, 6);
+  PareTensor *inputs[] = { in, more };
+  g_autofree float *want = g_new (float, 2 * M * length);
+  const float *weights = constant_of (g, "w")->data, *bias = constant_of (g, "b")->data;
+  for (int i = 0; i < 2 * M * length; i++)
+    {
+      int n = i / (M * length), m = i / length % M, first = m / (M / GROUPS) * (C / GROUPS);
+      double sum = bias[m] + ((const float *)more->data)[i];
+      for (int k = 0; k < C / GROUPS * TAPS; k++)
+        {
+          int at = i % length * 2 + k % TAPS * 3 - 4;
+          if (at >= 0 && at < LONG)
+            sum += (double)((const float *)in->data)[(n * C + first + k / TAPS) * LONG + at] * weights[m * (C / GROUPS) * TAPS + k];
+        }
+      want[i] = (float)MAX (sum, 0);
+    }
+  for (guint k = 0; k < G_N_ELEMENTS (backends); k++)
+    for (gboolean apart = FALSE; apart <= TRUE; apart++)
+      {
+        g_autoptr (PareTensor) got = run (g, backends[k], apart, inputs, 2, NULL);
+        assert_near (got, want, 2 * M * length, 2e-5f);
+      }
+}
+
 static void
 test_taps (void)
 {
@@ -609,6 +659,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lower/fuse/swish", test_fuse_swish);
   g_test_add_func ("/lower/fuse/pad", test_fuse_pad);
   g_test_add_func ("/lower/fuse/focus", test_fuse_focus);
+  g_test_add_func ("/lower/upright", test_upright);
   g_test_add_func ("/lower/taps", test_taps);
   g_test_add_func ("/lower/wrong-inputs", test_wrong_inputs);
   g_test_add_func ("/lower/memory-budget", test_memory_budget);

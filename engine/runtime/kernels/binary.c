@@ -101,30 +101,6 @@ apply_int (int kind, int64_t a, int64_t b)
     }
 }
 
-static inline bool
-compare (int kind, double a, double b)
-{
-  switch (kind)
-    {
-    case PARE_BIN_EQUAL:
-      return a == b;
-    case PARE_BIN_LESS:
-      return a < b;
-    case PARE_BIN_LESS_EQUAL:
-      return a <= b;
-    case PARE_BIN_GREATER:
-      return a > b;
-    case PARE_BIN_GREATER_EQUAL:
-      return a >= b;
-    case PARE_BIN_AND:
-      return a != 0 && b != 0;
-    case PARE_BIN_OR:
-      return a != 0 || b != 0;
-    default:
-      return (a != 0) != (b != 0);
-    }
-}
-
 static inline int64_t
 load_int (const PareView *v, int64_t i)
 {
@@ -330,20 +306,12 @@ KERNEL (pare_rt_k_binary)
           oa += index[d] * sa[d];
           ob += index[d] * sb[d];
         }
-      for (int64_t i = 0; i < row; i++)
+      if (logical)
+        pare_rt_compare_row (p->kind, &in[0], oa, la, &in[1], ob, lb, (uint8_t *)out[0].data + done, row);
+      for (int64_t i = 0; i < row && !logical; i++)
         {
           int64_t ia = oa + i * la, ib = ob + i * lb;
-          if (logical && f32)
-            ((uint8_t *)out[0].data)[done + i] = compare (p->kind, ((const float *)in[0].data)[ia], ((const float *)in[1].data)[ib]);
-          else if (logical && f64)
-            ((uint8_t *)out[0].data)[done + i] = compare (p->kind, ((const double *)in[0].data)[ia], ((const double *)in[1].data)[ib]);
-          else if (logical)
-            {
-              int64_t a = load_int (&in[0], ia), b = load_int (&in[1], ib);
-              ((uint8_t *)out[0].data)[done + i]
-                  = p->kind >= PARE_BIN_AND ? compare (p->kind, a != 0, b != 0) : compare (p->kind, (a > b) - (a < b), 0);
-            }
-          else if (f64)
+          if (f64)
             ((double *)out[0].data)[done + i] = apply_f64 (p->kind, ((const double *)in[0].data)[ia], ((const double *)in[1].data)[ib]);
           else
             store_int (&out[0], done + i, apply_int (p->kind, load_int (&in[0], ia), load_int (&in[1], ib)));

@@ -212,6 +212,18 @@ halves_to_floats (const uint16_t *x, float *y, int64_t n)
     }
 }
 
+/* What masks and one-hot codes become. */
+PARE_RT_CLONES static void
+bytes_to_floats (const uint8_t *restrict x, bool truth, float *restrict y, int64_t n)
+{
+  if (truth)
+    for (int64_t i = 0; i < n; i++)
+      y[i] = x[i] != 0 ? 1.0f : 0.0f;
+  else
+    for (int64_t i = 0; i < n; i++)
+      y[i] = (float)(int32_t)x[i];
+}
+
 KERNEL (pare_rt_k_cast)
 {
   REQUIRE (n_in >= 1 && n_out == 1);
@@ -224,6 +236,11 @@ KERNEL (pare_rt_k_cast)
     {
       if (total > 0)
         memmove (out[0].data, in[0].data, pare_shape_bytes (&in[0].shape, in[0].dtype));
+      return PARE_RT_OK;
+    }
+  if ((in[0].dtype == PARE_DTYPE_BOOL || in[0].dtype == PARE_DTYPE_UINT8) && out[0].dtype == PARE_DTYPE_FLOAT32)
+    {
+      bytes_to_floats (in[0].data, in[0].dtype == PARE_DTYPE_BOOL, out[0].data, total);
       return PARE_RT_OK;
     }
 #if !defined(__arm__) /* its vectors take subnormal numbers for zero */

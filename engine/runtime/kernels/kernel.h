@@ -99,6 +99,9 @@ is_index (const PareView *v)
 
 #include "engine/runtime/kernels/functions.h"
 
+/* y[i] = a[at_a + i sa] ? b[at_b + i sb] by a comparison or a logical function (PARE_BIN_EQUAL..XOR), of whole-byte types; compare.c */
+void pare_rt_compare_row (int kind, const PareView *a, int64_t at_a, int64_t sa, const PareView *b, int64_t at_b, int64_t sb, uint8_t *y,
+                          int64_t n);
 /* y[i] = act(y[i]); activate.c */
 void pare_rt_activate (float *y, int64_t n, int activation, float lo, float hi, float alpha);
 /* Of n floats, in sixteen parts that are folded in a fixed order; NaN is no maximum. softmax.c */
