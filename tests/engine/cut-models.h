@@ -7,27 +7,33 @@
 
 #include <math.h>
 
-/* A Conv k x k with a bias, weights from the seed. */
+/* A Conv k x wide with a bias, weights from the seed. */
 G_GNUC_UNUSED static PareValueId
-branch_conv (PareGraph *g, PareRng *rng, const char *name, PareValueId x, gint64 from, gint64 to, gint64 k)
+branch_conv_wide (PareGraph *g, PareRng *rng, const char *name, PareValueId x, gint64 from, gint64 to, gint64 k, gint64 wide)
 {
-  PareShape ws = pare_shape_make (4, to, from, k, k), bs = pare_shape_make (1, to);
+  PareShape ws = pare_shape_make (4, to, from, k, wide), bs = pare_shape_make (1, to);
   g_autoptr (PareTensor) w = pare_tensor_new (PARE_DTYPE_FLOAT32, &ws, NULL), b = pare_tensor_new (PARE_DTYPE_FLOAT32, &bs, NULL);
   for (gint64 i = 0; i < pare_tensor_count (w); i++)
-    ((float *)w->data)[i] = (float)(pare_rng_normal (rng) / sqrt (from * k * k));
+    ((float *)w->data)[i] = (float)(pare_rng_normal (rng) / sqrt (from * k * wide));
   for (gint64 i = 0; i < to; i++)
     ((float *)b->data)[i] = (float)(0.1 * pare_rng_normal (rng));
   g_autofree char *wn = g_strconcat (name, ".w", NULL), *bn = g_strconcat (name, ".b", NULL);
   PareValueId y = MAKE (g, "Conv", name, x, pare_graph_add_constant (g, wn, w, PARE_NONE), pare_graph_add_constant (g, bn, b, PARE_NONE));
-  pare_node_set_ints (node_of (g, y), "kernel_shape", (gint64[]){ k, k }, 2);
-  pare_node_set_ints (node_of (g, y), "pads", (gint64[]){ k / 2, k / 2, k / 2, k / 2 }, 4);
+  pare_node_set_ints (node_of (g, y), "kernel_shape", (gint64[]){ k, wide }, 2);
+  pare_node_set_ints (node_of (g, y), "pads", (gint64[]){ k / 2, wide / 2, k / 2, wide / 2 }, 4);
   return y;
 }
 
-/* x -> conv -> { 1x1, 3x3 -> 3x3 } -> Concat -> { + x through 1x1 } -> pools of two kinds -> sum -> Gemm. The input is read twice, far
- * apart. */
+G_GNUC_UNUSED static PareValueId
+branch_conv (PareGraph *g, PareRng *rng, const char *name, PareValueId x, gint64 from, gint64 to, gint64 k)
+{
+  return branch_conv_wide (g, rng, name, x, from, to, k, k);
+}
+
+/* x -> conv -> { 1x1, 3x3 -> 3x3 } -> Concat -> { + x through 1x1 } -> pools of two kinds, one perhaps of an upright signal -> sum -> Gemm.
+ * The input is read twice, far apart. */
 G_GNUC_UNUSED static PareGraph *
-branch_model (guint64 seed)
+branch_model (guint64 seed, gboolean upright)
 {
   PareRng rng = { .state = seed };
   PareGraph *g = make_graph (21);
@@ -42,7 +48,13 @@ branch_model (guint64 seed)
   PareValueId skip = branch_conv (g, &rng, "skip", x, 3, 24, 1);
   PareValueId sum = MAKE (g, "Relu", "sum_relu", MAKE (g, "Add", "sum", mixed, skip));
   PareValueId deep = MAKE (g, "Relu", "deep_relu", MAKE (g, "Add", "deep_sum", branch_conv (g, &rng, "deep", sum, 24, 24, 3), sum));
-  PareValueId p = MAKE (g, "GlobalAveragePool", "average", deep), q = MAKE (g, "GlobalMaxPool", "most", sum);
+  PareValueId signal = sum;
+  if (upright)
+    {
+      signal = MAKE (g, "Reshape", "signal", sum, make_ints (g, "signal.shape", 4, (gint64[]){ 1, 24, 100, 1 }));
+      signal = MAKE (g, "Relu", "upright_relu", branch_conv_wide (g, &rng, "upright", signal, 24, 24, 3, 1));
+    }
+  PareValueId p = MAKE (g, "GlobalAveragePool", "average", deep), q = MAKE (g, "GlobalMaxPool", "most", signal);
   PareValueId flat = MAKE (g, "Flatten", "flat", MAKE (g, "Add", "pools", p, q));
   PareShape ws = pare_shape_make (2, (gint64)24, (gint64)6);
   g_autoptr (PareTensor) w = pare_tensor_new (PARE_DTYPE_FLOAT32, &ws, NULL);

@@ -159,7 +159,7 @@ check_many (const PareGraph *graph, PareBackend backend, guint64 seed, guint rou
 static void
 test_branches (gconstpointer backend)
 {
-  g_autoptr (PareGraph) g = branch_model (11);
+  g_autoptr (PareGraph) g = branch_model (11, TRUE);
   check_one (g, (PareBackend)GPOINTER_TO_INT (backend), 1, "branches");
   check_many (g, (PareBackend)GPOINTER_TO_INT (backend), 3, 24, "branches");
 }
@@ -193,7 +193,7 @@ test_public (gconstpointer backend)
 static void
 test_keys (void)
 {
-  g_autoptr (PareGraph) a = branch_model (11), b = branch_model (11), c = branch_model (12);
+  g_autoptr (PareGraph) a = branch_model (11, TRUE), b = branch_model (11, TRUE), c = branch_model (12, TRUE);
   g_auto (Subject) first = { 0 }, same = { 0 }, other = { 0 }, stride = { 0 };
   subject_init (&first, a, PARE_BACKEND_AUTO);
   subject_init (&same, b, PARE_BACKEND_AUTO);

@@ -29,7 +29,7 @@ fixture_init (Fixture *f, gint64 n)
   g_autoptr (GError) error = NULL;
   PareRng rng = { .state = 77 };
   f->folder = g_dir_make_tmp ("pare-prefix-XXXXXX", NULL);
-  f->graph = branch_model (11);
+  f->graph = branch_model (11, FALSE);
   PareShape shape = pare_shape_make (4, n, (gint64)3, (gint64)10, (gint64)10);
   g_autoptr (PareTensor) x = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL);
   for (gint64 i = 0; i < pare_tensor_count (x); i++)
