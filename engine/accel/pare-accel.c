@@ -316,6 +316,14 @@ gains_by_threads (const PareRtPlan *plan, const uint8_t *exact)
           ns += (double)pare_shape_count (&plan->values[s->in[1]].shape) / (rate / 10); /* as fast as weights are read */
           n++;
         }
+      else if (s->op == PARE_RT_LSTM || s->op == PARE_RT_GRU || s->op == PARE_RT_RNN)
+        {
+          /* every step reads all weights of the state, and the input's once */
+          double r = (double)pare_shape_count (&plan->values[s->in[2]].shape), w = (double)pare_shape_count (&plan->values[s->in[1]].shape);
+          const int64_t *x = plan->values[s->in[0]].shape.dims;
+          ns += ((double)x[0] * r + w) / 40;
+          n++;
+        }
       else if (s->op == PARE_RT_MATMUL || s->op == PARE_RT_CONV_TRANSPOSE)
         return true;
     }

@@ -7,6 +7,7 @@
  * for a moment, since the next region of a model usually begins within microseconds, and then sleep. */
 #include "engine/runtime/pare-rt-pool.h"
 #include "engine/runtime/kernels/kernel.h"
+#include "engine/runtime/pare-rt-spin.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -48,18 +49,6 @@ typedef struct
 
 static _Thread_local PareRtPool *current;
 
-static inline void
-pause_briefly (void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause ();
-#elif defined(__aarch64__) || (defined(__arm__) && __ARM_ARCH >= 7)
-  __asm__ volatile("yield");
-#else
-  atomic_signal_fence (memory_order_seq_cst);
-#endif
-}
-
 static int64_t
 now_ns (void)
 {
@@ -93,7 +82,7 @@ keep_away (PareRtPool *pool)
 static inline bool
 spin (int64_t *start, uint32_t *turn, int64_t limit)
 {
-  pause_briefly ();
+  pare_rt_pause ();
   if (++*turn % 32 != 0)
     return true;
   int64_t now = now_ns ();

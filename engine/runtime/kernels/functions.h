@@ -27,13 +27,12 @@ f32_of_bits (int32_t i)
   return u.f;
 }
 
+/* e^x = p 2^n: what exp_f32() and exp_bounded_f32() share; n is meaningless for NaN, where p is NaN already. */
 static inline float
-exp_f32 (float x)
+exp_parts_f32 (float x, int32_t *n)
 {
-  x = x < -104.0f ? -104.0f : x;
-  x = x > 89.0f ? 89.0f : x;
   float t = x * 1.44269504088896341f + 12582912.0f;
-  int32_t n = bits_of_f32 (t) - 0x4B400000;
+  *n = bits_of_f32 (t) - 0x4B400000;
   float k = t - 12582912.0f;
   float r = x - k * 0.693359375f;
   r = r - k * -2.12194440e-4f;
@@ -43,18 +42,38 @@ exp_f32 (float x)
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  /* 2^n in two factors, so that both are normal numbers; n is meaningless for NaN, where p is NaN already. */
+  return p * r * r + r + 1.0f;
+}
+
+static inline float
+exp_f32 (float x)
+{
+  int32_t n;
+  x = x < -104.0f ? -104.0f : x;
+  x = x > 89.0f ? 89.0f : x;
+  float p = exp_parts_f32 (x, &n);
+  /* 2^n in two factors, so that both are normal numbers */
   n = n < -160 ? -160 : n > 160 ? 160 : n;
   int32_t h = n >> 1;
   float a = f32_of_bits ((int32_t)((uint32_t)(h + 127) << 23)), b = f32_of_bits ((int32_t)((uint32_t)(n - h + 127) << 23));
   return p * a * b;
 }
 
+/* The same for -86 <= x <= 89, or NaN. */
+static inline float
+exp_bounded_f32 (float x)
+{
+  int32_t n;
+  float p = exp_parts_f32 (x, &n);
+  return p * f32_of_bits ((int32_t)((uint32_t)(n + 126) << 23)) * 2.0f;
+}
+
 static inline float
 sigmoid_f32 (float x)
 {
-  return 1.0f / (1.0f + exp_f32 (-x));
+  float t = -x < -86.0f ? -86.0f : -x; /* 1 + e^t is 1 from there on */
+  t = t > 89.0f ? 89.0f : t;
+  return 1.0f / (1.0f + exp_bounded_f32 (t));
 }
 
 static inline float
@@ -67,7 +86,9 @@ tanh_f32 (float x)
   p = p * z + 1.33314422036e-1f;
   p = p * z - 3.33332819422e-1f;
   float small = p * z * x + x;
-  float big = 1.0f - 2.0f / (exp_f32 (2.0f * ax) + 1.0f);
+  float t = 2.0f * ax;
+  t = t > 80.0f ? 80.0f : t; /* it is 1 from there on */
+  float big = 1.0f - 2.0f / (exp_bounded_f32 (t) + 1.0f);
   big = x < 0 ? -big : big;
   return ax < 0.625f ? small : big;
 }

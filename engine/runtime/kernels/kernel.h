@@ -116,6 +116,10 @@ double pare_rt_unary_f64 (int kind, double x, float alpha, float beta);
 typedef void (*PareRtTask) (int64_t task, int worker, void *arg);
 void pare_rt_parallel (int64_t n, PareRtTask func, void *arg);
 int pare_rt_workers (void);
+/* For each of `teams` independent sequences: func (round, ...) for all of its parts, each once, before any of the next round's. At most
+ * pare_rt_workers() parts of all teams together are worth asking for. pare-rt-team.c */
+typedef void (*PareRtRound) (int64_t round, int team, int part, int parts, int worker, void *arg);
+void pare_rt_rounds (int64_t rounds, int teams, int parts, PareRtRound func, void *arg);
 
 /* Most scratch-using kernels ask for this many copies, one a worker. */
 #define PARE_RT_MAX_WORKERS 64
@@ -172,7 +176,7 @@ int64_t pare_rt_small_columns (int64_t n);
   X (CONCAT, concat, "Concat", 0, 0) X (SLICE, slice, "Slice", 0, 0) X (SPLIT, split, "Split", 0, 0) X (PAD, pad, "Pad", 0, 0) X (GATHER, gather, "Gather", 0, 0) \
   X (GATHER_ELEMENTS, gather_elements, "GatherElements", 0, 0) X (GATHER_ND, gather_nd, "GatherND", 0, 0) X (SCATTER_ND, scatter_nd, "ScatterND", 0, 0) \
   X (EXPAND, expand, "Expand", 0, 0) X (TILE, tile, "Tile", 0, 0) X (RESIZE, resize, "Resize", 0, 0) X (DEPTH_TO_SPACE, depth_to_space, "DepthToSpace", 0, 0) \
-  X (SPACE_TO_DEPTH, space_to_depth, "SpaceToDepth", 0, 0) X (LSTM, lstm, "LSTM", 1, 0) X (GRU, gru, "GRU", 1, 0) X (RNN, rnn, "RNN", 1, 0) \
+  X (SPACE_TO_DEPTH, space_to_depth, "SpaceToDepth", 0, 0) X (LSTM, lstm, "LSTM", 1, 1) X (GRU, gru, "GRU", 1, 1) X (RNN, rnn, "RNN", 1, 1) \
   X (QUANTIZE_LINEAR, quantize_linear, "QuantizeLinear", 0, 0) X (DEQUANTIZE_LINEAR, dequantize_linear, "DequantizeLinear", 0, 0) \
   X (RANGE, range, "Range", 0, 0) X (TOPK, topk, "TopK", 1, 0) X (ONE_HOT, one_hot, "OneHot", 0, 0) X (EINSUM, einsum, "Einsum", 0, 0) \
   X (SCATTER_ELEMENTS, scatter_elements, "ScatterElements", 0, 0) X (TRILU, trilu, "Trilu", 0, 0) X (GROUP_NORM, group_norm, "GroupNormalization", 0, 0) \
@@ -199,5 +203,8 @@ SCRATCH (pare_rt_s_attention);
 PACK (pare_rt_p_conv);
 PACK (pare_rt_p_gemm);
 PACK (pare_rt_p_matmul);
+PACK (pare_rt_p_lstm);
+PACK (pare_rt_p_gru);
+PACK (pare_rt_p_rnn);
 PACK (pare_rt_p_qconv);
 PACK (pare_rt_p_qgemm);

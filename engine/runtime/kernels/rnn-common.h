@@ -1,37 +1,85 @@
-/* What LSTM, GRU and RNN share: operands, scratch and the walk over directions and steps. */
+/* What LSTM, GRU and RNN share: operands, packed weights, scratch and the walk over directions and steps.
+ *
+ * Units are cut into panels of a few vectors: all of a panel's gates are multiplied together, and its weights lie in the order
+ * in which the product reads them. Panels are shared by threads, step by step. */
 #pragma once
-#include "engine/runtime/kernels/kernel.h"
+#include "engine/runtime/kernels/tile.h"
 
+/* Gates that are multiplied at once. GRU whose candidate waits for the reset gates of all units has two such stages in a step. */
 typedef struct
 {
-  const PareRnnParams *p;
-  int64_t steps, batch, inputs, hidden, gates, directions; /* gates: G */
-  float *xw; /* [steps * batch, G * H]: x w' + both biases (GRU: see there) of the direction at hand */
-  float *hr; /* [batch, G * H] */
-  float *h;  /* [batch, H]: the state */
-  float *c;  /* [batch, H]: the cell, or GRU's product with the reset gate */
-  void *packing;
-} PareRtRnn;
+  int first, gates, vectors; /* vectors: of units in a panel, few enough that it fits the first cache */
+  int64_t width, panels;     /* units of a panel; the last may be narrower */
+} PareRtRnnStage;
 
-/* What the operands of one direction are at a step. */
+/* What the operands of one direction are. */
 typedef struct
 {
   const float *w, *r, *bias, *peep; /* bias [2 G H] and peep [3 H] may be NULL */
+  const float *panels_w, *panels_r; /* packed, NULL: not */
+  float *xw;                        /* [steps * batch, G * H]: x w' + bias; NULL: together */
+  float *merged;                    /* [G * H]: the bias that is added to x w' */
+  float *h[2], *c, *hold[2];        /* [batch, room]: state before and behind a step, by turns; LSTM's cell; what stage 0 leaves */
   int index;                        /* of the direction */
+  bool backward;
 } PareRtRnnSide;
 
-/* Turns xw of one step ([batch, G * H]) and the state into the next state. */
-typedef void (*PareRtRnnStep) (const PareRtRnn *s, const PareRtRnnSide *side, const float *xw);
+/* Units that a cell makes at once at most: enough for its functions, few enough for the first cache. */
+#define PARE_RT_RNN_UNITS 128
 
-/* Checks all operands of a cell with `gates` gates; cell: LSTM's operands are there. */
-PareRtStatus pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, int gates, bool cell, const PareView *in, uint32_t n_in,
+typedef struct
+{
+  const float *xw, *hr;    /* sums; gate g of unit i: xw[g * xw_apart + i], hr[g * width + i] */
+  int64_t xw_apart, width; /* may be read up to width, and written in the state */
+  int64_t unit, n;         /* the first, and how many there are */
+  const float *before;     /* the state, from this unit on */
+  float *h, *c, *hold[2];
+} PareRtRnnUnits;
+
+typedef struct PareRtRnn PareRtRnn;
+typedef void (*PareRtRnnCell) (const PareRtRnn *s, const PareRtRnnSide *side, int stage, PareRtRnnUnits *at);
+
+struct PareRtRnn
+{
+  const PareRnnParams *p;
+  int64_t steps, batch, inputs, hidden, gates, directions; /* gates: G */
+  int64_t room;                                            /* places of a row of states: hidden in whole vectors */
+  bool together;     /* a single step multiplies x with the state, which else is one product for all steps */
+  bool usual;        /* sigmoid and tanh, nothing clipped */
+  int stages, merge; /* merge: gates whose recurrent bias is in `merged` */
+  PareRtRnnStage stage[2];
+  PareRtRnnCell cell;
+  PareRtRnnSide side[2];
+  float *y, *unpacked; /* y: NULL where nobody wants it; unpacked: room for a panel of each worker */
+  uint64_t panel_floats;
+};
+
+/* Checks all operands; kind: its cell, its gates and how they are staged, one of the three below. */
+typedef struct
+{
+  int gates, stages, merge;
+  PareRtRnnStage stage[2];
+  PareRtRnnCell cell;
+  bool lstm;
+} PareRtRnnKind;
+PareRtStatus pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *kind, const PareView *in, uint32_t n_in,
                                 const PareView *out, uint32_t n_out);
-/* Bytes of scratch of operands that passed; UINT64_MAX: more than can be counted. */
-uint64_t pare_rt_rnn_scratch (const PareRtRnn *s);
-/* merge_bias: how many of the gates have their recurrent bias added in xw already. */
-void pare_rt_rnn_run (PareRtRnn *s, const PareView *in, uint32_t n_in, PareView *out, uint32_t n_out, int merge_bias, bool cell,
-                      void *scratch, PareRtRnnStep step);
+/* The kernel, its scratch and its packed weights. */
+PareRtStatus pare_rt_rnn_run (const PareRnnParams *p, const PareRtRnnKind *kind, const PareView *in, uint32_t n_in, PareView *out,
+                              uint32_t n_out, void *scratch);
+uint64_t pare_rt_rnn_scratch (const PareRnnParams *p, const PareRtRnnKind *kind, const PareView *in, uint32_t n_in, const PareView *out,
+                              uint32_t n_out);
+uint64_t pare_rt_rnn_pack (const PareRnnParams *p, const PareRtRnnKind *kind, const PareView *in, uint32_t n_in, const PareView *out,
+                           uint32_t n_out, float *to);
 /* v = activation (clip (v)) for n values; which: index into the activations. */
 void pare_rt_rnn_activate (const PareRnnParams *p, int which, bool clip, float *v, int64_t n);
-/* to [batch, cols] = from [batch, H] r' where r is [cols, H] */
-void pare_rt_rnn_recur (const PareRtRnn *s, const float *from, const float *r, int64_t cols, float *to);
+
+/* --- rnn-weights.c --- */
+/* Packs panel `panel` of a stage of [G H, depth] weights; returns its floats. */
+int64_t pare_rt_rnn_pack_panel (const PareRtRnn *s, int stage, int64_t panel, int64_t depth, const float *weights, float *to);
+/* Floats before that panel in the weights of a whole direction. */
+int64_t pare_rt_rnn_panel_at (const PareRtRnn *s, int stage, int64_t panel, int64_t depth);
+int64_t pare_rt_rnn_panels_floats (const PareRtRnn *s, int64_t depth);
+/* Finds a direction's weights in what pare_rt_rnn_pack() made, NULL: nothing; w_gemm: of the product for all steps. */
+void pare_rt_rnn_find (const PareRtRnn *s, const void *packed, int64_t direction, const float **panels_w, const float **panels_r,
+                       const float **w_gemm);

@@ -2,28 +2,26 @@
 #include "engine/runtime/kernels/rnn-common.h"
 
 static void
-step (const PareRtRnn *s, const PareRtRnnSide *side, const float *xw)
+cell (const PareRtRnn *s, const PareRtRnnSide *side, int stage, PareRtRnnUnits *at)
 {
-  int64_t n = s->batch * s->hidden;
-  pare_rt_rnn_recur (s, s->h, side->r, s->hidden, s->hr);
-  for (int64_t i = 0; i < n; i++)
-    s->h[i] = xw[i] + s->hr[i];
-  pare_rt_rnn_activate (s->p, side->index, true, s->h, n);
+  for (int64_t i = 0; i < at->n; i++)
+    at->h[i] = at->xw[i] + at->hr[i];
+  pare_rt_rnn_activate (s->p, side->index, true, at->h, at->n);
 }
+
+static const PareRtRnnKind kind = { .gates = 1, .stages = 1, .merge = 1, .stage = { { 0, 1, 4, 0, 0 } }, .cell = cell };
 
 KERNEL (pare_rt_k_rnn)
 {
-  PareRtRnn s;
-  PareRtStatus status = pare_rt_rnn_check (&s, params, 1, false, in, n_in, out, n_out);
-  if (status != PARE_RT_OK)
-    return status;
-  CHECKED;
-  pare_rt_rnn_run (&s, in, n_in, out, n_out, 1, false, scratch, step);
-  return PARE_RT_OK;
+  return pare_rt_rnn_run (params, &kind, in, n_in, out, n_out, scratch);
 }
 
 SCRATCH (pare_rt_s_rnn)
 {
-  PareRtRnn s;
-  return pare_rt_rnn_check (&s, params, 1, false, in, n_in, out, n_out) == PARE_RT_OK ? pare_rt_rnn_scratch (&s) : 0;
+  return pare_rt_rnn_scratch (params, &kind, in, n_in, out, n_out);
+}
+
+PACK (pare_rt_p_rnn)
+{
+  return pare_rt_rnn_pack (params, &kind, in, n_in, out, n_out, packed);
 }

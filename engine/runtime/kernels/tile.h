@@ -38,6 +38,18 @@ typedef struct
   bool add; /* to what c has */
 } PareRtDirect;
 
+/* A product of one row of a, or of panel_rows of them, and a panel of b that is read from beyond the first cache: many vectors wide, so
+ * that loads are what it waits for. */
+#define PARE_RT_PANEL_VECTORS 8
+#define PARE_RT_PANEL_ROWS 4
+typedef struct
+{
+  const float *a, *b; /* b: [k][ldb] */
+  int64_t lda, ldb, k;
+  float *y[PARE_RT_PANEL_VECTORS]; /* of vector v; row r is r * ldy further */
+  int64_t ldy;
+} PareRtPanel;
+
 /* Depthwise: a few output rows of one plane, ow columns each. Row j of the window of the first one lies at x + row_at[j] (that of output
  * row r begins r * stride rows further on), column tap kx at + tap[kx]; from there the output column runs in steps of one. */
 typedef struct
@@ -77,6 +89,9 @@ typedef struct
   int vectors;                                                                     /* of a tile at most */
   void (*tile[PARE_RT_TILE_ROWS][PARE_RT_TILE_VECTORS]) (const PareRtTile *t);     /* [rows - 1][vectors - 1] */
   void (*direct[PARE_RT_TILE_ROWS][PARE_RT_TILE_VECTORS]) (const PareRtDirect *t); /* [rows - 1][vectors - 1] */
+  int panel_rows;
+  void (*panel[PARE_RT_PANEL_VECTORS]) (const PareRtPanel *t);             /* of one row; [vectors - 1] */
+  void (*panel_of_rows[PARE_RT_PANEL_VECTORS / 2]) (const PareRtPanel *t); /* of panel_rows; [vectors - 1] */
   /* rows 1..PARE_RT_DEPTHWISE_ROWS in ascending order; where ow < lanes, a whole vector is written for each */
   void (*depthwise) (const PareRtRows *t, int rows);
   /* FALSE: not this kernel; NULL: where loads cannot be masked */

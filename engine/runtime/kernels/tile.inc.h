@@ -133,6 +133,40 @@ DIRECTS (7)
 DIRECTS (8)
 #endif
 
+#define PANEL(NAMED, ROWS, VECTORS)                                                                                                        \
+  TARGET static void NAME (NAMED##VECTORS) (const PareRtPanel *t)                                                                          \
+  {                                                                                                                                        \
+    NAME (vec) acc[ROWS][VECTORS] = { 0 };                                                                                                 \
+    const float *a = t->a, *b = t->b;                                                                                                      \
+    int64_t lda = t->lda, ldb = t->ldb;                                                                                                    \
+    for (int64_t p = 0; p < t->k; p++, b += ldb)                                                                                           \
+      _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                                                                           \
+      {                                                                                                                                    \
+        NAME (vec) x = LOAD (b + v * LANES);                                                                                               \
+        _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) acc[r][v] = FMA (acc[r][v], x, a[r * lda + p]);                            \
+      }                                                                                                                                    \
+    _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                     \
+        STORE (t->y[v] + r * t->ldy, acc[r][v]);                                                                                           \
+  }
+#if TILE_ROWS == 8
+#define PANEL_ROWS 4
+#else
+#define PANEL_ROWS 2
+#endif
+#define PANELS(VECTORS) PANEL (panel, 1, VECTORS)
+PANELS (1)
+PANELS (2)
+PANELS (3)
+PANELS (4)
+PANELS (5)
+PANELS (6)
+PANELS (7)
+PANELS (8)
+PANEL (panel_rows, PANEL_ROWS, 1)
+PANEL (panel_rows, PANEL_ROWS, 2)
+PANEL (panel_rows, PANEL_ROWS, 3)
+PANEL (panel_rows, PANEL_ROWS, 4)
+
 #ifdef MASK
 /* Depthwise planes as they lie: what reaches beyond a row is masked, what reaches beyond the plane reads zeros. The input of a block of
  * columns is read once for all output rows that it belongs to. */
@@ -558,6 +592,9 @@ static const PareRtIsa NAME (isa) = {
   .row = NAME (row),
   .max_row = NAME (max_row),
   .mean_row = NAME (mean_row),
+  .panel_rows = PANEL_ROWS,
+  .panel = { NAME (panel1), NAME (panel2), NAME (panel3), NAME (panel4), NAME (panel5), NAME (panel6), NAME (panel7), NAME (panel8) },
+  .panel_of_rows = { NAME (panel_rows1), NAME (panel_rows2), NAME (panel_rows3), NAME (panel_rows4) },
   .sum = NAME (sum),
   .weigh = NAME (weigh),
   .max = NAME (max),
@@ -567,6 +604,9 @@ static const PareRtIsa NAME (isa) = {
 #undef TILES_OF
 #undef DIRECT
 #undef DIRECTS
+#undef PANEL
+#undef PANELS
+#undef PANEL_ROWS
 #undef DIRECTS_OF
 #undef LOAD
 #undef STORE

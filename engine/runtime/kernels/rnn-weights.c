@@ -1,0 +1,93 @@
+/* The weights of recurrent layers in the order in which their loops read them. For each direction: W as the matrix kernel has it, or, where
+ * there is only one step, in panels; then R in panels. A panel: [depth][gates of its stage][its units], whole vectors. */
+#include "engine/runtime/kernels/rnn-common.h"
+
+int64_t
+pare_rt_rnn_panel_at (const PareRtRnn *s, int stage, int64_t panel, int64_t depth)
+{
+  int64_t before = 0;
+  for (int i = 0; i < stage; i++)
+    before += s->stage[i].gates * s->room * depth;
+  return before + panel * s->stage[stage].width * s->stage[stage].gates * depth;
+}
+
+int64_t
+pare_rt_rnn_panels_floats (const PareRtRnn *s, int64_t depth)
+{
+  return pare_rt_rnn_panel_at (s, s->stages, 0, depth);
+}
+
+int64_t
+pare_rt_rnn_pack_panel (const PareRtRnn *s, int stage, int64_t panel, int64_t depth, const float *weights, float *to)
+{
+  const PareRtRnnStage *g = &s->stage[stage];
+  int64_t unit = panel * g->width, width = s->room - unit < g->width ? s->room - unit : g->width, ld = g->gates * width;
+  for (int gate = 0; gate < g->gates; gate++)
+    for (int64_t i = 0; i < width; i++)
+      {
+        const float *row = weights + ((g->first + gate) * s->hidden + unit + i) * depth;
+        float *column = to + gate * width + i;
+        for (int64_t p = 0; p < depth; p++)
+          column[p * ld] = unit + i < s->hidden ? row[p] : 0;
+      }
+  return ld * depth;
+}
+
+static uint64_t
+in_lines (uint64_t bytes)
+{
+  return (bytes + 63) / 64 * 64;
+}
+
+static uint64_t
+bytes_of_w (const PareRtRnn *s)
+{
+  return in_lines (s->together ? (uint64_t)pare_rt_rnn_panels_floats (s, s->inputs) * sizeof (float)
+                               : pare_rt_sgemm_pack (s->gates * s->hidden, s->inputs, NULL, 1, s->inputs, NULL));
+}
+
+static uint64_t
+bytes_of_r (const PareRtRnn *s)
+{
+  return in_lines ((uint64_t)pare_rt_rnn_panels_floats (s, s->hidden) * sizeof (float));
+}
+
+void
+pare_rt_rnn_find (const PareRtRnn *s, const void *packed, int64_t direction, const float **panels_w, const float **panels_r,
+                  const float **w_gemm)
+{
+  const char *at = packed ? (const char *)packed + (uint64_t)direction * (bytes_of_w (s) + bytes_of_r (s)) : NULL;
+  *panels_w = at && s->together ? (const float *)(const void *)at : NULL;
+  *w_gemm = at && !s->together ? (const float *)(const void *)at : NULL;
+  *panels_r = at ? (const float *)(const void *)(at + bytes_of_w (s)) : NULL;
+}
+
+static void
+pack_all (const PareRtRnn *s, int64_t depth, const float *weights, float *to)
+{
+  for (int i = 0; i < s->stages; i++)
+    for (int64_t p = 0; p < s->stage[i].panels; p++)
+      to += pare_rt_rnn_pack_panel (s, i, p, depth, weights, to);
+}
+
+uint64_t
+pare_rt_rnn_pack (const PareRnnParams *p, const PareRtRnnKind *kind, const PareView *in, uint32_t n_in, const PareView *out, uint32_t n_out,
+                  float *to)
+{
+  PareRtRnn s;
+  /* views of a dry run have no data; both matrices must be constants */
+  if (pare_rt_rnn_check (&s, p, kind, in, n_in, out, n_out) != PARE_RT_OK || !in[1].data || !in[2].data)
+    return 0;
+  int64_t wide = s.gates * s.hidden;
+  for (int64_t d = 0; to && d < s.directions; d++)
+    {
+      const float *w = (const float *)in[1].data + d * wide * s.inputs, *panels_w, *panels_r, *w_gemm;
+      pare_rt_rnn_find (&s, to, d, &panels_w, &panels_r, &w_gemm);
+      if (s.together)
+        pack_all (&s, s.inputs, w, (float *)panels_w);
+      else
+        pare_rt_sgemm_pack (wide, s.inputs, w, 1, s.inputs, (float *)w_gemm);
+      pack_all (&s, s.hidden, (const float *)in[2].data + d * wide * s.hidden, (float *)panels_r);
+    }
+  return (uint64_t)s.directions * (bytes_of_w (&s) + bytes_of_r (&s));
+}
