@@ -1,4 +1,5 @@
 #include "app/cli/pare-cli.h"
+#include "engine/base/pare-error.h"
 #include "engine/onnx/pare-onnx.h"
 #include "engine/project/pare-statistics-cache.h"
 
@@ -186,10 +187,47 @@ pare_cli_figure (const PareEvaluation *e)
   return g_strdup_printf ("%.4f (%.4f .. %.4f, %u samples)", e->value, e->low, e->high, e->done);
 }
 
-PareGraph *
-pare_cli_load_model (const PareCliOptions *options, GError **error)
+/* Of the values that --input gives, those that decide which branches run become constants; others stay in the list. */
+static gboolean
+bind_inputs (const PareCliOptions *options, PareGraph *graph, GError **error)
 {
-  return pare_onnx_load (options->model, options->control, error);
+  g_autoptr (GArray) deciding = pare_graph_find_deciding_inputs (graph, PARE_NONE);
+  for (guint k = 0; k < deciding->len; k++)
+    {
+      PareValueId id = g_array_index (deciding, PareValueId, k);
+      g_autofree char *start = g_strconcat (graph->values[id].name, "=", NULL);
+      for (guint i = options->inputs->len; i-- > 0;)
+        if (g_str_has_prefix (g_ptr_array_index (options->inputs, i), start))
+          {
+            const char *file = (const char *)g_ptr_array_index (options->inputs, i) + strlen (start);
+            g_autoptr (PareTensor) value = pare_npy_load (file, error);
+            if (value == NULL)
+              return FALSE;
+            if (!pare_graph_bind_input (graph, id, value, error))
+              {
+                g_prefix_error (error, "%s: ", options->model);
+                return FALSE;
+              }
+            g_ptr_array_remove_index (options->inputs, i);
+            break;
+          }
+    }
+  return TRUE;
+}
+
+PareGraph *
+pare_cli_load_model (const PareCliOptions *options, gboolean runs_inputs, GError **error)
+{
+  g_autoptr (PareGraph) graph = pare_onnx_load (options->model, options->control, error);
+  if (graph == NULL || !bind_inputs (options, graph, error))
+    return NULL;
+  if (!runs_inputs && options->inputs->len > 0)
+    {
+      g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: --input %s: only inputs that decide which branch runs take a value here",
+                   options->model, (const char *)g_ptr_array_index (options->inputs, 0));
+      return NULL;
+    }
+  return g_steal_pointer (&graph);
 }
 
 PareStatistics *

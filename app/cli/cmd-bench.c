@@ -68,7 +68,7 @@ static int
 run (PareCliOptions *o)
 {
   GError *error = NULL;
-  g_autoptr (PareGraph) graph = pare_cli_load_model (o, &error);
+  g_autoptr (PareGraph) graph = pare_cli_load_model (o, FALSE, &error);
   if (graph == NULL)
     return pare_cli_fail (error);
   g_autoptr (PareGraph) changed = NULL;
@@ -146,10 +146,10 @@ run (PareCliOptions *o)
   return PARE_EXIT_DONE;
 }
 
-const PareCliCommand pare_cli_bench
-    = { "bench",
-        "MODEL [--shape NAME=...] [--batch N] [--repeat N] [--per-layer] [--backend ...] [--bf16] [--memory-budget 2G] [--json]",
-        "measures latency",
-        "shape batch repeat per-layer backend memory-budget bf16",
-        TRUE,
-        run };
+const PareCliCommand pare_cli_bench = { "bench",
+                                        "MODEL [--shape NAME=...] [--input NAME=FILE.npy] [--batch N] [--repeat N] [--per-layer] "
+                                        "[--backend ...] [--bf16] [--memory-budget 2G] [--json]",
+                                        "measures latency",
+                                        "shape input batch repeat per-layer backend memory-budget bf16",
+                                        TRUE,
+                                        run };

@@ -56,7 +56,7 @@ run (PareCliOptions *o)
   if (o->data == NULL)
     return pare_cli_usage ("evaluate needs --data DATA");
   GError *error = NULL;
-  g_autoptr (PareGraph) graph = pare_cli_load_model (o, &error);
+  g_autoptr (PareGraph) graph = pare_cli_load_model (o, FALSE, &error);
   if (graph == NULL)
     return pare_cli_fail (error);
   g_autoptr (PareDataset) dataset = pare_dataset_open (o->data, &error);

@@ -24,7 +24,7 @@ run (PareCliOptions *o)
   if (!plan && strcmp (o->format, "onnx") != 0)
     return pare_cli_usage ("--format %s is not available; onnx and plan are", o->format);
   GError *error = NULL;
-  g_autoptr (PareGraph) graph = pare_cli_load_model (o, &error);
+  g_autoptr (PareGraph) graph = pare_cli_load_model (o, FALSE, &error);
   if (graph == NULL)
     return pare_cli_fail (error);
   g_autoptr (PareRecipe) recipe = o->recipe != NULL ? pare_recipe_load (o->recipe, &error) : pare_recipe_new ();
@@ -62,8 +62,8 @@ run (PareCliOptions *o)
 
 const PareCliCommand pare_cli_export
     = { "export",
-        "MODEL --format onnx|plan --output PATH [--recipe R.json] [--data DATA] [--shape NAME=1,3,224,224]",
+        "MODEL --format onnx|plan --output PATH [--recipe R.json] [--data DATA] [--shape NAME=1,3,224,224] [--input NAME=FILE.npy]",
         "writes the compressed model for other runtimes, or compiled for pare-rt (data: where activations are quantized)",
-        "format output recipe data backend shape",
+        "format output recipe data backend shape input",
         FALSE,
         run };

@@ -74,7 +74,7 @@ static int
 run (PareCliOptions *o)
 {
   GError *error = NULL;
-  g_autoptr (PareGraph) graph = pare_cli_load_model (o, &error);
+  g_autoptr (PareGraph) graph = pare_cli_load_model (o, FALSE, &error);
   if (graph == NULL)
     return pare_cli_fail (error);
   /* Shapes are a service, not a condition: what cannot be inferred is shown without. */
@@ -122,7 +122,10 @@ run (PareCliOptions *o)
   return PARE_EXIT_DONE;
 }
 
-const PareCliCommand pare_cli_info = {
-  "info", "MODEL [--shape NAME=1,3,224,224] [--json]", "inputs, outputs and layers with parameters, multiply-adds, shapes", "shape", TRUE,
-  run
-};
+const PareCliCommand pare_cli_info
+    = { "info",
+        "MODEL [--shape NAME=1,3,224,224] [--input NAME=FILE.npy] [--json]",
+        "inputs, outputs and layers with parameters, multiply-adds, shapes (input: a value that decides which branch runs)",
+        "shape input",
+        TRUE,
+        run };

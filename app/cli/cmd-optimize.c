@@ -162,7 +162,7 @@ run (PareCliOptions *o)
   if (o->recipe == NULL || o->data == NULL || o->output == NULL)
     return pare_cli_usage ("optimize needs --recipe R.json, --data DATA and --output OUT.onnx");
   GError *error = NULL;
-  g_autoptr (PareGraph) graph = pare_cli_load_model (o, &error);
+  g_autoptr (PareGraph) graph = pare_cli_load_model (o, FALSE, &error);
   if (graph == NULL)
     return pare_cli_fail (error);
   g_autoptr (PareRecipe) recipe = pare_recipe_load (o->recipe, &error);

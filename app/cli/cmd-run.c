@@ -77,7 +77,7 @@ run (PareCliOptions *o)
   if (o->output_dir == NULL)
     return pare_cli_usage ("run needs --output-dir DIR");
   GError *error = NULL;
-  g_autoptr (PareGraph) graph = pare_cli_load_model (o, &error);
+  g_autoptr (PareGraph) graph = pare_cli_load_model (o, TRUE, &error);
   if (graph == NULL)
     return pare_cli_fail (error);
   g_autoptr (GHashTable) tensors = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)pare_tensor_unref);
@@ -86,9 +86,11 @@ run (PareCliOptions *o)
       g_array_set_size (o->shapes, 0);
       return pare_cli_fail (error);
     }
-  PareCompileOptions compile
-      = { .backend = o->backend, .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len, .keep_steps = o->hashes,
-          .memory_budget = o->memory_budget };
+  PareCompileOptions compile = { .backend = o->backend,
+                                 .shapes = (const PareNamedShape *)o->shapes->data,
+                                 .n_shapes = o->shapes->len,
+                                 .keep_steps = o->hashes,
+                                 .memory_budget = o->memory_budget };
   g_autoptr (PareProgram) program = pare_program_compile (graph, &compile, &error);
   g_array_set_size (o->shapes, 0); /* its names are interned here */
   if (program == NULL)

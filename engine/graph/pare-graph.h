@@ -161,6 +161,14 @@ typedef struct { const char *name; PareShape shape; } PareNamedShape;
  * Unknown operators stay, with unknown output shapes. Keeps `origin`. Error only for graphs that contradict themselves. */
 PareGraph *pare_graph_canonicalize (const PareGraph *source, const PareNamedShape *shapes, guint n_shapes, PareEvalFunc eval, GError **error);
 
+/* The inputs on whose values it depends which branch of an If runs (`only`: of that node; PARE_NONE: of any). Their shapes alone do not decide.
+ * (transfer full): PareValueIds, in the order of the inputs; perhaps none. */
+GArray *pare_graph_find_deciding_inputs (const PareGraph *self, PareNodeId only);
+
+/* The input has this value from now on: it is a constant and no input any more, so that canonicalizing knows which branches run. For a graph that is
+ * not shared yet. Error: another dtype or shape than the input's. */
+gboolean pare_graph_bind_input (PareGraph *self, PareValueId input, PareTensor *value /* ref taken */, GError **error);
+
 /* BatchNormalization folded into the producing Conv/ConvTranspose/Gemm wherever it is the only reader, at the graph's own opset. only: NULL or layer
  * names to which folding is restricted (a GHashTable set of char*). Used by apply, so that a layer's weights are those that deploy. */
 PareGraph *pare_graph_fold_batch_norm (const PareGraph *graph, GHashTable *only, GError **error);

@@ -214,6 +214,7 @@ walk_bodies (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
       inform_body (g, body, w->fold);
       PareWalk inner = *w;
       inner.depth++;
+      inner.lenient |= pare_node_is (&g->nodes[id], "If"); /* one of its branches does not run and need not fit */
       if (!pare_graph_walk (body, &inner, error))
         return FALSE;
       w->folded = inner.folded;

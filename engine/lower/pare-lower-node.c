@@ -398,6 +398,18 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
   return pare_lower_refuse (graph, node, error, "%s is not an operator that Pare runs", node->op);
 }
 
+/* Nodes with graphs of their own; an If whose condition is known has become its branch by now. */
+static gboolean
+refuse_control (PareBuilder *b, PareNodeId id, GError **error)
+{
+  const PareNode *node = &b->graph->nodes[id];
+  g_autoptr (GArray) inputs = pare_graph_find_deciding_inputs (b->graph, id);
+  if (!pare_node_is (node, "If") || inputs->len == 0)
+    return pare_lower_refuse (b->graph, node, error, "%s is not an operator that Pare runs", node->op);
+  const char *name = b->graph->values[g_array_index (inputs, PareValueId, 0)].name;
+  return pare_lower_refuse (b->graph, node, error, "which branch runs depends on the value of the input '%s', which must be given", name);
+}
+
 static gboolean
 lower_any (PareBuilder *b, PareNodeId id, GError **error)
 {
@@ -429,6 +441,8 @@ lower_any (PareBuilder *b, PareNodeId id, GError **error)
   const PareNode *node = &b->graph->nodes[id];
   if (b->fusions[id].head != PARE_NONE && b->fusions[id].kind != PARE_FUSION_PRODUCT)
     return pare_lower_pattern (b, &b->fusions[id], error);
+  if (pare_node_is (node, "If") || pare_node_is (node, "Loop") || pare_node_is (node, "Scan"))
+    return refuse_control (b, id, error);
   for (guint i = 0; i < node->n_outputs; i++)
     {
       const PareValue *v = node->outputs[i] != PARE_NONE ? &b->graph->values[node->outputs[i]] : NULL;

@@ -480,6 +480,20 @@ branch (const char *outer, const char *op, const char *out)
   return b;
 }
 
+/* cond ? Relu (-x) : Sqrt (x), of which the second cannot be where `broken`. */
+static void
+add_if (PareGraph *g, PareValueId cond, gboolean broken)
+{
+  PareValueId y = MAKE (g, "If", "if", cond), z = MAKE (g, "Abs", "z", y);
+  PareNode *node = node_of (g, y);
+  node->attrs = g_new0 (PareAttr, 2);
+  node->n_attrs = 2;
+  node->attrs[0] = (PareAttr){ .name = g_strdup ("then_branch"), .kind = PARE_ATTR_GRAPH, .graph = branch ("a_out", "Relu", "t") };
+  node->attrs[1]
+      = (PareAttr){ .name = g_strdup ("else_branch"), .kind = PARE_ATTR_GRAPH, .graph = branch ("x", broken ? "LSTM" : "Sqrt", "e") };
+  make_output (g, z);
+}
+
 static void
 test_if (void)
 {
@@ -488,15 +502,10 @@ test_if (void)
       g_autoptr (PareGraph) g = make_graph (13);
       PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, shape4 (1, 2, 3, 4));
       MAKE (g, "Neg", "a", x);
-      PareValueId cond = constant ? make_typed (g, "cond", PARE_DTYPE_BOOL, (PareShape){ 0 }, (gint64[]){ 1 })
-                                  : make_input (g, "cond", PARE_DTYPE_BOOL, (PareShape){ 0 });
-      PareValueId y = MAKE (g, "If", "if", cond), z = MAKE (g, "Abs", "z", y);
-      PareNode *node = node_of (g, y);
-      node->attrs = g_new0 (PareAttr, 2);
-      node->n_attrs = 2;
-      node->attrs[0] = (PareAttr){ .name = g_strdup ("then_branch"), .kind = PARE_ATTR_GRAPH, .graph = branch ("a_out", "Relu", "t") };
-      node->attrs[1] = (PareAttr){ .name = g_strdup ("else_branch"), .kind = PARE_ATTR_GRAPH, .graph = branch ("x", "Sqrt", "e") };
-      make_output (g, z);
+      add_if (g,
+              constant ? make_typed (g, "cond", PARE_DTYPE_BOOL, (PareShape){ 0 }, (gint64[]){ 1 })
+                       : make_input (g, "cond", PARE_DTYPE_BOOL, (PareShape){ 0 }),
+              FALSE);
       /* What only a body reads is alive, and comes before it. */
       g_autoptr (PareGraph) c = canonical (g);
       assert_shape (c, c->outputs[0], "1×2×3×4");
@@ -504,6 +513,37 @@ test_if (void)
       g_assert_cmpuint (count_op (c, "Relu"), ==, constant ? 1 : 0);
       g_assert_cmpuint (count_op (c, "Neg"), ==, 1);
     }
+}
+
+/* An input's value decides; the branch that does not run need not fit. */
+static void
+test_deciding_inputs (void)
+{
+  g_autoptr (PareGraph) g = make_graph (13);
+  PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, shape4 (1, 2, 3, 4)),
+              rate = make_input (g, "rate", PARE_DTYPE_INT64, (PareShape){ 0 }),
+              known = make_typed (g, "known", PARE_DTYPE_INT64, (PareShape){ 0 }, (gint64[]){ 16000 });
+  MAKE (g, "Neg", "a", x);
+  PareValueId size = MAKE (g, "Size", "size", x), least = MAKE (g, "Less", "least", known, size),
+              same = MAKE (g, "Equal", "same", rate, known);
+  add_if (g, MAKE (g, "Or", "cond", least, same), TRUE);
+  g_autoptr (GArray) deciding = pare_graph_find_deciding_inputs (g, PARE_NONE);
+  g_assert_cmpuint (deciding->len, ==, 1); /* of x only the shape is read */
+  g_assert_cmpuint (g_array_index (deciding, PareValueId, 0), ==, rate);
+  g_autoptr (PareGraph) open = canonical (g);
+  g_assert_cmpuint (count_op (open, "If"), ==, 1);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PareTensor) few = pare_tensor_new_i64 ((gint64[]){ 1, 2 }, 2);
+  g_assert_false (pare_graph_bind_input (g, rate, few, &error));
+  g_assert_error (error, PARE_ERROR, PARE_ERROR_DATA);
+  g_assert_nonnull (strstr (error->message, "'rate'"));
+  g_autoptr (PareTensor) value = pare_tensor_cast (g->values[known].constant, PARE_DTYPE_INT64, NULL);
+  g_assert_true (pare_graph_bind_input (g, rate, value, NULL));
+  g_assert_cmpuint (g->n_inputs, ==, 1);
+  g_autoptr (PareGraph) c = canonical (g);
+  g_assert_cmpuint (count_op (c, "If") + count_op (c, "LSTM"), ==, 0);
+  g_assert_cmpuint (count_op (c, "Relu"), ==, 1);
+  assert_shape (c, c->outputs[0], "1×2×3×4");
 }
 
 /* --- quantization --- */
@@ -718,6 +758,7 @@ main (int argc, char **argv)
   g_test_add_func ("/graph/fold/batch-norm", test_batch_norm);
   g_test_add_func ("/graph/fold/identity", test_identity);
   g_test_add_func ("/graph/fold/if", test_if);
+  g_test_add_func ("/graph/fold/deciding-inputs", test_deciding_inputs);
   g_test_add_func ("/graph/half", test_half);
   g_test_add_func ("/graph/lift/qdq", test_qdq);
   g_test_add_func ("/graph/lift/left", test_qdq_that_does_not_fit);

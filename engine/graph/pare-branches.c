@@ -1,0 +1,64 @@
+/* Which of a graph's inputs decide what runs at all: those on whose values the condition of an If depends. */
+#include "engine/graph/pare-graph-private.h"
+
+/* Shapes are known without values. */
+static gboolean
+reads_values (const PareNode *node)
+{
+  return !pare_node_is (node, "Shape") && !pare_node_is (node, "Size");
+}
+
+static void
+push (GArray *open, guint8 *seen, PareValueId value)
+{
+  if (value == PARE_NONE || seen[value])
+    return;
+  seen[value] = TRUE;
+  g_array_append_val (open, value);
+}
+
+GArray *
+pare_graph_find_deciding_inputs (const PareGraph *self, PareNodeId only)
+{
+  g_autofree guint8 *seen = g_new0 (guint8, self->n_values + 1);
+  g_autoptr (GArray) open = g_array_new (FALSE, FALSE, sizeof (PareValueId));
+  for (guint i = 0; i < self->n_nodes; i++)
+    if (self->nodes[i].op != NULL && (only == PARE_NONE || i == only) && pare_node_is (&self->nodes[i], "If")
+        && self->nodes[i].n_inputs > 0)
+      push (open, seen, self->nodes[i].inputs[0]);
+  for (guint at = 0; at < open->len; at++)
+    {
+      const PareValue *v = &self->values[g_array_index (open, PareValueId, at)];
+      const PareNode *made_by = v->producer == PARE_NONE || v->constant != NULL ? NULL : &self->nodes[v->producer];
+      for (guint i = 0; made_by != NULL && reads_values (made_by) && i < made_by->n_inputs; i++)
+        push (open, seen, made_by->inputs[i]);
+    }
+  GArray *found = g_array_new (FALSE, FALSE, sizeof (PareValueId));
+  for (guint i = 0; i < self->n_inputs; i++)
+    if (seen[self->inputs[i]])
+      g_array_append_val (found, self->inputs[i]);
+  return found;
+}
+
+gboolean
+pare_graph_bind_input (PareGraph *self, PareValueId input, PareTensor *value, GError **error)
+{
+  PareValue *v = &self->values[input];
+  gboolean fits = v->dtype == value->dtype && (v->shape.rank < 0 || v->shape.rank == value->shape.rank);
+  for (int i = 0; fits && i < v->shape.rank; i++)
+    fits = v->shape.dims[i] < 0 || v->shape.dims[i] == value->shape.dims[i];
+  if (!fits)
+    {
+      g_autofree char *have = pare_shape_to_string (&value->shape), *want = pare_shape_to_string (&v->shape);
+      g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "input '%s' is %s %s, not %s %s", v->name, pare_dtype_name (v->dtype), want,
+                   pare_dtype_name (value->dtype), have);
+      return FALSE;
+    }
+  guint n = 0;
+  for (guint i = 0; i < self->n_inputs; i++)
+    if (self->inputs[i] != input)
+      self->inputs[n++] = self->inputs[i];
+  self->n_inputs = n;
+  pare_graph_set_constant (self, input, value);
+  return TRUE;
+}
