@@ -338,6 +338,76 @@ static void (*const tiles[4][12]) (const PareTileConv *, const Tile *)
     = { { NAMES_8 (1), tile_9_1, tile_10_1, tile_11_1, tile_12_1 }, { NAMES_8 (2) }, { NAMES_8 (3) }, { NAMES_6 (4) } };
 static const int most_rows[4] = { 12, 8, 8, 6 };
 
+/* Sums that are still to be added to another operand and stored, bytes that packing with saturation bounds. That takes half as long as the
+ * products of few channels and other units of the CPU: it is done row by row among the products of the next tile, which has a row less, for
+ * the registers. */
+#define LATE_ROWS 5
+typedef struct
+{
+  __m512i sum[LATE_ROWS][4];
+  const float *scale;
+  uint8_t *y;
+  const uint8_t *other;
+  int64_t rows;
+} Pending;
+
+static bool
+may_be_late (const PareTileConv *s)
+{
+  return s->result == PARE_TILE_ADDED && !s->bias && !s->signed_other && !s->signed_y && s->add.lo <= 0 && s->add.hi >= 255;
+}
+
+VNNI INLINE __m512i
+late_sum (const PareTileConv *s, const Pending *p, int64_t r, int v, const bool own_is_b)
+{
+  __m512 own = _mm512_mul_ps (_mm512_cvtepi32_ps (p->sum[r][v]), _mm512_loadu_ps (p->scale + v * 16));
+  own = _mm512_min_ps (_mm512_max_ps (own, _mm512_set1_ps (s->least)), _mm512_set1_ps (s->most));
+  own = _mm512_roundscale_ps (own, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  own = _mm512_add_ps (own, _mm512_set1_ps ((float)s->zero));
+  __m512 other = _mm512_cvtepi32_ps (
+      _mm512_cvtepu8_epi32 (_mm_loadu_si128 ((const __m128i *)(const void *)(p->other + r * s->other_pixel + v * 16))));
+  __m512 ra = _mm512_set1_ps (s->add.ratio_a), rb = _mm512_set1_ps (s->add.ratio_b), fixed = _mm512_set1_ps (s->add.fixed);
+  return _mm512_cvtps_epi32 (own_is_b ? _mm512_fmadd_ps (own, rb, _mm512_fmadd_ps (other, ra, fixed))
+                                      : _mm512_fmadd_ps (other, rb, _mm512_fmadd_ps (own, ra, fixed)));
+}
+
+VNNI INLINE void
+finish_late (const PareTileConv *s, const Pending *p, int64_t r, const bool own_is_b)
+{
+  __asm__ volatile("" : "+r"(s), "+r"(p)); /* or what it needs would be kept in registers, which belong to the products */
+  __m512i low = _mm512_packs_epi32 (late_sum (s, p, r, 0, own_is_b), late_sum (s, p, r, 1, own_is_b)),
+          high = _mm512_packs_epi32 (late_sum (s, p, r, 2, own_is_b), late_sum (s, p, r, 3, own_is_b));
+  const __m512i order = _mm512_setr_epi32 (0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  _mm512_storeu_si512 (p->y + r * s->y_pixel, _mm512_permutexvar_epi32 (order, _mm512_packus_epi16 (low, high)));
+}
+
+#define LATE(n, own_is_b)                                                                                                                  \
+  VNNI static void late_##n##_##own_is_b (const PareTileConv *s, const Tile *t, Pending *p)                                                \
+  {                                                                                                                                        \
+    DO_##n (BEGIN_4) const int8_t *w = t->w;                                                                                               \
+    const uint8_t *const *at = t->at;                                                                                                      \
+    __m512i flip = _mm512_set1_epi8 (s->signed_x ? (char)0x80 : 0), (*sum)[4] = p->sum;                                                    \
+    int64_t taps = s->k[0] * s->k[1], bytes = s->steps * 4, late = 0, rows = p->rows;                                                      \
+    for (int64_t tap = 0; tap < taps; tap++, at += t->ld)                                                                                  \
+      {                                                                                                                                    \
+        DO_##n (PLACE) for (int64_t i = 0; i < bytes; i += 4, w += 4 * 64)                                                                 \
+        {                                                                                                                                  \
+          WEIGHT_4 DO_##n (STEP_4) if (late < rows && (i & 4)) finish_late (s, p, late++, own_is_b);                                                  \
+        }                                                                                                                                  \
+      }                                                                                                                                    \
+    while (late < rows)                                                                                                                    \
+      finish_late (s, p, late++, own_is_b);                                                                                                \
+    DO_##n (END_4) p->scale = s->scale + t->channel;                                                                                       \
+    p->y = t->y;                                                                                                                           \
+    p->other = t->other;                                                                                                                   \
+    p->rows = n;                                                                                                                           \
+  }
+#define LATES(own_is_b) LATE (1, own_is_b) LATE (2, own_is_b) LATE (3, own_is_b) LATE (4, own_is_b) LATE (5, own_is_b)
+LATES (0)
+LATES (1)
+static void (*const late_tiles[2][LATE_ROWS]) (const PareTileConv *, const Tile *, Pending *)
+    = { { late_1_0, late_2_0, late_3_0, late_4_0, late_5_0 }, { late_1_1, late_2_1, late_3_1, late_4_1, late_5_1 } };
+
 /* The sum of a window's codes, as they are multiplied. */
 VNNI static int32_t
 sum_window (const PareTileConv *s, const uint8_t *const *at, int64_t ld, int64_t taps)
@@ -401,7 +471,7 @@ find_windows (const PareTileConv *s, const uint8_t *x, int64_t first, int64_t n,
 
 /* Pixels first..first+n-1 (a chunk), blocks of channels from..to-1. */
 static void
-run_chunk (const PareTileConv *s, const PareView *args, int64_t first, int64_t n, int from, int to)
+run_chunk (const PareTileConv *s, const PareView *args, int64_t first, int64_t n, int from, int to, Pending *pending)
 {
   const uint8_t *at[TABLE];
   int32_t sums[PIXELS];
@@ -419,7 +489,8 @@ run_chunk (const PareTileConv *s, const PareView *args, int64_t first, int64_t n
                  .w = s->weights + vector * 64 * s->steps * taps,
                  .channel = channel,
                  .mask = some < 64 ? ((__mmask64)1 << some) - 1 : ~(__mmask64)0 };
-      int64_t count = (n + most_rows[nv - 1] - 1) / most_rows[nv - 1];
+      bool late = nv == 4 && some == 64 && may_be_late (s);
+      int64_t most = late ? LATE_ROWS : most_rows[nv - 1], count = (n + most - 1) / most;
       for (int64_t i = 0, p = 0; i < count; i++)
         {
           int64_t rows = n / count + (i < n % count);
@@ -428,19 +499,24 @@ run_chunk (const PareTileConv *s, const PareView *args, int64_t first, int64_t n
           t.y = (uint8_t *)args[1].data + s->y_first + (first + p) * s->y_pixel + channel * size;
           if (s->result == PARE_TILE_ADDED)
             t.other = (const uint8_t *)args[2].data + (first + p) * s->other_pixel + channel;
-          tiles[nv - 1][rows - 1](s, &t);
+          if (late)
+            late_tiles[s->own_is_b][rows - 1](s, &t, pending);
+          else
+            tiles[nv - 1][rows - 1](s, &t);
           p += rows;
         }
     }
 }
 
 /* Threads share what is larger: pixels, or channels where weights are most of what is read. */
-static void
+VNNI static void
 run (const void *params, const PareView *args, int part, int parts)
 {
   const PareTileConv *s = params;
   int64_t taps = s->k[0] * s->k[1], pixels = s->images * s->out[0] * s->out[1], begin = 0, end = pixels;
   int from = 0, to = s->blocks;
+  Pending pending;
+  pending.rows = 0;
   if (parts > 1 && s->blocks >= parts && taps * s->c * s->m > s->images * s->in[0] * s->in[1] * s->c)
     {
       from = s->blocks * part / parts;
@@ -455,8 +531,10 @@ run (const void *params, const PareView *args, int part, int parts)
   for (int64_t i = 0; i < chunks; i++)
     {
       int64_t a = begin + (end - begin) * i / chunks, b = begin + (end - begin) * (i + 1) / chunks;
-      run_chunk (s, args, a, b - a, from, to);
+      run_chunk (s, args, a, b - a, from, to, &pending);
     }
+  for (int64_t r = 0; r < pending.rows; r++)
+    finish_late (s, &pending, r, s->own_is_b);
 }
 
 static void

@@ -517,7 +517,8 @@ test_random (void)
 }
 
 /* Blocks of convolutions that are added to each other or to what came in, where nobody else reads the parts: the addition is taken into the
- * product in front of it. Few channels and many, both orders of the operands, all types. */
+ * product in front of it. Few channels and many, both orders of the operands, all types; some whole ones without bounds, whose additions
+ * are done among the products of the next tile. */
 static void
 test_blocks (void)
 {
@@ -526,8 +527,9 @@ test_blocks (void)
     {
       Plan *plan = plan_new (9000 + i);
       PareRng *r = &plan->rng;
-      int64_t c = channels[pare_rng_below (r, G_N_ELEMENTS (channels))], extent = 3 + (int64_t)pare_rng_below (r, 9),
-              batch = 1 + (int64_t)(i % 5 == 0);
+      gboolean whole = i % 3 == 2;
+      int64_t c = whole ? 64 * (1 + (int64_t)pare_rng_below (r, 2)) : channels[pare_rng_below (r, G_N_ELEMENTS (channels))],
+              extent = 3 + (int64_t)pare_rng_below (r, 9), batch = 1 + (int64_t)(i % 5 == 0);
       PareConvParams one = { .spatial = 2, .group = 1, .kernel = { 1, 1 }, .stride = { 1, 1 }, .dilation = { 1, 1 } }, three = one;
       for (int a = 0; a < 2; a++)
         {
@@ -536,16 +538,22 @@ test_blocks (void)
         }
       PareDtype in = any_codes (r);
       uint32_t x = typed (plan, plan_input (plan, SHAPE (batch, 8, extent, extent + 2)), in),
-               y = add_qconv (plan, x, c, three, any_codes (r), any_zero (r, in));
+               y = add_qconv (plan, x, c, three, whole ? PARE_DTYPE_UINT8 : any_codes (r), any_zero (r, in));
       for (int block = 0; block < 3; block++)
         {
-          PareDtype type = plan_value (plan, y)->dtype, out = any_codes (r);
+          PareDtype type = plan_value (plan, y)->dtype, out = whole ? PARE_DTYPE_UINT8 : any_codes (r);
           uint32_t a = add_qconv (plan, y, c, pare_rng_below (r, 2) ? one : three, any_codes (r), any_zero (r, type)),
-                   b = pare_rng_below (r, 3) ? y : add_qconv (plan, y, c, one, any_codes (r), any_zero (r, type));
+                   b
+                   = pare_rng_below (r, 3) ? y : add_qconv (plan, y, c, one, whole ? PARE_DTYPE_UINT8 : any_codes (r), any_zero (r, type));
           gboolean swap = pare_rng_below (r, 2);
           PareQAddParams add = { 0.7f, 0.6f, 11.3f, 0, 0 };
           int32_t unused;
           any_range (r, out, &unused, &add.lo, &add.hi);
+          if (whole)
+            {
+              add.lo = 0;
+              add.hi = 255;
+            }
           y = typed (plan, STEP (plan, PARE_RT_QADD, &add, plan_value (plan, a)->shape, swap ? b : a, swap ? a : b), out);
         }
       plan_output (plan, y);
