@@ -37,6 +37,11 @@ pare_accel_fold (PareAccel *self, uint32_t step, PareFolded *f)
       factor = self->buffers[affine[0]].fixed;
       offset = self->buffers[affine[1]].fixed;
     }
+  float *all = factor ? whole_blocks (self, n) : NULL;
+  if (factor && !all)
+    return false;
+  if (factor)
+    factor = memcpy (all, factor, (size_t)n * sizeof *all);
   float *sum = whole_blocks (self, n), *lo = clip ? whole_blocks (self, n) : NULL, *hi = clip ? whole_blocks (self, n) : NULL;
   if (!sum || (clip && (!lo || !hi)))
     return false;

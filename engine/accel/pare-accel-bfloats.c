@@ -3,6 +3,7 @@
 #include "engine/accel/pare-accel.h"
 
 #include <stddef.h>
+#include <string.h>
 
 int
 pare_accel_bfloat_panel (int64_t n, int64_t i, int64_t *at)
@@ -11,70 +12,59 @@ pare_accel_bfloat_panel (int64_t n, int64_t i, int64_t *at)
   return pare_accel_panel (&wide, n, i, at);
 }
 
+static int64_t
+whole_blocks (int64_t n)
+{
+  return (n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK;
+}
+
+void
+pare_accel_pack_pairs (const float *weights, int64_t n, int64_t k, const int32_t *terms, int64_t pairs, uint16_t *to)
+{
+  int64_t at;
+  int width;
+  for (int64_t i = 0; (width = pare_accel_bfloat_panel (whole_blocks (n), i, &at)) > 0; i++)
+    for (int64_t c = 0; c < width; c++)
+      for (int64_t j = 0; j < 2 * pairs; j++)
+        {
+          int64_t term = terms ? terms[j] : j;
+          uint32_t bits = 0;
+          if (term >= 0 && term < k && at + c < n)
+            memcpy (&bits, weights + (at + c) * k + term, sizeof bits);
+          to[(at * pairs + j / 2 * width + c) * 2 + j % 2] = (uint16_t)(bits >> 16);
+        }
+}
+
+static PareBfloatPlace
+moved (PareBfloatPlace place, int64_t elements)
+{
+  if (place.data)
+    place.data = (char *)place.data + elements * (place.wide ? 4 : 2);
+  return place;
+}
+
+void
+pare_accel_multiply_pairs (const PareBfloats *isa, int64_t n, PareBfloatProduct p)
+{
+  const PareBfloatProduct all = p;
+  int64_t at;
+  for (int64_t i = 0; (p.width = pare_accel_bfloat_panel (whole_blocks (n), i, &at)) > 0; i++)
+    {
+      p.columns = (int)(n - at < p.width ? n - at : p.width);
+      p.b = all.b + at * p.pairs * 2;
+      p.bias = all.bias ? all.bias + at : NULL;
+      p.factor = all.factor ? all.factor + at : NULL;
+      p.first = all.first + at;
+      p.c = moved (all.c, at / PARE_BLOCK * p.c_block);
+      p.residual = moved (all.residual, at / PARE_BLOCK * p.c_block);
+      isa->product (&p);
+    }
+}
+
 #if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h>
-#include <string.h>
+#include "engine/accel/pare-accel-bfloats-lanes.inc.h"
 
-/* The arithmetic of floats beside it, by the names that the activations are written with. */
-#define NAME(x) bf16_##x
-#if defined(__clang__) /* drops the whole attribute over the last word */
-#define BF16 __attribute__ ((target ("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma")))
-#else
-#define BF16 __attribute__ ((target ("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,prefer-vector-width=512")))
-#endif
-#define UNROLL _Pragma ("GCC unroll 16")
-#define INLINE static inline __attribute__ ((always_inline))
-#define LANES PARE_BLOCK
-#define TARGET BF16
-#define VEC __m512
-#define LOAD(p) _mm512_loadu_ps (p)
-#define STORE(p, x) _mm512_storeu_ps (p, x)
-#define LOAD_SOME(p, n) _mm512_maskz_loadu_ps ((__mmask16)((1u << (n)) - 1), p)
-#define STORE_SOME(p, x, n) _mm512_mask_storeu_ps (p, (__mmask16)((1u << (n)) - 1), x)
-#define ALL(s) _mm512_set1_ps (s)
-#define ADD(a, b) _mm512_add_ps (a, b)
-#define SUB(a, b) _mm512_sub_ps (a, b)
-#define MUL(a, b) _mm512_mul_ps (a, b)
-#define FMA(a, b, c) _mm512_fmadd_ps (a, b, c)   /* a b + c */
-#define FNMA(a, b, c) _mm512_fnmadd_ps (a, b, c) /* c - a b */
-#define LARGER(a, x) _mm512_max_ps (a, x)        /* x where it is NaN */
-#define SMALLER(a, x) _mm512_min_ps (a, x)
-#define DIV(a, b) _mm512_div_ps (a, b)
-#define TO_RANGE(x) (x)
-#define FRACTION(x) _mm512_reduce_ps (x, 0)
-#define TIMES_2_TO(a, n) _mm512_scalef_ps (a, n)
-#include "engine/accel/pare-accel-floats-after.inc.h"
 #define AHEAD 4096 /* bytes: columns are fetched so far ahead, for many come from memory */
-
-/* One permutation that leaves zeros in the lower halves. */
-BF16 INLINE __m512
-widen (const uint16_t *x)
-{
-  const __m512i places = _mm512_slli_epi32 (_mm512_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), 16);
-  __m512i both = _mm512_castsi256_si512 (_mm256_loadu_si256 ((const __m256i *)x));
-  return _mm512_castsi512_ps (_mm512_maskz_permutexvar_epi16 (0xaaaaaaaau, places, both));
-}
-
-BF16 INLINE void
-narrow (uint16_t *to, __m512 x)
-{
-  _mm256_storeu_si256 ((__m256i *)to, (__m256i)_mm512_cvtneps_pbh (x));
-}
-
-BF16 INLINE __m512
-load (const void *from, bool wide, int64_t at)
-{
-  return wide ? _mm512_loadu_ps ((const float *)from + at) : widen ((const uint16_t *)from + at);
-}
-
-BF16 INLINE void
-store (void *to, bool wide, int64_t at, __m512 x)
-{
-  if (wide)
-    _mm512_storeu_ps ((float *)to + at, x);
-  else
-    narrow ((uint16_t *)to + at, x);
-}
 
 BF16 INLINE __m512bh
 pair (const uint16_t *a)
@@ -83,8 +73,6 @@ pair (const uint16_t *a)
   memcpy (&both, a, sizeof both);
   return (__m512bh)_mm512_set1_epi32 (both);
 }
-
-#define OPAQUE(pointer) __asm__("" : "+r"(pointer))
 
 /* acc += one pair of each row times a row of b. Rows are a_row apart. */
 BF16 INLINE void
@@ -168,7 +156,15 @@ tile (const PareBfloatProduct *p, int64_t row, const int rows, const int vecs, c
       EACH acc[r][v] = LOAD (values + (r * vecs + v) * LANES);
     }
 #undef AT
-  if (p->c.wide)
+  if (p->columns < vecs * LANES) /* the last vector has some of its lanes */
+    {
+      UNROLL for (int r = 0; r < rows; r++)
+      {
+        UNROLL for (int v = 0; v < vecs - 1; v++) store (p->c.data, p->c.wide, (row + r) * c_row + v * c_block, acc[r][v]);
+        store_some (p->c.data, p->c.wide, (row + r) * c_row + (vecs - 1) * c_block, acc[r][vecs - 1], p->columns - (vecs - 1) * LANES);
+      }
+    }
+  else if (p->c.wide)
     {
       float *c = (float *)p->c.data + row * c_row;
       UNROLL for (int r = 0; r < rows; r++, c += c_row)

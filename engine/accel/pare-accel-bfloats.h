@@ -23,6 +23,7 @@ typedef struct
   const int64_t *taps;         /* pair i of row r is at a + r * a_row + taps[i]; NULL: in blocks */
   const uint16_t *b;           /* [pairs][width][2] */
   int width;                   /* a multiple of 16 */
+  int columns;                 /* that are stored, at most width; the last block has some; fewer than width: no residual */
   const float *factor;         /* [width]; NULL: 1 */
   const float *bias;           /* [width]; NULL: 0 */
   PareBfloatPlace c, residual; /* residual: lies as c; may be c; data NULL: none */
@@ -64,3 +65,7 @@ typedef struct
 const PareBfloats *pare_accel_bfloats (void);
 /* The panels of n columns: as pare_accel_panel. */
 int pare_accel_bfloat_panel (int64_t n, int64_t i, int64_t *at);
+/* Weights [n][k] that are bfloat16 already as panels of pairs. terms: which of a row each half of a pair is, -1: 0; NULL: in order. */
+void pare_accel_pack_pairs (const float *weights, int64_t n, int64_t k, const int32_t *terms, int64_t pairs, uint16_t *to);
+/* All panels of a product: columns n, of which weights, bias and factor are filled up to whole blocks; p: the rest. */
+void pare_accel_multiply_pairs (const PareBfloats *isa, int64_t n, PareBfloatProduct p);

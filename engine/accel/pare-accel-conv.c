@@ -278,13 +278,20 @@ by_our_own (PareAccel *self, uint32_t step, const Conv *c)
 }
 
 static bool
+by_our_own_of_bf16 (PareAccel *self, uint32_t step, const Conv *c)
+{
+  return pare_accel_winograd_bf16 (self, step, &c->shape) || (!self->failed && pare_accel_stem_bf16 (self, step, &c->shape))
+         || (!self->failed && pare_accel_point_bf16 (self, step));
+}
+
+static bool
 convolve (PareAccel *self, uint32_t step, bool bf16)
 {
   Conv c;
   ParePostOps post = { 0 }, longer;
   if (!describe (self, step, bf16, &c))
     return false;
-  if (bf16 ? pare_accel_winograd_bf16 (self, step, &c.shape) : !pare_accel_is_bf16 (self, step) && by_our_own (self, step, &c))
+  if (bf16 ? by_our_own_of_bf16 (self, step, &c) : !pare_accel_is_bf16 (self, step) && by_our_own (self, step, &c))
     return true;
   if (self->failed)
     return false;

@@ -1,150 +1,215 @@
-/* Depthwise 3 x 3 convolutions of bfloat16 with a normalization behind them, by a loop of our own: oneDNN's takes twice as long with two
- * more post-operations as without (and without, no longer than this one). Channels innermost, 16 at a time: operands are widened as they
- * are read, multiplied and summed up as floats; bias, bounds, factor and offset are applied in registers, and the result is rounded once.
- */
+/* Depthwise convolutions of bfloat16 by a loop of our own, two rows of results at a time: rows of what they read are paired, so that one
+ * instruction multiplies two of them; what a row of results does not need of a pair meets a weight of zero. Channels 16 at a time. Which
+ * rows make a pair depends on the image alone, as the order of the sums does. */
+#include "engine/accel/pare-accel-bfloats.h"
 #include "engine/accel/pare-accel-private.h"
 
-#include <math.h>
 #include <string.h>
 
-#define LANES 16
-#define ROWS 12 /* of packed numbers for 16 channels: taps, bias, factor, offset */
-#define WIDE 8  /* results of a row at a time */
+#define MOST_KERNEL 5
+#define MOST_PAIRS 4 /* of rows that two rows of results read */
+#define PRODUCTS 80  /* in a nanosecond, of one thread */
 
 typedef struct
 {
-  const float *packed; /* ROWS * LANES of each block of channels */
+  int kernel, stride, pairs;
   int64_t batch, channels, in[2], out[2], pad[2];
-  int stride;
-  float lo, hi;
+  int64_t x_row, x_block, x_image, y_row, y_block, y_image;
+  const uint16_t *weights;    /* [block][row of results][pair][column][16][2] */
+  const uint16_t *zeros;      /* a row outside */
+  const float *factor, *bias; /* factor NULL: 1; whole blocks */
+  PareAfter after;
+  bool wide;
 } Depthwise;
 
 #if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h>
-#define BF16 __attribute__ ((target ("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
-/* The sums are to stay in registers. */
-#define UNROLL _Pragma ("GCC unroll 32")
-#define INLINE static inline __attribute__ ((always_inline))
+#include "engine/accel/pare-accel-bfloats-lanes.inc.h"
 
-BF16 INLINE __m512
-widen (const uint16_t *x, __mmask16 mask)
+#define WIDE 6 /* results of a row at a time */
+
+/* One block of channels of two rows. */
+typedef struct
 {
-  return _mm512_castsi512_ps (_mm512_slli_epi32 (_mm512_cvtepu16_epi32 (_mm256_maskz_loadu_epi16 (mask, x)), 16));
+  const Depthwise *s;
+  const uint16_t *rows[2 * MOST_PAIRS]; /* at the first column of the image */
+  const uint16_t *weights;
+  const float *factor, *bias;
+  void *y[2]; /* the second NULL: there is none */
+  int64_t first;
+  int64_t channels; /* of the block; what is read beside them is not stored */
+} Two;
+
+/* Functions of activation are longer than what stands around them. */
+BF16 __attribute__ ((noinline)) static __m512
+far_finish (__m512 x, const PareAfter *after, int64_t c)
+{
+  return bf16_finish (x, after, c);
 }
 
-/* n results next to each other; column: of the first tap. edge: taps may lie outside. */
+/* Results ox..ox + count - 1. The first `left` and the last `right` columns of their windows lie outside; check: perhaps others, too. */
 BF16 INLINE void
-tile (const Depthwise *s, const uint16_t *const rows[3], int64_t column, const float *w, uint16_t *y, __mmask16 mask, const int n,
-      const int stride, const bool edge)
+columns (const Two *t, int64_t ox, const int count, const int kernel, const int stride, const int left, const int right, const bool check)
 {
-  __m512 sum[WIDE];
-  UNROLL for (int o = 0; o < n; o++) sum[o] = _mm512_load_ps (w + 9 * LANES);
-  UNROLL for (int r = 0; r < 3; r++)
+  const Depthwise *s = t->s;
+  const int pairs = (kernel + stride + 1) / 2;
+  const int64_t column = ox * stride - s->pad[1], x_row = s->x_row;
+  const __m512i places = _mm512_add_epi32 (
+      _mm512_mullo_epi32 (_mm512_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_epi32 (0x10001)),
+      _mm512_set1_epi32 (0x200000));
+  __m512 acc[2][WIDE];
+  __m512 begin = t->factor ? _mm512_setzero_ps () : LOAD (t->bias);
+  UNROLL for (int o = 0; o < count; o++) acc[0][o] = acc[1][o] = begin;
+  UNROLL for (int p = 0; p < pairs; p++)
   {
-    if (!rows[r])
-      continue;
-    __m512 tap[3]
-        = { _mm512_load_ps (w + r * 3 * LANES), _mm512_load_ps (w + (r * 3 + 1) * LANES), _mm512_load_ps (w + (r * 3 + 2) * LANES) };
-    UNROLL for (int c = 0; c < (n - 1) * stride + 3; c++)
+    const uint16_t *above = t->rows[2 * p] + (column + left) * x_row, *below = t->rows[2 * p + 1] + (column + left) * x_row;
+    __m512bh w[2][MOST_KERNEL];
+    UNROLL for (int q = 0; q < 2; q++) UNROLL for (int k = 0; k < kernel; k++) w[q][k]
+        = (__m512bh)_mm512_load_si512 (t->weights + ((q * pairs + p) * kernel + k) * 2 * LANES);
+    UNROLL for (int c = left; c < (count - 1) * stride + kernel - right; c++, above += x_row, below += x_row)
     {
-      if (edge && (column + c < 0 || column + c >= s->in[1]))
+      OPAQUE (above);
+      OPAQUE (below);
+      if (check && (column + c < 0 || column + c >= s->in[1]))
         continue;
-      __m512 x = widen (rows[r] + (column + c) * s->channels, mask);
-      UNROLL for (int o = 0; o < n; o++) if (c - o * stride >= 0 && c - o * stride < 3) sum[o]
-          = _mm512_fmadd_ps (x, tap[c - o * stride], sum[o]);
+      __m512i a = _mm512_castsi256_si512 (_mm256_loadu_si256 ((const __m256i *)above)),
+              b = _mm512_castsi256_si512 (_mm256_loadu_si256 ((const __m256i *)below));
+      __m512bh x = (__m512bh)_mm512_permutex2var_epi16 (a, places, b);
+      UNROLL for (int q = 0; q < 2; q++) /* of the rows that read this pair */
+          if (2 * p + 1 >= q * stride && 2 * p - q * stride < kernel)
+              UNROLL for (int o = 0; o < count; o++) if (c >= o * stride && c - o * stride < kernel) acc[q][o]
+          = _mm512_dpbf16_ps (acc[q][o], x, w[q][c - o * stride]);
     }
   }
-  UNROLL for (int o = 0; o < n; o++)
+  const PareAfter *after = &s->after;
+  UNROLL for (int q = 0; q < 2; q++)
   {
-    __m512 v = _mm512_min_ps (_mm512_max_ps (sum[o], _mm512_set1_ps (s->lo)), _mm512_set1_ps (s->hi));
-    v = _mm512_add_ps (_mm512_mul_ps (v, _mm512_load_ps (w + 10 * LANES)), _mm512_load_ps (w + 11 * LANES));
-    _mm256_mask_storeu_epi16 (y + o * s->channels, mask, (__m256i)_mm512_cvtneps_pbh (v));
+    if (!t->y[q])
+      continue;
+    if (t->factor)
+      {
+        __m512 factor = LOAD (t->factor), bias = LOAD (t->bias);
+        UNROLL for (int o = 0; o < count; o++) acc[q][o] = FMA (acc[q][o], factor, bias);
+      }
+    if (after->kind == PARE_ACT_CLIP)
+      {
+        __m512 lo = LOAD (after->lo + t->first), hi = LOAD (after->hi + t->first);
+        UNROLL for (int o = 0; o < count; o++) acc[q][o] = SMALLER (hi, LARGER (lo, acc[q][o]));
+      }
+    else if (after->kind != PARE_ACT_NONE)
+      {
+        UNROLL for (int o = 0; o < count; o++) acc[q][o] = far_finish (acc[q][o], after, t->first);
+      }
+    const int64_t y_row = s->y_row;
+    void *to = (char *)t->y[q] + ox * y_row * (s->wide ? 4 : 2);
+    if (t->channels >= LANES)
+      {
+        UNROLL for (int o = 0; o < count; o++) store (to, s->wide, o * y_row, acc[q][o]);
+      }
+    else
+      {
+        UNROLL for (int o = 0; o < count; o++) store_some (to, s->wide, o * y_row, acc[q][o], t->channels);
+      }
   }
 }
 
-BF16 INLINE void
-row_of_block (const Depthwise *s, const uint16_t *const rows[3], const float *w, uint16_t *y, __mmask16 mask, const int stride)
-{
-  int64_t ox = 0, left;
-  for (; (left = s->out[1] - ox) > 0; ox += left >= WIDE ? WIDE : left >= 4 ? 4 : 1)
-    {
-      int64_t column = ox * stride - s->pad[1];
-      bool inside = column >= 0 && column + (WIDE - 1) * stride + 3 <= s->in[1];
-      uint16_t *to = y + ox * s->channels;
-      if (left >= WIDE && inside)
-        tile (s, rows, column, w, to, mask, WIDE, stride, false);
-      else if (left >= WIDE)
-        tile (s, rows, column, w, to, mask, WIDE, stride, true);
-      else if (left >= 4)
-        tile (s, rows, column, w, to, mask, 4, stride, true);
-      else
-        tile (s, rows, column, w, to, mask, 1, stride, true);
-    }
-}
+#define COLUMNS(N, KERNEL, STRIDE)                                                                                                         \
+  BF16 static void columns##N##_##KERNEL##_##STRIDE (const Two *t, int64_t ox)                                                             \
+  {                                                                                                                                        \
+    int64_t left = t->s->pad[1] - ox * STRIDE, right = ox * STRIDE - t->s->pad[1] + (N - 1) * STRIDE + KERNEL - t->s->in[1];               \
+    if (left <= 0 && right <= 0)                                                                                                           \
+      columns (t, ox, N, KERNEL, STRIDE, 0, 0, false);                                                                                     \
+    else if (KERNEL == 3 && left <= 0 && right == 1)                                                                                       \
+      columns (t, ox, N, KERNEL, STRIDE, 0, 1, false);                                                                                     \
+    else if (KERNEL == 3 && left == 1 && right <= 0)                                                                                       \
+      columns (t, ox, N, KERNEL, STRIDE, 1, 0, false);                                                                                     \
+    else if (KERNEL == 3 && left == 1 && right == 1)                                                                                       \
+      columns (t, ox, N, KERNEL, STRIDE, 1, 1, false);                                                                                     \
+    else                                                                                                                                   \
+      columns (t, ox, N, KERNEL, STRIDE, 0, 0, true);                                                                                      \
+  }
+#define COLUMNS_6(KERNEL, STRIDE)                                                                                                          \
+  COLUMNS (1, KERNEL, STRIDE)                                                                                                              \
+  COLUMNS (2, KERNEL, STRIDE)                                                                                                              \
+  COLUMNS (3, KERNEL, STRIDE)                                                                                                              \
+  COLUMNS (4, KERNEL, STRIDE) COLUMNS (5, KERNEL, STRIDE) COLUMNS (6, KERNEL, STRIDE)
+/* clang-format off */
+COLUMNS_6 (3, 1) COLUMNS_6 (3, 2) COLUMNS_6 (5, 1) COLUMNS_6 (5, 2)
+/* clang-format on */
+#define NAMES(KERNEL, STRIDE)                                                                                                              \
+  {                                                                                                                                        \
+    columns1_##KERNEL##_##STRIDE, columns2_##KERNEL##_##STRIDE, columns3_##KERNEL##_##STRIDE, columns4_##KERNEL##_##STRIDE,                \
+        columns5_##KERNEL##_##STRIDE, columns6_##KERNEL##_##STRIDE                                                                         \
+  }
 
-BF16 static void
-run (const void *params, const PareView *args, int part, int parts)
+    static void run (const void *params, const PareView *args, int part, int parts)
 {
+  static void (*const columns[2][2][WIDE]) (const Two *t, int64_t ox) = { { NAMES (3, 1), NAMES (3, 2) }, { NAMES (5, 1), NAMES (5, 2) } };
   const Depthwise *s = params;
-  int64_t all = s->batch * s->out[0], begin = all * part / parts, end = all * (part + 1) / parts;
-  for (int64_t r = begin; r < end; r++)
+  int64_t twos = (s->out[0] + 1) / 2, all = s->batch * twos, begin = all * part / parts, end = all * (part + 1) / parts;
+  int64_t pieces = (s->out[1] + WIDE - 1) / WIDE, size = (s->wide ? 4 : 2);
+  for (int64_t i = begin; i < end; i++)
     {
-      int64_t image = r / s->out[0], from = r % s->out[0] * s->stride - s->pad[0];
-      const uint16_t *x = (const uint16_t *)args[0].data + image * s->in[0] * s->in[1] * s->channels, *at[3];
-      uint16_t *y = (uint16_t *)args[1].data + r * s->out[1] * s->channels;
+      int64_t image = i / twos, oy = i % twos * 2, from = oy * s->stride - s->pad[0];
+      const uint16_t *x = (const uint16_t *)args[0].data + image * s->x_image;
+      char *y = (char *)args[1].data + (image * s->y_image + oy * s->out[1] * s->y_row) * size;
       for (int64_t first = 0; first < s->channels; first += LANES)
         {
           int64_t some = s->channels - first;
-          __mmask16 mask = some < LANES ? (__mmask16)((1u << some) - 1) : (__mmask16)0xffff;
-          const float *w = s->packed + first * ROWS;
-          for (int k = 0; k < 3; k++)
-            at[k] = from + k < 0 || from + k >= s->in[0] ? NULL : x + (from + k) * s->in[1] * s->channels + first;
-          if (s->stride == 1)
-            row_of_block (s, at, w, y + first, mask, 1);
-          else
-            row_of_block (s, at, w, y + first, mask, 2);
+          Two t = { .s = s,
+                    .weights = s->weights + first * 2 * s->pairs * s->kernel * 2,
+                    .factor = s->factor ? s->factor + first : NULL,
+                    .bias = s->bias + first,
+                    .first = first,
+                    .channels = some };
+          for (int k = 0; k < 2 * s->pairs; k++)
+            t.rows[k] = from + k < 0 || from + k >= s->in[0] ? s->zeros : x + first / LANES * s->x_block + (from + k) * s->in[1] * s->x_row;
+          t.y[0] = y + first / LANES * s->y_block * size;
+          t.y[1] = oy + 1 < s->out[0] ? (char *)t.y[0] + s->out[1] * s->y_row * size : NULL;
+          for (int64_t k = 0, ox = 0; k < pieces; k++) /* about equal ones */
+            {
+              int64_t to = s->out[1] * (k + 1) / pieces;
+              columns[s->kernel == 5][s->stride - 1][to - ox - 1](&t, ox);
+              ox = to;
+            }
         }
     }
-}
-
-static bool
-can_run (void)
-{
-  return pare_accel_has_bf16 () && __builtin_cpu_supports ("avx512bf16") && __builtin_cpu_supports ("avx512bw")
-         && __builtin_cpu_supports ("avx512vl");
 }
 #else
 static void
 run (const void *params, const PareView *args, int part, int parts)
 {
 }
-
-static bool
-can_run (void)
-{
-  return false;
-}
 #endif
 
+/* Weights by pairs of rows, for both rows of results; vectors of channels filled up to whole blocks. */
 static bool
-pack (PareAccel *self, Depthwise *s, const float *weights, const float *bias, const float *factor, const float *offset)
+pack (PareAccel *self, Depthwise *s, const float *weights, const PareFolded *f)
 {
-  int64_t blocks = (s->channels + LANES - 1) / LANES;
-  uint64_t bytes = (uint64_t)blocks * ROWS * LANES * sizeof (float);
-  float *to = pare_accel_pack (self, bytes);
-  if (!to)
+  int64_t blocks = (s->channels + PARE_BLOCK - 1) / PARE_BLOCK, per_block = 2 * s->pairs * s->kernel * PARE_BLOCK * 2;
+  uint16_t *to = pare_accel_pack (self, (uint64_t)(blocks * per_block) * sizeof *to);
+  uint64_t row = (uint64_t)(s->in[1] * s->x_row + PARE_BLOCK) * sizeof (uint16_t);
+  uint16_t *zeros = pare_accel_pack (self, row);
+  if (!to || !zeros)
     return false;
-  memset (to, 0, bytes);
+  memset (to, 0, (size_t)(blocks * per_block) * sizeof *to);
+  memset (zeros, 0, row);
   for (int64_t c = 0; c < s->channels; c++)
-    {
-      float *at = to + c / LANES * ROWS * LANES + c % LANES;
-      for (int k = 0; k < 9; k++)
-        at[k * LANES] = weights[c * 9 + k];
-      at[9 * LANES] = bias ? bias[c] : 0;
-      at[10 * LANES] = factor[c];
-      at[11 * LANES] = offset[c];
-    }
-  s->packed = to;
+    for (int q = 0; q < 2; q++)
+      for (int r = 0; r < 2 * s->pairs; r++)
+        for (int k = 0; k < s->kernel; k++)
+          {
+            int tap = r - q * s->stride;
+            uint32_t bits = 0;
+            if (tap >= 0 && tap < s->kernel)
+              memcpy (&bits, weights + (c * s->kernel + tap) * s->kernel + k, sizeof bits);
+            to[c / PARE_BLOCK * per_block + (((q * s->pairs + r / 2) * s->kernel + k) * PARE_BLOCK + c % PARE_BLOCK) * 2 + r % 2]
+                = (uint16_t)(bits >> 16);
+          }
+  s->weights = to;
+  s->zeros = zeros;
+  s->factor = f->factor;
+  s->bias = f->bias;
+  s->after = f->after;
   return true;
 }
 
@@ -153,40 +218,48 @@ pare_accel_depthwise_bf16 (PareAccel *self, uint32_t step)
 {
   const PareRtStep *st = &self->plan->steps[step];
   const PareConvParams *p = (const PareConvParams *)(self->plan->params + st->params);
-  uint32_t x = st->in[0], w = st->in[1], b = st->n_in > 2 ? st->in[2] : PARE_RT_NONE, y = st->out[0];
-  const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[y].shape;
-  const float *weights = pare_accel_constant (self, w), *bias = b == PARE_RT_NONE ? NULL : pare_accel_constant (self, b);
+  uint32_t x = st->in[0], w = st->in[1];
+  const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[st->out[0]].shape;
+  const float *weights = pare_accel_constant (self, w);
   PareConvShape shape;
-  if (st->op != PARE_RT_CONV || !can_run () || p->spatial != 2 || p->group != sx->dims[1] || sy->dims[1] != sx->dims[1] || !weights
-      || (b != PARE_RT_NONE && !bias) || (st->n_in > 3 && st->in[3] != PARE_RT_NONE)
-      || (p->activation != PARE_ACT_NONE && p->activation != PARE_ACT_CLIP)
+  PareFolded f;
+  if (st->op != PARE_RT_CONV || !pare_accel_bfloats () || p->spatial != 2 || p->group != sx->dims[1] || sy->dims[1] != sx->dims[1]
+      || !weights || (st->n_in > 3 && st->in[3] != PARE_RT_NONE) || !pare_accel_after_knows (p->activation)
       || !pare_accel_conv_shape (p, false, sx, &self->plan->values[w].shape, sy, &shape))
     return false;
   for (int i = 0; i < 2; i++)
-    if (p->kernel[i] != 3 || shape.dilation[i] != 1 || shape.stride[i] != shape.stride[0] || shape.stride[i] > 2)
+    if ((p->kernel[i] != 3 && p->kernel[i] != 5) || p->kernel[i] != p->kernel[0] || shape.dilation[i] != 1
+        || shape.stride[i] != shape.stride[0] || shape.stride[i] > 2)
       return false;
-  Depthwise s = { .batch = sx->dims[0],
-                  .channels = sx->dims[1],
+  if (!pare_accel_fold (self, step, &f))
+    return false;
+  PareAccelResult result = pare_accel_result (self, f.y);
+  const PareMd *blocks = pare_md_new_blocks (self->mds, dnnl_bf16, sx->rank, sx->dims);
+  int64_t channels = sx->dims[1], in = sx->dims[2] * sx->dims[3], out = sy->dims[2] * sy->dims[3];
+  bool blocked = blocks && channels % PARE_BLOCK == 0 && pare_accel_native_any (self, x) == blocks;
+  const PareMd *src = blocked ? blocks : pare_md_new_channels_last (self->mds, dnnl_bf16, sx->rank, sx->dims);
+  const PareMd *dst = blocked ? pare_md_new_blocks (self->mds, result.type, sy->rank, sy->dims)
+                              : pare_md_new_channels_last (self->mds, result.type, sy->rank, sy->dims);
+  Depthwise s = { .kernel = p->kernel[0],
+                  .stride = (int)shape.stride[0],
+                  .pairs = (p->kernel[0] + (int)shape.stride[0] + 1) / 2,
+                  .batch = sx->dims[0],
+                  .channels = channels,
                   .in = { sx->dims[2], sx->dims[3] },
                   .out = { sy->dims[2], sy->dims[3] },
                   .pad = { shape.pad_begin[0], shape.pad_begin[1] },
-                  .stride = (int)shape.stride[0],
-                  .lo = p->activation == PARE_ACT_CLIP ? p->lo : -INFINITY,
-                  .hi = p->activation == PARE_ACT_CLIP ? p->hi : INFINITY };
-  const PareMd *vector;
-  uint32_t affine[2], norm = pare_accel_only_reader (self, y);
-  if (norm == PARE_RT_NONE || self->plan->steps[norm].in[0] != y || !pare_accel_affine (self, norm, &vector, affine))
+                  .x_row = blocked ? PARE_BLOCK : channels,
+                  .x_block = blocked ? in * PARE_BLOCK : PARE_BLOCK,
+                  .x_image = in * channels,
+                  .y_row = blocked ? PARE_BLOCK : channels,
+                  .y_block = blocked ? out * PARE_BLOCK : PARE_BLOCK,
+                  .y_image = out * channels,
+                  .wide = result.type != dnnl_bf16 };
+  if (!src || !dst || !pack (self, &s, weights, &f))
     return false;
-  PareAccelResult result = pare_accel_result (self, self->plan->steps[norm].out[0]);
-  if (result.type != dnnl_bf16)
+  const uint32_t buffers[2] = { pare_accel_form (self, step, x, src), pare_accel_new_form (self, result.value, dst) };
+  double ns = (double)(s.batch * out * channels) * s.kernel * s.kernel / PRODUCTS;
+  if (!pare_accel_add_work (self, step, run, &s, sizeof s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, 2))
     return false;
-  const PareMd *src = pare_md_new_channels_last (self->mds, dnnl_bf16, sx->rank, sx->dims),
-               *dst = pare_md_new_channels_last (self->mds, dnnl_bf16, sy->rank, sy->dims);
-  if (!src || !dst || !pack (self, &s, weights, bias, self->buffers[affine[0]].fixed, self->buffers[affine[1]].fixed))
-    return false;
-  const uint32_t in = pare_accel_form (self, step, x, src);
-  const uint32_t buffers[2] = { in, pare_accel_new_form (self, result.value, dst) };
-  if (!pare_accel_add_work (self, step, run, &s, sizeof s, pare_md_bytes (dst) * 4, buffers, 2))
-    return false;
-  return pare_accel_absorb (self, norm) && pare_accel_absorb (self, result.rounds);
+  return pare_accel_absorb (self, f.norm) && pare_accel_absorb (self, result.rounds);
 }

@@ -201,7 +201,7 @@ bool pare_accel_affine (PareAccel *self, uint32_t step, const PareMd **md, uint3
 typedef struct
 {
   const float *factor; /* of each channel's weights; NULL: 1 */
-  const float *bias;   /* whole blocks of channels, as the bounds */
+  const float *bias;   /* whole blocks of channels, as the factors and bounds */
   PareAfter after;     /* none for an activation that it cannot say */
   uint32_t norm;       /* the step that is part of it, or PARE_RT_NONE */
   uint32_t y;          /* what then is the result */
@@ -257,8 +257,10 @@ bool pare_accel_stem (PareAccel *self, uint32_t step, const PareConvShape *shape
 bool pare_accel_planes (PareAccel *self, uint32_t step, const PareConvShape *shape);
 /* A float convolution by Winograd's algorithm, where that pays. */
 bool pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape);
-/* The same of bfloat16. */
+/* The same three of bfloat16. */
 bool pare_accel_winograd_bf16 (PareAccel *self, uint32_t step, const PareConvShape *shape);
+bool pare_accel_stem_bf16 (PareAccel *self, uint32_t step, const PareConvShape *shape);
+bool pare_accel_point_bf16 (PareAccel *self, uint32_t step);
 bool pare_accel_step_gemm (PareAccel *self, uint32_t step);
 bool pare_accel_step_matmul (PareAccel *self, uint32_t step);
 bool pare_accel_step_pool (PareAccel *self, uint32_t step);

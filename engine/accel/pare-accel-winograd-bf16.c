@@ -54,6 +54,7 @@ run (const void *params, const PareView *args, int part, int parts)
                                                 .a_block = n * PARE_BLOCK,
                                                 .b = w->weights + (at * size + s * width) * w->k,
                                                 .width = width,
+                                                .columns = width,
                                                 .c = { sums + s * sums_apart, true },
                                                 .c_row = PARE_BLOCK,
                                                 .c_block = n * PARE_BLOCK });

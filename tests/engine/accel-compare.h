@@ -8,6 +8,17 @@ static bool narrow;    /* some operands and weights are rounded to bfloat16 */
 static float farthest; /* of all differences so far, relative to the largest of its value */
 static guint products; /* of 16 bits, in all plans so far */
 
+/* With less there is not a kernel for everything. */
+static inline bool
+has_avx512 (void)
+{
+#ifdef __x86_64__
+  return __builtin_cpu_supports ("avx512bw") && !g_getenv ("DNNL_MAX_CPU_ISA");
+#else
+  return false;
+#endif
+}
+
 /* Runs both and compares every kept value; returns the share of the steps that ran on oneDNN. `again` runs find a runner as the last left
  * it. */
 static inline double
@@ -18,7 +29,12 @@ compare (Plan *plan, int threads, float tolerance, const char *what)
   PareAccel *accel = pare_accel_new (p, threads);
   g_assert_nonnull (portable);
   if (!accel)
-    g_error ("%s: nothing was accelerated", what);
+    {
+      if (has_avx512 ())
+        g_error ("%s: nothing was accelerated", what);
+      pare_rt_runner_free (portable);
+      return 0;
+    }
   PareAccelRunner *runner = pare_accel_runner_new (accel);
   g_assert_nonnull (runner);
   for (int again = 0; again < 2; again++)
@@ -102,14 +118,11 @@ same_by_threads (Plan *plan, uint32_t y, const char *what)
     }
 }
 
-/* oneDNN has generated code for all of what follows from AVX2 on. */
 static inline void
 assert_covered (double coverage, const char *what)
 {
-#ifdef __x86_64__
-  if (__builtin_cpu_supports ("avx2") && coverage < 1)
+  if (has_avx512 () && coverage < 1)
     g_error ("%s: only %.0f %% ran on oneDNN", what, coverage * 100);
-#endif
 }
 
 static inline PareConvParams

@@ -1,4 +1,5 @@
-/* The accelerator's own kernels on bfloat16: Winograd's convolutions. The portable kernels multiply the same operands exactly. */
+/* The accelerator's own kernels on bfloat16: Winograd's convolutions, convolutions of few channels, pointwise and depthwise ones. The
+ * portable kernels multiply the same operands exactly. */
 #include "tests/engine/accel-compare.h"
 
 /* A convolution whose operands are both of 16 bits. */
@@ -60,6 +61,105 @@ test_winograd (void)
   g_assert_cmpfloat (farthest, <, 0.06);
 }
 
+static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH, PARE_ACT_CLIP };
+
+/* The result of a convolution, with a normalization behind or not, of 16 bits or of floats. */
+static void
+end (Plan *plan, uint32_t y, guint i, const char *what)
+{
+  const PareConvParams point = conv_params (2, 1, 1, 1, 1, 0);
+  if (i % 3 == 2)
+    y = add_norm (plan, y);
+  bool wide = i % 4 == 3;
+  if (!wide)
+    y = add_narrow (plan, add_rounding (plan, y), 16, &point, FALSE, PARE_RT_NONE);
+  plan_output (plan, y);
+  compare (plan, 1 + (int)(i % 2), 0.01f, what);
+  if (wide || i % 3 != 2)
+    same_by_threads (plan, y, what);
+  plan_free (plan);
+}
+
+/* Few channels, windows of all kinds, more rows than a band, channels that do not fill a block. */
+static void
+test_stem (void)
+{
+  narrow = true;
+  for (guint i = 0; i < 100; i++)
+    {
+      Plan *plan = plan_new (11000 + i);
+      PareRng *r = &plan->rng;
+      int c = 1 + (int)i % 4, k = 1 + (int)pare_rng_below (r, 7), m = (int[]){ 8, 16, 24, 32, 48, 80, 5 }[i % 7],
+          h = k + (int)pare_rng_below (r, 40), w = k + (int)pare_rng_below (r, 60);
+      PareConvParams p = conv_params (2, 1, k, 1 + (int)pare_rng_below (r, 3), 1, (int)pare_rng_below (r, (guint64)k));
+      p.pad_end[1] = (int32_t)pare_rng_below (r, (guint64)k);
+      p.stride[1] = 1 + (int)pare_rng_below (r, 3);
+      p.kernel[1] = i % 5 == 4 ? 1 : k;
+      if (p.kernel[1] == 1)
+        p.pad_begin[1] = p.pad_end[1] = 0;
+      p.activation = acts[i / 4 % 4];
+      p.hi = i % 3 ? INFINITY : 0.7f;
+      p.alpha = 0.1f;
+      uint32_t y = add_narrow (plan, add_rounding (plan, plan_input (plan, SHAPE (1 + i % 7 / 6, c, h, w))), m, &p, i % 2, PARE_RT_NONE);
+      g_autofree char *what = g_strdup_printf ("stem of 16 bits %u: %d -> %d, %d x %d, kernel %d x %d, stride %d, %d, activation %d", i, c,
+                                               m, h, w, k, p.kernel[1], p.stride[0], p.stride[1], p.activation);
+      end (plan, y, i, what);
+    }
+}
+
+/* Functions, normalizations and residuals behind; channels that do not fill blocks. */
+static void
+test_pointwise (void)
+{
+  narrow = true;
+  for (guint i = 0; i < 100; i++)
+    {
+      Plan *plan = plan_new (13000 + i);
+      PareRng *r = &plan->rng;
+      int c = (int[]){ 8, 16, 24, 32, 64, 96, 130 }[pare_rng_below (r, 7)], m = (int[]){ 16, 24, 32, 48, 80, 112 }[pare_rng_below (r, 6)],
+          side = 1 + (int)pare_rng_below (r, 30);
+      PareConvParams p = conv_params (2, 1, 1, 1, 1, 0);
+      uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (1 + i % 7 / 6, c, side, 9))), residual = PARE_RT_NONE;
+      if (i % 3 == 1)
+        residual = add_narrow (plan, x, m, &p, FALSE, PARE_RT_NONE);
+      if (i % 6 == 1)
+        residual = add_rounding (plan, residual);
+      p.activation = acts[i % G_N_ELEMENTS (acts)];
+      p.hi = i % 2 ? INFINITY : 0.7f;
+      p.alpha = 0.1f;
+      uint32_t y = add_narrow (plan, x, m, &p, i % 2, residual);
+      g_autofree char *what = g_strdup_printf ("pointwise of 16 bits %u: %d -> %d, %d x 9, activation %d%s", i, c, m, side, p.activation,
+                                               residual == PARE_RT_NONE ? "" : ", residual");
+      end (plan, y, i, what);
+    }
+}
+
+/* Both kernels and steps, padding of all kinds, odd numbers of rows, widths that do not divide. */
+static void
+test_depthwise (void)
+{
+  narrow = true;
+  for (guint i = 0; i < 150; i++)
+    {
+      Plan *plan = plan_new (15000 + i);
+      PareRng *r = &plan->rng;
+      int c = (int[]){ 16, 32, 7, 40, 65, 96, 8 }[i % 7], k = i % 3 ? 3 : 5, h = k + (int)pare_rng_below (r, 12),
+          w = k + (int)pare_rng_below (r, 30);
+      PareConvParams p = conv_params (2, c, k, 1 + (int)(i % 5 / 3), 1, (int)pare_rng_below (r, (guint64)k));
+      p.pad_begin[0] = (int)pare_rng_below (r, (guint64)k);
+      p.pad_end[0] = (int)pare_rng_below (r, (guint64)k);
+      p.activation = acts[i % G_N_ELEMENTS (acts)];
+      p.lo = i % 3 == 2 ? -0.2f : 0;
+      p.hi = i % 2 ? INFINITY : 0.9f;
+      p.alpha = 0.1f;
+      uint32_t y
+          = add_narrow (plan, add_rounding (plan, plan_input (plan, SHAPE (1 + i % 9 / 8, c, h, w))), c, &p, i % 7 != 6, PARE_RT_NONE);
+      g_autofree char *what = g_strdup_printf ("depthwise of 16 bits %u: %d channels, %d x %d, kernel %d, stride %d, activation %d", i, c,
+                                               h, w, k, p.stride[0], p.activation);
+      end (plan, y, i, what);
+    }
+}
+
 static void
 test_absent (void)
 {
@@ -76,5 +176,8 @@ main (int argc, char **argv)
       return g_test_run ();
     }
   g_test_add_func ("/accel-bfloats/winograd", test_winograd);
+  g_test_add_func ("/accel-bfloats/stem", test_stem);
+  g_test_add_func ("/accel-bfloats/pointwise", test_pointwise);
+  g_test_add_func ("/accel-bfloats/depthwise", test_depthwise);
   return g_test_run ();
 }

@@ -1,0 +1,75 @@
+/* Sixteen lanes of floats that are read and written as bfloat16, for the files that compute on them. */
+#include <immintrin.h>
+
+/* The arithmetic of floats beside it, by the names that the activations are written with. */
+#define NAME(x) bf16_##x
+#if defined(__clang__) /* drops the whole attribute over the last word */
+#define BF16 __attribute__ ((target ("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma")))
+#else
+#define BF16 __attribute__ ((target ("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,prefer-vector-width=512")))
+#endif
+#define UNROLL _Pragma ("GCC unroll 16")
+#define INLINE static inline __attribute__ ((always_inline))
+#define LANES PARE_BLOCK
+#define TARGET BF16 __attribute__ ((unused))
+#define VEC __m512
+#define LOAD(p) _mm512_loadu_ps (p)
+#define STORE(p, x) _mm512_storeu_ps (p, x)
+#define LOAD_SOME(p, n) _mm512_maskz_loadu_ps ((__mmask16)((1u << (n)) - 1), p)
+#define STORE_SOME(p, x, n) _mm512_mask_storeu_ps (p, (__mmask16)((1u << (n)) - 1), x)
+#define ALL(s) _mm512_set1_ps (s)
+#define ADD(a, b) _mm512_add_ps (a, b)
+#define SUB(a, b) _mm512_sub_ps (a, b)
+#define MUL(a, b) _mm512_mul_ps (a, b)
+#define FMA(a, b, c) _mm512_fmadd_ps (a, b, c)   /* a b + c */
+#define FNMA(a, b, c) _mm512_fnmadd_ps (a, b, c) /* c - a b */
+#define LARGER(a, x) _mm512_max_ps (a, x)        /* x where it is NaN */
+#define SMALLER(a, x) _mm512_min_ps (a, x)
+#define DIV(a, b) _mm512_div_ps (a, b)
+#define TO_RANGE(x) (x)
+#define FRACTION(x) _mm512_reduce_ps (x, 0)
+#define TIMES_2_TO(a, n) _mm512_scalef_ps (a, n)
+#include "engine/accel/pare-accel-floats-after.inc.h"
+
+/* One permutation that leaves zeros in the lower halves. */
+BF16 INLINE __m512
+widen (const uint16_t *x)
+{
+  const __m512i places = _mm512_slli_epi32 (_mm512_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), 16);
+  __m512i both = _mm512_castsi256_si512 (_mm256_loadu_si256 ((const __m256i *)x));
+  return _mm512_castsi512_ps (_mm512_maskz_permutexvar_epi16 (0xaaaaaaaau, places, both));
+}
+
+BF16 INLINE void
+narrow (uint16_t *to, __m512 x)
+{
+  _mm256_storeu_si256 ((__m256i *)to, (__m256i)_mm512_cvtneps_pbh (x));
+}
+
+BF16 INLINE __m512
+load (const void *from, bool wide, int64_t at)
+{
+  return wide ? _mm512_loadu_ps ((const float *)from + at) : widen ((const uint16_t *)from + at);
+}
+
+BF16 INLINE void
+store (void *to, bool wide, int64_t at, __m512 x)
+{
+  if (wide)
+    _mm512_storeu_ps ((float *)to + at, x);
+  else
+    narrow ((uint16_t *)to + at, x);
+}
+
+/* The first n of them. */
+BF16 INLINE void
+store_some (void *to, bool wide, int64_t at, __m512 x, int64_t n)
+{
+  __mmask16 mask = (__mmask16)((1u << n) - 1);
+  if (wide)
+    _mm512_mask_storeu_ps ((float *)to + at, mask, x);
+  else
+    _mm256_mask_storeu_epi16 ((uint16_t *)to + at, mask, (__m256i)_mm512_cvtneps_pbh (x));
+}
+
+#define OPAQUE(pointer) __asm__("" : "+r"(pointer))

@@ -1,0 +1,185 @@
+/* The first convolution of a network on bfloat16: few channels, read as they come, plane by plane. A band of rows is copied with its
+ * padding, two planes to one of pairs, an odd one paired with itself one column on; what a pair of terms multiplies then lies at one offset
+ * for all results of a row. */
+#include "engine/accel/pare-accel-bfloats.h"
+#include "engine/accel/pare-accel-private.h"
+
+#include <string.h>
+
+#define MOST_CHANNELS 4
+#define ROWS 8       /* of results in a band */
+#define PRODUCTS 140 /* in a nanosecond, of one thread */
+
+typedef struct
+{
+  int64_t batch, channels, n, in[2], out[2], kernel[2], stride[2], pad[2];
+  int64_t rows, pitch; /* of a plane's copy, in elements of one plane */
+  int64_t y_row, y_block, y_image, pairs;
+  const int64_t *taps;
+  const uint16_t *weights;
+  const float *factor, *bias;
+  PareAfter after;
+  bool wide;
+  int64_t scratch; /* elements of a thread */
+} Stem;
+
+/* A row of two planes with the padding; b NULL: zeros. */
+static void
+join (uint16_t *to, const uint16_t *a, const uint16_t *b, int64_t n)
+{
+  if (b)
+    for (int64_t i = 0; i < n; i++)
+      {
+        to[2 * i] = a[i];
+        to[2 * i + 1] = b[i];
+      }
+  else
+    for (int64_t i = 0; i < n; i++)
+      {
+        to[2 * i] = a[i];
+        to[2 * i + 1] = 0;
+      }
+}
+
+/* What the results of rows oy..oy + n - 1 need of an image. */
+static void
+lay_out (const Stem *s, const uint16_t *x, int64_t oy, int64_t n, uint16_t *to)
+{
+  int64_t above = oy * s->stride[0] - s->pad[0], rows = (n - 1) * s->stride[0] + s->kernel[0], plane = s->in[0] * s->in[1],
+          some = s->pitch - s->pad[1] < s->in[1] ? s->pitch - s->pad[1] : s->in[1];
+  for (int64_t c = 0; c < s->channels; c += 2)
+    for (int64_t r = 0; r < rows; r++)
+      {
+        uint16_t *row = to + (c / 2 * s->rows + r) * s->pitch * 2;
+        int64_t iy = above + r;
+        if (iy < 0 || iy >= s->in[0])
+          {
+            memset (row, 0, (size_t)s->pitch * 2 * sizeof *row);
+            continue;
+          }
+        const uint16_t *a = x + c * plane + iy * s->in[1];
+        memset (row, 0, (size_t)s->pad[1] * 2 * sizeof *row);
+        memset (row + (s->pad[1] + some) * 2, 0, (size_t)(s->pitch - s->pad[1] - some) * 2 * sizeof *row);
+        if (c + 1 < s->channels)
+          join (row + s->pad[1] * 2, a, a + plane, some);
+        else
+          {
+            int64_t whole = some < s->in[1] ? some : some - 1; /* that have a neighbour in the image */
+            join (row + s->pad[1] * 2, a, a + 1, whole);
+            if (whole < some)
+              join (row + (s->pad[1] + whole) * 2, a + whole, NULL, 1);
+            if (s->pad[1] > 0)
+              row[s->pad[1] * 2 - 1] = a[0];
+          }
+      }
+}
+
+static void
+run (const void *params, const PareView *args, int part, int parts)
+{
+  const Stem *s = params;
+  const PareBfloats *isa = pare_accel_bfloats ();
+  uint16_t *band = (uint16_t *)args[2].data + part * s->scratch;
+  int64_t all = s->batch * s->out[0], row = all * part / parts, end = all * (part + 1) / parts;
+  while (row < end)
+    {
+      int64_t image = row / s->out[0], oy = row % s->out[0], some = end - row < ROWS ? end - row : ROWS;
+      some = some > s->out[0] - oy ? s->out[0] - oy : some;
+      lay_out (s, (const uint16_t *)args[0].data + image * s->channels * s->in[0] * s->in[1], oy, some, band);
+      for (int64_t r = 0; r < some; r++)
+        {
+          int64_t y = image * s->y_image + (oy + r) * s->out[1] * s->y_row;
+          pare_accel_multiply_pairs (isa, s->n,
+                                     (PareBfloatProduct){ .rows = s->out[1],
+                                                          .pairs = s->pairs,
+                                                          .a = band + r * s->stride[0] * s->pitch * 2,
+                                                          .a_row = s->stride[1] * 2,
+                                                          .taps = s->taps,
+                                                          .b = s->weights,
+                                                          .factor = s->factor,
+                                                          .bias = s->bias,
+                                                          .c = { (char *)args[1].data + y * (s->wide ? 4 : 2), s->wide },
+                                                          .c_row = s->y_row,
+                                                          .c_block = s->y_block,
+                                                          .after = &s->after });
+        }
+      row += some;
+    }
+}
+
+/* Pairs of terms, and where they lie in a band. */
+static bool
+pack (PareAccel *self, Stem *s, const float *weights)
+{
+  int64_t area = s->kernel[0] * s->kernel[1], across = (s->kernel[1] + 1) / 2, k = s->channels * area, n = 0;
+  s->pairs = s->channels / 2 * area + s->channels % 2 * s->kernel[0] * across;
+  int64_t *taps = pare_accel_pack (self, (uint64_t)s->pairs * sizeof *taps);
+  int32_t *terms = pare_accel_pack (self, (uint64_t)s->pairs * 2 * sizeof *terms);
+  uint16_t *packed = pare_accel_pack (self, (uint64_t)((s->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK * s->pairs) * 2 * sizeof *packed);
+  if (!taps || !terms || !packed)
+    return false;
+  for (int64_t c = 0; c < s->channels; c += 2)
+    for (int64_t ky = 0; ky < s->kernel[0]; ky++)
+      for (int64_t kx = 0; kx < s->kernel[1]; kx += c + 1 < s->channels ? 1 : 2, n++)
+        {
+          int64_t term = c * area + ky * s->kernel[1] + kx;
+          taps[n] = ((c / 2 * s->rows + ky) * s->pitch + kx) * 2;
+          terms[2 * n] = (int32_t)term;
+          terms[2 * n + 1] = (int32_t)(c + 1 < s->channels ? term + area : kx + 1 < s->kernel[1] ? term + 1 : -1);
+        }
+  pare_accel_pack_pairs (weights, s->n, k, terms, s->pairs, packed);
+  s->weights = packed;
+  s->taps = taps;
+  return true;
+}
+
+bool
+pare_accel_stem_bf16 (PareAccel *self, uint32_t step, const PareConvShape *shape)
+{
+  const PareRtStep *st = &self->plan->steps[step];
+  const PareConvParams *p = (const PareConvParams *)(self->plan->params + st->params);
+  uint32_t x = st->in[0];
+  const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[st->out[0]].shape;
+  const float *weights = pare_accel_constant (self, st->in[1]);
+  if (!pare_accel_bfloats () || st->op != PARE_RT_CONV || p->spatial != 2 || p->group != 1 || sx->dims[1] > MOST_CHANNELS || !weights
+      || (st->n_in > 3 && st->in[3] != PARE_RT_NONE) || !pare_accel_after_knows (p->activation))
+    return false;
+  const PareMd *plain = pare_accel_plain_md (self, x), *src = plain ? pare_md_with_type (self->mds, plain, dnnl_bf16) : NULL;
+  PareFolded f;
+  if (!src || pare_accel_native_any (self, x) != src || !pare_accel_fold (self, step, &f))
+    return false;
+  PareAccelResult result = pare_accel_result (self, f.y);
+  const PareMd *dst = pare_md_new_channels_last (self->mds, result.type, sy->rank, sy->dims);
+  int64_t n = sy->dims[1], out = sy->dims[2] * sy->dims[3];
+  Stem s = { .batch = sx->dims[0],
+             .channels = sx->dims[1],
+             .n = n,
+             .y_row = n,
+             .y_block = PARE_BLOCK,
+             .y_image = out * n,
+             .factor = f.factor,
+             .bias = f.bias,
+             .after = f.after,
+             .wide = result.type != dnnl_bf16 };
+  for (int i = 0; i < 2; i++)
+    {
+      if (shape->dilation[i] != 1)
+        return false;
+      s.in[i] = sx->dims[i + 2];
+      s.out[i] = sy->dims[i + 2];
+      s.kernel[i] = p->kernel[i];
+      s.stride[i] = shape->stride[i];
+      s.pad[i] = shape->pad_begin[i];
+    }
+  s.rows = (ROWS - 1) * s.stride[0] + s.kernel[0];
+  s.pitch = (s.out[1] - 1) * s.stride[1] + s.kernel[1];
+  s.scratch = ((s.channels + 1) / 2 * s.rows * s.pitch + 16) * 2;
+  if (!dst || s.pad[1] >= s.pitch || !pack (self, &s, weights))
+    return false;
+  const uint32_t buffers[3] = { pare_accel_form (self, step, x, src), pare_accel_new_form (self, result.value, dst),
+                                pare_accel_buffer_new (self, (uint64_t)(s.scratch * self->threads) * sizeof (uint16_t)) };
+  double ns = (double)(s.batch * out * n) * (double)(s.pairs * 2) / PRODUCTS;
+  if (!pare_accel_add_work (self, step, run, &s, sizeof s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, 3))
+    return false;
+  return pare_accel_absorb (self, f.norm) && pare_accel_absorb (self, result.rounds);
+}
