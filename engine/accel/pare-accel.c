@@ -313,7 +313,10 @@ gains_by_threads (const PareRtPlan *plan, const uint8_t *exact)
         }
       else if (s->op == PARE_RT_GEMM || s->op == PARE_RT_QGEMM)
         {
-          ns += (double)pare_shape_count (&plan->values[s->in[1]].shape) / (rate / 10); /* as fast as weights are read */
+          /* as fast as weights are read, or multiplied where there are many rows */
+          const PareShape *w = &plan->values[s->in[1]].shape, *y = &plan->values[s->out[0]].shape;
+          double rows = (double)pare_shape_count (y) / (double)y->dims[y->rank - 1];
+          ns += (double)pare_shape_count (w) / rate * (rows > 10 ? rows : 10);
           n++;
         }
       else if (s->op == PARE_RT_LSTM || s->op == PARE_RT_GRU || s->op == PARE_RT_RNN)
@@ -324,7 +327,7 @@ gains_by_threads (const PareRtPlan *plan, const uint8_t *exact)
           ns += ((double)x[0] * r + w) / 40;
           n++;
         }
-      else if (s->op == PARE_RT_MATMUL || s->op == PARE_RT_CONV_TRANSPOSE)
+      else if (s->op == PARE_RT_MATMUL || s->op == PARE_RT_CONV_TRANSPOSE || s->op == PARE_RT_ATTENTION)
         return true;
     }
   return n == 0 || ns / n > 1500;

@@ -46,12 +46,13 @@ read_through (const PareBuilder *b, PareValueId *v, gint32 *perm, Set *set)
     }
 }
 
-/* batch, head, row, element of a product's operand or result of rank 3 (no heads) or 4; keys: columns are what v calls rows. */
+/* batch, head, row, element of a product's operand or result of rank 3 (no heads), 4, or 5: one sample, where heads that share their keys
+ * are an axis of their own within the others, which is what stands for the batch. keys: columns are what v calls rows. */
 static void
 axes_of (int rank, gboolean keys, gint32 *perm)
 {
-  perm[0] = 0;
-  perm[1] = rank == 4 ? 1 : -1;
+  perm[0] = rank == 5 ? 1 : 0;
+  perm[1] = rank == 5 ? 2 : rank == 4 ? 1 : -1;
   perm[2] = keys ? rank - 1 : rank - 2;
   perm[3] = keys ? rank - 2 : rank - 1;
 }
@@ -63,13 +64,14 @@ in_rows (const PareBuilder *b, PareValueId v, const gint32 *perm)
   return perm[3] == b->graph->values[v].shape.rank - 1;
 }
 
+/* An operand goes with the scores: the same batch, its head or, of keys and values, one for all. */
 static gboolean
-same_batch (const PareShape *a, const PareShape *c)
+same_batch (const PareShape *a, const PareShape *c, gboolean query)
 {
-  if (a->rank != c->rank || a->rank < 3 || a->rank > 4)
+  if (a->rank != c->rank || a->rank < 3 || a->rank > 5 || (a->rank == 5 && c->dims[0] != 1))
     return FALSE;
   for (int i = 0; i + 2 < a->rank; i++)
-    if (a->dims[i] != c->dims[i])
+    if (a->dims[i] != c->dims[i] && (query || a->rank == 3 || i + 3 < a->rank || a->dims[i] != 1))
       return FALSE;
   return TRUE;
 }
@@ -108,7 +110,7 @@ read_scores (const PareBuilder *b, PareValueId v, PareFusion *f, Set *set)
           if (side == 2 || node->inputs[0] == node->inputs[1])
             return PARE_NONE;
           f->operands[3] = node->inputs[1 - side];
-          if (graph->values[f->operands[3]].dtype != PARE_DTYPE_FLOAT32 || graph->values[f->operands[3]].shape.rank > shape->rank
+          if (graph->values[f->operands[3]].dtype != PARE_DTYPE_FLOAT32 || graph->values[f->operands[3]].shape.rank > MIN (shape->rank, 4)
               || (shape->rank == 3 && graph->values[f->operands[3]].shape.rank == 3 && shape->dims[0] != 1
                   && graph->values[f->operands[3]].shape.dims[0] != 1))
             return PARE_NONE;
@@ -135,7 +137,7 @@ take (PareBuilder *b, PareNodeId softmax_id)
   Set set = { { softmax_id }, 1 };
   PareFusion f
       = { .kind = PARE_FUSION_ATTENTION, .operands = { PARE_NONE, PARE_NONE, PARE_NONE, PARE_NONE }, .attention = { .factor = 1 } };
-  if (rank < 3 || rank > 4 || pare_lower_axis (pare_node_get_int (softmax, "axis", -1), rank) != rank - 1
+  if (rank < 3 || rank > 5 || pare_lower_axis (pare_node_get_int (softmax, "axis", -1), rank) != rank - 1
       || graph->values[softmax->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
     return;
   PareNodeId after_id = pare_lower_only_reader (b, softmax->outputs[0]), scores_id = read_scores (b, softmax->inputs[0], &f, &set);
@@ -148,7 +150,7 @@ take (PareBuilder *b, PareNodeId softmax_id)
   if (after->inputs[0] != softmax->outputs[0] || after->inputs[1] == after->inputs[0])
     return;
   for (guint i = 0; i < 3; i++)
-    if (graph->values[f.operands[i]].constant != NULL || !same_batch (&graph->values[f.operands[i]].shape, shape))
+    if (graph->values[f.operands[i]].constant != NULL || !same_batch (&graph->values[f.operands[i]].shape, shape, i == 0))
       return;
   axes_of (rank, FALSE, f.attention.q);
   axes_of (rank, TRUE, f.attention.k);
@@ -179,9 +181,10 @@ take (PareBuilder *b, PareNodeId softmax_id)
                             : NULL;
   if (order != NULL && n == (guint)rank && order[rank - 1] == rank - 1 && add (&set, joined))
     {
+      axes_of (rank, FALSE, plain);
       for (int a = 0; a < 4; a++)
         for (int to = 0; p->y[a] >= 0 && to < rank; to++)
-          if (order[to] == (rank == 4 ? a : a == 0 ? 0 : a - 1))
+          if (order[to] == plain[a])
             {
               p->y[a] = to;
               break;

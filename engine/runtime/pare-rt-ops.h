@@ -116,7 +116,8 @@ typedef struct { float ratio_a, ratio_b, fixed; int32_t lo, hi; } PareQAddParams
 typedef struct { ParePoolParams pool; float scale_x, scale_y; int32_t zero_x, zero_y, lo, hi; } PareQAvgPoolParams;
 /* Lut: in = x codes, table [256] indexed by the byte; out has the table's type (UINT8, INT8 or FLOAT32). Any function of one code. */
 /* Attention: in = q, k, v, (mask); y = softmax (factor * q k' + mask) v for each batch and head, the softmax over the columns of k'. Operands lie as
- * the model has them: perm[a] is the axis of the operand that is batch, head, row (of k and v: position), element, -1 where it has none.
+ * the model has them: perm[a] is the axis of the operand that is batch, head, row (of k and v: position), element, -1 where it has none; axes that
+ * are none of these have one element. k and v may each have one head for all.
  * The mask broadcasts to [batch, head, row, position]. */
 typedef struct { float factor; int32_t q[4], k[4], v[4], y[4]; } PareAttentionParams;
 typedef struct { int32_t axis, largest; } PareTopKParams;  /* in = x; out = values, indices (int64); k from the output's shape; sorted */

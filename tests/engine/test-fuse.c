@@ -261,6 +261,40 @@ test_attention_plain (void)
     }
 }
 
+/* Heads that share keys and values, as an axis of their own or as one for all, behind masks that hide what comes later: exactly, by a large
+ * number, by one that the scores exceed, and all of a row. */
+static void
+test_attention_shared (void)
+{
+#define LONG 61
+  static const gint64 rows5[5] = { 0, 2, 3, 1, 4 }, columns5[5] = { 0, 2, 3, 4, 1 }, back5[5] = { 0, 3, 1, 2, 4 },
+                      rows4[4] = { 0, 2, 1, 3 }, columns4[4] = { 0, 2, 3, 1 };
+  for (guint form = 0; form < 10; form++)
+    {
+      gboolean five = form % 2 == 0;
+      guint kind = form / 2;
+      PareGraph *g = make_graph (17);
+      PareShape many = five ? pare_shape_make (5, 1, LONG, 2, 3, 8) : pare_shape_make (4, 2, LONG, 6, 8);
+      PareShape few = five ? pare_shape_make (5, 1, LONG, 2, 1, 8) : pare_shape_make (4, 2, LONG, 1, 8);
+      guint rank = five ? 5 : 4;
+      PareValueId q = transpose (g, make_input (g, "q", PARE_DTYPE_FLOAT32, many), "q_heads", five ? rows5 : rows4, rank);
+      PareValueId k = transpose (g, make_input (g, "k", PARE_DTYPE_FLOAT32, few), "k_heads", five ? columns5 : columns4, rank);
+      PareValueId v = transpose (g, make_input (g, "v", PARE_DTYPE_FLOAT32, few), "v_heads", five ? rows5 : rows4, rank);
+      PareValueId s = MAKE (g, "Mul", "scaled", MAKE (g, "MatMul", "scores", q, k), number (g, "factor", kind == 2 ? 2e9f : 0.4f));
+      float values[LONG * LONG];
+      for (guint i = 0; i < G_N_ELEMENTS (values); i++)
+        values[i] = i % LONG <= i / LONG ? 0 : kind == 0 ? -INFINITY : -1e9f;
+      for (guint i = 0; kind == 3 && i < LONG; i++)
+        values[50 * LONG + i] = -1e9f;
+      for (guint i = 0; kind == 4 && i < LONG; i++) /* the last that is not hidden is hidden by half */
+        values[2 * LONG + i] = i < 2 ? -1e9f : i == 2 ? -1e7f : -1e9f;
+      s = MAKE (g, "Add", "masked", s, make_float (g, "mask", pare_shape_make (2, LONG, LONG), values));
+      PareValueId y = MAKE (g, "MatMul", "mixed", MAKE (g, "Softmax", "softmax", s), v);
+      check (g, transpose (g, y, "merged", five ? back5 : rows4, rank), 1);
+    }
+#undef LONG
+}
+
 int
 main (int argc, char **argv)
 {
@@ -271,5 +305,6 @@ main (int argc, char **argv)
   g_test_add_func ("/fuse/norm", test_norm);
   g_test_add_func ("/fuse/attention", test_attention);
   g_test_add_func ("/fuse/attention-plain", test_attention_plain);
+  g_test_add_func ("/fuse/attention-shared", test_attention_shared);
   return g_test_run ();
 }

@@ -1,5 +1,6 @@
 /* Attention: y = softmax (factor * q k' + mask) v for each batch and head. Keys and values are packed once for each head, then tasks of a
- * few rows of q keep their scores in the cache; nothing of the size of rows times positions is written to memory. */
+ * few rows of q keep their scores in the cache; nothing of the size of rows times positions is written to memory. Heads of q may share
+ * those of k and v. Where the mask hides a row's last positions, as it does in models that look back only, they are not computed. */
 #include "engine/runtime/kernels/tile.h"
 
 #define ROWS 48           /* of q, a task's */
@@ -17,10 +18,18 @@ typedef struct
   float factor;
   int64_t rows, blocks, wide; /* rows of q in a task, tasks of a head; floats of a row of scores */
   uint64_t key_bytes, value_bytes, scratch_bytes;
-  char *packed, *scratch;
+  int64_t key_heads, value_heads; /* as many as q has, or one */
+  int32_t *seen;                  /* positions of each row until the last that the mask does not hide; NULL: not looked for */
+  float *longest;                 /* the norm of each head's longest key */
+  char *keys, *values, *scratch;
 } Job;
 
-/* The operand's extents and strides as the four axes name them; FALSE: they do not name its axes. */
+/* A mask of HIDDEN or less makes a weight of exactly 0 beside one of SEEN or more, if no score is larger than LARGEST. */
+#define HIDDEN -1e8f
+#define SEEN -1e6f
+#define LARGEST 1e7f
+
+/* The operand's extents and strides as the four axes name them; FALSE: they do not name all of its axes but those of one element. */
 static bool
 read_operand (const PareView *view, const int32_t *perm, Operand *o)
 {
@@ -38,7 +47,10 @@ read_operand (const PareView *view, const int32_t *perm, Operand *o)
       o->stride[a] = product (&view->shape, perm[a] + 1, view->shape.rank);
     }
   o->data = view->data;
-  return seen == (1u << view->shape.rank) - 1;
+  for (int axis = 0; axis < view->shape.rank; axis++)
+    if (!(seen >> axis & 1) && view->shape.dims[axis] != 1)
+      return false;
+  return true;
 }
 
 static bool
@@ -80,12 +92,14 @@ read_operands (Job *j, const PareAttentionParams *p, const PareView *in, uint32_
   SUPPORT (is_f32 (&in[0]) && is_f32 (&in[1]) && is_f32 (&in[2]) && is_f32 (&out[0]));
   *j = (Job){ .factor = p->factor };
   for (int i = 0; i < 3; i++)
-    REQUIRE (in[i].shape.rank <= 4);
-  REQUIRE (out[0].shape.rank <= 4);
+    REQUIRE (in[i].shape.rank <= 5);
+  REQUIRE (out[0].shape.rank <= 5);
   REQUIRE (read_operand (&in[0], p->q, &j->q) && read_operand (&in[1], p->k, &j->k) && read_operand (&in[2], p->v, &j->v)
            && read_operand (&out[0], p->y, &j->y));
-  for (int a = 0; a < 2; a++)
-    REQUIRE (j->q.dim[a] == j->k.dim[a] && j->q.dim[a] == j->v.dim[a] && j->q.dim[a] == j->y.dim[a]);
+  REQUIRE (j->q.dim[0] == j->k.dim[0] && j->q.dim[0] == j->v.dim[0] && j->q.dim[0] == j->y.dim[0] && j->q.dim[1] == j->y.dim[1]);
+  j->key_heads = j->k.dim[1];
+  j->value_heads = j->v.dim[1];
+  REQUIRE ((j->key_heads == j->q.dim[1] || j->key_heads == 1) && (j->value_heads == j->q.dim[1] || j->value_heads == 1));
   REQUIRE (j->q.dim[2] == j->y.dim[2] && j->k.dim[2] == j->v.dim[2] && j->q.dim[3] == j->k.dim[3] && j->v.dim[3] == j->y.dim[3]);
   SUPPORT (j->q.stride[3] <= 1 && j->y.stride[3] <= 1);
   if (given (in, n_in, 3))
@@ -111,17 +125,79 @@ plan (Job *j)
   j->scratch_bytes = round_up ((uint64_t)(j->rows * j->wide) * sizeof (float)) + 64;
 }
 
+/* Bytes of everything that the kernel keeps; sets the places if there is memory. */
+static uint64_t
+place (Job *j, char *memory)
+{
+  uint64_t keys = (uint64_t)(j->q.dim[0] * j->key_heads), values = (uint64_t)(j->q.dim[0] * j->value_heads), at = 0;
+  uint64_t parts[5] = { (uint64_t)pare_rt_workers () * j->scratch_bytes, keys * j->key_bytes, values * j->value_bytes,
+                        round_up (keys * sizeof (float)), round_up ((uint64_t)j->q.dim[2] * sizeof (int32_t)) };
+  char *places[5];
+  for (int i = 0; i < 5; at += parts[i++])
+    places[i] = memory + at;
+  if (memory)
+    {
+      j->scratch = places[0];
+      j->keys = places[1];
+      j->values = places[2];
+      j->longest = (float *)(void *)places[3];
+      j->seen = (int32_t *)(void *)places[4];
+    }
+  return at;
+}
+
+static float
+longest_key (const Operand *k, const float *data)
+{
+  float most = 0;
+  for (int64_t i = 0; i < k->dim[2]; i++)
+    {
+      float sum = 0;
+      for (int64_t e = 0; e < k->dim[3]; e++)
+        sum += data[i * k->stride[2] + e * k->stride[3]] * data[i * k->stride[2] + e * k->stride[3]];
+      most = sum > most || isnan (sum) ? sum : most;
+    }
+  return sqrtf (most);
+}
+
 static void
 pack_head (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
-  int64_t head = task / 2, b = head / j->q.dim[1], h = head % j->q.dim[1];
-  char *to = j->packed + (uint64_t)head * (j->key_bytes + j->value_bytes);
-  if (task % 2 == 0)
-    pare_rt_small_pack (j->k.dim[2], j->k.dim[3], j->k.data + at (&j->k, b, h, 0), j->k.stride[3], j->k.stride[2], (float *)(void *)to);
+  int64_t keys = j->q.dim[0] * j->key_heads, head = task < keys ? task : task - keys;
+  const Operand *o = task < keys ? &j->k : &j->v;
+  const float *data = o->data + at (o, head / o->dim[1], head % o->dim[1], 0);
+  if (task < keys && j->seen)
+    j->longest[head] = longest_key (o, data);
+  if (task < keys)
+    pare_rt_small_pack (o->dim[2], o->dim[3], data, o->stride[3], o->stride[2], (float *)(void *)(j->keys + (uint64_t)head * j->key_bytes));
   else
-    pare_rt_small_pack (j->v.dim[3], j->v.dim[2], j->v.data + at (&j->v, b, h, 0), j->v.stride[2], j->v.stride[3],
-                        (float *)(void *)(to + j->key_bytes));
+    pare_rt_small_pack (o->dim[3], o->dim[2], data, o->stride[2], o->stride[3],
+                        (float *)(void *)(j->values + (uint64_t)head * j->value_bytes));
+}
+
+/* Of each row of a mask: how many positions there are until the last that it does not hide; all where there is none. FALSE: it hides no
+ * row's last ones. */
+PARE_RT_CLONES static bool
+look (const float *mask, int64_t apart, int64_t rows, int64_t n, int32_t *seen)
+{
+  bool any = false;
+  for (int64_t r = 0; r < rows; r++, mask += apart)
+    {
+      int64_t left = n;
+      for (int32_t found = 0; left >= 16; left -= 16)
+        {
+          for (int i = 0; i < 16; i++)
+            found |= !(mask[left - 16 + i] <= HIDDEN);
+          if (found)
+            break;
+        }
+      while (left > 0 && mask[left - 1] <= HIDDEN)
+        left--;
+      seen[r] = (int32_t)(left == 0 || !(mask[left - 1] >= SEEN) ? n : left);
+      any |= seen[r] < n;
+    }
+  return any;
 }
 
 PARE_RT_CLONES static void
@@ -131,31 +207,61 @@ scale (float *y, int64_t n, float factor)
     y[i] *= factor;
 }
 
+PARE_RT_CLONES static void
+scale_and_mask (float *row, int64_t n, float factor, const float *mask, int64_t apart)
+{
+  if (mask && apart == 1)
+    for (int64_t i = 0; i < n; i++)
+      row[i] = row[i] * factor + mask[i];
+  else
+    for (int64_t i = 0; i < n; i++)
+      row[i] = row[i] * factor + (mask ? mask[i * apart] : 0);
+}
+
+/* Positions that some of the rows see: all, unless their scores are surely small enough. */
+static int64_t
+positions_of (const Job *j, const float *q, int64_t r0, int64_t rows, float longest)
+{
+  int64_t most = 0, all = j->k.dim[2];
+  float sum = 0;
+  if (!j->seen)
+    return all;
+  for (int64_t r = 0; r < rows; r++)
+    most = j->seen[r0 + r] > most ? j->seen[r0 + r] : most;
+  /* the norm of all rows together is one of the longest at least */
+  for (int64_t r = 0; most < all && r < rows; r++)
+    for (int64_t e = 0; e < j->q.dim[3]; e++)
+      sum += q[r * j->q.stride[2] + e] * q[r * j->q.stride[2] + e];
+  return fabsf (j->factor) * longest * sqrtf (sum) < LARGEST ? most : all;
+}
+
 static void
 attend (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
   int64_t head = task / j->blocks, b = head / j->q.dim[1], h = head % j->q.dim[1], r0 = task % j->blocks * j->rows;
-  int64_t rows = j->q.dim[2] - r0 < j->rows ? j->q.dim[2] - r0 : j->rows, positions = j->k.dim[2];
-  const char *packed = j->packed + (uint64_t)head * (j->key_bytes + j->value_bytes);
+  int64_t rows = j->q.dim[2] - r0 < j->rows ? j->q.dim[2] - r0 : j->rows, positions = j->k.dim[2],
+          key = b * j->key_heads + h % j->key_heads;
+  const float *keys = (const float *)(const void *)(j->keys + (uint64_t)key * j->key_bytes);
+  const float *values = (const float *)(const void *)(j->values + (uint64_t)(b * j->value_heads + h % j->value_heads) * j->value_bytes);
   float *scores = (float *)(void *)(j->scratch + (uint64_t)worker * j->scratch_bytes);
+  const float *q = j->q.data + at (&j->q, b, h, r0);
   float *y = (float *)(uintptr_t)j->y.data + at (&j->y, b, h, r0), norm[ROWS];
   const PareRtIsa *isa = pare_rt_isa ();
-  pare_rt_small_product (rows, positions, j->q.dim[3], j->q.data + at (&j->q, b, h, r0), j->q.stride[2],
-                         (const float *)(const void *)packed, scores, j->wide, true);
+  int64_t n = positions_of (j, q, r0, rows, j->seen ? j->longest[key] : 0), wide = pare_rt_small_columns (n);
+  pare_rt_small_product (rows, positions, j->q.dim[3], j->q.dim[3], n, q, j->q.stride[2], keys, scores, j->wide, true);
   for (int64_t r = 0; r < rows; r++)
     {
       float *row = scores + r * j->wide;
       const float *mask = j->mask.data ? j->mask.data + at (&j->mask, b, h, r0 + r) : NULL;
       bool here = mask || !(j->factor > 0); /* a mask has no room behind it, and -inf is to stay the least */
-      for (int64_t i = 0; here && i < positions; i++)
-        row[i] = row[i] * j->factor + (mask ? mask[i * j->mask.stride[3]] : 0);
-      for (int64_t i = positions; i < j->wide; i++)
+      if (here)
+        scale_and_mask (row, n, j->factor, mask, j->mask.stride[3]);
+      for (int64_t i = n; i < wide; i++)
         row[i] = -INFINITY;
-      norm[r] = 1.0f / isa->weigh (row, j->wide, here ? 1.0f : j->factor);
+      norm[r] = 1.0f / isa->weigh (row, wide, here ? 1.0f : j->factor);
     }
-  pare_rt_small_product (rows, j->v.dim[3], positions, scores, j->wide, (const float *)(const void *)(packed + j->key_bytes), y,
-                         j->y.stride[2], false);
+  pare_rt_small_product (rows, j->v.dim[3], n, positions, 0, scores, j->wide, values, y, j->y.stride[2], false);
   for (int64_t r = 0; r < rows; r++)
     scale (y + r * j->y.stride[2], j->v.dim[3], norm[r]);
 }
@@ -169,11 +275,16 @@ KERNEL (pare_rt_k_attention)
   REQUIRE (count_of (&in[0]) > 0 && count_of (&in[1]) > 0 && count_of (&in[2]) > 0);
   CHECKED;
   plan (&j);
+  place (&j, scratch);
   int64_t heads = j.q.dim[0] * j.q.dim[1];
-  j.scratch = scratch;
-  j.packed = j.scratch + (uint64_t)pare_rt_workers () * j.scratch_bytes;
   bool shared = (double)heads * (double)(j.q.dim[2] * j.k.dim[2]) * (double)j.q.dim[3] >= 100000;
-  pare_rt_parallel_if (shared, 2 * heads, pack_head, &j);
+  const Operand *m = &j.mask;
+  if (!m->data || m->stride[0] != 0 || m->stride[1] != 0 || m->stride[3] != 1 || j.k.dim[2] > INT32_MAX
+      || !look (m->data, m->stride[2], m->stride[2] ? j.q.dim[2] : 1, j.k.dim[2], j.seen))
+    j.seen = NULL;
+  for (int64_t r = 1; j.seen && m->stride[2] == 0 && r < j.q.dim[2]; r++)
+    j.seen[r] = j.seen[0];
+  pare_rt_parallel_if (shared, j.q.dim[0] * (j.key_heads + j.value_heads), pack_head, &j);
   pare_rt_parallel_if (shared, heads * j.blocks, attend, &j);
   return PARE_RT_OK;
 }
@@ -184,5 +295,5 @@ SCRATCH (pare_rt_s_attention)
   if (read_operands (&j, params, in, n_in, out, n_out) != PARE_RT_OK || count_of (&in[1]) <= 0 || count_of (&in[2]) <= 0)
     return 0;
   plan (&j);
-  return (uint64_t)pare_rt_workers () * j.scratch_bytes + (uint64_t)(j.q.dim[0] * j.q.dim[1]) * (j.key_bytes + j.value_bytes);
+  return place (&j, NULL);
 }

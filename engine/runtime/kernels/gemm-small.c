@@ -77,19 +77,20 @@ panel_product (const PareRtIsa *isa, PareRtDirect *t, int64_t m, int vectors, co
 }
 
 void
-pare_rt_small_product (int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *packed, float *c, int64_t ldc, bool room)
+pare_rt_small_product (int64_t m, int64_t n, int64_t k, int64_t depth, int64_t limit, const float *a, int64_t lda, const float *packed,
+                       float *c, int64_t ldc, bool room)
 {
   const PareRtIsa *isa = pare_rt_isa ();
   float apart[PARE_RT_TILE_ROWS * PARE_RT_TILE_VECTORS * PARE_RT_MAX_LANES] __attribute__ ((aligned (64)));
-  int64_t width;
-  for (int64_t j = 0; j < n; j += width)
+  int64_t width, end = limit > 0 && limit < n ? limit : n;
+  for (int64_t j = 0; j < end; j += width)
     {
       int vectors = panel_vectors (isa, n - j);
       width = vectors * isa->lanes;
       bool fits = j + width <= n || room;
       for (int64_t p = 0; p < k; p += DEPTH)
         {
-          PareRtDirect t = { .b = packed + j * k + p * width, .lda = lda, .k = k - p < DEPTH ? k - p : DEPTH, .add = p > 0 };
+          PareRtDirect t = { .b = packed + j * depth + p * width, .lda = lda, .k = k - p < DEPTH ? k - p : DEPTH, .add = p > 0 };
           if (fits)
             {
               panel_product (isa, &t, m, vectors, a + p, c + j, ldc);

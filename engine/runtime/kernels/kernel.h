@@ -160,8 +160,10 @@ uint64_t pare_rt_sgemm_pack (int64_t n, int64_t k, const float *b, int64_t rsb, 
 
 /* --- small products in the thread that asks for them, gemm-small.c: b in panels, a as it lies --- */
 uint64_t pare_rt_small_pack (int64_t n, int64_t k, const float *b, int64_t rsb, int64_t csb, float *to);
-/* c[m][n] = a b; room: rows of c have pare_rt_small_columns (n) places, and those beyond n may be written with zeros. */
-void pare_rt_small_product (int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *packed, float *c, int64_t ldc, bool room);
+/* c[m][n] = a b; b was packed as [depth][n], of which the first k rows count. Columns from `limit` on (0: from n) need not be made. room: rows
+ * of c have pare_rt_small_columns (n) places, and those beyond n may be written with zeros. */
+void pare_rt_small_product (int64_t m, int64_t n, int64_t k, int64_t depth, int64_t limit, const float *a, int64_t lda, const float *packed, float *c,
+                            int64_t ldc, bool room);
 int64_t pare_rt_small_columns (int64_t n);
 
 /* --- the kernels: id, function, name, has a scratch function, packs its weights --- */

@@ -35,6 +35,8 @@ _Static_assert(sizeof (float) == 4 && sizeof (double) == 8, "IEEE 754 floats");
 #define ODD(a, b)                                                                                                                          \
   ((avx512_vec)_mm512_permutex2var_ps ((__m512)(a), _mm512_setr_epi32 (1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31),         \
                                        (__m512)(b)))
+#define FOLD_SUM(v) _mm512_reduce_add_ps ((__m512)(v))
+#define FOLD_MAX(v) _mm512_reduce_max_ps ((__m512)(v))
 #include "engine/runtime/kernels/tile.inc.h"
 
 #define ISA_NAME "avx2"
@@ -60,6 +62,14 @@ avx2_mask (int from, int to)
   __m256i lane = _mm256_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7);
   return _mm256_and_si256 (_mm256_cmpgt_epi32 (lane, _mm256_set1_epi32 (from - 1)), _mm256_cmpgt_epi32 (_mm256_set1_epi32 (to), lane));
 }
+#define avx2_fold(v, op, one)                                                                                                              \
+  ({                                                                                                                                       \
+    __m128 four = op (_mm256_castps256_ps128 ((__m256)(v)), _mm256_extractf128_ps ((__m256)(v), 1));                                       \
+    four = op (four, _mm_movehl_ps (four, four));                                                                                          \
+    _mm_cvtss_f32 (one (four, _mm_shuffle_ps (four, four, 1)));                                                                            \
+  })
+#define FOLD_SUM(v) avx2_fold (v, _mm_add_ps, _mm_add_ss)
+#define FOLD_MAX(v) avx2_fold (v, _mm_max_ps, _mm_max_ss)
 #include "engine/runtime/kernels/tile.inc.h"
 #endif
 

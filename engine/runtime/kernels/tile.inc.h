@@ -1,11 +1,39 @@
 /* One instruction set's kernels. The includer defines NAME(x), LANES, TARGET, FMA(acc, b, s) (s a float), FMADD(a, b, c) of vectors,
  * LARGER(a, x) and SMALLER(a, x) (x where it is NaN), TILE_ROWS and TILE_VECTORS; where loads can be masked also MASK, MASK_OF(from, to)
- * (lanes from <= i < to), LOAD_MASKED, STORE_MASKED, EVEN(a, b) and ODD(a, b) (of two vectors' lanes). */
+ * (lanes from <= i < to), LOAD_MASKED, STORE_MASKED, EVEN(a, b) and ODD(a, b) (of two vectors' lanes);
+ * where there are instructions for it FOLD_SUM and FOLD_MAX of a vector. */
 typedef float NAME (vec) __attribute__ ((vector_size (LANES * 4)));
 typedef float NAME (vec_u) __attribute__ ((vector_size (LANES * 4), aligned (4), may_alias));
 typedef int32_t NAME (ints) __attribute__ ((vector_size (LANES * 4)));
 #define LOAD(p) (*(const NAME (vec_u) *)(p))
 #define STORE(p, x) (*(NAME (vec_u) *)(p) = (x))
+
+/* A vector's lanes in one, halves upon halves. */
+#ifndef FOLD_SUM
+static inline float
+NAME (fold_sum) (NAME (vec) v)
+{
+  float lanes[LANES];
+  STORE (lanes, v);
+  for (int w = LANES / 2; w > 0; w /= 2)
+    for (int l = 0; l < w; l++)
+      lanes[l] += lanes[l + w];
+  return lanes[0];
+}
+
+static inline float
+NAME (fold_max) (NAME (vec) v)
+{
+  float lanes[LANES];
+  STORE (lanes, v);
+  for (int w = LANES / 2; w > 0; w /= 2)
+    for (int l = 0; l < w; l++)
+      lanes[l] = lanes[l + w] > lanes[l] ? lanes[l + w] : lanes[l];
+  return lanes[0];
+}
+#define FOLD_SUM(v) NAME (fold_sum) (v)
+#define FOLD_MAX(v) NAME (fold_max) (v)
+#endif
 
 #define TILE(ROWS, VECTORS)                                                                                                                \
   TARGET static void NAME (tile##ROWS##x##VECTORS) (const PareRtTile *t)                                                                   \
@@ -533,18 +561,13 @@ NAME (weigh) (float *s, int64_t n, float factor)
 {
 #define ALL(x) ((x) + (NAME (vec)){ 0 })
   NAME (vec) best = ALL (-INFINITY), sum = ALL (0), f = ALL (factor);
-  float lanes[LANES];
   for (int64_t i = 0; i < n; i += LANES)
     {
       NAME (vec) x = (NAME (vec))LOAD (s + i) * f;
       STORE (s + i, x);
       best = LARGER (best, x);
     }
-  STORE (lanes, best);
-  for (int w = LANES / 2; w > 0; w /= 2)
-    for (int l = 0; l < w; l++)
-      lanes[l] = lanes[l + w] > lanes[l] ? lanes[l + w] : lanes[l];
-  NAME (vec) top = ALL (lanes[0]), least = ALL (-87.3f);
+  NAME (vec) top = ALL (FOLD_MAX (best)), least = ALL (-87.3f);
   for (int64_t i = 0; i < n; i += LANES)
     {
       NAME (vec) given = (NAME (vec))LOAD (s + i) - top, x = LARGER (least, given);
@@ -561,11 +584,7 @@ NAME (weigh) (float *s, int64_t n, float factor)
       STORE (s + i, p);
       sum += p;
     }
-  STORE (lanes, sum);
-  for (int w = LANES / 2; w > 0; w /= 2)
-    for (int l = 0; l < w; l++)
-      lanes[l] += lanes[l + w];
-  return lanes[0];
+  return FOLD_SUM (sum);
 #undef ALL
 }
 
@@ -624,5 +643,7 @@ static const PareRtIsa NAME (isa) = {
 #undef MASK_OF
 #undef LOAD_MASKED
 #undef STORE_MASKED
+#undef FOLD_SUM
+#undef FOLD_MAX
 #undef EVEN
 #undef ODD
