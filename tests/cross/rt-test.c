@@ -329,13 +329,93 @@ dense (int number, bool codes)
             sum += (double)((float *)t.in[0].data)[a] * ((float *)t.in[1].data)[b];
         }
       if (codes)
-        t.codes[i] = code_of (((float)acc + (float)((int32_t *)t.in[2].data)[i % n]) * ((float *)t.in[3].data)[i % n], q.zero_y,
-                              q.lo, q.hi);
+        t.codes[i]
+            = code_of (((float)acc + (float)((int32_t *)t.in[2].data)[i % n]) * ((float *)t.in[3].data)[i % n], q.zero_y, q.lo, q.hi);
       else
         t.want[i] = sum + ((float *)t.in[2].data)[i % n];
     }
   snprintf (t.name, sizeof t.name, "%s-%d %dx%dx%d%s", codes ? "qgemm" : "gemm", number, (int)m, (int)n, (int)k,
             p.trans_b ? " transposed" : "");
+  check (&t);
+}
+
+/* One direction of LSTM, GRU (linear before reset) or RNN into t->want, laid out [steps, directions, batch, hidden]. */
+static void
+recur (const Case *t, const PareRnnParams *p, int direction)
+{
+  int64_t steps = t->in[0].shape.dims[0], batch = t->in[0].shape.dims[1], inputs = t->in[0].shape.dims[2], n = p->hidden;
+  int64_t directions = t->out.shape.dims[1], gates = t->in[1].shape.dims[1] / n;
+  const float *x = t->in[0].data, *w = (float *)t->in[1].data + direction * gates * n * inputs;
+  const float *r = (float *)t->in[2].data + direction * gates * n * n, *bias = (float *)t->in[3].data + direction * 2 * gates * n;
+  double *memory = calloc ((size_t)(n * (3 + 2 * gates)), sizeof (double)), *cell = memory + n, *from = cell + n, *hid = from + gates * n;
+  if (!memory)
+    exit (2);
+  for (int64_t b = 0; b < batch; b++)
+    {
+      memset (memory, 0, (size_t)(2 * n) * sizeof (double)); /* the state, the cell */
+      for (int64_t step = 0; step < steps; step++)
+        {
+          int64_t at = direction == 1 || p->direction == PARE_RNN_REVERSE ? steps - 1 - step : step;
+          for (int64_t j = 0; j < gates * n; j++)
+            {
+              from[j] = bias[j];
+              hid[j] = bias[gates * n + j];
+              for (int64_t i = 0; i < inputs; i++)
+                from[j] += (double)w[j * inputs + i] * x[(at * batch + b) * inputs + i];
+              for (int64_t i = 0; i < n; i++)
+                hid[j] += r[j * n + i] * memory[i];
+            }
+          for (int64_t j = 0; j < n; j++)
+            {
+              double g[4];
+              for (int64_t k = 0; k < gates; k++)
+                g[k] = 1 / (1 + exp (-from[k * n + j] - hid[k * n + j]));
+              if (gates == 4)
+                {
+                  cell[j] = g[2] * cell[j] + g[0] * tanh (from[3 * n + j] + hid[3 * n + j]);
+                  memory[j] = g[1] * tanh (cell[j]);
+                }
+              else if (gates == 3)
+                memory[j] = (1 - g[0]) * tanh (from[2 * n + j] + g[1] * hid[2 * n + j]) + g[0] * memory[j];
+              else
+                memory[j] = tanh (from[j] + hid[j]);
+              t->want[((at * directions + direction) * batch + b) * n + j] = memory[j];
+            }
+        }
+    }
+  free (memory);
+}
+
+static void
+recurrent (int number)
+{
+  static const PareRtOp ops[3] = { PARE_RT_LSTM, PARE_RT_GRU, PARE_RT_RNN };
+  static const char *const names[3] = { "lstm", "gru", "rnn" };
+  int kind = number % 3, gates = kind == 0 ? 4 : kind == 1 ? 3 : 1, each = kind == 0 ? 3 : 2;
+  int64_t steps = random_in (1, 9), batch = random_in (1, 3), inputs = random_in (1, 50);
+  static PareRnnParams p;
+  p = (PareRnnParams){ .direction = (PareRnnDirection)(number % 4 % 3),
+                       .hidden = number < 6 ? 150 : random_in (1, 70),
+                       .linear_before_reset = 1 };
+  for (int i = 0; i < 6; i++)
+    p.activation[i] = gates > 1 && i % each == 0 ? PARE_UN_SIGMOID : PARE_UN_TANH;
+  int64_t d = p.direction == PARE_RNN_BIDIRECTIONAL ? 2 : 1, n = p.hidden;
+  Case t = { .op = ops[kind], .n_in = 4, .params = &p, .params_bytes = sizeof p };
+  t.in[0] = tensor (PARE_DTYPE_FLOAT32, 3, (int64_t[]){ steps, batch, inputs });
+  t.in[1] = tensor (PARE_DTYPE_FLOAT32, 3, (int64_t[]){ d, gates * n, inputs });
+  t.in[2] = tensor (PARE_DTYPE_FLOAT32, 3, (int64_t[]){ d, gates * n, n });
+  t.in[3] = tensor (PARE_DTYPE_FLOAT32, 2, (int64_t[]){ d, 2 * gates * n });
+  t.out = tensor (PARE_DTYPE_FLOAT32, 4, (int64_t[]){ steps, d, batch, n });
+  for (int i = 1; i < 3; i++) /* so that states neither saturate nor run away */
+    for (int64_t k = 0; k < pare_shape_count (&t.in[i].shape); k++)
+      ((float *)t.in[i].data)[k] *= 1.0f / sqrtf ((float)t.in[i].shape.dims[2]);
+  t.want = malloc ((size_t)pare_shape_count (&t.out.shape) * sizeof (double));
+  if (!t.want)
+    exit (2);
+  for (int i = 0; i < d; i++)
+    recur (&t, &p, i);
+  snprintf (t.name, sizeof t.name, "%s-%d %d steps of %d, %d to %d%s", names[kind], number, (int)steps, (int)batch, (int)inputs, (int)n,
+            d == 2 ? " both ways" : "");
   check (&t);
 }
 
@@ -408,6 +488,8 @@ main (void)
       pooling (i, true);
       pooling (i, false);
     }
+  for (int i = 0; i < 24; i++)
+    recurrent (i);
   printf ("1..%d\n# float kernels: %s\n# %d passed, %d failed\n", passed + failed, pare_rt_isa ()->name, passed, failed);
   return failed > 0;
 }
