@@ -196,6 +196,9 @@ update_latency (PareResultsView *self)
                  first = bar_of (&original, original.median_ms > 0 ? PARE_MARK_MEASURED : PARE_MARK_NONE, 0);
   gboolean has_now = known && origin != PARE_ORIGIN_NONE && now.median_ms > 0;
   pare_latency_chart_set_bars (self->latency, has_now ? &current : NULL, NULL, first.mark != PARE_MARK_NONE ? &first : NULL);
+  const PareGraph *graph = pare_session_get_graph (self->session);
+  g_autofree char *assumed = graph != NULL ? pare_graph_dup_assumed (graph) : NULL;
+  g_autofree char *at = assumed != NULL ? g_strdup_printf (_ ("this computer, %s"), assumed) : NULL;
   pare_latency_chart_set_message (self->latency,
                                   pare_session_get_why_not (self->session) != NULL ? _ ("This model cannot run here")
                                   : !has_now && first.mark == PARE_MARK_NONE       ? _ ("Not measured yet: Measure (Ctrl+R)")
@@ -203,6 +206,7 @@ update_latency (PareResultsView *self)
                                       ? _ ("slower than the original here")
                                   : has_now && now.bf16_multiplied > 0 ? _ ("this computer, one inference, bf16")
                                   : has_now && now.bf16_steps > 0      ? _ ("no bf16 on this computer: timed in float32")
+                                  : at != NULL                         ? at
                                                                        : _ ("this computer, one inference"));
 }
 

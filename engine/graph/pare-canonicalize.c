@@ -50,7 +50,8 @@ fix_inputs (PareGraph *g, const PareNamedShape *shapes, guint n_shapes, gboolean
           if (given || v->shape.dims[d] > 0)
             continue;
           gint64 *bound = v->dim_names[d] ? g_hash_table_lookup (extents, v->dim_names[d]) : NULL;
-          v->shape.dims[d] = bound ? *bound : open && d > 0 ? -1 : 1;
+          gint64 unsaid = v->assumed.rank == v->shape.rank && v->assumed.rank > 0 ? v->assumed.dims[d] : 1;
+          v->shape.dims[d] = bound ? *bound : open && d > 0 ? -1 : unsaid;
           if (bound == NULL && v->dim_names[d] != NULL && v->shape.dims[d] > 0)
             g_hash_table_insert (extents, g_strdup (v->dim_names[d]), g_memdup2 (&v->shape.dims[d], sizeof (gint64)));
         }

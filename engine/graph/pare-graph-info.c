@@ -153,3 +153,18 @@ pare_graph_layer_infos (const PareGraph *source, const PareGraph *canonical, gui
   *n = count;
   return infos;
 }
+
+char *
+pare_graph_dup_assumed (const PareGraph *self)
+{
+  GString *text = g_string_new (NULL);
+  for (guint i = 0; i < self->n_inputs; i++)
+    {
+      const PareValue *v = &self->values[self->inputs[i]];
+      if (v->assumed.rank <= 0)
+        continue;
+      g_autofree char *shape = pare_shape_to_string (&v->assumed);
+      g_string_append_printf (text, "%s%s %s", text->len > 0 ? ", " : "", v->name, shape);
+    }
+  return g_string_free (text, text->len == 0);
+}

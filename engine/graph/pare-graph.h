@@ -52,6 +52,7 @@ typedef struct {
   char *name;              /* unique in the graph, never NULL */
   PareDtype dtype;         /* NONE: unknown */
   PareShape shape;         /* as declared or inferred */
+  PareShape assumed;       /* of an input that leaves extents open: what they are taken for where nobody says (rank 0: 1 each) */
   char *dim_names[PARE_MAX_RANK]; /* symbolic extents of inputs and outputs, else NULL */
   PareTensor *constant;    /* initializer or folded constant: dense, dequantized values (or NULL) */
   PareQuant *quant;        /* the grid these values lie on (or NULL) */
@@ -172,6 +173,9 @@ gboolean pare_graph_bind_input (PareGraph *self, PareValueId input, PareTensor *
 /* BatchNormalization folded into the producing Conv/ConvTranspose/Gemm wherever it is the only reader, at the graph's own opset. only: NULL or layer
  * names to which folding is restricted (a GHashTable set of char*). Used by apply, so that a layer's weights are those that deploy. */
 PareGraph *pare_graph_fold_batch_norm (const PareGraph *graph, GHashTable *only, GError **error);
+
+/* "images 1×3×224×224": the inputs whose open extents are taken for something, and for what; (transfer full), NULL: none. */
+char *pare_graph_dup_assumed (const PareGraph *self);
 
 /* Figures of one node of the canonical graph. params: elements of its constant inputs in the file; macs: for the concrete shapes. */
 typedef struct {

@@ -144,6 +144,7 @@ study (PareGraph *graph, const char *name)
   model->graph = graph;
   model->name = g_strdup (name);
   GError *error = NULL;
+  pare_lower_assume_shapes (graph);
   g_autoptr (PareGraph) canonical = pare_graph_canonicalize (graph, NULL, 0, pare_lower_eval_node, &error);
   if (canonical == NULL)
     model->why_not = g_strdup (error != NULL ? error->message : "the graph contradicts itself");

@@ -260,6 +260,10 @@ adopt_model (PareSession *self, PareOpened *opened)
   pare_session_take_stored (self);
   emit_everything (self);
   tell_notes (self, opened->notes);
+  g_autofree char *assumed = pare_graph_dup_assumed (self->model->graph);
+  if (assumed != NULL)
+    pare_session_message (self, "info", "%s leaves the size of its input open: without data, figures are taken at %s", self->model->name,
+                          assumed);
   if (self->model->why_not != NULL)
     pare_session_message (self, "warning", "%s opens, but cannot run: %s", self->model->name, self->model->why_not);
   if (opened->data != NULL && !keep_data)

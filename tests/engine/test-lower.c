@@ -338,6 +338,44 @@ test_taps (void)
     }
 }
 
+/* Pictures of any size through two layers without padding that need 36 pixels: the first common size at which they run. */
+static void
+test_assumed_shapes (void)
+{
+  for (int open = 0; open < 2; open++)
+    {
+      g_autoptr (PareGraph) g = make_graph (17);
+      PareValueId x
+          = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (4, (gint64)-1, (gint64)C, (gint64)-1, (gint64)(open ? -1 : 40))),
+          state = make_input (g, "state", PARE_DTYPE_FLOAT32, pare_shape_make (3, (gint64)2, (gint64)-1, (gint64)8)),
+          y = add_conv (g, x, FALSE);
+      static const gint64 kernel[] = { 36, 36 };
+      y = MAKE (g, "AveragePool", "pool", y);
+      pare_node_set_ints (node_of (g, y), "kernel_shape", kernel, 2);
+      make_output (g, y);
+      make_output (g, MAKE (g, "Neg", "next", state));
+      g_assert_true (pare_lower_assume_shapes (g));
+      g_autofree char *said = pare_graph_dup_assumed (g);
+      g_assert_cmpstr (said, ==, open ? "x 1×4×224×224" : "x 1×4×224×40"); /* of a state only the batch is open: 1 */
+      g_autoptr (GError) error = NULL;
+      g_autoptr (PareProgram) program = pare_program_compile (g, NULL, &error);
+      g_assert_no_error (error);
+      PareShape shape;
+      pare_program_get_input (program, 0, NULL, &shape);
+      g_assert_cmpint (shape.dims[2], ==, 224);
+      /* what is asked for decides */
+      PareNamedShape asked = { "x", pare_shape_make (4, (gint64)1, (gint64)C, (gint64)38, (gint64)40) };
+      const PareCompileOptions options = { .shapes = &asked, .n_shapes = 1 };
+      g_autoptr (PareProgram) other = pare_program_compile (g, &options, &error);
+      g_assert_no_error (error);
+      pare_program_get_input (other, 0, NULL, &shape);
+      g_assert_cmpint (shape.dims[2], ==, 38);
+    }
+  g_autoptr (PareGraph) closed = chain_graph ();
+  g_assert_false (pare_lower_assume_shapes (closed));
+  g_assert_null (pare_graph_dup_assumed (closed));
+}
+
 static void
 test_wrong_inputs (void)
 {
@@ -661,6 +699,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lower/fuse/focus", test_fuse_focus);
   g_test_add_func ("/lower/upright", test_upright);
   g_test_add_func ("/lower/taps", test_taps);
+  g_test_add_func ("/lower/assumed-shapes", test_assumed_shapes);
   g_test_add_func ("/lower/wrong-inputs", test_wrong_inputs);
   g_test_add_func ("/lower/memory-budget", test_memory_budget);
   g_test_add_func ("/lower/why-not", test_why_not);
