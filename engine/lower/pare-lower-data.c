@@ -280,6 +280,106 @@ pare_lower_resize (PareBuilder *b, const PareNode *node, GError **error)
   return one_step (b, node, PARE_RT_RESIZE, &p, sizeof p, 1);
 }
 
+/* The operand with its axes in the order of labels, as `shape`. */
+static guint32
+arranged (PareBuilder *b, const PareNode *node, guint32 value, const PareShape *xs, const gint32 *own, const gint32 *order,
+          const PareShape *shape)
+{
+  PareTransposeParams t = { 0 };
+  PareShape turned = *xs;
+  gboolean same = TRUE;
+  for (int i = 0; i < xs->rank; i++)
+    for (int k = 0; k < xs->rank; k++)
+      if (own[k] == order[i])
+        {
+          t.perm[i] = k;
+          turned.dims[i] = xs->dims[k];
+          same = same && i == k;
+        }
+  if (!same)
+    {
+      guint32 to = pare_builder_temporary (b, PARE_DTYPE_FLOAT32, &turned);
+      pare_builder_step (b, node, PARE_RT_TRANSPOSE, &t, sizeof t, &value, 1, &to, 1);
+      value = to;
+    }
+  return pare_builder_view (b, value, shape);
+}
+
+/* Two operands whose axes are those of matrices, or several of them: what both have and the result, too, counts the matrices. FALSE: more
+ * than that. */
+static gboolean
+as_products (PareBuilder *b, const PareNode *node, const PareEinsumParams *p)
+{
+  const PareGraph *graph = b->graph;
+  gint32 order[3][16]; /* a, b, result */
+  int n[3] = { 0 };
+  gint64 sizes[4] = { 1, 1, 1, 1 }; /* matrices, rows, columns, terms */
+  if (node->n_inputs != 2 || graph->values[node->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
+    return FALSE;
+  for (int kind = 0; kind < 4; kind++) /* in the order of the first operand that has them */
+    for (int label = 0; label < p->n_labels; label++)
+      {
+        int uses[3] = { 0 };
+        gint64 extent = 0;
+        for (int o = 0; o < 2; o++)
+          for (int i = 0; i < p->rank[o]; i++)
+            if (p->label[o][i] == label)
+              {
+                gint64 d = graph->values[node->inputs[o]].shape.dims[i];
+                if (uses[o]++ > 0 || (extent != 0 && extent != d) || d < 1)
+                  return FALSE;
+                extent = d;
+              }
+        for (int i = 0; i < p->out_rank; i++)
+          uses[2] += p->out_label[i] == label;
+        int its = uses[2] > 1 ? -1 : uses[0] && uses[1] ? uses[2] ? 0 : 3 : !uses[2] ? -1 : uses[0] ? 1 : 2;
+        if (its < 0)
+          return FALSE;
+        if (its != kind)
+          continue;
+        sizes[kind] *= extent;
+        for (int o = 0; o < 3; o++)
+          if (uses[o])
+            order[o][n[o]++] = label;
+      }
+  if (sizes[3] == 1 || n[0] != p->rank[0] || n[1] != p->rank[1] || n[2] != p->out_rank || p->rank[0] == 0 || p->rank[1] == 0
+      || p->out_rank == 0)
+    return FALSE;
+  /* The second one's terms come before its columns. */
+  gint32 second[16];
+  int at = 0;
+  for (int pass = 0; pass < 3; pass++)
+    for (int i = 0; i < n[1]; i++)
+      {
+        gboolean in_a = FALSE, in_y = FALSE;
+        for (int k = 0; k < n[0]; k++)
+          in_a |= order[0][k] == order[1][i];
+        for (int k = 0; k < n[2]; k++)
+          in_y |= order[2][k] == order[1][i];
+        if (pass == (in_a && in_y ? 0 : in_a ? 1 : 2))
+          second[at++] = order[1][i];
+      }
+  PareShape sa = pare_shape_make (3, sizes[0], sizes[1], sizes[3]), sb = pare_shape_make (3, sizes[0], sizes[3], sizes[2]),
+            sy = pare_shape_make (3, sizes[0], sizes[1], sizes[2]), turned = { .rank = p->out_rank };
+  const PareShape *ys = &graph->values[node->outputs[0]].shape;
+  guint32 in[2]
+      = { arranged (b, node, pare_builder_value (b, node->inputs[0]), &graph->values[node->inputs[0]].shape, p->label[0], order[0], &sa),
+          arranged (b, node, pare_builder_value (b, node->inputs[1]), &graph->values[node->inputs[1]].shape, p->label[1], second, &sb) },
+      product = pare_builder_temporary (b, PARE_DTYPE_FLOAT32, &sy), out = pare_builder_value (b, node->outputs[0]);
+  pare_builder_step (b, node, PARE_RT_MATMUL, NULL, 0, in, 2, &product, 1);
+  PareTransposeParams t = { 0 };
+  for (int i = 0; i < p->out_rank; i++)
+    for (int k = 0; k < p->out_rank; k++)
+      if (order[2][k] == p->out_label[i])
+        {
+          t.perm[i] = k;
+          turned.dims[k] = ys->dims[i];
+        }
+  guint32 named = pare_builder_view (b, product, &turned);
+  pare_builder_step (b, node, PARE_RT_TRANSPOSE, &t, sizeof t, &named, 1, &out, 1);
+  return TRUE;
+}
+
 gboolean
 pare_lower_einsum (PareBuilder *b, const PareNode *node, GError **error)
 {
@@ -328,7 +428,7 @@ pare_lower_einsum (PareBuilder *b, const PareNode *node, GError **error)
       if (uses == 1 && p.out_rank < PARE_MAX_RANK)
         p.out_label[p.out_rank++] = number[c];
     }
-  return one_step (b, node, PARE_RT_EINSUM, &p, sizeof p, node->n_inputs);
+  return as_products (b, node, &p) || one_step (b, node, PARE_RT_EINSUM, &p, sizeof p, node->n_inputs);
 }
 
 gboolean

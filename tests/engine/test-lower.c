@@ -305,6 +305,63 @@ test_upright (void)
       }
 }
 
+/* Equations of two operands, most of which are products of matrices: against sums over all labels. */
+static void
+test_einsum (void)
+{
+  static const char *const equations[] = {
+    "bhqd,bhkd->bhqk", "bqhd,bkhd->bhqk", "bhqk,bkhd->bqhd", "ij,kj->ki", "abc,cd->abd",
+    "abc,abc->ab",     "ab,cd->abcd",     "bij,bjk->ik",     "i,i->i",
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (equations); i++)
+    {
+      const char *e = equations[i], *comma = strchr (e, ','), *arrow = strstr (e, "->");
+      int extent[256] = { 0 }, at[256] = { 0 };
+      char labels[32] = "";
+      for (const char *c = e; c < arrow; c++)
+        if (*c != ',' && !strchr (labels, *c))
+          {
+            extent[(guchar)*c] = 2 + (int)strlen (labels) % 3;
+            labels[strlen (labels)] = *c;
+          }
+      PareShape shapes[3] = { 0 };
+      const char *begins[3] = { e, comma + 1, arrow + 2 }, *ends[3] = { comma, arrow, e + strlen (e) };
+      for (int o = 0; o < 3; o++)
+        for (const char *c = begins[o]; c < ends[o]; c++)
+          shapes[o].dims[shapes[o].rank++] = extent[(guchar)*c];
+      g_autoptr (PareGraph) g = make_graph (17);
+      PareValueId a = make_input (g, "a", PARE_DTYPE_FLOAT32, shapes[0]), b = make_input (g, "b", PARE_DTYPE_FLOAT32, shapes[1]),
+                  y = MAKE (g, "Einsum", "einsum", a, b);
+      pare_node_set_string (node_of (g, y), "equation", e);
+      make_output (g, y);
+      g_autoptr (PareTensor) left = wave (shapes[0], 3), right = wave (shapes[1], 4);
+      PareTensor *inputs[] = { left, right };
+      gint64 n = pare_shape_count (&shapes[2]);
+      g_autofree float *want = g_new0 (float, n);
+      for (gboolean more = TRUE; more;)
+        {
+          gint64 place[3] = { 0 };
+          for (int o = 0; o < 3; o++)
+            for (const char *c = begins[o]; c < ends[o]; c++)
+              place[o] = place[o] * extent[(guchar)*c] + at[(guchar)*c];
+          want[place[2]] += ((float *)left->data)[place[0]] * ((float *)right->data)[place[1]];
+          more = FALSE;
+          for (const char *c = labels; *c != '\0' && !more; c++)
+            {
+              more = ++at[(guchar)*c] < extent[(guchar)*c];
+              if (!more)
+                at[(guchar)*c] = 0;
+            }
+        }
+      for (guint k = 0; k < G_N_ELEMENTS (backends); k++)
+        {
+          g_autoptr (PareTensor) got = run (g, backends[k], FALSE, inputs, 2, NULL);
+          g_assert_true (pare_shape_equal (&got->shape, &shapes[2]));
+          assert_near (got, want, n, 2e-5f);
+        }
+    }
+}
+
 static void
 test_taps (void)
 {
@@ -698,6 +755,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lower/fuse/pad", test_fuse_pad);
   g_test_add_func ("/lower/fuse/focus", test_fuse_focus);
   g_test_add_func ("/lower/upright", test_upright);
+  g_test_add_func ("/lower/einsum", test_einsum);
   g_test_add_func ("/lower/taps", test_taps);
   g_test_add_func ("/lower/assumed-shapes", test_assumed_shapes);
   g_test_add_func ("/lower/wrong-inputs", test_wrong_inputs);

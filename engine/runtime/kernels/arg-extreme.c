@@ -20,6 +20,52 @@
     break;                                                                                                                                 \
   }
 
+#define COLUMNS 256
+
+typedef struct
+{
+  const float *x;
+  int64_t *y;
+  int64_t d, inner, blocks;
+  bool min, last;
+} Job;
+
+/* Columns that lie side by side, floats: row after row. */
+PARE_RT_CLONES static void
+search_columns (const Job *j, const float *x, int64_t *y, int64_t cols)
+{
+  float most[COLUMNS];
+  int32_t best[COLUMNS];
+  const float sign = j->min ? -1 : 1;
+  const int32_t last = j->last;
+  for (int64_t c = 0; c < cols; c++)
+    {
+      most[c] = sign * x[c];
+      best[c] = 0;
+    }
+  for (int64_t k = 1; k < j->d; k++)
+    {
+      x += j->inner;
+      for (int64_t c = 0; c < cols; c++)
+        {
+          float v = sign * x[c], m = most[c];
+          int32_t nan_v = v != v, nan_m = m != m, better = (v > m) | (nan_v & !nan_m) | (last & ((v == m) | (nan_v & nan_m)));
+          best[c] = better ? (int32_t)k : best[c];
+          most[c] = better ? v : m;
+        }
+    }
+  for (int64_t c = 0; c < cols; c++)
+    y[c] = best[c];
+}
+
+static void
+search_block (int64_t task, int worker, void *arg)
+{
+  const Job *j = arg;
+  int64_t o = task / j->blocks, c = task % j->blocks * COLUMNS;
+  search_columns (j, j->x + o * j->d * j->inner + c, j->y + o * j->inner + c, j->inner - c < COLUMNS ? j->inner - c : COLUMNS);
+}
+
 KERNEL (pare_rt_k_arg_extreme)
 {
   const PareArgExtremeParams *p = params;
@@ -32,6 +78,12 @@ KERNEL (pare_rt_k_arg_extreme)
           inner = product (&in[0].shape, p->axis + 1, in[0].shape.rank), n;
   REQUIRE (!__builtin_mul_overflow (outer, inner, &n) && count_of (&out[0]) == n && (d > 0 || n == 0));
   CHECKED;
+  if (t == PARE_DTYPE_FLOAT32 && inner >= 8 && d > 0 && d <= INT32_MAX)
+    {
+      Job j = { in[0].data, out[0].data, d, inner, (inner + COLUMNS - 1) / COLUMNS, p->min, p->last };
+      pare_rt_parallel_if (n * d >= 4 * PARE_RT_SHARE, outer * j.blocks, search_block, &j);
+      return PARE_RT_OK;
+    }
   for (int64_t o = 0; o < outer; o++)
     for (int64_t i = 0; i < inner; i++)
       {

@@ -54,6 +54,31 @@ move_row (int64_t n, const char *from, int64_t fs, char *to, int64_t ts, int64_t
       }
 }
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+/* Sixteen elements of four bytes, read in order along the first axis, written in order along the second. */
+static void
+turn_4x4 (const char *from, int64_t fs, char *to, int64_t ts)
+{
+  __m128i a = _mm_loadu_si128 ((const void *)from), b = _mm_loadu_si128 ((const void *)(from + fs)),
+          c = _mm_loadu_si128 ((const void *)(from + 2 * fs)), d = _mm_loadu_si128 ((const void *)(from + 3 * fs));
+  __m128i ab = _mm_unpacklo_epi32 (a, b), cd = _mm_unpacklo_epi32 (c, d), ab_high = _mm_unpackhi_epi32 (a, b),
+          cd_high = _mm_unpackhi_epi32 (c, d);
+  _mm_storeu_si128 ((void *)to, _mm_unpacklo_epi64 (ab, cd));
+  _mm_storeu_si128 ((void *)(to + ts), _mm_unpackhi_epi64 (ab, cd));
+  _mm_storeu_si128 ((void *)(to + 2 * ts), _mm_unpacklo_epi64 (ab_high, cd_high));
+  _mm_storeu_si128 ((void *)(to + 3 * ts), _mm_unpackhi_epi64 (ab_high, cd_high));
+}
+#else
+static void
+turn_4x4 (const char *from, int64_t fs, char *to, int64_t ts)
+{
+  for (int i = 0; i < 4; i++)
+    for (int k = 0; k < 4; k++)
+      memcpy (to + i * ts + k * 4, from + k * fs + i * 4, 4);
+}
+#endif
+
 /* Two axes in blocks, so that the lines read along one and written along the other stay in the cache. */
 #define BLOCK 16
 static void
@@ -63,6 +88,20 @@ move_plane (const int64_t *dims, const char *from, const int64_t *fs, char *to, 
     {
       for (int64_t i = 0; i < dims[0]; i++)
         move_row (dims[1], from + i * fs[0], fs[1], to + i * ts[0], ts[1], size);
+      return;
+    }
+  int64_t whole[2] = { dims[0] & ~(int64_t)3, dims[1] & ~(int64_t)3 };
+  if (size == 4 && ts[1] == 4 && whole[0] > 0 && whole[1] > 0)
+    {
+      for (int64_t i = 0; i < whole[0]; i += BLOCK)
+        for (int64_t j = 0; j < whole[1]; j += 4)
+          for (int64_t k = i; k < i + BLOCK && k < whole[0]; k += 4)
+            turn_4x4 (from + k * 4 + j * fs[1], fs[1], to + k * ts[0] + j * 4, ts[0]);
+      for (int64_t i = 0; i < dims[0]; i++)
+        {
+          int64_t j = i < whole[0] ? whole[1] : 0;
+          move_row (dims[1] - j, from + i * 4 + j * fs[1], fs[1], to + i * ts[0] + j * 4, 4, 4);
+        }
       return;
     }
   for (int64_t i = 0; i < dims[0]; i += BLOCK)

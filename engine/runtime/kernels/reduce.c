@@ -131,19 +131,49 @@ STEP_WHOLE (step_i64, int64_t)
 #define PLUS(a, b) ((a) + (b))
 #define LARGER(a, b) ((b) > (a) || (b) != (b) ? (b) : (a))
 #define SMALLER(a, b) ((b) < (a) || (b) != (b) ? (b) : (a))
+/* The largest of all, or of those with their signs turned (sign -1); NaN if there is one. */
+PARE_RT_CLONES static double
+extreme_f32 (const float *x, int64_t n, float sign)
+{
+  float most[32];
+  int32_t bad[32] = { 0 };
+  int64_t i = 0;
+  for (int l = 0; l < 32; l++)
+    most[l] = -INFINITY;
+  for (; i + 32 <= n; i += 32)
+    for (int l = 0; l < 32; l++)
+      {
+        float v = sign * x[i + l];
+        most[l] = v > most[l] ? v : most[l];
+        bad[l] |= v != v;
+      }
+  for (; i < n; i++)
+    {
+      float v = sign * x[i];
+      most[0] = v > most[0] ? v : most[0];
+      bad[0] |= v != v;
+    }
+  for (int l = 1; l < 32; l++)
+    {
+      most[0] = most[l] > most[0] ? most[l] : most[0];
+      bad[0] |= bad[l];
+    }
+  return bad[0] ? (double)NAN : (double)(sign * most[0]);
+}
+
 PARE_RT_CLONES static double
 run_f32 (PareReduceKind kind, const float *x, int64_t n)
 {
   double part[16];
   int64_t i = 0;
   for (int l = 0; l < 16; l++)
-    part[l] = kind == PARE_REDUCE_MAX ? -INFINITY : kind == PARE_REDUCE_MIN ? INFINITY : 0;
+    part[l] = 0;
   switch (kind)
     {
     case PARE_REDUCE_MAX:
-      PARTS (LARGER, v);
+      return extreme_f32 (x, n, 1);
     case PARE_REDUCE_MIN:
-      PARTS (SMALLER, v);
+      return extreme_f32 (x, n, -1);
     case PARE_REDUCE_L1:
       PARTS (PLUS, fabs (v));
     case PARE_REDUCE_L2:
