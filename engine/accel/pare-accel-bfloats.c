@@ -222,6 +222,54 @@ product (const PareBfloatProduct *p)
     }
 }
 
+#define CHAINS 4 /* as many sums as keep the arithmetic busy */
+
+BF16 INLINE void
+row_of (const PareBfloatProduct *p, const int vecs)
+{
+  __m512 acc[CHAINS][4];
+  const uint16_t *a = p->a, *b = p->b;
+  int64_t k = p->pairs;
+  UNROLL for (int i = 0; i < CHAINS; i++) UNROLL for (int v = 0; v < vecs; v++) acc[i][v] = ALL (0);
+  for (; k >= CHAINS; k -= CHAINS, a += 2 * CHAINS)
+    {
+      UNROLL for (int i = 0; i < CHAINS; i++, b += vecs * LANES * 2)
+      {
+        __m512bh x = pair (a + 2 * i);
+        UNROLL for (int v = 0; v < vecs; v++) __builtin_prefetch ((const char *)(b + v * LANES * 2) + AHEAD);
+        UNROLL for (int v = 0; v < vecs; v++) acc[i][v] = _mm512_dpbf16_ps (acc[i][v], (__m512bh)_mm512_loadu_si512 (b + v * LANES * 2), x);
+      }
+    }
+  for (; k > 0; k--, a += 2, b += vecs * LANES * 2)
+    {
+      UNROLL for (int v = 0; v < vecs; v++) acc[0][v]
+          = _mm512_dpbf16_ps (acc[0][v], (__m512bh)_mm512_loadu_si512 (b + v * LANES * 2), pair (a));
+    }
+  UNROLL for (int v = 0; v < vecs; v++)
+  {
+    __m512 sum = ADD (ADD (acc[0][v], acc[1][v]), ADD (acc[2][v], acc[3][v]));
+    int left = p->columns - v * LANES;
+    sum = bf16_finish (ADD (sum, LOAD (p->bias + v * LANES)), p->after, p->first + v * LANES);
+    if (left >= LANES)
+      store (p->c.data, p->c.wide, v * LANES, sum);
+    else if (left > 0)
+      store_some (p->c.data, p->c.wide, v * LANES, sum, left);
+  }
+}
+
+BF16 static void
+row (const PareBfloatProduct *p)
+{
+  if (p->width == LANES)
+    row_of (p, 1);
+  else if (p->width == 2 * LANES)
+    row_of (p, 2);
+  else if (p->width == 3 * LANES)
+    row_of (p, 3);
+  else
+    row_of (p, 4);
+}
+
 /* --- Winograd's transforms ----------------------------------------------------------------------------------------------------------
  * For m = 4 the points are 0, +-sqrt(1/2), +-sqrt(2) and infinity: among all pairs +-a, +-b the rounding of transformed operands shows
  * least there, half as much as for 0, +-1, +-2. */
@@ -489,7 +537,7 @@ const PareBfloats *
 pare_accel_bfloats (void)
 {
   static const PareBfloats bfloats
-      = { .product = product, .winograd_in = winograd_in, .winograd_out = winograd_out, .winograd_weights = winograd_weights };
+      = { .product = product, .row = row, .winograd_in = winograd_in, .winograd_out = winograd_out, .winograd_weights = winograd_weights };
   return pare_accel_has_bf16 () && __builtin_cpu_supports ("avx512bf16") && __builtin_cpu_supports ("avx512bw")
                  && __builtin_cpu_supports ("avx512vl") && __builtin_cpu_supports ("avx512dq")
              ? &bfloats

@@ -1,3 +1,4 @@
+#include "engine/accel/pare-accel-bfloats.h"
 #include "engine/accel/pare-accel-private.h"
 
 #include <string.h>
@@ -177,6 +178,29 @@ pare_accel_step_gemm (PareAccel *self, uint32_t step)
   if (!pare_accel_constant (self, b))
     return false; /* repacking in each run costs more than the product */
   int64_t stride_n = p->trans_b ? k : 1, stride_k = p->trans_b ? 1 : n;
+  if (p->alpha == 1 && m == 1 && residual == PARE_RT_NONE && pare_accel_bfloats () && pare_accel_is_bf16 (self, step))
+    {
+      const PareAccelVector v = { .x = rows_of_bf16 (self, step, a),
+                                  .w = b,
+                                  .b = c,
+                                  .y = y,
+                                  .k = k,
+                                  .n = n,
+                                  .stride_n = stride_n,
+                                  .stride_k = stride_k,
+                                  .beta = p->beta,
+                                  .activation = p->activation,
+                                  .lo = p->lo,
+                                  .hi = p->hi,
+                                  .alpha = p->act_alpha };
+      if (pare_accel_vector_bf16 (self, step, &v))
+        {
+          self->n_bf16++;
+          return true;
+        }
+      if (self->failed)
+        return false;
+    }
   return (p->alpha == 1 && pare_accel_is_bf16 (self, step)
           && inner_product (self, step, a, b, c, residual, y, m, k, n, stride_n, stride_k, 1.0f, p->beta, true, &post))
          || (!self->failed

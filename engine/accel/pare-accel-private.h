@@ -261,6 +261,16 @@ bool pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *s
 bool pare_accel_winograd_bf16 (PareAccel *self, uint32_t step, const PareConvShape *shape);
 bool pare_accel_stem_bf16 (PareAccel *self, uint32_t step, const PareConvShape *shape);
 bool pare_accel_point_bf16 (PareAccel *self, uint32_t step);
+/* One row of bfloat16, x (a buffer), times constant weights; false: nothing was added. */
+typedef struct
+{
+  uint32_t x, w, b, y;
+  int64_t k, n, stride_n, stride_k;
+  float beta; /* of b */
+  PareActivation activation;
+  float lo, hi, alpha;
+} PareAccelVector;
+bool pare_accel_vector_bf16 (PareAccel *self, uint32_t step, const PareAccelVector *v);
 bool pare_accel_step_gemm (PareAccel *self, uint32_t step);
 bool pare_accel_step_matmul (PareAccel *self, uint32_t step);
 bool pare_accel_step_pool (PareAccel *self, uint32_t step);

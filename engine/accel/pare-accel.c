@@ -258,6 +258,22 @@ wants_blocks (const PareAccel *self)
   return joined > macs / 80; /* measured: 27 bytes are joined while 110 products are made, and a saving of 4 % pays */
 }
 
+/* Fully connected layers of one row of floats: the portable kernel reads its packed weights as fast as memory gives them. */
+static bool
+is_best_portable (PareAccel *self, uint32_t step)
+{
+  const PareRtStep *s = &self->plan->steps[step];
+  if (s->op != PARE_RT_GEMM || pare_accel_is_bf16 (self, step) || !pare_accel_is_float (self, s->in[0])
+      || !pare_accel_constant (self, s->in[1]) || self->plan->values[s->out[0]].shape.rank != 2
+      || self->plan->values[s->out[0]].shape.dims[0] != 1)
+    return false;
+  uint32_t x = s->in[0];
+  while (self->plan->values[x].kind == PARE_RT_ALIAS)
+    x = self->plan->values[x].alias_of;
+  const PareMd *md = pare_accel_native_any (self, x);
+  return md && pare_md_is_row_major (md);
+}
+
 static bool
 build (PareAccel *self)
 {
@@ -267,7 +283,7 @@ build (PareAccel *self)
   for (uint32_t i = 0; i < plan->n_steps && !self->failed; i++)
     {
       self->building = i;
-      if (self->absorbed_by[i] || step_fast (self, i))
+      if (self->absorbed_by[i] || (is_best_portable (self, i) ? step_portable (self, i) : step_fast (self, i)))
         self->n_fast++;
       else if (self->failed || !step_portable (self, i))
         return false;

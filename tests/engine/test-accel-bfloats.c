@@ -1,5 +1,5 @@
-/* The accelerator's own kernels on bfloat16: Winograd's convolutions, convolutions of few channels, pointwise and depthwise ones. The
- * portable kernels multiply the same operands exactly. */
+/* The accelerator's own kernels on bfloat16: Winograd's convolutions, convolutions of few channels, pointwise and depthwise ones, fully
+ * connected layers of one row. The portable kernels multiply the same operands exactly. */
 #include "tests/engine/accel-compare.h"
 
 /* A convolution whose operands are both of 16 bits. */
@@ -160,6 +160,40 @@ test_depthwise (void)
     }
 }
 
+/* Fully connected layers of one row: sizes that fill neither blocks nor chains, weights either way, results of 16 bits and of floats; those
+ * of floats run on the portable kernel. */
+static void
+test_dense (void)
+{
+  narrow = true;
+  for (guint i = 0; i < 80; i++)
+    {
+      Plan *plan = plan_new (17000 + i);
+      PareRng *r = &plan->rng;
+      int64_t k = 2 + 2 * (int64_t)pare_rng_below (r, 150), n = 1 + (int64_t)pare_rng_below (r, 200);
+      PareGemmParams p = { .trans_b = i % 2, .alpha = 1, .beta = i % 5 ? 1 : 0.5f, .activation = acts[i % G_N_ELEMENTS (acts)] };
+      p.act_alpha = 0.1f;
+      p.hi = i % 3 ? INFINITY : 0.7f;
+      uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (1, k)));
+      uint32_t w = plan_constant (plan, i % 2 ? SHAPE (n, k) : SHAPE (k, n), 1.7f / sqrtf ((float)k), 0);
+      if (i % 8 != 7)
+        round_constant (plan, w);
+      uint32_t y = STEP (plan, PARE_RT_GEMM, &p, SHAPE (1, n), x, w, i % 3 ? plan_constant (plan, SHAPE (n), 0.5f, 0) : PARE_RT_NONE);
+      if (i % 4 > 1) /* the result is of 16 bits */
+        {
+          p = (PareGemmParams){ .trans_b = 1, .alpha = 1, .beta = 1 };
+          w = plan_constant (plan, SHAPE (9, n), 1.7f / sqrtf ((float)n), 0);
+          round_constant (plan, w);
+          y = STEP (plan, PARE_RT_GEMM, &p, SHAPE (1, 9), add_rounding (plan, y), w);
+        }
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("dense of 16 bits %u: %d -> %d", i, (int)k, (int)n);
+      compare (plan, 1 + (int)(i % 2), 0.015f, what);
+      same_by_threads (plan, y, what);
+      plan_free (plan);
+    }
+}
+
 static void
 test_absent (void)
 {
@@ -179,5 +213,6 @@ main (int argc, char **argv)
   g_test_add_func ("/accel-bfloats/stem", test_stem);
   g_test_add_func ("/accel-bfloats/pointwise", test_pointwise);
   g_test_add_func ("/accel-bfloats/depthwise", test_depthwise);
+  g_test_add_func ("/accel-bfloats/dense", test_dense);
   return g_test_run ();
 }
