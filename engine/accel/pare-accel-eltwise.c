@@ -145,7 +145,7 @@ pare_accel_step_unary (PareAccel *self, uint32_t step)
     return pare_accel_add_primitive (self, step, pd, (PareArgSpec[]){ { DNNL_ARG_SRC, flat, src }, { DNNL_ARG_DST, flat, dst } }, 2)
            && pare_accel_absorb (self, narrow ? result.rounds : PARE_RT_NONE);
   PareAccelView in = vector_view (count, src), out = vector_view (count, dst);
-  return pare_accel_add_kernel (self, step, s->op, params, &in, 1, &out, 1, pare_rt_kernel_scratch (self->plan, s));
+  return pare_accel_add_kernel (self, step, s->op, params, &in, 1, &out, 1, pare_rt_kernel_scratch (self->plan, s, NULL));
 }
 
 static bool
@@ -240,7 +240,7 @@ binary_scalar (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, uint32_t 
       in[0] = in[1];
       in[1] = swap;
     }
-  return pare_accel_add_kernel (self, step, s->op, p, in, 2, &out, 1, pare_rt_kernel_scratch (self->plan, s));
+  return pare_accel_add_kernel (self, step, s->op, p, in, 2, &out, 1, pare_rt_kernel_scratch (self->plan, s, NULL));
 }
 
 /* One number per channel: b is [C, 1...] or [1 or N, C, 1...]. */

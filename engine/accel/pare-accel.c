@@ -79,7 +79,7 @@ step_portable (PareAccel *self, uint32_t step)
     }
   return !self->failed
          && pare_accel_add_kernel (self, step, s->op, self->plan->params + s->params, in, s->n_in, out, s->n_out,
-                                   pare_rt_kernel_scratch (self->plan, s));
+                                   pare_rt_kernel_scratch (self->plan, s, packed));
 }
 
 /* False: nothing was added. */

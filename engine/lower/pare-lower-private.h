@@ -203,10 +203,12 @@ typedef struct
   guint64 activations, constants, packed, scratch;
   guint32 largest_constant; /* plan value */
 } PareBudget;
-/* constants: tensors of the plan's constant values, in their order. stated: mapped ones count too. portable: oneDNN is not asked. */
-void pare_budget_of (const PareRtPlan *plan, GPtrArray *constants, gboolean portable, gboolean stated, PareBudget *out);
+/* constants: tensors of the plan's constant values, in their order. stated: mapped ones count too. portable: oneDNN is not asked.
+ * packs: weights are kept in the order of their kernels, too. */
+void pare_budget_of (const PareRtPlan *plan, GPtrArray *constants, gboolean portable, gboolean stated, gboolean packs, PareBudget *out);
 /* Of the canonical graph, before it is lowered: no single result may be beyond the budget. Errors name the node. */
 gboolean pare_budget_check_values (const PareGraph *graph, guint64 budget, GError **error);
-/* Of the plan, before arena, scratch and packed weights are taken. */
+/* Of the plan, before arena, scratch and packed weights are taken. *packs: there is room for weights in the order of their kernels; portable
+ * kernels run without. */
 gboolean pare_budget_check_plan (const PareGraph *graph, const PareRtPlan *plan, GPtrArray *constants, gboolean portable, gboolean stated,
-                                 guint64 budget, GError **error);
+                                 guint64 budget, gboolean *packs, GError **error);

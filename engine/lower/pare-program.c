@@ -30,6 +30,7 @@ struct _PareProgram
   } accels[4]; /* packed weights for each number of threads that was asked for */
   guint n_accels;
   PareRtWeights *weights; /* of the portable kernels, made on first use */
+  gboolean packs;         /* there is room for them */
 };
 
 struct _PareRunner
@@ -161,8 +162,9 @@ compile (const PareGraph *graph, const PareCompileOptions *options, GError **err
   PareRtPlan *plan = pare_builder_finish (b, error);
   if (plan == NULL)
     return NULL;
+  gboolean packs;
   if (!pare_budget_check_plan (canonical, plan, b->constants, options->backend == PARE_BACKEND_PORTABLE, options->memory_budget > 0, budget,
-                               error))
+                               &packs, error))
     {
       pare_plan_free (plan);
       return NULL;
@@ -172,6 +174,7 @@ compile (const PareGraph *graph, const PareCompileOptions *options, GError **err
   g_mutex_init (&self->lock);
   self->graph = g_steal_pointer (&canonical);
   self->plan = plan;
+  self->packs = packs;
   self->value_of = g_steal_pointer (&b->value_of);
   self->constants = g_steal_pointer (&b->constants);
   self->backend = options->backend;
@@ -326,7 +329,7 @@ static const PareRtWeights *
 get_weights (PareProgram *self)
 {
   g_mutex_lock (&self->lock);
-  if (self->weights == NULL)
+  if (self->weights == NULL && self->packs)
     self->weights = pare_rt_weights_new (self->plan); /* no memory: constants are read as they lie */
   g_mutex_unlock (&self->lock);
   return self->weights;

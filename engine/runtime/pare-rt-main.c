@@ -1,9 +1,10 @@
 /* The runner: maps a plan, runs it with the portable kernels, and says how long that took. Needs libc and threads, nothing else; it is what
  * boards get.
  *
- *   pare-rt PLAN [--input FILE]... [--output-dir DIR] [--repeat N] [--threads N] [--profile] [--hash]
+ *   pare-rt PLAN [--input FILE]... [--output-dir DIR] [--repeat N] [--threads N] [--profile] [--hash] [--lean]
  *
- * Inputs in the plan's order, raw little-endian or .npy; zeros where none is given. Outputs are written raw as DIR/<name>.bin. */
+ * Inputs in the plan's order, raw little-endian or .npy; zeros where none is given. Outputs are written raw as DIR/<name>.bin. lean:
+ * weights are read as they lie in the plan, in less memory and slower. */
 #define _POSIX_C_SOURCE 200809L
 #include "engine/runtime/pare-rt-file.h"
 
@@ -105,7 +106,7 @@ typedef struct
 {
   const char *plan, *output_dir, *inputs[MOST_INPUTS];
   int n_inputs, repeat, threads;
-  bool profile, hash;
+  bool profile, hash, lean;
 } Options;
 
 static bool
@@ -119,6 +120,8 @@ read_options (int argc, char **argv, Options *o)
         o->profile = true;
       else if (strcmp (a, "--hash") == 0)
         o->hash = true;
+      else if (strcmp (a, "--lean") == 0)
+        o->lean = true;
       else if (strcmp (a, "--input") == 0 && next && o->n_inputs < MOST_INPUTS)
         o->inputs[o->n_inputs++] = argv[++i];
       else if (strcmp (a, "--output-dir") == 0 && next)
@@ -176,7 +179,7 @@ run (const Options *o, const PareRtFile *file)
       if (wrong)
         return fail (o->inputs[i], wrong);
     }
-  PareRtWeights *weights = pare_rt_weights_new (plan);
+  PareRtWeights *weights = o->lean ? NULL : pare_rt_weights_new (plan);
   PareRtRunner *runner = pare_rt_runner_new (plan, weights);
   double *ms = calloc ((size_t)o->repeat, sizeof *ms);
   uint64_t *step_ns = calloc ((size_t)plan->n_steps + 1, sizeof *step_ns);
@@ -226,7 +229,8 @@ main (int argc, char **argv)
   uint64_t bytes = 0;
   if (!read_options (argc, argv, &o))
     {
-      fprintf (stderr, "usage: pare-rt PLAN [--input FILE]... [--output-dir DIR] [--repeat N] [--threads N] [--profile] [--hash]\n");
+      fprintf (stderr,
+               "usage: pare-rt PLAN [--input FILE]... [--output-dir DIR] [--repeat N] [--threads N] [--profile] [--hash] [--lean]\n");
       return 2;
     }
   const char *wrong = map_file (o.plan, &data, &bytes);

@@ -24,7 +24,7 @@ take_scratch (PareRtRunner *r)
   PareRtPool *before = pare_rt_pool_enter (r->pool);
   for (uint32_t i = 0; i < r->plan->n_steps; i++)
     {
-      uint64_t need = pare_rt_kernel_scratch (r->plan, &r->plan->steps[i]);
+      uint64_t need = pare_rt_kernel_scratch (r->plan, &r->plan->steps[i], pare_rt_weights_get (r->weights, i));
       most = need > most ? need : most;
     }
   pare_rt_pool_enter (before);

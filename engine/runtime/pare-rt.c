@@ -106,7 +106,7 @@ operands (const PareRtPlan *plan, const PareRtStep *step, PareView *in, PareView
 }
 
 uint64_t
-pare_rt_kernel_scratch (const PareRtPlan *plan, const PareRtStep *step)
+pare_rt_kernel_scratch (const PareRtPlan *plan, const PareRtStep *step, const void *packed)
 {
   PareView in[PARE_RT_MAX_IN], out[PARE_RT_MAX_OUT];
   uint64_t packing = 0;
@@ -118,6 +118,7 @@ pare_rt_kernel_scratch (const PareRtPlan *plan, const PareRtStep *step)
   if (table[step->op].scratch == NULL)
     return packing;
   operands (plan, step, in, out);
+  in[1].packed = packed;
   return packing + table[step->op].scratch (plan->params + step->params, in, step->n_in, out, step->n_out);
 }
 

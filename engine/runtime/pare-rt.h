@@ -90,9 +90,10 @@ pare_rt_plan_constant (const PareRtPlan *plan, uint32_t value)
 /* A portable kernel. Views are complete and checked; kernels may not allocate: `scratch` has what `scratch_bytes` asked for. */
 typedef PareRtStatus (*PareRtKernel) (const void *params, const PareView *in, uint32_t n_in, PareView *out, uint32_t n_out, void *scratch);
 
-/* The portable kernel of an op, and the scratch bytes it needs for these operands, with as many workers as the calling thread has (1 outside a runner). */
+/* The portable kernel of an op, and the scratch bytes it needs for these operands, with as many workers as the calling thread has (1 outside a runner).
+ * packed: its weights as pare_rt_kernel_pack made them, or NULL. */
 PareRtKernel pare_rt_kernel (PareRtOp op);
-uint64_t pare_rt_kernel_scratch (const PareRtPlan *plan, const PareRtStep *step);
+uint64_t pare_rt_kernel_scratch (const PareRtPlan *plan, const PareRtStep *step, const void *packed);
 const char *pare_rt_op_name (PareRtOp op);
 uint32_t pare_rt_params_bytes (PareRtOp op); /* what its kernel reads of the parameters; 0: nothing */
 /* A step's constant weights (in[1]) in its kernel's own order: bytes needed, 0 where they are read as they lie. packed (64-byte aligned) NULL: only asks. */

@@ -148,7 +148,7 @@ make_ours (const Layer *l, PareDtype weights, Ours *o)
                       .params = (guint8 *)&o->p,
                       .params_bytes = sizeof o->p,
                       .constants = o->in[1].data };
-  o->scratch = codes (pare_rt_kernel_scratch (&plan, &step));
+  o->scratch = codes (pare_rt_kernel_scratch (&plan, &step, NULL));
   guint64 bytes = pare_rt_kernel_pack (&plan, &step, NULL);
   if (bytes)
     {

@@ -95,7 +95,7 @@ try (PareRtOp op, const void *params, gsize params_bytes, const PareView *in, gu
     memcpy (block, params, params_bytes);
   PareRtPlan plan
       = { .n_values = n_in + n_out, .n_steps = 1, .values = values, .steps = &step, .params = block, .params_bytes = params_bytes };
-  guint64 bytes = pare_rt_kernel_scratch (&plan, &step);
+  guint64 bytes = pare_rt_kernel_scratch (&plan, &step, NULL);
   g_autofree char *scratch = g_malloc (bytes + 2 * GUARD);
   char *aligned = (char *)(((guintptr)scratch + 63) & ~(guintptr)63);
   memset (aligned + bytes, 0xA5, scratch + bytes + 2 * GUARD - (aligned + bytes));

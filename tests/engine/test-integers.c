@@ -169,7 +169,7 @@ run_as (const Case *c, const char *isa, gboolean packed, PareRtPool *pool)
         }
     }
   PareRtPool *before = pare_rt_pool_enter (pool);
-  guint64 bytes = pare_rt_kernel_scratch (&plan, &step);
+  guint64 bytes = pare_rt_kernel_scratch (&plan, &step, NULL);
   void *scratch = fenced ((bytes + 63) / 64 * 64);
   memset (scratch, 0xA5, bytes);
   memset (out.data, 0xA5, (gsize)pare_shape_bytes (&out.shape, out.dtype));

@@ -25,7 +25,7 @@ is_small (const PareRtPlan *plan)
           if (work > (uint64_t)MOST_WORK << 6)
             return 0;
         }
-      sum += work + pare_rt_kernel_scratch (plan, &plan->steps[s]);
+      sum += work + pare_rt_kernel_scratch (plan, &plan->steps[s], plan);
       if (sum > (uint64_t)MOST_WORK << 7)
         return 0;
     }

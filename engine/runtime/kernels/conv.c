@@ -1,5 +1,6 @@
 /* Conv: x [N,C,D,H,W] (1 to 3 spatial axes), w [M,C/g,kD,kH,kW], b [M] or none, residual like y or none; y [N,M,oD,oH,oW] = act(conv + b +
- * residual). Here: the checks, how the work is cut, and the packing of weights; conv-direct.c and conv-depthwise.c compute. */
+ * residual). Here: the checks, how the work is cut, and the packing of weights; conv-direct.c, conv-depthwise.c and conv-winograd.c
+ * compute. */
 #include "engine/runtime/kernels/conv.h"
 
 /* Everything as three spatial axes: leading ones for fewer. FALSE: the operands do not fit each other. */
@@ -202,8 +203,11 @@ KERNEL (pare_rt_k_conv)
         }
       return PARE_RT_OK;
     }
-  REQUIRE (pare_rt_conv_cut (&job, pare_rt_workers ()));
-  if (job.depthwise)
+  job.winograd = job.packed ? pare_rt_winograd_choose (&job) : 0;
+  REQUIRE (job.winograd ? pare_rt_winograd_cut (&job, pare_rt_workers ()) : pare_rt_conv_cut (&job, pare_rt_workers ()));
+  if (job.winograd)
+    pare_rt_conv_winograd (&job);
+  else if (job.depthwise)
     pare_rt_conv_depthwise (&job);
   else
     pare_rt_conv_direct (&job);
@@ -218,7 +222,8 @@ SCRATCH (pare_rt_s_conv)
     return 0;
   if (whole_plane (&job))
     return PARE_RT_GEMM_SCRATCH * (uint64_t)workers;
-  if (!pare_rt_conv_cut (&job, workers))
+  job.winograd = in[1].packed ? pare_rt_winograd_choose (&job) : 0;
+  if (!(job.winograd ? pare_rt_winograd_cut (&job, workers) : pare_rt_conv_cut (&job, workers)))
     return UINT64_MAX / 2;
   uint64_t floats, bytes;
   if (__builtin_mul_overflow ((uint64_t)job.each, (uint64_t)workers, &floats) || __builtin_mul_overflow (floats, sizeof (float), &bytes)
@@ -238,6 +243,8 @@ PACK (pare_rt_p_conv)
   float *to = packed;
   if (whole_plane (&job))
     return pare_rt_sgemm_pack (job.g.m, job.terms, w, 1, job.terms, to);
+  if ((job.winograd = pare_rt_winograd_choose (&job)) > 0)
+    return (uint64_t)pare_rt_winograd_pack (&job, w, to) * sizeof (float);
   for (int64_t group = 0; to && group < job.g.group; group++)
     for (int64_t i = 0; i < job.m_tiles; i++)
       {

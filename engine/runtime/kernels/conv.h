@@ -44,6 +44,9 @@ typedef struct
   int64_t m_tiles, m_blocks;      /* of a group: tiles of rows, and into how many tasks they are cut */
   int64_t taps;                   /* entries of the table in front of the scratch */
   int64_t each;                   /* floats of a worker's scratch */
+  int winograd;                   /* m of its tiles; 0: not that way */
+  int64_t across, down, tiles;    /* tiles of a row, rows of them, all */
+  int64_t band, bands;            /* tiles that a task transforms at a time */
   bool serial;                    /* too little work to share */
   const float *x, *x_end, *w, *b, *residual;
   const float *packed;
@@ -54,6 +57,13 @@ typedef struct
 /* How a product is cut for that many workers. FALSE: too large. */
 bool pare_rt_conv_cut (ConvJob *job, int workers);
 void pare_rt_conv_direct (ConvJob *job);
+/* --- conv-winograd.c: 3 x 3 with a step of one, where weights are packed --- */
+/* The m that takes least by the layer alone, 0: another way does. */
+int pare_rt_winograd_choose (const ConvJob *job);
+bool pare_rt_winograd_cut (ConvJob *job, int workers);
+/* Floats of the packed weights; to NULL: only asks. */
+int64_t pare_rt_winograd_pack (const ConvJob *job, const float *w, float *to);
+void pare_rt_conv_winograd (ConvJob *job);
 /* One input channel per group, two spatial axes (in[0] == 1). What it takes of the table in front (entries) and of each worker's floats. */
 void pare_rt_conv_depthwise_scratch (const ConvJob *job, int64_t *entries, int64_t *floats);
 void pare_rt_conv_depthwise (ConvJob *job);

@@ -25,6 +25,12 @@ _Static_assert(sizeof (float) == 4 && sizeof (double) == 8, "IEEE 754 floats");
 #define FMADD(a, b, c) ((avx512_vec)_mm512_fmadd_ps ((__m512)(a), (__m512)(b), (__m512)(c)))
 #define LARGER(a, x) ((avx512_vec)_mm512_max_ps ((__m512)(a), (__m512)(x)))
 #define SMALLER(a, x) ((avx512_vec)_mm512_min_ps ((__m512)(a), (__m512)(x)))
+#define LOW(a, b)                                                                                                                          \
+  ((avx512_vec)_mm512_permutex2var_ps ((__m512)(a), _mm512_setr_epi32 (0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),            \
+                                       (__m512)(b)))
+#define HIGH(a, b)                                                                                                                         \
+  ((avx512_vec)_mm512_permutex2var_ps ((__m512)(a), _mm512_setr_epi32 (8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31),      \
+                                       (__m512)(b)))
 #define MASK __mmask16
 #define MASK_OF(from, to) ((__mmask16)((0xFFFFu << (from)) & ~(0xFFFFFFFFu << (to))))
 #define LOAD_MASKED(m, p) _mm512_maskz_loadu_ps (m, p)
@@ -55,6 +61,10 @@ _Static_assert(sizeof (float) == 4 && sizeof (double) == 8, "IEEE 754 floats");
 #define STORE_MASKED(m, p, x) _mm256_maskstore_ps (p, m, (__m256)(x))
 #define EVEN(a, b) avx2_half ((__m256)(a), (__m256)(b), 0x88)
 #define ODD(a, b) avx2_half ((__m256)(a), (__m256)(b), 0xDD)
+#define LOW(a, b) avx2_turns (a, b, 0x20)
+#define HIGH(a, b) avx2_turns (a, b, 0x31)
+#define avx2_turns(a, b, which)                                                                                                            \
+  ((avx2_vec)_mm256_permute2f128_ps (_mm256_unpacklo_ps ((__m256)(a), (__m256)(b)), _mm256_unpackhi_ps ((__m256)(a), (__m256)(b)), which))
 #define avx2_half(a, b, which) ((avx2_vec)_mm256_permute4x64_pd ((__m256d)_mm256_shuffle_ps (a, b, which), 0xD8))
 __attribute__ ((target ("avx2"))) static inline __m256i
 avx2_mask (int from, int to)
@@ -86,6 +96,10 @@ avx2_mask (int from, int to)
 /* comparison and selection, since FMAX has its own idea of -0 and NaN */
 #define LARGER(a, x) ((base_vec)vbslq_f32 (vcltq_f32 ((float32x4_t)(x), (float32x4_t)(a)), (float32x4_t)(a), (float32x4_t)(x)))
 #define SMALLER(a, x) ((base_vec)vbslq_f32 (vcgtq_f32 ((float32x4_t)(x), (float32x4_t)(a)), (float32x4_t)(a), (float32x4_t)(x)))
+#define EVEN(a, b) ((base_vec){ (a)[0], (a)[2], (b)[0], (b)[2] })
+#define ODD(a, b) ((base_vec){ (a)[1], (a)[3], (b)[1], (b)[3] })
+#define LOW(a, b) ((base_vec){ (a)[0], (b)[0], (a)[1], (b)[1] })
+#define HIGH(a, b) ((base_vec){ (a)[2], (b)[2], (a)[3], (b)[3] })
 #include "engine/runtime/kernels/tile.inc.h"
 #else
 
@@ -112,6 +126,10 @@ choose (Mask m, Floats a, Floats x)
 #define FMADD(a, b, c) ((neon_vec)vaddq_f32 (vmulq_f32 ((float32x4_t)(a), (float32x4_t)(b)), (float32x4_t)(c)))
 #define LARGER(a, x) ((neon_vec)vbslq_f32 (vcltq_f32 ((float32x4_t)(x), (float32x4_t)(a)), (float32x4_t)(a), (float32x4_t)(x)))
 #define SMALLER(a, x) ((neon_vec)vbslq_f32 (vcgtq_f32 ((float32x4_t)(x), (float32x4_t)(a)), (float32x4_t)(a), (float32x4_t)(x)))
+#define EVEN(a, b) ((neon_vec){ (a)[0], (a)[2], (b)[0], (b)[2] })
+#define ODD(a, b) ((neon_vec){ (a)[1], (a)[3], (b)[1], (b)[3] })
+#define LOW(a, b) ((neon_vec){ (a)[0], (b)[0], (a)[1], (b)[1] })
+#define HIGH(a, b) ((neon_vec){ (a)[2], (b)[2], (a)[3], (b)[3] })
 #include "engine/runtime/kernels/tile.inc.h"
 #endif
 
@@ -125,6 +143,10 @@ choose (Mask m, Floats a, Floats x)
 #define FMADD(a, b, c) ((a) * (b) + (c))
 #define LARGER(a, x) choose ((x) < (a), a, x)
 #define SMALLER(a, x) choose ((x) > (a), a, x)
+#define EVEN(a, b) ((base_vec){ (a)[0], (a)[2], (b)[0], (b)[2] })
+#define ODD(a, b) ((base_vec){ (a)[1], (a)[3], (b)[1], (b)[3] })
+#define LOW(a, b) ((base_vec){ (a)[0], (b)[0], (a)[1], (b)[1] })
+#define HIGH(a, b) ((base_vec){ (a)[2], (b)[2], (a)[3], (b)[3] })
 #include "engine/runtime/kernels/tile.inc.h"
 #endif
 

@@ -81,6 +81,27 @@ typedef struct
   float lo, hi;
 } PareRtPlane;
 
+/* Winograd's convolutions (conv-winograd.c): of the tiles along a vector those of one row of tiles. */
+typedef struct
+{
+  int32_t lane, columns, rows; /* the first lane; of output, floats wide and high */
+  int64_t at;                  /* where its first float is */
+} PareRtSpan;
+
+/* The sums of one channel of output for a vector of tiles, on their way back. */
+typedef struct
+{
+  int64_t apart; /* the floats from one of the (m + 2)^2 sums to the next */
+  float bias;
+  float *y;
+  const float *residual; /* addressed as y, may be y; NULL: none */
+  int64_t pitch;         /* of a row of output */
+  const PareRtSpan *spans;
+  int n_spans;
+  bool clip, leaky;
+  float lo, hi, alpha;
+} PareRtWinogradOut;
+
 typedef struct
 {
   const char *name;
@@ -96,6 +117,10 @@ typedef struct
   void (*depthwise) (const PareRtRows *t, int rows);
   /* FALSE: not this kernel; NULL: where loads cannot be masked */
   bool (*plane) (const PareRtPlane *t);
+  /* m 2 or 4. m + 2 lines of input to a row of tiles, whole vectors of them: lines have room for that and m floats more. Sum s of tile t
+   * goes to to + s * apart + t. */
+  void (*winograd_in) (int m, const float *const *line, int64_t tiles, float *to, int64_t apart);
+  void (*winograd_out) (int m, const PareRtWinogradOut *o, const float *v);
   /* Copies of x (n floats, whole vectors), each under its mask; masks are aligned to 64 bytes. */
   void (*copies) (const float *x, int64_t n, const int32_t *masks, int64_t masks_apart, int64_t copies, float *to, int64_t apart);
   /* y[j] = sum over p of a[p] * b[p * ldb + j], j < n */

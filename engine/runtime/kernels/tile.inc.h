@@ -1,7 +1,7 @@
 /* One instruction set's kernels. The includer defines NAME(x), LANES, TARGET, FMA(acc, b, s) (s a float), FMADD(a, b, c) of vectors,
- * LARGER(a, x) and SMALLER(a, x) (x where it is NaN), TILE_ROWS and TILE_VECTORS; where loads can be masked also MASK, MASK_OF(from, to)
- * (lanes from <= i < to), LOAD_MASKED, STORE_MASKED, EVEN(a, b) and ODD(a, b) (of two vectors' lanes);
- * where there are instructions for it FOLD_SUM and FOLD_MAX of a vector. */
+ * LARGER(a, x) and SMALLER(a, x) (x where it is NaN), TILE_ROWS and TILE_VECTORS, EVEN(a, b) and ODD(a, b) (of two vectors' lanes), LOW(a, b)
+ * and HIGH(a, b) (the lanes of both in turns, first and second half); where loads can be masked also MASK, MASK_OF(from, to) (lanes from <= i <
+ * to), LOAD_MASKED, STORE_MASKED; where there are instructions for it FOLD_SUM and FOLD_MAX of a vector. */
 typedef float NAME (vec) __attribute__ ((vector_size (LANES * 4)));
 typedef float NAME (vec_u) __attribute__ ((vector_size (LANES * 4), aligned (4), may_alias));
 typedef int32_t NAME (ints) __attribute__ ((vector_size (LANES * 4)));
@@ -588,6 +588,8 @@ NAME (weigh) (float *s, int64_t n, float factor)
 #undef ALL
 }
 
+#include "engine/runtime/kernels/winograd.inc.h"
+
 static const PareRtIsa NAME (isa) = {
   .name = ISA_NAME,
   .lanes = LANES,
@@ -607,6 +609,8 @@ static const PareRtIsa NAME (isa) = {
 #ifdef MASK
   .plane = NAME (plane),
 #endif
+  .winograd_in = NAME (winograd_in),
+  .winograd_out = NAME (winograd_out),
   .copies = NAME (copies),
   .row = NAME (row),
   .max_row = NAME (max_row),
@@ -647,3 +651,5 @@ static const PareRtIsa NAME (isa) = {
 #undef FOLD_MAX
 #undef EVEN
 #undef ODD
+#undef LOW
+#undef HIGH
