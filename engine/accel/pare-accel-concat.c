@@ -81,6 +81,21 @@ stacked (PareAccel *self, uint32_t step, int axis)
   return pare_md_new_typed (self->mds, dnnl_f32, sy->rank, sy->dims, strides);
 }
 
+/* Reshaped operands whose memory lies along the axis without being moved. */
+static bool
+side_by_side_as_seen (PareAccel *self, uint32_t step, int axis, dnnl_data_type_t type)
+{
+  const PareRtStep *s = &self->plan->steps[step];
+  const PareMd *first = pare_accel_seen (self, s->in[0]);
+  for (uint32_t i = 0; first && i < s->n_in; i++)
+    {
+      const PareMd *md = pare_accel_seen (self, s->in[i]);
+      if (!md || pare_md_type (md) != type || md != pare_md_new_like (self->mds, first, self->plan->values[s->in[i]].shape.dims))
+        return false;
+    }
+  return first && side_by_side (self, step, first, axis);
+}
+
 bool
 pare_accel_step_concat (PareAccel *self, uint32_t step)
 {
@@ -114,11 +129,17 @@ pare_accel_step_concat (PareAccel *self, uint32_t step)
     }
   if (!layout)
     return false;
+  if (side_by_side_as_seen (self, step, axis, narrow ? dnnl_bf16 : dnnl_f32))
+    return true;
   bool plain = pare_md_is_row_major (layout);
   const PareMd *apart = plain ? stacked (self, step, axis) : NULL;
   if ((apart && side_by_side (self, step, apart, axis)) || (!self->failed && side_by_side (self, step, layout, axis)))
     return true;
   if (self->failed || plain) /* the portable kernel copies short rows, too */
+    return false;
+  if (axis == 1 && pare_accel_join_channels (self, step, pare_md_type (layout)))
+    return true;
+  if (self->failed)
     return false;
   /* Blocks that a slice would cut: plain. */
   for (uint32_t i = 0; i < s->n_in; i++)

@@ -195,6 +195,9 @@ binary_same_shape (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, uint3
   int64_t count;
   if (ma && mb && (pare_md_type (ma) != dnnl_bf16 || pare_md_type (mb) != dnnl_bf16 || result.type != dnnl_bf16))
     {
+      if ((pare_md_type (ma) == dnnl_bf16 || pare_md_type (mb) == dnnl_bf16 || result.type == dnnl_bf16)
+          && pare_accel_binary_bf16 (self, step, a, b, result))
+        return true;
       ma = pare_accel_native (self, a);
       mb = pare_accel_native (self, b);
       result = (PareAccelResult){ y, PARE_RT_NONE, dnnl_f32 };

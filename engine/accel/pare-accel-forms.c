@@ -374,6 +374,12 @@ pare_accel_form (PareAccel *self, uint32_t step, uint32_t value, const PareMd *m
   for (uint32_t i = 0; i < v->n_forms; i++)
     if (v->forms[i].md == md)
       return v->forms[i].buffer;
+  if (self->plan->values[value].kind == PARE_RT_ALIAS && pare_accel_seen (self, value) == md)
+    {
+      while (self->plan->values[value].kind == PARE_RT_ALIAS)
+        value = self->plan->values[value].alias_of;
+      return self->values[value].forms[0].buffer;
+    }
   if (is_plain (md))
     return pare_accel_plain (self, step, value);
   const void *constant = pare_accel_constant (self, value);

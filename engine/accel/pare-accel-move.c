@@ -120,7 +120,10 @@ pare_accel_step_move (PareAccel *self, uint32_t step)
   if (!strides || sx->rank < 1 || sx->rank != sy->rank || pare_md_rank (md) != sx->rank || pare_shape_count (sy) < 1)
     return false;
   if (s->op == PARE_RT_TRANSPOSE)
-    return transpose (self, step, params, md);
+    {
+      const PareMd *seen = pare_accel_seen (self, x);
+      return transpose (self, step, params, seen && (pare_md_type (seen) == dnnl_f32 || pare_md_type (md) == dnnl_bf16) ? seen : md);
+    }
   /* Already plain: the portable kernel does the same. */
   const PareMd *like = pare_md_is_row_major (md) ? NULL : pare_md_new_like (self->mds, md, sy->dims);
   const int64_t *out = like ? pare_md_strides (like) : NULL;

@@ -138,6 +138,8 @@ bool pare_accel_is_known (const PareAccel *self, uint32_t value);
 const PareMd *pare_accel_native (PareAccel *self, uint32_t value);
 /* The same with the elements as they are, float32 or bfloat16. */
 const PareMd *pare_accel_native_any (PareAccel *self, uint32_t value);
+/* The layout in which a reshaped value is there already, where its axes have strides in what it is another name of; NULL: they have not. */
+const PareMd *pare_accel_seen (PareAccel *self, uint32_t value);
 /* The step is to multiply bfloat16. */
 bool pare_accel_is_bf16 (const PareAccel *self, uint32_t step);
 /* Where and in which type a step leaves a float value: bfloat16 where the value lies on its grid, or where all that reads it is the step
@@ -271,6 +273,8 @@ typedef struct
   float lo, hi, alpha;
 } PareAccelVector;
 bool pare_accel_vector_bf16 (PareAccel *self, uint32_t step, const PareAccelVector *v);
+/* Operands of one shape, some of 16 bits, by a loop of our own. */
+bool pare_accel_binary_bf16 (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, PareAccelResult result);
 bool pare_accel_step_gemm (PareAccel *self, uint32_t step);
 bool pare_accel_step_matmul (PareAccel *self, uint32_t step);
 bool pare_accel_step_pool (PareAccel *self, uint32_t step);
@@ -298,6 +302,8 @@ bool pare_accel_step_concat_codes (PareAccel *self, uint32_t step);
 /* Slice, Pad (with one value), Transpose. */
 bool pare_accel_step_move (PareAccel *self, uint32_t step);
 bool pare_accel_step_concat (PareAccel *self, uint32_t step);
+/* Operands whose channels lie side by side, or in blocks, joined along the channels, which then lie side by side. */
+bool pare_accel_join_channels (PareAccel *self, uint32_t step, dnnl_data_type_t type);
 /* Nearest and linear ones of images. */
 bool pare_accel_step_resize (PareAccel *self, uint32_t step);
 
