@@ -21,6 +21,29 @@ parameters (const PareGraph *g, const PareNode *bn, gint64 channels)
   return p;
 }
 
+/* Each weight times its channel's factor. Channels are the first axis; the second where `each` > 0 (of a transposed convolution: the inputs
+ * of each group, whose results follow one another) or `last`. */
+static void
+scale_weights (PareTensor *weight, const double *scale, gint64 each, gboolean last)
+{
+  gint64 rows = weight->shape.dims[0], columns = weight->shape.dims[1], inner = 1;
+  float *data = weight->data;
+  for (int i = 2; i < weight->shape.rank; i++)
+    inner *= weight->shape.dims[i];
+  if (each == 0 && !last)
+    {
+      inner *= columns;
+      columns = 1;
+    }
+  for (gint64 r = 0; r < rows; r++)
+    for (gint64 c = 0; c < columns; c++, data += inner)
+      {
+        double factor = scale[each > 0 ? r / each * columns + c : last ? c : r];
+        for (gint64 i = 0; i < inner; i++)
+          data[i] = (float)(data[i] * factor);
+      }
+}
+
 /* Folds one BatchNormalization into its producer; FALSE: it does not fit and stays. */
 static gboolean
 fold_one (PareGraph *g, PareNodeId bn_id, const PareConsumers *readers)
@@ -69,21 +92,7 @@ fold_one (PareGraph *g, PareNodeId bn_id, const PareConsumers *readers)
       double old = b == NULL ? 0 : beta * pare_tensor_get_double (b, pare_tensor_count (b) == 1 ? 0 : (gsize)k);
       ((float *)bias->data)[k] = (float)((old - p[2 * channels + k]) * scale[k] + p[channels + k]);
     }
-  gint64 n = pare_tensor_count (w), inner = 1;
-  for (int i = is_transpose ? 2 : 1; i < w->shape.rank; i++)
-    inner *= w->shape.dims[i];
-  float *data = weight->data;
-  for (gint64 i = 0; i < n; i++)
-    {
-      gint64 channel;
-      if (is_conv)
-        channel = i / inner;
-      else if (is_transpose)
-        channel = i / inner % w->shape.dims[1] + i / inner / w->shape.dims[1] / (w->shape.dims[0] / group) * w->shape.dims[1];
-      else
-        channel = tb ? i / w->shape.dims[1] : i % w->shape.dims[1];
-      data[i] = (float)(data[i] * scale[channel]);
-    }
+  scale_weights (weight, scale, is_transpose ? w->shape.dims[0] / group : 0, is_gemm && !tb);
   PareValueId bn_values[5], inputs[3] = { conv->inputs[0] };
   for (int i = 0; i < 5; i++)
     bn_values[i] = bn->inputs[i];

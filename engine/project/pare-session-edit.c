@@ -80,6 +80,7 @@ pare_session_recipe_changed (PareSession *self, gboolean grouped, gboolean merge
   self->fill_wanted = TRUE;
   if (!grouped)
     pare_job_cancel (pare_scheduler_get_running (self->scheduler, LANE_APPLY));
+  pare_session_pump_apply (self); /* while what is known of the recipe is looked up and the window draws */
   if (self->baseline == NULL)
     self->baseline_state = WORK_WANTED;
   self->calibrate_stopped = FALSE;

@@ -212,6 +212,8 @@ gboolean pare_session_is_dispensable (PareSession *self);
 void pare_session_recipe_changed (PareSession *self, gboolean grouped, gboolean new_edit);
 
 /* pare-session-work.c */
+/* The first part of it alone, for an edit that has yet to be told to everybody. */
+void pare_session_pump_apply (PareSession *self);
 void pare_session_pump (PareSession *self);
 gboolean pare_session_recipe_needs_ranges (PareSession *self, const PareRecipe *recipe);
 void pare_session_cancel_heavy (PareSession *self, int tag);

@@ -423,13 +423,21 @@ pump_heavy (PareSession *self)
 }
 
 void
-pare_session_pump (PareSession *self)
+pare_session_pump_apply (PareSession *self)
 {
   if (self->closed || self->model == NULL || self->history == NULL)
     return;
   gboolean stale = self->changed_generation != self->generation || (!self->changed_exact && self->statistics != NULL);
   if (stale && self->failed_generation != self->generation && idle (self, LANE_APPLY))
     start_apply (self);
+}
+
+void
+pare_session_pump (PareSession *self)
+{
+  if (self->closed || self->model == NULL || self->history == NULL)
+    return;
+  pare_session_pump_apply (self);
   pump_size (self);
   if (self->model->why_not == NULL)
     pump_heavy (self);

@@ -12,11 +12,13 @@ struct _PareStore {
   gboolean registered;
   gboolean remove;     /* the file goes when it is closed */
 
-  GMutex read_mutex;
+  GMutex read_mutex;   /* of the two that follow */
   sqlite3 *reader;
+  GHashTable *queries; /* SQL -> the reader's statement: making one takes longer than running it */
 
   /* The writer's own */
   sqlite3 *writer;
+  GHashTable *commands; /* SQL -> statement */
   GThread *thread;
   GAsyncQueue *queue;
   GMutex trouble_mutex;

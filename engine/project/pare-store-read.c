@@ -70,7 +70,9 @@ static sqlite3_stmt *
 begin_query (PareStore *self, const char *sql, GError **error)
 {
   g_mutex_lock (&self->read_mutex);
-  sqlite3_stmt *s = pare_store_prepare (self, self->reader, sql, error);
+  sqlite3_stmt *s = g_hash_table_lookup (self->queries, sql);
+  if (s == NULL && (s = pare_store_prepare (self, self->reader, sql, error)) != NULL)
+    g_hash_table_insert (self->queries, g_strdup (sql), s);
   if (s == NULL)
     g_mutex_unlock (&self->read_mutex);
   return s;
@@ -79,7 +81,8 @@ begin_query (PareStore *self, const char *sql, GError **error)
 static void
 end_query (PareStore *self, sqlite3_stmt *s)
 {
-  sqlite3_finalize (s);
+  sqlite3_reset (s);
+  sqlite3_clear_bindings (s);
   g_mutex_unlock (&self->read_mutex);
 }
 

@@ -110,10 +110,12 @@ cell_blob (Statement *s, GBytes *value)
 }
 
 static int
-run_statement (sqlite3 *db, Statement *s)
+run_statement (PareStore *self, Statement *s)
 {
-  sqlite3_stmt *stmt = NULL;
-  int rc = sqlite3_prepare_v2 (db, s->sql, -1, &stmt, NULL);
+  sqlite3_stmt *stmt = g_hash_table_lookup (self->commands, s->sql);
+  int rc = SQLITE_OK;
+  if (stmt == NULL && (rc = sqlite3_prepare_v2 (self->writer, s->sql, -1, &stmt, NULL)) == SQLITE_OK)
+    g_hash_table_insert (self->commands, g_strdup (s->sql), stmt);
   for (guint i = 0; rc == SQLITE_OK && i < s->n; i++)
     {
       PareCell *c = &s->cells[i];
@@ -144,16 +146,21 @@ run_statement (sqlite3 *db, Statement *s)
     rc = sqlite3_bind_int64 (stmt, (int)s->n + 1, pare_store_digest_cells (s->cells, s->n));
   if (rc == SQLITE_OK)
     rc = sqlite3_step (stmt);
-  sqlite3_finalize (stmt);
+  if (stmt != NULL)
+    {
+      sqlite3_reset (stmt);
+      sqlite3_clear_bindings (stmt);
+    }
   return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
 static int
-run_task (sqlite3 *db, Task *task)
+run_task (PareStore *self, Task *task)
 {
+  sqlite3 *db = self->writer;
   int rc = sqlite3_exec (db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
   for (guint i = 0; rc == SQLITE_OK && i < task->statements->len; i++)
-    rc = run_statement (db, task->statements->pdata[i]);
+    rc = run_statement (self, task->statements->pdata[i]);
   if (rc == SQLITE_OK)
     rc = sqlite3_exec (db, "COMMIT", NULL, NULL, NULL);
   if (rc != SQLITE_OK && !sqlite3_get_autocommit (db))
@@ -238,7 +245,7 @@ writer_main (gpointer data)
         }
       while (!g_queue_is_empty (&waiting))
         {
-          int rc = run_task (self->writer, g_queue_peek_head (&waiting));
+          int rc = run_task (self, g_queue_peek_head (&waiting));
           if (rc == SQLITE_OK)
             {
               Task *written = g_queue_pop_head (&waiting);

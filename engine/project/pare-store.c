@@ -141,12 +141,20 @@ pare_store_exec (PareStore *self, sqlite3 *db, const char *sql, GError **error)
   return FALSE;
 }
 
+static void
+finalize (gpointer statement)
+{
+  sqlite3_finalize (statement);
+}
+
 static PareStore *
 store_new (const char *path)
 {
   PareStore *self = g_new0 (PareStore, 1);
   self->path = g_canonicalize_filename (path, NULL);
   self->lock = -1;
+  self->queries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, finalize);
+  self->commands = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, finalize);
   g_mutex_init (&self->read_mutex);
   g_mutex_init (&self->trouble_mutex);
   return self;
@@ -160,6 +168,8 @@ pare_store_close (PareStore *self)
   /* The writer goes last: the last connection that leaves folds the log back into the file. */
   if (self->thread != NULL)
     pare_store_stop_writer (self);
+  g_hash_table_unref (self->queries);
+  g_hash_table_unref (self->commands);
   sqlite3_close (self->reader);
   sqlite3_close (self->writer);
   /* While it is locked, so that nobody who opens it now goes on writing to a file without a name. */
