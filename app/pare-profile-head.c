@@ -142,7 +142,7 @@ show_run (PareProfileView *self, const PareLatency *now)
       g_string_append_printf (text, g_dngettext (NULL, "%d thread", "%d threads", (gulong)now->threads), now->threads);
       g_autofree char *share = pare_format_percent (now->fast_share, 0);
       if (now->fast_share > 0)
-        g_string_append_printf (text, _ (", oneDNN runs %s of the steps"), share);
+        g_string_append_printf (text, _ (", %s of the steps accelerated"), share);
       else
         g_string_append (text, _ (", kernels of our own"));
     }

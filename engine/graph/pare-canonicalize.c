@@ -3,6 +3,32 @@
 
 #include <string.h>
 
+/* A name that some exporter writes for "not known", wherever an extent is. */
+static gboolean
+says_nothing (const char *name)
+{
+  return name == NULL || !(g_ascii_isalpha (*name) || *name == '_') || strcmp (name, "None") == 0;
+}
+
+gint64
+pare_extents_get (GHashTable *extents, const char *name)
+{
+  gint64 *extent = extents != NULL && !says_nothing (name) ? g_hash_table_lookup (extents, name) : NULL;
+  return extent != NULL ? *extent : -1;
+}
+
+void
+pare_extents_bind (GHashTable *extents, const char *name, gint64 extent)
+{
+  if (says_nothing (name))
+    return;
+  gint64 *bound = g_hash_table_lookup (extents, name);
+  if (bound == NULL)
+    g_hash_table_insert (extents, g_strdup (name), g_memdup2 (&extent, sizeof extent));
+  else if (*bound != extent)
+    *bound = -1; /* of two minds: files do not always mean one extent by one name, and other runtimes do not hold them to it */
+}
+
 /* Concrete input shapes; fills extents (symbolic name -> value). open: symbolic extents but the first stay unknown. */
 static gboolean
 fix_inputs (PareGraph *g, const PareNamedShape *shapes, guint n_shapes, gboolean open, GHashTable *extents, GError **error)
@@ -24,12 +50,8 @@ fix_inputs (PareGraph *g, const PareNamedShape *shapes, guint n_shapes, gboolean
       for (int d = 0; fits && d < s->rank; d++)
         {
           fits = s->dims[d] >= 0 && (v->shape.rank < 0 || v->shape.dims[d] <= 0 || v->shape.dims[d] == s->dims[d]);
-          if (!fits || v->dim_names[d] == NULL)
-            continue;
-          gint64 *bound = g_hash_table_lookup (extents, v->dim_names[d]);
-          fits = bound == NULL || *bound == s->dims[d];
-          if (bound == NULL)
-            g_hash_table_insert (extents, g_strdup (v->dim_names[d]), g_memdup2 (&s->dims[d], sizeof (gint64)));
+          if (fits)
+            pare_extents_bind (extents, v->dim_names[d], s->dims[d]);
         }
       if (!fits)
         {
@@ -49,11 +71,11 @@ fix_inputs (PareGraph *g, const PareNamedShape *shapes, guint n_shapes, gboolean
             given |= strcmp (shapes[i].name, v->name) == 0;
           if (given || v->shape.dims[d] > 0)
             continue;
-          gint64 *bound = v->dim_names[d] ? g_hash_table_lookup (extents, v->dim_names[d]) : NULL;
+          gint64 bound = pare_extents_get (extents, v->dim_names[d]);
           gint64 unsaid = v->assumed.rank == v->shape.rank && v->assumed.rank > 0 ? v->assumed.dims[d] : 1;
-          v->shape.dims[d] = bound ? *bound : open && d > 0 ? -1 : unsaid;
-          if (bound == NULL && v->dim_names[d] != NULL && v->shape.dims[d] > 0)
-            g_hash_table_insert (extents, g_strdup (v->dim_names[d]), g_memdup2 (&v->shape.dims[d], sizeof (gint64)));
+          v->shape.dims[d] = bound >= 0 ? bound : open && d > 0 ? -1 : unsaid;
+          if (bound < 0 && v->shape.dims[d] > 0)
+            pare_extents_bind (extents, v->dim_names[d], v->shape.dims[d]);
         }
       gint64 count = pare_shape_count (&v->shape);
       if (v->shape.rank >= 0 && !open && (count < 0 || count > G_GINT64_CONSTANT (1) << 48))

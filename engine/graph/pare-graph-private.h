@@ -95,6 +95,10 @@ gboolean pare_graph_walk (PareGraph *self, PareWalk *walk, GError **error);
 /* Rewrites the whole graph (bodies too) to `target`, inferring on the way. Nothing is folded. */
 gboolean pare_graph_upgrade (PareGraph *self, int target, GError **error);
 
+/* What extents' names stand for (name -> gint64*). get: -1 where nobody said, or where it stands for several. */
+gint64 pare_extents_get (GHashTable *extents, const char *name);
+void pare_extents_bind (GHashTable *extents, const char *name, gint64 extent);
+
 /* --- canonicalize's parts, on an unshared graph --- */
 gboolean pare_canonical_half (PareGraph *self, GError **error);
 gboolean pare_canonical_lift (PareGraph *self, GError **error);

@@ -352,6 +352,21 @@ pare_node_is (const PareNode *node, const char *op)
 }
 
 gboolean
+pare_node_only_moves (const PareNode *node)
+{
+  static const char *const names[] = { "MaxPool", "Transpose", "Reshape", "Flatten", "Squeeze",      "Unsqueeze",    "Slice", "Identity",
+                                       "Split",   "Dropout",   "Expand",  "Pad",     "DepthToSpace", "SpaceToDepth", "Tile",  NULL };
+  if (node->op == NULL || (node->domain != NULL && *node->domain != '\0'))
+    return FALSE;
+  if (strcmp (node->op, "Resize") == 0)
+    {
+      g_autofree char *mode = pare_node_dup_string (node, "mode"), *where = pare_node_dup_string (node, "coordinate_transformation_mode");
+      return (mode == NULL || strcmp (mode, "nearest") == 0) && g_strcmp0 (where, "tf_crop_and_resize") != 0;
+    }
+  return g_strv_contains (names, node->op) && (strcmp (node->op, "Dropout") != 0 || node->n_outputs < 2);
+}
+
+gboolean
 pare_node_has_graph (const PareNode *node)
 {
   for (guint i = 0; i < node->n_attrs; i++)

@@ -113,6 +113,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareGraph, pare_graph_unref)
 /* Look-ups (borrowed; NULL / PARE_NONE where there is none). Linear unless said otherwise. */
 PareValueId pare_graph_find_value (const PareGraph *self, const char *name);
 PareNodeId pare_graph_find_layer (const PareGraph *self, const char *layer);
+/* Is every element of what it writes one of what it reads, whatever number that stands for (or, for Pad, its padding)? */
+gboolean pare_node_only_moves (const PareNode *node);
 const PareAttr *pare_node_get_attr (const PareNode *node, const char *name);
 gint64 pare_node_get_int (const PareNode *node, const char *name, gint64 fallback);
 float pare_node_get_float (const PareNode *node, const char *name, float fallback);

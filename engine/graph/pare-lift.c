@@ -200,6 +200,19 @@ bias_value (Apart *a, guint bias, guint sx, guint sw)
   return id;
 }
 
+/* QLinearSoftmax carries the opset whose Softmax it is: before 13 that went over all axes from `axis` on. */
+static gboolean
+means_one_axis (PareNode *node, int rank)
+{
+  if (strcmp (node->op, "QLinearSoftmax") != 0 || pare_node_get_int (node, "opset", 13) >= 13)
+    return TRUE;
+  gint64 axis = pare_node_get_int (node, "axis", 1);
+  if (rank < 1 || (axis != rank - 1 && axis != -1))
+    return FALSE;
+  pare_node_set_int (node, "axis", -1);
+  return TRUE;
+}
+
 static void
 take_apart (PareGraph *g, PareNodeId id)
 {
@@ -233,14 +246,17 @@ take_apart (PareGraph *g, PareNodeId id)
   static const char *const unary[][2] = { { "QLinearGlobalAveragePool", "GlobalAveragePool" },
                                           { "QLinearAveragePool", "AveragePool" },
                                           { "QLinearSigmoid", "Sigmoid" },
+                                          { "QLinearSoftmax", "Softmax" },
                                           { "QLinearLeakyRelu", "LeakyRelu" } };
   for (guint i = 0; ms && i < G_N_ELEMENTS (unary); i++)
     if (strcmp (self (a)->op, unary[i][0]) == 0)
       {
-        if (IN (0) == PARE_NONE || IN (1) == PARE_NONE || IN (3) == PARE_NONE || pare_node_get_int (self (a), "channels_last", 0) != 0)
+        if (IN (0) == PARE_NONE || IN (1) == PARE_NONE || IN (3) == PARE_NONE || pare_node_get_int (self (a), "channels_last", 0) != 0
+            || !means_one_axis (self (a), g->values[IN (0)].shape.rank))
           return;
         PareValueId sy = IN (3), zy = IN (4), in = take_input (a, 0, 1);
         pare_node_unset (self (a), "channels_last");
+        pare_node_unset (self (a), "opset");
         finish (a, unary[i][1], &in, 1, sy, zy);
         return;
       }
@@ -303,9 +319,33 @@ lift_constants (PareGraph *g)
 static gboolean
 passes_through (const PareNode *node)
 {
-  static const char *const names[] = { "MaxPool", "Transpose", "Reshape", "Flatten", "Squeeze",      "Unsqueeze",    "Slice", "Identity",
-                                       "Concat",  "Split",     "Gather",  "Expand",  "DepthToSpace", "SpaceToDepth", "Tile",  NULL };
-  return node->op != NULL && (node->domain == NULL || node->domain[0] == '\0') && g_strv_contains (names, node->op);
+  return pare_node_only_moves (node) || pare_node_is (node, "Concat") || pare_node_is (node, "Gather");
+}
+
+/* What a Pad of codes pads with; FALSE: that is not known. */
+static gboolean
+pad_code (const PareGraph *g, const PareNode *node, gint64 *code)
+{
+  PareTensor *value = pare_node_input_constant (g, node, 2);
+  *code = value != NULL && pare_tensor_count (value) == 1 ? pare_tensor_get_int (value, 0) : 0;
+  return pare_node_input (g, node, 2) == NULL || (value != NULL && pare_tensor_count (value) == 1);
+}
+
+/* Pads with the real number that the code stands for. */
+static void
+lift_pad (PareGraph *g, PareNodeId id, const PareQuant *q)
+{
+  gint64 code;
+  g_autofree char *mode = pare_node_dup_string (&g->nodes[id], "mode");
+  if ((mode != NULL && strcmp (mode, "constant") != 0) || !pad_code (g, &g->nodes[id], &code))
+    return;
+  PareShape scalar = { .rank = 0 };
+  g_autoptr (PareTensor) real = pare_tensor_new (PARE_DTYPE_FLOAT32, &scalar, NULL);
+  *(float *)real->data = (float)(code - q->zero[0]) * q->scale[0];
+  PareValueId in[4]
+      = { g->nodes[id].inputs[0], g->nodes[id].n_inputs > 1 ? g->nodes[id].inputs[1] : PARE_NONE,
+          pare_graph_add_constant (g, "pad_value", real, PARE_NONE), g->nodes[id].n_inputs > 3 ? g->nodes[id].inputs[3] : PARE_NONE };
+  pare_node_set_inputs (&g->nodes[id], in, g->nodes[id].n_inputs > 3 ? 4 : 3);
 }
 
 /* Does `reader` take value v as a float on grid q? */
@@ -321,7 +361,8 @@ reader_fits (const PareGraph *g, const PareNode *reader, PareValueId v, const Pa
       pare_quant_free (own);
       return fits;
     }
-  if (!passes_through (reader) || q->n != 1)
+  gint64 code;
+  if (!passes_through (reader) || q->n != 1 || (pare_node_is (reader, "Pad") && !pad_code (g, reader, &code)))
     return FALSE;
   for (guint i = 0; i < reader->n_inputs; i++)
     if (i > 0 && !pare_node_is (reader, "Concat") && reader->inputs[i] == v)
@@ -336,7 +377,8 @@ static void
 lift_activations (PareGraph *g)
 {
   g_autoptr (PareConsumers) readers = pare_graph_consumers (g);
-  g_autofree PareQuant **grids = g_new0 (PareQuant *, g->n_values + 1);
+  const guint n_values = g->n_values; /* of those that are made on the way none has a grid */
+  g_autofree PareQuant **grids = g_new0 (PareQuant *, n_values + 1);
   g_autoptr (GArray) order = pare_graph_order (g, NULL);
   if (order == NULL)
     return;
@@ -400,6 +442,8 @@ lift_activations (PareGraph *g)
           pare_node_unset (node, "saturate");
           pare_node_unset (node, "output_dtype");
         }
+      else if (pare_node_is (node, "Pad") && node->inputs[0] != PARE_NONE && grids[node->inputs[0]] != NULL)
+        lift_pad (g, id, grids[node->inputs[0]]);
       else if (pare_node_is (node, "DequantizeLinear") && node->n_inputs > 0 && node->inputs[0] != PARE_NONE
                && grids[node->inputs[0]] != NULL)
         {
@@ -409,7 +453,7 @@ lift_activations (PareGraph *g)
           pare_node_set_inputs (node, &x, 1);
         }
     }
-  for (guint v = 0; v < g->n_values; v++)
+  for (guint v = 0; v < n_values; v++)
     if (grids[v] != NULL)
       {
         g->values[v].dtype = PARE_DTYPE_FLOAT32;
@@ -426,6 +470,10 @@ pare_canonical_lift (PareGraph *g, GError **error)
   for (PareNodeId i = 0; i < n; i++)
     if (g->nodes[i].op != NULL)
       {
+        /* Some files take these two from there, since they once had types that the standard lacked. */
+        if (g_strcmp0 (g->nodes[i].domain, "com.microsoft") == 0
+            && (strcmp (g->nodes[i].op, "QuantizeLinear") == 0 || strcmp (g->nodes[i].op, "DequantizeLinear") == 0))
+          g->nodes[i].domain[0] = '\0';
         any |= strstr (g->nodes[i].op, "QuantizeLinear") != NULL || strstr (g->nodes[i].op, "equantizeLinear") != NULL;
         if (g_str_has_prefix (g->nodes[i].op, "Q") && !g_str_has_prefix (g->nodes[i].op, "QuantizeLinear"))
           {

@@ -310,9 +310,8 @@ merge_declared (PareValue *v, const PareShape *declared, const PareWalk *w)
   for (int i = 0; i < declared->rank; i++)
     {
       gint64 d = declared->dims[i];
-      gint64 *bound = d < 0 && v->dim_names[i] && w->extents ? g_hash_table_lookup (w->extents, v->dim_names[i]) : NULL;
       if (v->shape.rank < 0 || v->shape.dims[i] < 0)
-        v->shape.dims[i] = bound ? *bound : d;
+        v->shape.dims[i] = d < 0 ? pare_extents_get (w->extents, v->dim_names[i]) : d;
     }
   v->shape.rank = declared->rank;
 }

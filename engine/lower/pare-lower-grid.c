@@ -193,13 +193,10 @@ consider_concat (PareBuilder *b, PareNodeId id)
 static gboolean
 consider_move (PareBuilder *b, PareNodeId id)
 {
-  static const char *const moves[]
-      = { "MaxPool", "Reshape", "Flatten",      "Squeeze",      "Unsqueeze", "Identity", "Dropout", "Transpose",
-          "Slice",   "Split",   "DepthToSpace", "SpaceToDepth", "Pad",       "Expand",   "Tile",    NULL };
   const PareGraph *graph = b->graph;
   const PareNode *node = &graph->nodes[id];
   const PareQuant *q = b->grid[node->inputs[0]];
-  if (q == NULL || !g_strv_contains (moves, node->op) || (node->domain != NULL && *node->domain != '\0'))
+  if (q == NULL || !pare_node_only_moves (node))
     return FALSE;
   if (pare_node_is (node, "Pad"))
     {

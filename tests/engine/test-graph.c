@@ -194,6 +194,33 @@ test_shapes (void)
   g_assert_nonnull (strstr (error->message, "'z'"));
 }
 
+/* What "?" stands for in one place says nothing of another; a name does, unless the shapes that are given contradict it. */
+static void
+test_names_of_extents (void)
+{
+  const char *names[] = { "?", "None", "side" }, *unsaid[] = { "1×3×1×1", "1×3×1×1", "1×3×9×9" };
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autoptr (PareGraph) g = make_graph (17);
+      PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, shape4 (-1, 3, -1, -1)),
+                  y = make_input (g, "y", PARE_DTYPE_FLOAT32, shape4 (1, 3, -1, -1));
+      for (int d = 2; d < 4; d++)
+        for (int k = 0; k < 2; k++)
+          g->values[k == 0 ? x : y].dim_names[d] = g_strdup (names[i]);
+      make_output (g, MAKE (g, "Relu", "a", x));
+      make_output (g, MAKE (g, "Relu", "b", y));
+      g_autoptr (GError) error = NULL;
+      PareNamedShape square = { "x", shape4 (1, 3, 9, 9) }, wide = { "x", shape4 (2, 3, 9, 7) };
+      g_autoptr (PareGraph) first = pare_graph_canonicalize (g, &square, 1, NULL, &error);
+      g_assert_no_error (error);
+      assert_shape (first, first->outputs[1], unsaid[i]);
+      g_autoptr (PareGraph) second = pare_graph_canonicalize (g, &wide, 1, NULL, &error);
+      g_assert_no_error (error);
+      assert_shape (second, second->outputs[0], "2×3×9×7");
+      assert_shape (second, second->outputs[1], "1×3×1×1");
+    }
+}
+
 static void
 test_contradictions (void)
 {
@@ -658,6 +685,54 @@ test_qlinear (void)
       }
 }
 
+/* What only moves codes moves the real values they stand for; what it pads with is one of them. */
+static void
+test_codes_that_move (void)
+{
+  g_autoptr (PareGraph) g = make_graph (13);
+  PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, shape4 (1, 2, 3, 3)), s, z, ws, wz;
+  add_grid (g, "x", 0.5f, PARE_DTYPE_UINT8, 128, &s, &z);
+  add_grid (g, "w", 0.25f, PARE_DTYPE_INT8, 0, &ws, &wz);
+  PareValueId wq = make_typed (g, "wq", PARE_DTYPE_INT8, shape4 (2, 2, 1, 1), (gint64[]){ 0, 100, -100, 25 }),
+              pads = make_ints (g, "pads", 8, (gint64[]){ 0, 0, 1, 1, 0, 0, 1, 1 }),
+              by = make_typed (g, "by", PARE_DTYPE_UINT8, pare_shape_make (0), (gint64[]){ 131 }),
+              twice = make_float (g, "twice", pare_shape_make (1, (gint64)4), (float[]){ 1, 1, 2, 2 });
+  PareValueId q = MAKE (g, "QuantizeLinear", "q", x, s, z), given = MAKE (g, "Pad", "given", q, pads, by),
+              unsaid = MAKE (g, "Pad", "unsaid", given, pads), edge = MAKE (g, "Pad", "edge", unsaid, pads),
+              large = MAKE (g, "Resize", "large", edge, PARE_NONE, twice),
+              c = MAKE (g, "QLinearConv", "conv", large, s, z, wq, ws, wz, s, z), soft = MAKE (g, "QLinearSoftmax", "soft", c, s, z, s, z),
+              y = MAKE (g, "DequantizeLinear", "y", soft, s, z);
+  pare_node_set_string (node_of (g, edge), "mode", "edge");
+  pare_node_set_int (node_of (g, soft), "opset", 12);
+  pare_node_set_int (node_of (g, soft), "axis", 3);
+  for (guint i = 0; i < 2; i++)
+    {
+      PareNode *node = node_of (g, i == 0 ? soft : y);
+      g_free (node->domain);
+      node->domain = g_strdup ("com.microsoft");
+    }
+  make_output (g, y);
+  g_autoptr (PareGraph) t = canonical (g);
+  g_assert_cmpuint (count_op (t, "QuantizeLinear") + count_op (t, "DequantizeLinear"), ==, 0);
+  g_assert_cmpuint (count_op (t, PARE_OP_QUANTIZE), ==, 3);
+  const struct
+  {
+    const char *layer;
+    double with;
+  } pad[] = { { "given", (131 - 128) * 0.5 }, { "unsaid", (0 - 128) * 0.5 } };
+  for (guint i = 0; i < t->n_nodes; i++)
+    {
+      const PareNode *node = &t->nodes[i];
+      for (guint k = 0; k < G_N_ELEMENTS (pad); k++)
+        if (g_strcmp0 (node->layer, pad[k].layer) == 0)
+          g_assert_cmpfloat (pare_tensor_get_double (t->values[node->inputs[2]].constant, 0), ==, pad[k].with);
+      if (g_strcmp0 (node->op, "Softmax") == 0)
+        g_assert_cmpint (pare_node_get_int (node, "axis", 0), ==, -1);
+      if (g_strcmp0 (node->op, "Conv") == 0)
+        g_assert_nonnull (t->values[node->inputs[0]].quant);
+    }
+}
+
 /* --- figures --- */
 
 static void
@@ -749,6 +824,7 @@ main (int argc, char **argv)
   g_test_add_func ("/graph/verify", test_verify);
   g_test_add_func ("/graph/names", test_names);
   g_test_add_func ("/graph/infer/shapes", test_shapes);
+  g_test_add_func ("/graph/infer/names", test_names_of_extents);
   g_test_add_func ("/graph/infer/contradictions", test_contradictions);
   g_test_add_func ("/graph/infer/hostile", test_hostile_attributes);
   g_test_add_func ("/graph/opset/broadcast", test_old_broadcast);
@@ -763,6 +839,7 @@ main (int argc, char **argv)
   g_test_add_func ("/graph/lift/qdq", test_qdq);
   g_test_add_func ("/graph/lift/left", test_qdq_that_does_not_fit);
   g_test_add_func ("/graph/lift/qlinear", test_qlinear);
+  g_test_add_func ("/graph/lift/moved", test_codes_that_move);
   g_test_add_func ("/graph/infos", test_infos);
   g_test_add_func ("/graph/material", test_material);
   return g_test_run ();
