@@ -201,8 +201,25 @@ pare_accel_step_gemm (PareAccel *self, uint32_t step)
       if (self->failed)
         return false;
     }
+  const PareAccelRows rows = { .x = a,
+                               .w = b,
+                               .b = c,
+                               .residual = residual,
+                               .y = y,
+                               .rows = m,
+                               .k = k,
+                               .n = n,
+                               .stride_n = stride_n,
+                               .stride_k = stride_k,
+                               .alpha = p->alpha,
+                               .beta = p->beta,
+                               .activation = p->activation,
+                               .lo = p->lo,
+                               .hi = p->hi,
+                               .act_alpha = p->act_alpha };
   return (p->alpha == 1 && pare_accel_is_bf16 (self, step)
           && inner_product (self, step, a, b, c, residual, y, m, k, n, stride_n, stride_k, 1.0f, p->beta, true, &post))
+         || (!self->failed && unflattened (self, a, m, k) == PARE_RT_NONE && pare_accel_rows (self, step, &rows))
          || (!self->failed
              && inner_product (self, step, a, b, c, residual, y, m, k, n, stride_n, stride_k, p->alpha, p->beta, false, &post));
 }
@@ -224,8 +241,21 @@ pare_accel_step_matmul (PareAccel *self, uint32_t step)
   if (sb->rank == 2 && pare_accel_constant (self, b))
     {
       int64_t rows = pare_shape_count (sa) / k;
+      const PareAccelRows r = { .x = a,
+                                .w = b,
+                                .b = PARE_RT_NONE,
+                                .residual = PARE_RT_NONE,
+                                .y = y,
+                                .rows = rows,
+                                .k = k,
+                                .n = n,
+                                .stride_n = 1,
+                                .stride_k = n,
+                                .alpha = 1,
+                                .beta = 1 };
       return (pare_accel_is_bf16 (self, step)
               && inner_product (self, step, a, b, PARE_RT_NONE, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, true, &post))
+             || (!self->failed && pare_accel_rows (self, step, &r))
              || (!self->failed
                  && inner_product (self, step, a, b, PARE_RT_NONE, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, false, &post));
     }

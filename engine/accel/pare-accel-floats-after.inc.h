@@ -14,6 +14,25 @@ NAME (sigmoid_times) (VEC x, VEC by)
   return DIV (by, ADD (ALL (1), TIMES_2_TO (p, SUB (t, f))));
 }
 
+/* x (1 + erf (x / sqrt (2))) / 2 = max (x, 0) - t (1 - erf (t / sqrt (2))) / 2, t = |x|; erf as a quotient of polynomials. Where 1 - erf is
+ * but its rounding, t is bounded. Within 1e-6 everywhere. */
+TARGET INLINE VEC
+NAME (gelu) (VEC x)
+{
+  VEC t = SMALLER (ALL (5.6f), LARGER (SUB (ALL (0), x), x)), s = MUL (t, t), p = ALL (2.111493319e-10f), q = ALL (6.382026949e-05f);
+  p = FMA (p, s, ALL (-4.291980949e-08f));
+  q = FMA (q, s, ALL (1.869768302e-03f));
+  p = FMA (p, s, ALL (6.509268796e-06f));
+  q = FMA (q, s, ALL (2.949277530e-02f));
+  p = FMA (p, s, ALL (3.527237564e-04f));
+  q = FMA (q, s, ALL (2.584459884e-01f));
+  p = FMA (p, s, ALL (9.108418614e-03f));
+  q = FMA (q, s, ALL (1));
+  p = FMA (p, s, ALL (7.323013596e-02f));
+  p = FMA (p, s, ALL (7.978845091e-01f));
+  return FMA (MUL (ALL (0.5f), t), FMA (t, DIV (p, q), ALL (-1)), LARGER (ALL (0), x));
+}
+
 /* A function that needs no more than the value. */
 TARGET INLINE VEC
 NAME (function) (VEC x, const PareActivation kind)
@@ -22,6 +41,10 @@ NAME (function) (VEC x, const PareActivation kind)
     return NAME (sigmoid_times) (x, x);
   if (kind == PARE_ACT_SIGMOID)
     return NAME (sigmoid_times) (x, ALL (1));
+  if (kind == PARE_ACT_GELU)
+    return NAME (gelu) (x);
+  if (kind == PARE_ACT_GELU_TANH) /* x (1 + tanh (u)) / 2 = x / (1 + e^-2u) */
+    return NAME (sigmoid_times) (MUL (MUL (ALL (1.5957691216f), x), FMA (MUL (ALL (0.044715f), x), x, ALL (1))), x);
   return MUL (x, SMALLER (ALL (1), LARGER (ALL (0), FMA (x, ALL (1 / 6.0f), ALL (0.5f))))); /* HARDSWISH */
 }
 
@@ -41,6 +64,10 @@ NAME (finish) (VEC x, const PareAfter *after, int64_t c)
       return NAME (function) (x, PARE_ACT_SWISH);
     case PARE_ACT_SIGMOID:
       return NAME (function) (x, PARE_ACT_SIGMOID);
+    case PARE_ACT_GELU:
+      return NAME (function) (x, PARE_ACT_GELU);
+    case PARE_ACT_GELU_TANH:
+      return NAME (function) (x, PARE_ACT_GELU_TANH);
     default:
       return NAME (function) (x, PARE_ACT_HARDSWISH);
     }
@@ -73,6 +100,10 @@ NAME (activate) (float *c, int64_t c_row, int64_t c_block, int rows, int columns
     NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_SWISH);
   else if (kind == PARE_ACT_SIGMOID)
     NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_SIGMOID);
+  else if (kind == PARE_ACT_GELU)
+    NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_GELU);
+  else if (kind == PARE_ACT_GELU_TANH)
+    NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_GELU_TANH);
   else
     NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_HARDSWISH);
 }

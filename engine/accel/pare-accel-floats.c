@@ -79,7 +79,7 @@ bool
 pare_accel_after_knows (PareActivation kind)
 {
   return kind == PARE_ACT_NONE || kind == PARE_ACT_CLIP || kind == PARE_ACT_LEAKY || kind == PARE_ACT_SIGMOID || kind == PARE_ACT_SWISH
-         || kind == PARE_ACT_HARDSWISH;
+         || kind == PARE_ACT_HARDSWISH || kind == PARE_ACT_GELU || kind == PARE_ACT_GELU_TANH;
 }
 
 /* As wide as they go, but no lone block at the end: one vector of columns keeps the arithmetic waiting for loads. */
@@ -99,12 +99,14 @@ pare_accel_panel (const PareFloats *isa, int64_t n, int64_t i, int64_t *at)
 }
 
 void
-pare_accel_pack_panels (const PareFloats *isa, const float *weights, const float *factor, int64_t n, int64_t k, float *to)
+pare_accel_pack_panels (const PareFloats *isa, const float *weights, int64_t stride_n, int64_t stride_k, const float *factor, int64_t n,
+                        int64_t k, float *to)
 {
   int64_t at;
   int width;
   for (int64_t i = 0; (width = pare_accel_panel (isa, (n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK, i, &at)) > 0; i++)
-    for (int64_t c = 0; c < width; c++)
-      for (int64_t j = 0; j < k; j++)
-        to[at * k + j * width + c] = at + c < n ? weights[(at + c) * k + j] * (factor ? factor[at + c] : 1) : 0;
+    for (int64_t from = 0; from < k; from += PARE_BLOCK) /* a line of each row at a time */
+      for (int64_t c = 0; c < width; c++)
+        for (int64_t j = from; j < from + PARE_BLOCK && j < k; j++)
+          to[at * k + j * width + c] = at + c < n ? weights[(at + c) * stride_n + j * stride_k] * (factor ? factor[at + c] : 1) : 0;
 }

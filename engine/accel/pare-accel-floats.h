@@ -38,6 +38,8 @@ typedef struct
   const float *residual;  /* lies as c; may be c; NULL: none */
   const PareAfter *after; /* NULL: nothing */
   int64_t first;          /* the first column's channel in it */
+  const float *next;      /* so many floats are fetched meanwhile, being what the next product reads of b; NULL: from b itself, ahead */
+  int64_t n_next;
 } PareProduct;
 
 /* One block of channels of one row of a depthwise convolution. */
@@ -104,7 +106,8 @@ typedef struct
 
 /* Of this CPU, as far as oneDNN may use it; NULL: none. */
 const PareFloats *pare_accel_floats (void);
-/* Weights [n][k], rows times factor unless NULL, as panels, filled up to whole blocks. */
-void pare_accel_pack_panels (const PareFloats *isa, const float *weights, const float *factor, int64_t n, int64_t k, float *to);
+/* Weights [n][k] with these strides, rows times factor unless NULL, as panels, filled up to whole blocks. */
+void pare_accel_pack_panels (const PareFloats *isa, const float *weights, int64_t stride_n, int64_t stride_k, const float *factor,
+                             int64_t n, int64_t k, float *to);
 /* The panels of n columns: widths that add up to it. `at`: first column of panel i. Returns its width, 0 behind the last. */
 int pare_accel_panel (const PareFloats *isa, int64_t n, int64_t i, int64_t *at);

@@ -3,12 +3,18 @@
 #define INLINE static inline __attribute__ ((always_inline))
 #define AHEAD 4096 /* floats: columns are fetched so far ahead, for many come from memory */
 #define PER_BLOCK (PARE_BLOCK / LANES)
+#define MAX_WIDTH (LANES == 16 ? 64 : 16)
 
 #include "engine/accel/pare-accel-floats-after.inc.h"
 
+/* How a tile walks through a: by taps, in blocks, or in blocks that lie one behind the other while the next columns are fetched. */
+#define TAPPED 0
+#define BLOCKED 1
+#define FLOWING 2
+
 /* `rows` rows by `vecs` vectors. */
 TARGET INLINE void
-NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs, const bool tapped)
+NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs, const int walk)
 {
   const int64_t a_row = p->a_row;
   const float *a = p->a + row * a_row, *b = p->b;
@@ -18,7 +24,23 @@ NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs, 
     VEC s = p->bias ? LOAD (p->bias + v * LANES) : ALL (0);
     UNROLL for (int r = 0; r < rows; r++) acc[r][v] = s;
   }
-  for (int64_t k = 0; tapped && k < p->k; k++, b += vecs * LANES)
+  if (walk == FLOWING)
+    {
+      const char *next = (const char *)(p->next + p->n_next * row / p->rows);
+      const int64_t apart = p->n_next * (int64_t)sizeof (float) * rows / (p->rows * p->k) + 1;
+      for (int64_t k = 0; k < p->k; k++, b += vecs * LANES, next += apart)
+        {
+          VEC w[4];
+          UNROLL for (int v = 0; v < vecs; v++) w[v] = LOAD (b + v * LANES);
+          __builtin_prefetch (next, 0, 2);
+          UNROLL for (int r = 0; r < rows; r++)
+          {
+            VEC s = ALL (a[r * a_row + k]);
+            UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = FMA (w[v], s, acc[r][v]);
+          }
+        }
+    }
+  for (int64_t k = 0; walk == TAPPED && k < p->k; k++, b += vecs * LANES)
     {
       const float *from = a + p->taps[k];
       VEC w[4];
@@ -29,7 +51,7 @@ NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs, 
         UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = FMA (w[v], s, acc[r][v]);
       }
     }
-  for (int64_t k = p->k; !tapped && k > 0; k -= PARE_BLOCK, a += p->a_block)
+  for (int64_t k = p->k; walk == BLOCKED && k > 0; k -= PARE_BLOCK, a += p->a_block)
     {
       int64_t some = k < PARE_BLOCK ? k : PARE_BLOCK;
       for (int64_t i = 0; i < some; i++, b += vecs * LANES)
@@ -93,9 +115,11 @@ NAME (tile) (const PareProduct *p, int64_t row, const int rows, const int vecs, 
   TARGET static void NAME (tile##ROWS##x##VECS) (const PareProduct *p, int64_t row)                                                        \
   {                                                                                                                                        \
     if (p->taps)                                                                                                                           \
-      NAME (tile) (p, row, ROWS, VECS, true);                                                                                              \
+      NAME (tile) (p, row, ROWS, VECS, TAPPED);                                                                                            \
+    else if (p->next && VECS == MAX_WIDTH / LANES)                                                                                         \
+      NAME (tile) (p, row, ROWS, VECS, FLOWING);                                                                                           \
     else                                                                                                                                   \
-      NAME (tile) (p, row, ROWS, VECS, false);                                                                                             \
+      NAME (tile) (p, row, ROWS, VECS, BLOCKED);                                                                                             \
   }
 #define TILES_6(V) TILE (1, V) TILE (2, V) TILE (3, V) TILE (4, V) TILE (5, V) TILE (6, V)
 #define TILES_8(V) TILES_6 (V) TILE (7, V) TILE (8, V)
@@ -115,14 +139,12 @@ TILES_14 (1) TILES_12 (2) TILES_8 (3) TILES_6 (4)
     static NAME (tile_t) *const NAME (tiles)[][MOST_TILES]
     = { { NAMES_14 (1) }, { NAMES_12 (2) }, { NAMES_8 (3) }, { NAMES_6 (4) } };
 static const int NAME (most_rows)[] = { 14, 12, 8, 6 };
-#define MAX_WIDTH 64
 #else
 /* clang-format off */
 TILES_6 (2)
 /* clang-format on */
 static NAME (tile_t) *const NAME (tiles)[][MOST_TILES] = { { NAMES_6 (2) } };
 static const int NAME (most_rows)[] = { 6 };
-#define MAX_WIDTH 16
 #endif
 
 static void
@@ -378,6 +400,9 @@ static const PareFloats NAME (floats) = {
 #undef MOST_TILES
 #undef MOST_PLANES
 #undef AHEAD
+#undef TAPPED
+#undef BLOCKED
+#undef FLOWING
 #undef ROOT
 #undef NAME
 #undef LANES

@@ -4,6 +4,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define LEAST_ROOM ((uint64_t)64 << 10)
+#define MOST_ROOM ((uint64_t)32 << 20)
+#define LARGE_PAGE ((uint64_t)2 << 20)
+
 /* Makes room for `more` entries; false when there is no memory. */
 static bool
 grow (PareAccel *self, void **array, uint32_t n, uint32_t more, uint32_t *room, size_t size)
@@ -39,23 +43,47 @@ pare_accel_buffer_root (const PareAccel *self, uint32_t buffer)
   return buffer;
 }
 
+/* Pieces of memory that what is packed shares, each twice as large as the one before: large ones in large pages, which are touched in a
+ * tenth of the time, and whose addresses the CPU does not have to look up again and again. */
+static bool
+pack_room (PareAccel *self, uint64_t bytes)
+{
+  void *data = NULL;
+  uint64_t room = self->n_packed ? self->pack_room * 2 : LEAST_ROOM;
+  room = room > MOST_ROOM ? MOST_ROOM : room;
+  if (room < bytes)
+    room = bytes;
+  bool large = room >= LARGE_PAGE;
+  if (bytes > SIZE_MAX - 2 * LARGE_PAGE
+      || !grow (self, (void **)&self->packed, self->n_packed, 1, &self->room_packed, sizeof *self->packed))
+    return false;
+  if (large)
+    room = (room + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+  if (posix_memalign (&data, large ? LARGE_PAGE : 64, room))
+    return false;
+#ifdef MADV_HUGEPAGE
+  if (large)
+    madvise (data, room, MADV_HUGEPAGE);
+#endif
+  self->packed[self->n_packed++] = data;
+  self->pack_at = data;
+  self->pack_room = self->pack_left = room;
+  return true;
+}
+
 void *
 pare_accel_pack (PareAccel *self, uint64_t bytes)
 {
-  void *data = NULL;
-  if (!grow (self, (void **)&self->packed, self->n_packed, 1, &self->room_packed, sizeof *self->packed))
-    return NULL;
-  bool large = bytes >= 4 << 20;
-  if (bytes > SIZE_MAX - 64 || posix_memalign (&data, large ? 2 << 20 : 64, bytes ? bytes : 1))
+  uint64_t whole = bytes < UINT64_MAX - 64 ? (bytes + 63) / 64 * 64 : bytes;
+  whole = whole ? whole : 64;
+  if (whole > self->pack_left && !pack_room (self, whole))
     {
       self->failed = true;
       return NULL;
     }
-#ifdef MADV_HUGEPAGE
-  if (large) /* first touched in large pages: a tenth of the time */
-    madvise (data, bytes, MADV_HUGEPAGE);
-#endif
-  self->packed[self->n_packed++] = data;
+  void *data = self->pack_at;
+  self->pack_at += whole;
+  self->pack_left -= whole;
   self->packed_bytes += bytes;
   return data;
 }

@@ -55,7 +55,7 @@ pare_accel_pack_point (PareAccel *self, const PareFloats *isa, uint32_t step, co
   float *to = pare_accel_pack (self, (uint64_t)(whole * p->k) * sizeof *to);
   p->weights = to;
   if (to)
-    pare_accel_pack_panels (isa, w, f->factor, p->n, p->k, to);
+    pare_accel_pack_panels (isa, w, p->k, 1, f->factor, p->n, p->k, to);
   return to != NULL;
 }
 

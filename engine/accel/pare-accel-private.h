@@ -100,7 +100,9 @@ struct PareAccel
   PareAccelNode *nodes;
   PareAccelArg *args;
   PareAccelView *views;
-  void **packed; /* memory of packed weights */
+  void **packed;    /* memory of packed weights */
+  uint8_t *pack_at; /* in the last of it */
+  uint64_t pack_left, pack_room;
   uint32_t n_buffers, n_nodes, n_args, n_views, n_packed;
   uint64_t packed_bytes; /* of all that is packed */
   uint32_t room_buffers, room_nodes, room_args, room_views, room_packed;
@@ -275,6 +277,16 @@ typedef struct
 bool pare_accel_vector_bf16 (PareAccel *self, uint32_t step, const PareAccelVector *v);
 /* Operands of one shape, some of 16 bits, by a loop of our own. */
 bool pare_accel_binary_bf16 (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, PareAccelResult result);
+/* y [rows, n] = act (alpha x [rows, k] w + beta b + residual) of floats with constant w and b; false: nothing was added. */
+typedef struct
+{
+  uint32_t x, w, b, residual, y;
+  int64_t rows, k, n, stride_n, stride_k; /* of w */
+  float alpha, beta;
+  PareActivation activation;
+  float lo, hi, act_alpha;
+} PareAccelRows;
+bool pare_accel_rows (PareAccel *self, uint32_t step, const PareAccelRows *r);
 bool pare_accel_step_gemm (PareAccel *self, uint32_t step);
 bool pare_accel_step_matmul (PareAccel *self, uint32_t step);
 bool pare_accel_step_pool (PareAccel *self, uint32_t step);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 /* A node with its operands bound to this runner's memory. */
@@ -117,6 +118,23 @@ bind (PareAccelRunner *self)
   return true;
 }
 
+/* Cleared; in large pages where it fills some. */
+static void *
+memory_new (uint64_t bytes)
+{
+  void *memory = NULL;
+  bool large = bytes >= 2 << 20;
+  bytes += 64;
+  if (posix_memalign (&memory, large ? 2 << 20 : 4096, bytes))
+    return NULL;
+#ifdef MADV_HUGEPAGE
+  if (large)
+    madvise (memory, bytes, MADV_HUGEPAGE);
+#endif
+  memset (memory, 0, bytes);
+  return memory;
+}
+
 PareAccelRunner *
 pare_accel_runner_new (PareAccel *accel)
 {
@@ -133,19 +151,10 @@ pare_accel_runner_new (PareAccel *accel)
   self->memories = calloc (self->room_memories, sizeof *self->memories);
   self->rebinds = calloc (accel->n_args + accel->n_views + 1, sizeof *self->rebinds);
   self->inputs = calloc (accel->plan->n_inputs + 1, sizeof *self->inputs);
-  void *arena = NULL, *scratch = NULL;
-  bool fine = self->bound && self->args && self->views && self->memories && self->rebinds && self->inputs
-              && !posix_memalign (&arena, 4096, accel->arena_bytes + 64);
-  self->arena = fine ? arena : NULL;
-  fine = fine && !posix_memalign (&scratch, 4096, accel->scratch_bytes + 64);
-  self->scratch = fine ? scratch : NULL;
-  if (fine)
-    {
-      memset (self->arena, 0, accel->arena_bytes + 64);
-      memset (self->scratch, 0, accel->scratch_bytes + 64);
-      fine = dnnl_stream_create (&self->stream, accel->engine, dnnl_stream_default_flags) == dnnl_success && bind (self);
-    }
-  if (!fine)
+  self->arena = memory_new (accel->arena_bytes);
+  self->scratch = memory_new (accel->scratch_bytes);
+  if (!self->bound || !self->args || !self->views || !self->memories || !self->rebinds || !self->inputs || !self->arena || !self->scratch
+      || dnnl_stream_create (&self->stream, accel->engine, dnnl_stream_default_flags) != dnnl_success || !bind (self))
     {
       pare_accel_runner_free (self);
       return NULL;

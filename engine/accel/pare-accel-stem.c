@@ -129,7 +129,7 @@ pare_accel_stem (PareAccel *self, uint32_t step, const PareConvShape *shape, con
     for (int64_t ky = 0; ky < s.kernel[0]; ky++)
       for (int64_t kx = 0; kx < s.kernel[1]; kx++)
         taps[(c * s.kernel[0] + ky) * s.kernel[1] + kx] = (c * s.rows + ky) * s.pitch + kx;
-  pare_accel_pack_panels (isa, pare_accel_constant (self, st->in[1]), f.factor, n, k, packed);
+  pare_accel_pack_panels (isa, pare_accel_constant (self, st->in[1]), k, 1, f.factor, n, k, packed);
   s.weights = packed;
   s.taps = taps;
   const uint32_t buffers[3] = { pare_accel_form (self, step, x, plain), pare_accel_new_form (self, f.y, dst), scratch };

@@ -1,5 +1,5 @@
 /* The accelerator's own float kernels: Winograd's convolutions, groups around a depthwise one, convolutions of few channels or results,
- * pointwise ones, and what is joined without a copy. */
+ * pointwise ones, fully connected ones, and what is joined without a copy. */
 #include "tests/engine/accel-compare.h"
 
 /* Sizes around those of tiles, bands and panels; deep ones, whose errors would show; all that may follow. Any number of threads computes
@@ -144,7 +144,7 @@ static void
 test_pointwise (void)
 {
   static const int channels[] = { 16, 32, 48, 64, 80, 17, 85, 4 }, sides[] = { 1, 3, 13, 20, 26, 52 };
-  static const PareActivation acts[] = { PARE_ACT_SWISH, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH };
+  static const PareActivation acts[] = { PARE_ACT_SWISH, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH, PARE_ACT_GELU, PARE_ACT_GELU_TANH };
   for (guint i = 0; i < 60; i++)
     {
       Plan *plan = plan_new (13000 + i);
@@ -261,6 +261,59 @@ test_stacked (void)
     }
 }
 
+/* Fully connected layers of several rows: sizes around those of tiles, panels, shares of rows and bands; all that may follow; residuals
+ * that are read again or not; a product's transposition, factors and rank. */
+static void
+test_rows (void)
+{
+  static const int rows[] = { 4, 5, 7, 13, 24, 25, 49, 128, 197, 700 }, depths[] = { 1, 3, 16, 17, 64, 100, 192, 800 },
+                   widths[] = { 16, 17, 31, 48, 63, 64, 65, 80, 112, 128, 200 };
+  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY,     PARE_ACT_SIGMOID, PARE_ACT_SWISH,
+                                         PARE_ACT_GELU, PARE_ACT_GELU, PARE_ACT_GELU_TANH, PARE_ACT_TANH,    PARE_ACT_HARDSWISH };
+  for (guint i = 0; i < 120; i++)
+    {
+      Plan *plan = plan_new (17000 + i);
+      PareRng *r = &plan->rng;
+      int64_t m = rows[pare_rng_below (r, G_N_ELEMENTS (rows))], k = depths[pare_rng_below (r, G_N_ELEMENTS (depths))],
+              n = widths[pare_rng_below (r, G_N_ELEMENTS (widths))];
+      if (i % 20 == 19) /* several bands */
+        {
+          k = 3000;
+          m = 300;
+        }
+      PareGemmParams p = { .trans_b = i % 2,
+                           .alpha = i % 5 == 1 ? 0.5f : 1,
+                           .beta = i % 7 == 1 ? 2 : 1,
+                           .activation = acts[i % G_N_ELEMENTS (acts)],
+                           .lo = i % 4 ? 0 : -0.5f,
+                           .hi = i % 3 ? INFINITY : 0.7f,
+                           .act_alpha = 0.1f };
+      uint32_t x = plan_input (plan, i % 3 ? SHAPE (m, k) : SHAPE (1, m, k)), more = PARE_RT_NONE;
+      float size = 6 / sqrtf ((float)k);
+      PareShape out = i % 3 ? SHAPE (m, n) : SHAPE (1, m, n);
+      uint32_t b = i % 4 == 3 ? PARE_RT_NONE : plan_constant (plan, SHAPE (n), 0.5f, 0), y;
+      if (i % 2) /* another branch, some of them read again */
+        {
+          PareGemmParams plain = { .alpha = 1, .beta = 1 };
+          more = STEP (plan, PARE_RT_GEMM, &plain, out, x, plan_constant (plan, SHAPE (k, n), size, 0), b);
+          if (i % 8 == 1)
+            plan_output (plan, more);
+        }
+      uint32_t w = plan_constant (plan, p.trans_b ? SHAPE (n, k) : SHAPE (k, n), size, 0);
+      y = STEP (plan, PARE_RT_GEMM, &p, out, x, w, b, more);
+      plan_output (plan, y);
+      if (i % 6 == 5)
+        y = STEP (plan, PARE_RT_MATMUL, NULL, i % 3 ? SHAPE (m, 40) : SHAPE (1, m, 40), y, plan_constant (plan, SHAPE (n, 40), 0.2f, 0));
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("rows %u: %d x %d x %d, activation %d%s", i, (int)m, (int)k, (int)n, p.activation,
+                                               more == PARE_RT_NONE ? "" : ", residual");
+      assert_covered (compare (plan, 1 + (int)(i % 3), 1e-5f, what), what);
+      if (p.activation != PARE_ACT_TANH)
+        same_by_threads (plan, y, what);
+      plan_free (plan);
+    }
+}
+
 static void
 test_absent (void)
 {
@@ -282,5 +335,6 @@ main (int argc, char **argv)
   g_test_add_func ("/accel-floats/planes", test_planes);
   g_test_add_func ("/accel-floats/stacked", test_stacked);
   g_test_add_func ("/accel-floats/pointwise", test_pointwise);
+  g_test_add_func ("/accel-floats/rows", test_rows);
   return g_test_run ();
 }

@@ -1,0 +1,122 @@
+/* Fully connected layers of several rows of floats by panels of our own: a panel is read from memory while the one before it is multiplied,
+ * and what stands around the products is as long as it has to be. */
+#include "engine/accel/pare-accel-private.h"
+
+#include <string.h>
+
+#define SHARE 24          /* rows that threads divide the work by */
+#define BAND (1536 << 10) /* bytes of x that are multiplied by one panel after the other */
+#define LEAST_BAND 6      /* shares: fewer wait for panels */
+#define LEAST_ROWS 4      /* fewer are as fast as weights are read */
+#define PRODUCTS 110      /* in a nanosecond, of one thread */
+
+typedef struct
+{
+  ParePoint point;
+  int64_t rows, shares, band; /* shares of rows in all and in a band */
+  int64_t panels;
+  bool residual;
+} Rows;
+
+/* Some shares of a band's rows by one panel. */
+static void
+multiply (const Rows *s, const PareView *args, int64_t share, int64_t end, int64_t panel, bool last)
+{
+  const PareFloats *isa = pare_accel_floats ();
+  const ParePoint *p = &s->point;
+  int64_t whole = (p->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK, row = s->rows * share / s->shares, at, next;
+  int width = pare_accel_panel (isa, whole, panel, &at), more = last ? 0 : pare_accel_panel (isa, whole, panel + 1, &next);
+  isa->product (&(PareProduct){ .rows = s->rows * end / s->shares - row,
+                                .k = p->k,
+                                .a = (const float *)args[0].data + row * p->k,
+                                .a_row = p->k,
+                                .a_block = PARE_BLOCK,
+                                .b = p->weights + at * p->k,
+                                .width = width,
+                                .columns = (int)(p->n - at < width ? p->n - at : width),
+                                .bias = p->bias ? p->bias + at : NULL,
+                                .c = (float *)args[1].data + row * p->n + at,
+                                .c_row = p->n,
+                                .c_block = PARE_BLOCK,
+                                .residual = s->residual ? (const float *)args[2].data + row * p->n + at : NULL,
+                                .after = &p->after,
+                                .first = at,
+                                .next = p->weights + (more ? next : at) * p->k,
+                                .n_next = more * p->k });
+}
+
+/* Bands, in each all panels, in each the band's shares of rows, in this order; threads take equal parts of it. */
+static void
+run (const void *params, const PareView *args, int part, int parts)
+{
+  const Rows *s = params;
+  int64_t all = s->shares * s->panels, from = all * part / parts, end = all * (part + 1) / parts;
+  while (from < end)
+    {
+      int64_t first = from / (s->band * s->panels) * s->band, band = s->shares - first < s->band ? s->shares - first : s->band,
+              at = from - first * s->panels, share = at % band, some = band - share < end - from ? band - share : end - from;
+      multiply (s, args, first + share, first + share + some, at / band, from + some == end);
+      from += some;
+    }
+}
+
+static float *
+filled (PareAccel *self, int64_t n, float value)
+{
+  float *to = pare_accel_pack (self, (uint64_t)n * sizeof *to);
+  for (int64_t i = 0; to && i < n; i++)
+    to[i] = value;
+  return to;
+}
+
+static bool
+pack (PareAccel *self, const PareFloats *isa, const PareAccelRows *r, ParePoint *p)
+{
+  int64_t whole = (r->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK;
+  const float *bias = r->b == PARE_RT_NONE ? NULL : pare_accel_constant (self, r->b);
+  bool clip = r->activation == PARE_ACT_CLIP;
+  float *weights = pare_accel_pack (self, (uint64_t)(whole * r->k) * sizeof *weights), *sums = bias ? filled (self, whole, 0) : NULL,
+        *lo = clip ? filled (self, whole, r->lo) : NULL, *hi = clip ? filled (self, whole, r->hi) : NULL;
+  if (!weights || (bias && !sums) || (clip && (!lo || !hi)))
+    return false;
+  pare_accel_pack_panels (isa, pare_accel_constant (self, r->w), r->stride_n, r->stride_k, NULL, r->n, r->k, weights);
+  for (int64_t i = 0; r->alpha != 1 && i < whole * r->k; i++)
+    weights[i] *= r->alpha;
+  for (int64_t i = 0; bias && i < r->n; i++)
+    sums[i] = bias[i] * r->beta;
+  *p = (ParePoint){
+    .k = r->k, .n = r->n, .weights = weights, .bias = sums, .after = { .kind = r->activation, .lo = lo, .hi = hi, .alpha = r->act_alpha }
+  };
+  return true;
+}
+
+bool
+pare_accel_rows (PareAccel *self, uint32_t step, const PareAccelRows *r)
+{
+  const PareFloats *isa = pare_accel_floats ();
+  const PareMd *plain = pare_accel_plain_md (self, r->y);
+  Rows s = { .rows = r->rows, .residual = r->residual != PARE_RT_NONE };
+  if (!isa || !plain || r->rows < LEAST_ROWS || r->n < PARE_BLOCK || !pare_accel_constant (self, r->w)
+      || (r->b != PARE_RT_NONE && !pare_accel_constant (self, r->b)) || !pare_accel_after_knows (r->activation))
+    return false;
+  uint32_t x = pare_accel_plain (self, step, r->x), there = s.residual ? pare_accel_plain (self, step, r->residual) : PARE_RT_NONE;
+  if (x == PARE_RT_NONE || (s.residual && there == PARE_RT_NONE) || !pack (self, isa, r, &s.point))
+    {
+      self->failed = true;
+      return false;
+    }
+  int64_t at, fit = BAND / ((int64_t)sizeof (float) * SHARE * r->k);
+  while (pare_accel_panel (isa, (r->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK, s.panels, &at))
+    s.panels++;
+  s.shares = (r->rows + SHARE - 1) / SHARE;
+  s.band = fit > LEAST_BAND ? fit : LEAST_BAND;
+  uint32_t y = there;
+  if (s.residual && pare_accel_may_overwrite (self, step, there)
+      && pare_accel_buffer_root (self, there) != pare_accel_buffer_root (self, x))
+    pare_accel_set_form (self, r->y, plain, there);
+  else
+    y = pare_accel_new_form (self, r->y, plain);
+  const uint32_t buffers[3] = { x, y, there };
+  double ns = (double)(r->rows * r->n) * (double)r->k / PRODUCTS;
+  return pare_accel_add_work (self, step, run, &s, sizeof s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, s.residual ? 3 : 2);
+}
