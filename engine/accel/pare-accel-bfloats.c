@@ -1,3 +1,6 @@
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("live-range-shrinkage") /* or a sum of large tiles goes through memory for every pair */
+#endif
 #include "engine/accel/pare-accel-bfloats.h"
 
 #include "engine/accel/pare-accel.h"
@@ -92,6 +95,20 @@ multiply (__m512 acc[14][4], const uint16_t *a, int64_t a_row, const uint16_t *b
   }
 }
 
+/* A function over a tile: it is longer than what stands around it, and would be so in every tile. */
+BF16 __attribute__ ((noinline)) static void
+activate (float *values, int n, PareActivation kind, bool wide)
+{
+  if (wide || kind == PARE_ACT_HARDSWISH)
+    bf16_activate (values, n, LANES, 1, n, kind);
+  else if (kind == PARE_ACT_SWISH)
+    for (int i = 0; i < n; i += LANES)
+      STORE (values + i, short_sigmoid_times (LOAD (values + i), LOAD (values + i)));
+  else
+    for (int i = 0; i < n; i += LANES)
+      STORE (values + i, short_sigmoid_times (LOAD (values + i), ALL (1)));
+}
+
 /* `rows` rows by `vecs` vectors. */
 BF16 INLINE void
 tile (const PareBfloatProduct *p, int64_t row, const int rows, const int vecs, const int64_t a_row, const bool tapped)
@@ -152,7 +169,7 @@ tile (const PareBfloatProduct *p, int64_t row, const int rows, const int vecs, c
     {
       float values[rows * vecs * LANES];
       EACH STORE (values + (r * vecs + v) * LANES, acc[r][v]);
-      bf16_activate (values, vecs * LANES, LANES, rows, vecs * LANES, kind);
+      activate (values, rows * vecs * LANES, kind, p->c.wide);
       EACH acc[r][v] = LOAD (values + (r * vecs + v) * LANES);
     }
 #undef AT
@@ -429,7 +446,7 @@ out_tile (const PareBfloatWinograd *w, const float *src, int64_t apart, int64_t 
       }
     if (after->kind != PARE_ACT_NONE)
       {
-        UNROLL for (int j = 0; j < m1; j++) all[j] = bf16_finish (all[j], after, channel);
+        UNROLL for (int j = 0; j < m1; j++) all[j] = finish (all[j], after, channel, w->wide);
       }
     UNROLL for (int j = 0; j < m1; j++) if (whole || j < end) store (y, w->wide, to + j * y_row, all[j]);
   }

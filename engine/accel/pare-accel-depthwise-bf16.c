@@ -41,9 +41,9 @@ typedef struct
 
 /* Functions of activation are longer than what stands around them. */
 BF16 __attribute__ ((noinline)) static __m512
-far_finish (__m512 x, const PareAfter *after, int64_t c)
+far_finish (__m512 x, const PareAfter *after, int64_t c, bool wide)
 {
-  return bf16_finish (x, after, c);
+  return finish (x, after, c, wide);
 }
 
 /* Results ox..ox + count - 1. The first `left` and the last `right` columns of their windows lie outside; check: perhaps others, too. */
@@ -97,7 +97,7 @@ columns (const Two *t, int64_t ox, const int count, const int kernel, const int 
       }
     else if (after->kind != PARE_ACT_NONE)
       {
-        UNROLL for (int o = 0; o < count; o++) acc[q][o] = far_finish (acc[q][o], after, t->first);
+        UNROLL for (int o = 0; o < count; o++) acc[q][o] = far_finish (acc[q][o], after, t->first, s->wide);
       }
     const int64_t y_row = s->y_row;
     void *to = (char *)t->y[q] + ox * y_row * (s->wide ? 4 : 2);

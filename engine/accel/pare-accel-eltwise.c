@@ -102,7 +102,7 @@ pare_accel_step_unary (PareAccel *self, uint32_t step)
   if (!pare_accel_is_float (self, x) || !pare_accel_is_float (self, y))
     return false;
   if (self->exact && s->op == PARE_RT_UNARY && ((const PareUnaryParams *)params)->kind == PARE_UN_BFLOAT16)
-    return round_to_bf16 (self, step, x, y);
+    return pare_accel_rounded_stem (self, step) || (!self->failed && round_to_bf16 (self, step, x, y));
   const PareMd *md = pare_accel_native (self, x), *flat;
   dnnl_alg_kind_t alg = dnnl_eltwise_relu;
   float alpha = 0, beta = 0;

@@ -265,6 +265,8 @@ bool pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *s
 bool pare_accel_winograd_bf16 (PareAccel *self, uint32_t step, const PareConvShape *shape);
 bool pare_accel_stem_bf16 (PareAccel *self, uint32_t step, const PareConvShape *shape);
 bool pare_accel_point_bf16 (PareAccel *self, uint32_t step);
+/* A rounding that only a convolution of few channels reads, with that. */
+bool pare_accel_rounded_stem (PareAccel *self, uint32_t step);
 /* One row of bfloat16, x (a buffer), times constant weights; false: nothing was added. */
 typedef struct
 {

@@ -19,31 +19,42 @@ typedef struct
   const uint16_t *weights;
   const float *factor, *bias;
   PareAfter after;
-  bool wide;
+  bool wide_x, wide;
   int64_t scratch; /* elements of a thread */
 } Stem;
 
-/* A row of two planes with the padding; b NULL: zeros. */
-static void
-join (uint16_t *to, const uint16_t *a, const uint16_t *b, int64_t n)
+#if defined(__x86_64__) && defined(__GNUC__)
+#include "engine/accel/pare-accel-bfloats-lanes.inc.h"
+
+/* Pairs of x[a..a + n - 1] and x[b..b + n - 1], floats or bfloat16; -1: 0. */
+BF16 static void
+join (uint16_t *to, const void *x, bool wide, int64_t a, int64_t b, int64_t n)
 {
-  if (b)
-    for (int64_t i = 0; i < n; i++)
-      {
-        to[2 * i] = a[i];
-        to[2 * i + 1] = b[i];
-      }
-  else
-    for (int64_t i = 0; i < n; i++)
-      {
-        to[2 * i] = a[i];
-        to[2 * i + 1] = 0;
-      }
+  const __m512i pairs = _mm512_add_epi32 (
+      _mm512_mullo_epi32 (_mm512_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_epi32 (0x10001)),
+      _mm512_set1_epi32 (0x100000));
+  for (int64_t i = 0; i < n; i += LANES)
+    {
+      __mmask16 some = n - i < LANES ? (__mmask16)((1u << (n - i)) - 1) : 0xffff, first = a < 0 ? 0 : some, second = b < 0 ? 0 : some;
+      __m512i both;
+      if (wide)
+        {
+          const float *row = x;
+          both = (__m512i)_mm512_cvtne2ps_pbh (_mm512_maskz_loadu_ps (second, row + b + i), _mm512_maskz_loadu_ps (first, row + a + i));
+        }
+      else
+        {
+          const uint16_t *row = x;
+          both = _mm512_inserti64x4 (_mm512_castsi256_si512 (_mm256_maskz_loadu_epi16 (first, row + a + i)),
+                                     _mm256_maskz_loadu_epi16 (second, row + b + i), 1);
+        }
+      _mm512_mask_storeu_epi32 (to + 2 * i, some, _mm512_permutexvar_epi16 (pairs, both));
+    }
 }
 
 /* What the results of rows oy..oy + n - 1 need of an image. */
 static void
-lay_out (const Stem *s, const uint16_t *x, int64_t oy, int64_t n, uint16_t *to)
+lay_out (const Stem *s, const void *x, int64_t oy, int64_t n, uint16_t *to)
 {
   int64_t above = oy * s->stride[0] - s->pad[0], rows = (n - 1) * s->stride[0] + s->kernel[0], plane = s->in[0] * s->in[1],
           some = s->pitch - s->pad[1] < s->in[1] ? s->pitch - s->pad[1] : s->in[1];
@@ -57,19 +68,19 @@ lay_out (const Stem *s, const uint16_t *x, int64_t oy, int64_t n, uint16_t *to)
             memset (row, 0, (size_t)s->pitch * 2 * sizeof *row);
             continue;
           }
-        const uint16_t *a = x + c * plane + iy * s->in[1];
+        int64_t a = c * plane + iy * s->in[1];
         memset (row, 0, (size_t)s->pad[1] * 2 * sizeof *row);
         memset (row + (s->pad[1] + some) * 2, 0, (size_t)(s->pitch - s->pad[1] - some) * 2 * sizeof *row);
         if (c + 1 < s->channels)
-          join (row + s->pad[1] * 2, a, a + plane, some);
+          join (row + s->pad[1] * 2, x, s->wide_x, a, a + plane, some);
         else
           {
             int64_t whole = some < s->in[1] ? some : some - 1; /* that have a neighbour in the image */
-            join (row + s->pad[1] * 2, a, a + 1, whole);
+            join (row + s->pad[1] * 2, x, s->wide_x, a, a + 1, whole);
             if (whole < some)
-              join (row + (s->pad[1] + whole) * 2, a + whole, NULL, 1);
+              join (row + (s->pad[1] + whole) * 2, x, s->wide_x, a + whole, -1, 1);
             if (s->pad[1] > 0)
-              row[s->pad[1] * 2 - 1] = a[0];
+              join (row + (s->pad[1] - 1) * 2, x, s->wide_x, -1, a, 1);
           }
       }
 }
@@ -85,7 +96,7 @@ run (const void *params, const PareView *args, int part, int parts)
     {
       int64_t image = row / s->out[0], oy = row % s->out[0], some = end - row < ROWS ? end - row : ROWS;
       some = some > s->out[0] - oy ? s->out[0] - oy : some;
-      lay_out (s, (const uint16_t *)args[0].data + image * s->channels * s->in[0] * s->in[1], oy, some, band);
+      lay_out (s, (const char *)args[0].data + image * s->channels * s->in[0] * s->in[1] * (s->wide_x ? 4 : 2), oy, some, band);
       for (int64_t r = 0; r < some; r++)
         {
           int64_t y = image * s->y_image + (oy + r) * s->out[1] * s->y_row;
@@ -106,6 +117,13 @@ run (const void *params, const PareView *args, int part, int parts)
       row += some;
     }
 }
+
+#else
+static void
+run (const void *params, const PareView *args, int part, int parts)
+{
+}
+#endif
 
 /* Pairs of terms, and where they lie in a band. */
 static bool
@@ -133,20 +151,20 @@ pack (PareAccel *self, Stem *s, const float *weights)
   return true;
 }
 
-bool
-pare_accel_stem_bf16 (PareAccel *self, uint32_t step, const PareConvShape *shape)
+/* Convolution `step` of x, which is rounded while it is read if it is of floats. */
+static bool
+make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
 {
   const PareRtStep *st = &self->plan->steps[step];
   const PareConvParams *p = (const PareConvParams *)(self->plan->params + st->params);
-  uint32_t x = st->in[0];
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[st->out[0]].shape;
   const float *weights = pare_accel_constant (self, st->in[1]);
   if (!pare_accel_bfloats () || st->op != PARE_RT_CONV || p->spatial != 2 || p->group != 1 || sx->dims[1] > MOST_CHANNELS || !weights
       || (st->n_in > 3 && st->in[3] != PARE_RT_NONE) || !pare_accel_after_knows (p->activation))
     return false;
-  const PareMd *plain = pare_accel_plain_md (self, x), *src = plain ? pare_md_with_type (self->mds, plain, dnnl_bf16) : NULL;
+  const PareMd *plain = pare_accel_plain_md (self, x), *src = pare_accel_native_any (self, x);
   PareFolded f;
-  if (!src || pare_accel_native_any (self, x) != src || !pare_accel_fold (self, step, &f))
+  if (!plain || !src || (src != plain && src != pare_md_with_type (self->mds, plain, dnnl_bf16)) || !pare_accel_fold (self, step, &f))
     return false;
   PareAccelResult result = pare_accel_result (self, f.y);
   const PareMd *dst = pare_md_new_channels_last (self->mds, result.type, sy->rank, sy->dims);
@@ -160,6 +178,7 @@ pare_accel_stem_bf16 (PareAccel *self, uint32_t step, const PareConvShape *shape
              .factor = f.factor,
              .bias = f.bias,
              .after = f.after,
+             .wide_x = src == plain,
              .wide = result.type != dnnl_bf16 };
   for (int i = 0; i < 2; i++)
     {
@@ -176,10 +195,33 @@ pare_accel_stem_bf16 (PareAccel *self, uint32_t step, const PareConvShape *shape
   s.scratch = ((s.channels + 1) / 2 * s.rows * s.pitch + 16) * 2;
   if (!dst || s.pad[1] >= s.pitch || !pack (self, &s, weights))
     return false;
-  const uint32_t buffers[3] = { pare_accel_form (self, step, x, src), pare_accel_new_form (self, result.value, dst),
+  const uint32_t now = self->building;
+  const uint32_t buffers[3] = { pare_accel_form (self, now, x, src), pare_accel_new_form (self, result.value, dst),
                                 pare_accel_buffer_new (self, (uint64_t)(s.scratch * self->threads) * sizeof (uint16_t)) };
   double ns = (double)(s.batch * out * n) * (double)(s.pairs * 2) / PRODUCTS;
-  if (!pare_accel_add_work (self, step, run, &s, sizeof s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, 3))
+  if (!pare_accel_add_work (self, now, run, &s, sizeof s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, 3))
     return false;
   return pare_accel_absorb (self, f.norm) && pare_accel_absorb (self, result.rounds);
+}
+
+bool
+pare_accel_stem_bf16 (PareAccel *self, uint32_t step, const PareConvShape *shape)
+{
+  return make (self, step, self->plan->steps[step].in[0], shape);
+}
+
+bool
+pare_accel_rounded_stem (PareAccel *self, uint32_t step)
+{
+  const PareRtStep *rounding = &self->plan->steps[step];
+  uint32_t reader = pare_accel_only_reader (self, rounding->out[0]);
+  const PareRtStep *st = reader != PARE_RT_NONE ? &self->plan->steps[reader] : NULL;
+  PareConvShape shape;
+  if (!st || st->op != PARE_RT_CONV || st->in[0] != rounding->out[0] || !pare_accel_is_bf16 (self, reader)
+      || !pare_accel_conv_shape ((const PareConvParams *)(self->plan->params + st->params), false, &self->plan->values[st->in[0]].shape,
+                                 &self->plan->values[st->in[1]].shape, &self->plan->values[st->out[0]].shape, &shape)
+      || !make (self, reader, rounding->in[0], &shape))
+    return false;
+  self->n_bf16++;
+  return pare_accel_absorb (self, reader);
 }
