@@ -577,6 +577,31 @@ arg (PareInfer *c)
 }
 
 static gboolean
+grid_sample (PareInfer *c)
+{
+  const PareShape *x = pare_infer_shape (c, 0), *grid = pare_infer_shape (c, 1);
+  PareShape y = { .rank = x->rank };
+  if (x->rank < 0 || grid->rank < 0)
+    return pare_infer_set (c, 0, pare_infer_dtype (c, 0), NULL);
+  if (x->rank != grid->rank || x->rank < 3)
+    return pare_infer_fail (c, "its grid has %d dimensions, its input %d", grid->rank, x->rank);
+  for (int i = 0; i < y.rank; i++)
+    y.dims[i] = i < 2 ? x->dims[i] : grid->dims[i - 1];
+  return pare_infer_set (c, 0, pare_infer_dtype (c, 0), &y);
+}
+
+static gboolean
+roi_align (PareInfer *c)
+{
+  const PareShape *x = pare_infer_shape (c, 0), *boxes = pare_infer_shape (c, 1);
+  PareShape y
+      = { .rank = 4,
+          .dims = { boxes->rank == 2 ? boxes->dims[0] : -1, x->rank == 4 ? x->dims[1] : -1,
+                    MAX (pare_node_get_int (c->node, "output_height", 1), 0), MAX (pare_node_get_int (c->node, "output_width", 1), 0) } };
+  return pare_infer_set (c, 0, pare_infer_dtype (c, 0), &y);
+}
+
+static gboolean
 top_k (PareInfer *c)
 {
   PareShape y = *pare_infer_shape (c, 0);
@@ -668,6 +693,8 @@ const PareInferRule pare_infer_rules_move[] = {
   { "", "ArgMax", arg },
   { "", "ArgMin", arg },
   { "", "TopK", top_k },
+  { "", "GridSample", grid_sample },
+  { "", "RoiAlign", roi_align },
   { "", "OneHot", one_hot },
   { "", "NonZero", non_zero },
   { "", "NonMaxSuppression", boxes },

@@ -122,6 +122,15 @@ q_gemm (PareInfer *c)
   return pare_infer_set (c, 0, pare_node_input (c->graph, c->node, 7) ? zero_dtype (c, 8) : PARE_DTYPE_FLOAT32, &y);
 }
 
+/* condition, x, sx, zx, y, sy, zy, sz, zz */
+static gboolean
+qlinear_where (PareInfer *c)
+{
+  PareShape z;
+  return pare_infer_broadcast (c, pare_infer_shape (c, 1), pare_infer_shape (c, 4), &z)
+         && pare_infer_broadcast (c, &z, pare_infer_shape (c, 0), &z) && pare_infer_set (c, 0, pare_infer_dtype (c, 1), &z);
+}
+
 #define MS "com.microsoft"
 const PareInferRule pare_infer_rules_quant[] = {
   { "", "QuantizeLinear", quantize },
@@ -139,6 +148,7 @@ const PareInferRule pare_infer_rules_quant[] = {
   { MS, "QLinearSigmoid", qlinear_unary },
   { MS, "QLinearLeakyRelu", qlinear_unary },
   { MS, "QLinearSoftmax", qlinear_unary },
+  { MS, "QLinearWhere", qlinear_where },
   { MS, "QLinearConcat", qlinear_concat },
   { MS, "QGemm", q_gemm },
   { NULL, NULL, NULL },

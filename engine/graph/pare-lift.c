@@ -260,6 +260,15 @@ take_apart (PareGraph *g, PareNodeId id)
         finish (a, unary[i][1], &in, 1, sy, zy);
         return;
       }
+  if (ms && strcmp (self (a)->op, "QLinearWhere") == 0)
+    {
+      for (guint i = 0; i < 8; i++)
+        if (IN (i) == PARE_NONE && i != 3 && i != 6)
+          return;
+      PareValueId sz = IN (7), zz = IN (8), in[3] = { IN (0), take_input (a, 1, 1), take_input (a, 4, 1) };
+      finish (a, "Where", in, 3, sz, zz);
+      return;
+    }
   if (ms && strcmp (self (a)->op, "QLinearConcat") == 0 && IN (0) != PARE_NONE && self (a)->n_inputs >= 5)
     {
       guint n = (self (a)->n_inputs - 2) / 3;

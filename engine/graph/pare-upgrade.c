@@ -461,6 +461,26 @@ group_norm_21 (PareUpgrade *u)
   return TRUE;
 }
 
+static gboolean
+grid_sample_20 (PareUpgrade *u)
+{
+  g_autofree char *mode = pare_node_dup_string (self (u), "mode");
+  if (g_strcmp0 (mode, "bilinear") == 0)
+    pare_node_set_string (self (u), "mode", "linear");
+  else if (g_strcmp0 (mode, "bicubic") == 0)
+    pare_node_set_string (self (u), "mode", "cubic");
+  return TRUE;
+}
+
+/* Until then pixels were not shifted. */
+static gboolean
+roi_align_16 (PareUpgrade *u)
+{
+  if (pare_node_get_attr (self (u), "coordinate_transformation_mode") == NULL)
+    pare_node_set_string (self (u), "coordinate_transformation_mode", "output_half_pixel");
+  return TRUE;
+}
+
 typedef struct
 {
   const char *op;
@@ -530,6 +550,8 @@ static const Rule rules[] = {
   { "AveragePool", 2, window_1 },
   { "Scatter", 11, scatter_11 },
   { "GroupNormalization", 21, group_norm_21 },
+  { "GridSample", 20, grid_sample_20 },
+  { "RoiAlign", 16, roi_align_16 },
   { "Squeeze", 13, axes_to_input },
   { "Unsqueeze", 13, axes_to_input },
   { "ReduceSum", 13, axes_to_input },

@@ -375,7 +375,7 @@ step (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
   return TRUE;
 }
 
-/* The node, or what it is made of. */
+/* The node, or what it is made of; that may be made of others in turn, never of itself. */
 static gboolean
 step_parts (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
 {
@@ -383,7 +383,7 @@ step_parts (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
   if (!w->fold || g->nodes[id].op == NULL || !pare_decompose_node (g, id, made))
     return step (g, id, w, error);
   for (guint i = 0; i < made->len; i++)
-    if (!step (g, g_array_index (made, PareNodeId, i), w, error))
+    if (!step_parts (g, g_array_index (made, PareNodeId, i), w, error))
       return FALSE;
   return TRUE;
 }

@@ -1,5 +1,5 @@
-/* What several nodes write out and one kernel computes: units of their own, LayerNormalization. Products and integers have taken what is
- * theirs before. */
+/* What several nodes write out and one kernel computes: units of their own, LayerNormalization and RMSNormalization. Products and integers
+ * have taken what is theirs before. */
 #include "engine/lower/pare-lower-private.h"
 
 gboolean
@@ -68,7 +68,8 @@ take_unit (PareBuilder *b, PareValueId x)
                    unit->nodes, unit->n_nodes);
 }
 
-/* --- LayerNormalization: d = x - mean (x); d / sqrt (mean (d^2) + epsilon) [* scale] [+ bias] over the last axis --- */
+/* --- LayerNormalization: d = x - mean (x); d / sqrt (mean (d^2) + epsilon) [* scale] [+ bias] over the last axis;
+ * RMSNormalization: d is x --- */
 
 typedef struct
 {
@@ -124,6 +125,31 @@ vector_after (const PareBuilder *b, PareValueId v, const char *op, PareValueId *
                                                                                                                                : PARE_NONE;
 }
 
+/* The node that divides *d by root, or multiplies it by one over root. */
+static PareNodeId
+divides (const PareBuilder *b, PareValueId root, PareValueId *d, Set *set)
+{
+  PareNodeId id = pare_lower_only_reader (b, root);
+  const PareNode *node = id != PARE_NONE ? &b->graph->nodes[id] : NULL;
+  double one;
+  if (node == NULL || set->n + 2 > G_N_ELEMENTS (set->nodes))
+    return PARE_NONE;
+  set->nodes[set->n++] = id;
+  *d = node->inputs[0];
+  if (pare_node_is (node, "Div") && node->inputs[1] == root && !pare_lower_number (b->graph, node, 0, &one))
+    return id;
+  if (!pare_node_is (node, "Reciprocal") && (!pare_node_is (node, "Div") || !pare_lower_number (b->graph, node, 0, &one) || one != 1))
+    return PARE_NONE;
+  PareValueId factor = node->outputs[0];
+  id = pare_lower_only_reader (b, factor);
+  node = id != PARE_NONE ? &b->graph->nodes[id] : NULL;
+  if (node == NULL || !pare_node_is (node, "Mul") || node->n_inputs != 2)
+    return PARE_NONE;
+  *d = node->inputs[node->inputs[0] == factor ? 1 : 0];
+  set->nodes[set->n++] = id;
+  return id;
+}
+
 static void
 take_norm (PareBuilder *b, PareNodeId root)
 {
@@ -146,14 +172,23 @@ take_norm (PareBuilder *b, PareNodeId root)
       square = made_by (b, mean->inputs[0], "Mul", &set);
       squared = square != NULL && square->inputs[0] == square->inputs[1];
     }
-  PareValueId x = squared ? centred (b, square->inputs[0], &set) : PARE_NONE;
-  PareNodeId div = pare_lower_only_reader (b, sqrt->outputs[0]);
-  if (x == PARE_NONE || graph->values[x].dtype != PARE_DTYPE_FLOAT32 || div == PARE_NONE || !pare_node_is (&graph->nodes[div], "Div")
-      || graph->nodes[div].inputs[1] != sqrt->outputs[0] || centred (b, graph->nodes[div].inputs[0], &set) != x
-      || set.n + 3 > G_N_ELEMENTS (set.nodes))
+  if (!squared)
     return;
-  PareFusion f = { .kind = PARE_FUSION_NORM, .head = div, .last = div, .epsilon = (float)epsilon, .operands = { x, PARE_NONE, PARE_NONE } };
-  set.nodes[set.n++] = div;
+  guint before = set.n;
+  PareValueId x = centred (b, square->inputs[0], &set), d;
+  gboolean rms = x == PARE_NONE;
+  if (rms)
+    {
+      set.n = before;
+      x = square->inputs[0];
+    }
+  PareNodeId div = divides (b, sqrt->outputs[0], &d, &set);
+  if (graph->values[x].dtype != PARE_DTYPE_FLOAT32 || div == PARE_NONE || (rms ? d : centred (b, d, &set)) != x
+      || set.n + 2 > G_N_ELEMENTS (set.nodes))
+    return;
+  PareFusion f = {
+    .kind = PARE_FUSION_NORM, .head = div, .last = div, .epsilon = (float)epsilon, .rms = rms, .operands = { x, PARE_NONE, PARE_NONE }
+  };
   PareValueId vector;
   PareNodeId mul = vector_after (b, graph->nodes[div].outputs[0], "Mul", &vector);
   if (mul != PARE_NONE && b->fused_into[mul] == PARE_NONE && b->integers[mul].kind == PARE_INTEGER_NONE)
@@ -188,7 +223,7 @@ static gboolean
 lower_norm (PareBuilder *b, const PareFusion *f)
 {
   const PareShape *shape = &b->graph->values[f->operands[0]].shape;
-  PareLayerNormParams p = { .axis = shape->rank - 1, .epsilon = f->epsilon };
+  PareLayerNormParams p = { .axis = shape->rank - 1, .epsilon = f->epsilon, .rms = f->rms };
   guint32 in[3]
       = { pare_builder_value (b, f->operands[0]), pare_builder_value (b, f->operands[1]), pare_builder_value (b, f->operands[2]) };
   if (f->operands[1] == PARE_NONE)

@@ -290,14 +290,23 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
     }
   if (IS ("LayerNormalization"))
     {
-      PareLayerNormParams p
-          = { pare_lower_axis (pare_node_get_int (node, "axis", -1), xs->rank), pare_node_get_float (node, "epsilon", 1e-5f) };
-      for (guint i = 1; i < node->n_outputs; i++)
-        if (node->outputs[i] != PARE_NONE
-            && (b->keep[node->outputs[i]] || b->consumers->starts[node->outputs[i]] != b->consumers->starts[node->outputs[i] + 1]))
-          return pare_lower_refuse (graph, node, error, "its mean and deviation as outputs are not supported");
-      return p.axis < 0 ? pare_lower_refuse (graph, node, error, "axis is out of range")
-                        : plain (b, node, PARE_RT_LAYER_NORM, &p, sizeof p, 3);
+      PareLayerNormParams p = { .axis = pare_lower_axis (pare_node_get_int (node, "axis", -1), xs->rank),
+                                .epsilon = pare_node_get_float (node, "epsilon", 1e-5f) };
+      guint32 in[3], out[3];
+      for (guint i = 0; i < 3; i++)
+        {
+          in[i] = pare_lower_has_input (node, i) ? pare_builder_value (b, node->inputs[i]) : PARE_RT_NONE;
+          PareValueId y = i < node->n_outputs ? node->outputs[i] : PARE_NONE;
+          gboolean read = y != PARE_NONE && (i == 0 || b->keep[y] || b->consumers->starts[y] != b->consumers->starts[y + 1]);
+          out[i] = read ? pare_builder_value (b, y) : PARE_RT_NONE;
+        }
+      if (p.axis < 0)
+        return pare_lower_refuse (graph, node, error, "axis is out of range");
+      pare_builder_step (b, node, PARE_RT_LAYER_NORM, &p, sizeof p, in, 3, out,
+                         out[2] != PARE_RT_NONE   ? 3
+                         : out[1] != PARE_RT_NONE ? 2
+                                                  : 1);
+      return TRUE;
     }
   if (IS ("LpNormalization"))
     {
@@ -429,6 +438,8 @@ lower_any (PareBuilder *b, PareNodeId id, GError **error)
     { "Concat", pare_lower_concat },
     { "Pad", pare_lower_pad },
     { "Resize", pare_lower_resize },
+    { "GridSample", pare_lower_grid_sample },
+    { "RoiAlign", pare_lower_roi_align },
     { "Transpose", pare_lower_transpose },
     { "Einsum", pare_lower_einsum },
     { "LSTM", pare_lower_recurrent },

@@ -8,7 +8,7 @@ typedef enum
 {
   PARE_FUSION_PRODUCT,   /* a Conv, Gemm or MatMul and what follows it */
   PARE_FUSION_UNARY,     /* a unit that is written out: GELU, Swish */
-  PARE_FUSION_NORM,      /* a LayerNormalization that is written out */
+  PARE_FUSION_NORM,      /* a LayerNormalization or RMSNormalization that is written out */
   PARE_FUSION_ATTENTION, /* products of activations around a Softmax, with the transpositions before and after */
 } PareFusionKind;
 
@@ -28,6 +28,7 @@ typedef struct
   PareValueId operands[4];
   PareUnaryKind unary;
   float epsilon;
+  gboolean rms; /* NORM: not centred */
   PareAttentionParams attention;
 } PareFusion;
 
@@ -190,6 +191,8 @@ gboolean pare_lower_concat (PareBuilder *b, const PareNode *node, GError **error
 gboolean pare_lower_concat_of (PareBuilder *b, const PareNode *node, const guint32 *values, guint32 out, GError **error);
 gboolean pare_lower_pad (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_resize (PareBuilder *b, const PareNode *node, GError **error);
+gboolean pare_lower_grid_sample (PareBuilder *b, const PareNode *node, GError **error);
+gboolean pare_lower_roi_align (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_transpose (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_reduce (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_einsum (PareBuilder *b, const PareNode *node, GError **error);

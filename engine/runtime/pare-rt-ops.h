@@ -13,7 +13,7 @@ typedef enum {
   PARE_RT_LSTM, PARE_RT_GRU, PARE_RT_RNN,
   PARE_RT_QUANTIZE_LINEAR, PARE_RT_DEQUANTIZE_LINEAR, PARE_RT_RANGE, PARE_RT_TOPK, PARE_RT_ONE_HOT, PARE_RT_EINSUM,
   PARE_RT_SCATTER_ELEMENTS, PARE_RT_TRILU, PARE_RT_GROUP_NORM, PARE_RT_LP_NORM,
-  PARE_RT_QCONV, PARE_RT_QGEMM, PARE_RT_QADD, PARE_RT_QAVG_POOL, PARE_RT_LUT, PARE_RT_ATTENTION,
+  PARE_RT_QCONV, PARE_RT_QGEMM, PARE_RT_QADD, PARE_RT_QAVG_POOL, PARE_RT_LUT, PARE_RT_ATTENTION, PARE_RT_GRID_SAMPLE, PARE_RT_ROI_ALIGN,
   PARE_RT_N_OPS
 } PareRtOp;
 
@@ -43,7 +43,8 @@ typedef struct { int32_t axis, log; } PareSoftmaxParams;  /* opset 13 semantics 
 /* Operands of the others, in ONNX's order unless said otherwise. Extents that are inputs in ONNX (shapes, axes, sizes, starts, pads)
  * are constants of the plan: they show in the shapes of the outputs and in these structs. Rank is at most PARE_MAX_RANK. */
 typedef struct { float epsilon; } PareBatchNormParams;                    /* in = x, scale, bias, mean, var */
-typedef struct { int32_t axis; float epsilon; } PareLayerNormParams;      /* in = x, scale, (bias); out = y, (mean), (1/std) */
+/* in = x, scale, (bias); out = y, (mean), (1/std). rms: not centred, by the root of the mean square */
+typedef struct { int32_t axis; float epsilon; int32_t rms; } PareLayerNormParams;
 typedef struct { float epsilon; } PareInstanceNormParams;                 /* in = x, scale, bias */
 typedef struct { float epsilon; int32_t groups; } PareGroupNormParams;    /* in = x, scale [C], bias [C] */
 typedef struct { int32_t axis, p; } PareLpNormParams;
@@ -82,6 +83,11 @@ typedef struct {
 } PareResizeParams;
 /* What position o of an axis is made of, nearest or linear, not cropping: returns 1 or 2 positions with their weights. */
 int pare_rt_resize_taps (const PareResizeParams *p, int axis, int64_t o, int64_t n_in, int64_t n_out, int64_t at[2], float weight[2]);
+
+typedef enum { PARE_GRID_NEAREST, PARE_GRID_LINEAR, PARE_GRID_CUBIC } PareGridMode;
+typedef enum { PARE_GRID_ZEROS, PARE_GRID_BORDER, PARE_GRID_REFLECTION } PareGridPadding;
+typedef struct { PareGridMode mode; PareGridPadding padding; int32_t align_corners; } PareGridSampleParams; /* in = x, grid */
+typedef struct { float scale; int32_t samples /* 0: as many as a cell has pixels */, half_pixel, max /* else mean */; } PareRoiAlignParams; /* in = x, boxes, images */
 
 typedef enum { PARE_RNN_FORWARD, PARE_RNN_REVERSE, PARE_RNN_BIDIRECTIONAL } PareRnnDirection;
 /* in = x [T,B,I], w [D,G*H,I], r [D,G*H,H], (b [D,2*G*H]), (sequence_lens: omitted), (h0 [D,B,H]), LSTM: (c0), (peepholes [D,3*H]);

@@ -78,6 +78,8 @@ static const uint32_t params_bytes[PARE_RT_N_OPS] = {
   [PARE_RT_QADD] = sizeof (PareQAddParams),
   [PARE_RT_QAVG_POOL] = sizeof (PareQAvgPoolParams),
   [PARE_RT_ATTENTION] = sizeof (PareAttentionParams),
+  [PARE_RT_GRID_SAMPLE] = sizeof (PareGridSampleParams),
+  [PARE_RT_ROI_ALIGN] = sizeof (PareRoiAlignParams),
 };
 
 uint32_t

@@ -1,12 +1,10 @@
-/* The ONNX project's own backend tests, as Debian's libonnx-testdata installs them: each model runs on both backends and its outputs must
- * be those that ONNX says. What Pare refuses is listed in conformance-refused.txt, so that a new refusal, and one that is no longer, is
- * seen. */
+/* The ONNX project's own backend tests, as Debian's libonnx-testdata installs them, or those in the folder PARE_CONFORMANCE names
+ * (`onnx.backend.test` writes them, of any version): each model runs on both backends and its outputs must be those that ONNX says. What
+ * Pare refuses is listed in conformance-refused.txt, so that a new refusal, and one that is no longer, is seen. */
 #include "engine/base/pare-error.h"
 #include "engine/lower/pare-program.h"
 #include "engine/onnx/pare-onnx.h"
-
-#include <math.h>
-#include <string.h>
+#include "tests/engine/tensor-differs.h"
 
 #define FOLDER "/usr/share/libonnx-testdata/data"
 #define LIMIT 16 /* inputs or outputs of a test */
@@ -51,67 +49,6 @@ load_tensor (const char *folder, const char *what, guint i)
   g_autoptr (GBytes) whole = g_bytes_new (model->data, model->len);
   g_autoptr (PareGraph) read = pare_onnx_parse (whole, NULL, NULL);
   return read != NULL && read->n_values > 0 && read->values[0].constant != NULL ? pare_tensor_ref (read->values[0].constant) : NULL;
-}
-
-static double
-element (const PareView *v, gint64 i)
-{
-  switch (v->dtype)
-    {
-    case PARE_DTYPE_FLOAT32:
-      return ((const float *)v->data)[i];
-    case PARE_DTYPE_FLOAT64:
-      return ((const double *)v->data)[i];
-    case PARE_DTYPE_FLOAT16:
-      return pare_half_to_float (((const guint16 *)v->data)[i]);
-    case PARE_DTYPE_BFLOAT16:
-      {
-        guint32 bits = (guint32)((const guint16 *)v->data)[i] << 16;
-        float f;
-        memcpy (&f, &bits, sizeof f);
-        return f;
-      }
-    case PARE_DTYPE_INT64:
-      return (double)((const gint64 *)v->data)[i];
-    case PARE_DTYPE_UINT64:
-      return (double)((const guint64 *)v->data)[i];
-    case PARE_DTYPE_INT32:
-      return ((const gint32 *)v->data)[i];
-    case PARE_DTYPE_UINT32:
-      return ((const guint32 *)v->data)[i];
-    case PARE_DTYPE_INT16:
-      return ((const gint16 *)v->data)[i];
-    case PARE_DTYPE_UINT16:
-      return ((const guint16 *)v->data)[i];
-    case PARE_DTYPE_INT8:
-      return ((const gint8 *)v->data)[i];
-    default:
-      return ((const guint8 *)v->data)[i];
-    }
-}
-
-/* As ONNX's own runner compares: relative 1e-3, absolute 1e-7. NULL, or (transfer full) what differs. */
-static char *
-differs (const PareView *got, const PareTensor *want)
-{
-  /* the files write bfloat16 as 16-bit integers of the same bits */
-  gboolean brain = got->dtype == PARE_DTYPE_BFLOAT16 && want->dtype == PARE_DTYPE_UINT16;
-  if (got->dtype != want->dtype && !brain)
-    return g_strdup_printf ("%s, not %s", pare_dtype_name (got->dtype), pare_dtype_name (want->dtype));
-  gboolean same = got->shape.rank == want->shape.rank;
-  for (int i = 0; same && i < want->shape.rank; i++)
-    same = got->shape.dims[i] == want->shape.dims[i];
-  if (!same)
-    return g_strdup ("another shape");
-  PareView expected = pare_tensor_view (want);
-  expected.dtype = got->dtype;
-  for (gint64 i = 0; i < pare_tensor_count (want); i++)
-    {
-      double a = element (got, i), b = element (&expected, i);
-      if (!(isnan (a) && isnan (b)) && !(fabs (a - b) <= 1e-7 + 1e-3 * fabs (b)) && a != b)
-        return g_strdup_printf ("element %" G_GINT64_FORMAT " is %g, not %g", i, a, b);
-    }
-  return NULL;
 }
 
 typedef struct
@@ -197,7 +134,7 @@ check (const Case *c, const char *folder, PareBackend backend, gboolean *wrong)
       if (want == NULL)
         return g_strdup_printf ("output %u cannot be read", i);
       PareView got = pare_runner_get_output (runner, i);
-      g_autofree char *what = differs (&got, want);
+      g_autofree char *what = differs (&got, want, 1e-7);
       if (what != NULL)
         return g_strdup_printf ("output %u: %s", i, what);
     }
@@ -252,7 +189,8 @@ test_one (gconstpointer data)
 static void
 add_folder (const char *kind)
 {
-  g_autofree char *folder = g_build_filename (FOLDER, kind, NULL);
+  const char *given = g_getenv ("PARE_CONFORMANCE");
+  g_autofree char *folder = g_build_filename (given != NULL ? given : FOLDER, kind, NULL);
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   for (const char *name; dir != NULL && (name = g_dir_read_name (dir)) != NULL;)
     {
@@ -286,7 +224,7 @@ main (int argc, char **argv)
         }
     }
   static const char *const kinds[] = { "node", "simple", "pytorch-converted", "pytorch-operator" };
-  if (!g_file_test (FOLDER, G_FILE_TEST_IS_DIR))
+  if (g_getenv ("PARE_CONFORMANCE") == NULL && !g_file_test (FOLDER, G_FILE_TEST_IS_DIR))
     g_test_add_func ("/conformance/absent", test_absent);
   else
     for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)

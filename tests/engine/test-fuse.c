@@ -203,6 +203,32 @@ test_norm (void)
     }
 }
 
+/* The same by the root of the mean square, as exports of language models write it, and as an operator. */
+static void
+test_rms_norm (void)
+{
+  for (guint form = 0; form < 4; form++)
+    {
+      PareGraph *g = make_graph (form == 3 ? 23 : 18);
+      const gint64 last = -1;
+      PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, TOKENS, WIDE)), axes = make_ints (g, "axes", 1, &last);
+      PareValueId scale = make_float (g, "scale", pare_shape_make (1, WIDE), NULL), y;
+      if (form == 3)
+        y = MAKE (g, "RMSNormalization", "norm", x, scale);
+      else
+        {
+          PareValueId square = form == 1 ? MAKE (g, "Mul", "square", x, x) : MAKE (g, "Pow", "square", x, number (g, "two", 2));
+          PareValueId mean = MAKE (g, "Add", "plus", MAKE (g, "ReduceMean", "mean", square, axes), number (g, "epsilon", 1e-5f));
+          PareValueId root = MAKE (g, "Sqrt", "root", mean);
+          PareValueId normal = form == 0   ? MAKE (g, "Div", "normal", x, root)
+                               : form == 1 ? MAKE (g, "Mul", "normal", x, MAKE (g, "Reciprocal", "one_over", root))
+                                           : MAKE (g, "Mul", "normal", MAKE (g, "Div", "one_over", number (g, "one", 1), root), x);
+          y = MAKE (g, "Mul", "times", scale, normal);
+        }
+      check (g, y, 1);
+    }
+}
+
 /* Heads are split, attended and joined in one step; the products around it are three and one. */
 static void
 test_attention (void)
@@ -303,6 +329,7 @@ main (int argc, char **argv)
   g_test_add_func ("/fuse/unit-shared", test_unit_shared);
   g_test_add_func ("/fuse/residual", test_residual);
   g_test_add_func ("/fuse/norm", test_norm);
+  g_test_add_func ("/fuse/rms-norm", test_rms_norm);
   g_test_add_func ("/fuse/attention", test_attention);
   g_test_add_func ("/fuse/attention-plain", test_attention_plain);
   g_test_add_func ("/fuse/attention-shared", test_attention_shared);

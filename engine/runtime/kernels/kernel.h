@@ -184,7 +184,8 @@ int64_t pare_rt_small_columns (int64_t n);
   X (SCATTER_ELEMENTS, scatter_elements, "ScatterElements", 0, 0) X (TRILU, trilu, "Trilu", 0, 0) X (GROUP_NORM, group_norm, "GroupNormalization", 0, 0) \
   X (LP_NORM, lp_norm, "LpNormalization", 0, 0) \
   X (QCONV, qconv, "QConv", 1, 1) X (QGEMM, qgemm, "QGemm", 1, 1) X (QADD, qadd, "QAdd", 0, 0) X (QAVG_POOL, qavg_pool, "QAveragePool", 0, 0) \
-  X (LUT, lut, "Lut", 0, 0) X (ATTENTION, attention, "Attention", 1, 0)
+  X (LUT, lut, "Lut", 0, 0) X (ATTENTION, attention, "Attention", 1, 0) X (GRID_SAMPLE, grid_sample, "GridSample", 0, 0) \
+  X (ROI_ALIGN, roi_align, "RoiAlign", 0, 0)
 
 #define PARE_RT_DECLARE(id, name, text, has_scratch, has_pack) KERNEL (pare_rt_k_##name);
 PARE_RT_KERNELS (PARE_RT_DECLARE)

@@ -26,11 +26,12 @@ block_squares (const float *x, int64_t n, float mean)
   return part[0];
 }
 
+/* origin: 0 instead of the mean. */
 static void
-moments (const float *x, int64_t n, float epsilon, float *mean, float *inverse)
+moments (const float *x, int64_t n, float epsilon, bool origin, float *mean, float *inverse)
 {
   double sum = 0, squares = 0;
-  for (int64_t i = 0; i < n; i += BLOCK)
+  for (int64_t i = 0; i < n && !origin; i += BLOCK)
     sum += (double)pare_rt_row_sum (x + i, n - i < BLOCK ? n - i : BLOCK);
   *mean = n > 0 ? (float)(sum / (double)n) : 0;
   for (int64_t i = 0; i < n; i += BLOCK)
@@ -67,7 +68,7 @@ typedef struct
   int64_t n, rows, each, channels, groups, area; /* each: rows of a task */
   const PareShape *shape;
   int64_t scale_strides[PARE_MAX_RANK], bias_strides[PARE_MAX_RANK]; /* elements */
-  bool scale_plain, bias_plain;
+  bool scale_plain, bias_plain, rms;
 } Job;
 
 /* Element of a broadcast operand for element i of x. */
@@ -89,7 +90,7 @@ layer_row (const Job *j, int64_t row)
   const float *x = j->x + row * j->n;
   float *y = j->y + row * j->n;
   float mean, inverse;
-  moments (x, j->n, j->epsilon, &mean, &inverse);
+  moments (x, j->n, j->epsilon, j->rms, &mean, &inverse);
   bool plain = j->scale_plain && (!j->bias || j->bias_plain);
   scale_row (x, y, j->n, mean, inverse, plain ? j->scale : NULL, plain ? j->bias : NULL);
   for (int64_t i = 0; !plain && i < j->n; i++)
@@ -136,6 +137,7 @@ KERNEL (pare_rt_k_layer_norm)
   job.mean = n_out > 1 && out[1].dtype != PARE_DTYPE_NONE ? out[1].data : NULL;
   job.inverse = n_out > 2 && out[2].dtype != PARE_DTYPE_NONE ? out[2].data : NULL;
   job.epsilon = p->epsilon;
+  job.rms = p->rms != 0;
   job.rows = rows;
   job.each = job.n >= PARE_RT_SHARE ? 1 : PARE_RT_SHARE / (job.n < 1 ? 1 : job.n);
   pare_rt_parallel_if (rows * job.n >= 2 * PARE_RT_SHARE, (rows + job.each - 1) / job.each, layer_rows, &job);
@@ -151,7 +153,7 @@ group_row (int64_t task, int worker, void *arg)
   const float *x = j->x + task * each * j->area;
   float *y = j->y + task * each * j->area;
   float mean, inverse;
-  moments (x, each * j->area, j->epsilon, &mean, &inverse);
+  moments (x, each * j->area, j->epsilon, false, &mean, &inverse);
   for (int64_t c = 0; c < each; c++)
     scale_plane (x + c * j->area, y + c * j->area, j->area, mean, j->scale[first + c] * inverse, j->bias[first + c]);
 }

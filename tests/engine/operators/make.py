@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Writes the models that test-operators runs: one node each, with what it is given and what comes out as constants.
+
+Needs onnx and onnxruntime. Operators of com.microsoft are computed by ONNX Runtime, those of ONNX are its own backend tests."""
+import os
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import helper, numpy_helper
+from onnx.backend.test.case.node import collect_testcases
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MS = "com.microsoft"
+random = np.random.default_rng(0)
+
+ONNX = """attention_4d attention_4d_gqa attention_4d_attn_mask_bool attention_4d_attn_mask_3d_causal attention_4d_attn_mask_bool_4d attention_3d_gqa_causal
+attention_3d_gqa_attn_mask attention_4d_softcap attention_4d_with_past_and_present_qk_matmul_bias_4d_mask_causal
+attention_4d_with_qk_matmul_softmax attention_3d_transpose_verification attention_4d_gqa_with_past_and_present attention_4d_diff_heads_mask4d_padded_kv
+attention_4d_gqa_causal_nonpad_decode attention_local_window attention_3d_diff_heads_sizes_causal attention_local_window_with_past attention_local_window_ext_cache_rank3_head_mask
+rotary_embedding rotary_embedding_interleaved rotary_embedding_with_rotary_dim rotary_embedding_3d_input rotary_embedding_no_position_ids_interleaved
+rms_normalization_3d_axis_negative_1_epsilon rms_normalization_4d_axis1 causal_conv_with_state_silu swiglu_alpha swish layer_normalization_3d_axis1_epsilon
+gridsample_bilinear_align_corners_0_additional_1 gridsample_bicubic_align_corners_1_additional_1 gridsample_nearest_align_corners_0_additional_1
+gridsample_volumetric_bilinear_align_corners_0 gridsample_reflection_padding gridsample_border_padding roialign_mode_max roialign_aligned_true""".split()
+
+
+def save(name, model, given, want):
+    graph = model.graph
+    for value, array in given.items():
+        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), "given:" + value))
+    for value, array in want.items():
+        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), "want:" + value))
+    for kept in (model.metadata_props, graph.value_info):
+        del kept[:]
+    model.producer_name = model.doc_string = graph.doc_string = ""
+    with open(os.path.join(HERE, name + ".onnx"), "wb") as file:
+        file.write(model.SerializeToString())
+
+
+def from_onnx():
+    cases = {case.name: case for case in collect_testcases(None)}
+    for name in ONNX:
+        case = cases.get("test_" + name)
+        if case is None:
+            sys.exit(f"this version of onnx has no test {name}")
+        inputs, outputs = case.data_sets[0]
+        graph = case.model.graph
+        save(name, case.model, {v.name: a for v, a in zip(graph.input, inputs)}, {v.name: a for v, a in zip(graph.output, outputs)})
+
+
+def ms(name, op, operands, outputs=1, constants=(), domain=MS, **attrs):
+    """outputs: how many, or which of them (1 and 0); constants: which operands are."""
+    wanted = [1] * outputs if isinstance(outputs, int) else outputs
+    names = ["" if a is None else f"x{i}" for i, a in enumerate(operands)]
+    results = [f"y{i}" if wanted[i] else "" for i in range(len(wanted))]
+    node = helper.make_node(op, names, results, domain=domain, name="node")
+    for key, value in attrs.items():
+        node.attribute.append(helper.make_attribute(key, value))
+    inputs, constant, given = [], [], {}
+    for i, array in enumerate(operands):
+        if array is None:
+            continue
+        if i in constants:
+            constant.append(numpy_helper.from_array(array, names[i]))
+        else:
+            inputs.append(helper.make_tensor_value_info(names[i], helper.np_dtype_to_tensor_dtype(array.dtype), array.shape))
+            given[names[i]] = array
+    graph = helper.make_graph([node], "graph", inputs, [helper.make_empty_tensor_value_info(r) for r in results if r], constant)
+    opsets = [helper.make_opsetid("", 17)] + ([helper.make_opsetid(MS, 1)] if domain else [])
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    want = dict(zip([o.name for o in session.get_outputs()], session.run(None, given)))
+    for output in graph.output:
+        array = want[output.name]
+        output.CopyFrom(helper.make_tensor_value_info(output.name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape))
+    save("ms_" + name, helper.make_model(graph, opset_imports=opsets, ir_version=10), given, want)
+
+
+def f(*shape):
+    return random.standard_normal(shape).astype(np.float32)
+
+
+def u8(*shape):
+    return random.integers(0, 255, shape).astype(np.uint8)
+
+
+def i8(*shape):
+    return random.integers(-127, 127, shape).astype(np.int8)
+
+
+def one(value, dtype=np.float32):
+    return np.array(value, dtype)
+
+
+def from_runtime():
+    b, s, h, d = 2, 5, 2, 4
+    c = h * d
+    i32 = np.int32
+    words = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 0]], i32)
+    for act, params in (("Relu", []), ("LeakyRelu", [0.2]), ("Clip", [0.1, 2.0]), ("HardSigmoid", [0.3, 0.4])):
+        ms("fused_conv_" + act.lower(), "FusedConv", [f(1, 2, 5, 5), f(3, 2, 3, 3), f(3)], constants=(1, 2), activation=act, pads=[1, 1, 1, 1],
+           **({"activation_params": params} if params else {}))
+    ms("fused_conv_sum", "FusedConv", [f(1, 2, 5, 5), f(3, 2, 3, 3), f(3), f(1, 3, 5, 5)], constants=(1, 2), activation="Relu", pads=[1, 1, 1, 1])
+    ms("fused_gemm", "FusedGemm", [f(4, 8), f(6, 8), f(6)], constants=(1, 2), activation="LeakyRelu", activation_alpha=0.3, transB=1)
+    ms("fused_matmul", "FusedMatMul", [f(2, 3, 4, 5), f(2, 3, 6, 5)], transB=1, alpha=0.125)
+    ms("fused_matmul_batch", "FusedMatMul", [f(4, 2, 5), f(2, 5, 3)], transBatchA=1)
+    ms("gelu", "Gelu", [f(2, 8)])
+    ms("fast_gelu", "FastGelu", [f(2, 8), f(8)], constants=(1,))
+    ms("bias_gelu", "BiasGelu", [f(2, 8), f(8)], constants=(1,))
+    ms("quick_gelu", "QuickGelu", [f(2, 8)])
+    ms("skip_layer_norm", "SkipLayerNormalization", [f(2, 3, 8), f(2, 3, 8), f(8), f(8), f(8)], [1, 0, 0, 1], (2, 3, 4))
+    ms("skip_rms_norm", "SkipSimplifiedLayerNormalization", [f(2, 3, 8), f(2, 3, 8), f(8)], [1, 0, 0, 1], (2,), epsilon=1e-5)
+    ms("simplified_layer_norm", "SimplifiedLayerNormalization", [f(2, 3, 8), f(8)], constants=(1,), domain="", epsilon=1e-5)
+    ids = random.integers(0, 9, (b, s)).astype(i32)
+    ms("embed_layer_norm", "EmbedLayerNormalization", [ids, ids % 2, f(9, 8), f(6, 8), f(2, 8), f(8), f(8), words], 3, (2, 3, 4, 5, 6))
+    weights = [f(c, 3 * c), f(3 * c)]
+    ms("attention", "Attention", [f(b, s, c), *weights, words], constants=(1, 2), num_heads=h)
+    ms("attention_lengths", "Attention", [f(b, s, c), *weights, np.array([3, 5], i32)], constants=(1, 2), num_heads=h)
+    ms("attention_past", "Attention", [f(b, 1, c), *weights, None, f(2, b, h, 4, d)], 2, (1, 2), num_heads=h, unidirectional=1)
+    ms("attention_bias", "Attention", [f(b, s, c), *weights, None, None, f(b, h, s, s)], constants=(1, 2), num_heads=h, unidirectional=1)
+    ms("multi_head", "MultiHeadAttention", [f(b, 3, c), f(b, s, c), f(b, s, c), f(3 * c), words], constants=(3,), num_heads=h)
+    ms("multi_head_past", "MultiHeadAttention", [f(b, 1, c), f(b, 1, c), f(b, 1, c), None, None, None, f(b, h, 4, d), f(b, h, 4, d)], 3, num_heads=h)
+    ms("multi_head_cross", "MultiHeadAttention", [f(b, 3, c), f(b, h, s, d), f(b, h, s, d), None, None, f(1, h, 3, s)], num_heads=h)
+    ms("q_attention", "QAttention", [u8(b, s, c), i8(c, 3 * c), f(3 * c), one(0.01), one(0.005), None, one(120, np.uint8), one(0, np.int8)],
+       constants=(1, 2, 3, 4, 6, 7), num_heads=h)
+    rows = np.arange(s)[None].repeat(b, 0)
+    ms("rotary", "RotaryEmbedding", [f(b, s, c), rows, f(9, d // 2), f(9, d // 2)], constants=(2, 3))
+    ms("rotary_from", "RotaryEmbedding", [f(b, h, s, d), np.array([3]), f(9, d // 2), f(9, d // 2)], constants=(2, 3), interleaved=1)
+    ms("matmul_4_bits", "MatMulNBits", [f(5, 80), u8(6, 3, 16), f(18), u8(12)], constants=(1, 2, 3), K=80, N=6, bits=4, block_size=32)
+    ms("matmul_8_bits", "MatMulNBits", [f(5, 64), u8(6, 2, 32), f(12)], constants=(1, 2), K=64, N=6, bits=8, block_size=32)
+    ms("matmul_integer_to_float", "MatMulIntegerToFloat",
+       [u8(4, 8), i8(8, 6), one([0.1]), one([0.02]), one([7], np.uint8), one([1], np.int8), f(6)], constants=(1, 2, 3, 4, 5, 6))
+    scale, zero = [one(0.05)], [one(128, np.uint8)]
+    ms("q_softmax", "QLinearSoftmax", [u8(4, 10), *scale, *zero, one(1 / 256), one(0, np.uint8)], constants=(1, 2, 3, 4), axis=-1, opset=13)
+    ms("q_where", "QLinearWhere", [random.integers(0, 2, (4, 5)).astype(bool), u8(4, 5), *scale, *zero, u8(4, 5), *scale, *zero, *scale, *zero],
+       constants=(2, 3, 5, 6, 7, 8))
+    ms("dequantize", "DequantizeLinear", [u8(4, 5), *scale, *zero], constants=(1, 2))
+
+
+from_onnx()
+from_runtime()
