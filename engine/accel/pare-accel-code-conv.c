@@ -292,7 +292,8 @@ emit (PareAccel *self, uint32_t step, Tiles *t, const PareMd *src, const PareMd 
     }
   buffers[0] = in;
   buffers[1] = pare_accel_new_form (self, y, dst);
-  uint64_t work = (uint64_t)(s->images * s->out[0] * s->out[1]) * (uint64_t)(s->k[0] * s->k[1] * s->c) * (uint64_t)s->m / 32;
+  uint64_t work
+      = (uint64_t)(s->images * s->out[0] * s->out[1]) * (uint64_t)(s->k[0] * s->k[1] * s->c) * (uint64_t)s->m * PARE_ACCEL_IN_NS / 350;
   return pare_accel_add_work (self, step, pare_accel_loop_tiles (), s, sizeof *s, work, buffers, n);
 }
 

@@ -175,7 +175,9 @@ pare_accel_add_primitive (PareAccel *self, uint32_t step, dnnl_primitive_desc_t 
       return false;
     }
   PareAccelNode *node = &self->nodes[self->n_nodes++];
-  *node = (PareAccelNode){ .kind = PARE_NODE_PRIMITIVE, .step = step, .first_arg = self->n_args, .primitive = primitive };
+  *node = (PareAccelNode){
+    .kind = PARE_NODE_PRIMITIVE, .step = step, .threads = self->sharing, .first_arg = self->n_args, .primitive = primitive
+  };
   for (uint32_t i = 0; i < n_args; i++)
     {
       if (args[i].buffer == PARE_RT_NONE || !args[i].md)
@@ -217,6 +219,7 @@ pare_accel_add_kernel (PareAccel *self, uint32_t step, PareRtOp op, const void *
     }
   self->nodes[self->n_nodes++] = (PareAccelNode){ .kind = PARE_NODE_KERNEL,
                                                   .step = step,
+                                                  .threads = self->sharing,
                                                   .first_arg = self->n_views,
                                                   .n_args = n_in + n_out,
                                                   .n_in = n_in,
@@ -240,6 +243,7 @@ pare_accel_add_loop (PareAccel *self, const PareAccelNode *node, uint32_t src, u
   self->nodes[self->n_nodes] = *node;
   self->nodes[self->n_nodes].first_arg = self->n_views;
   self->nodes[self->n_nodes].n_args = 2;
+  self->nodes[self->n_nodes].threads = node->count >= PARE_ACCEL_PARALLEL_FROM ? self->threads : 1;
   self->nodes[self->n_nodes++].n_in = 1;
   self->views[self->n_views++] = (PareAccelView){ .buffer = src };
   self->views[self->n_views++] = (PareAccelView){ .buffer = dst };
@@ -261,9 +265,14 @@ pare_accel_add_work (PareAccel *self, uint32_t step, PareAccelLoop loop, const v
       return false;
     }
   memcpy (kept, params, bytes);
-  self->nodes[self->n_nodes++] = (PareAccelNode){
-    .kind = PARE_NODE_LOOP, .step = step, .first_arg = self->n_views, .n_args = n_buffers, .loop = loop, .params = kept, .count = count
-  };
+  self->nodes[self->n_nodes++] = (PareAccelNode){ .kind = PARE_NODE_LOOP,
+                                                  .step = step,
+                                                  .threads = count >= PARE_ACCEL_PARALLEL_FROM ? self->threads : 1,
+                                                  .first_arg = self->n_views,
+                                                  .n_args = n_buffers,
+                                                  .loop = loop,
+                                                  .params = kept,
+                                                  .count = count };
   for (uint32_t i = 0; i < n_buffers; i++)
     self->views[self->n_views++] = (PareAccelView){ .buffer = buffers[i] };
   return true;

@@ -27,7 +27,7 @@ fake_quant (const float *x, float *y, uint64_t n, float scale, float zero, float
 void
 pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, float zero, float lo, float hi, int threads)
 {
-  if (threads <= 1 || n < PARE_ACCEL_PARALLEL_FROM)
+  if (threads <= 1)
     {
       fake_quant (x, y, n, scale, zero, lo, hi);
       return;
@@ -44,9 +44,9 @@ pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, float 
 }
 
 void
-pare_accel_run_loop (PareAccelLoop loop, const void *params, const PareView *args, uint64_t count, int threads)
+pare_accel_run_loop (PareAccelLoop loop, const void *params, const PareView *args, int threads)
 {
-  if (threads <= 1 || count < PARE_ACCEL_PARALLEL_FROM)
+  if (threads <= 1)
     {
       loop (params, args, 0, 1);
       return;
@@ -65,7 +65,7 @@ pare_accel_share (int threads, int64_t n, void (*func) (int64_t task, int worker
 #pragma omp parallel num_threads(threads)
   {
     int worker = pare_accel_thread ();
-#pragma omp for schedule(dynamic, 1)
+#pragma omp for schedule(dynamic, 1) nowait
     for (int64_t i = 0; i < n; i++)
       func (i, worker, arg);
   }

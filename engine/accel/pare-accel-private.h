@@ -65,6 +65,7 @@ typedef struct
 {
   PareNodeKind kind;
   uint32_t step;
+  int threads;                /* that share it */
   uint32_t first_arg, n_args; /* primitives: into args; others: inputs, then outputs, into views */
   dnnl_primitive_t primitive;
   PareRtKernel kernel;
@@ -89,7 +90,8 @@ typedef struct
 struct PareAccel
 {
   const PareRtPlan *plan;
-  int threads;
+  int threads;      /* of the nodes that have most */
+  int sharing;      /* of primitives and portable kernels of the step that is being made */
   PareRtPool *pool; /* the same threads, as portable kernels know them; NULL: one */
   dnnl_engine_t engine;
   PareMdPool *mds;
@@ -326,11 +328,14 @@ void pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, f
 
 void pare_accel_copy_block (const PareAccelBlock *block, const void *src, void *dst);
 
+/* Does the step take long enough that threads gain more than they wait for each other? exact: as in PareAccel. */
+bool pare_accel_step_gains (const PareRtPlan *plan, uint32_t step, const uint8_t *exact);
+
 /* Below this many elements a second thread costs more than it saves. */
 #define PARE_ACCEL_PARALLEL_FROM 65536
 /* The same for work that is known by its time: so many elements in a nanosecond. */
-#define PARE_ACCEL_IN_NS 16
-void pare_accel_run_loop (PareAccelLoop loop, const void *params, const PareView *args, uint64_t count, int threads);
+#define PARE_ACCEL_IN_NS 26
+void pare_accel_run_loop (PareAccelLoop loop, const void *params, const PareView *args, int threads);
 
 /* The same threads for portable kernels (a PareRtShare). */
 void pare_accel_share (int threads, int64_t n, void (*func) (int64_t task, int worker, void *arg), void *arg);

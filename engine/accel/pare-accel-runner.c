@@ -203,8 +203,7 @@ run_node (PareAccelRunner *self, const Bound *b)
     case PARE_NODE_KERNEL:
       return node->kernel (node->params, b->views, node->n_in, b->views + node->n_in, (uint32_t)b->n_args - node->n_in, self->scratch);
     case PARE_NODE_FAKE_QUANT:
-      pare_accel_fake_quant (b->views[0].data, b->views[1].data, node->count, node->scale, node->zero, node->lo, node->hi,
-                             self->accel->threads);
+      pare_accel_fake_quant (b->views[0].data, b->views[1].data, node->count, node->scale, node->zero, node->lo, node->hi, node->threads);
       return PARE_RT_OK;
     case PARE_NODE_COPY:
       memcpy (b->views[1].data, b->views[0].data, node->count);
@@ -213,7 +212,7 @@ run_node (PareAccelRunner *self, const Bound *b)
       pare_accel_copy_block (node->block, b->views[0].data, b->views[1].data);
       return PARE_RT_OK;
     case PARE_NODE_LOOP:
-      pare_accel_run_loop (node->loop, node->params, b->views, node->count, self->accel->threads);
+      pare_accel_run_loop (node->loop, node->params, b->views, node->threads);
       return PARE_RT_OK;
     default:
       return PARE_RT_INVALID;
@@ -225,9 +224,16 @@ static PareRtStatus
 run_nodes (PareAccelRunner *self, uint32_t first, uint32_t end, uint64_t *step_ns, uint64_t then, const volatile int *cancel,
            uint32_t *failed_step)
 {
+  int threads = self->accel->threads;
   for (uint32_t i = first; i < end; i++)
     {
       const Bound *b = &self->bound[i];
+      if (b->node->threads != threads && (b->node->kind == PARE_NODE_PRIMITIVE || b->node->kind == PARE_NODE_KERNEL))
+        {
+          threads = b->node->threads;
+          pare_accel_set_threads (threads);
+          pare_rt_pool_enter (threads > 1 ? self->accel->pool : NULL);
+        }
       PareRtStatus status = cancel && *cancel ? PARE_RT_CANCELLED : run_node (self, b);
       if (status != PARE_RT_OK)
         {

@@ -274,6 +274,15 @@ is_best_portable (PareAccel *self, uint32_t step)
   return md && pare_md_is_row_major (md);
 }
 
+/* Primitives and portable kernels that are made from now on are to run on so many threads. */
+static void
+set_sharing (PareAccel *self, int threads)
+{
+  self->sharing = threads;
+  pare_accel_set_threads (threads);                     /* the code that oneDNN generates splits the work among this many */
+  pare_rt_pool_enter (threads > 1 ? self->pool : NULL); /* portable kernels ask for scratch memory by thread */
+}
+
 static bool
 build (PareAccel *self)
 {
@@ -283,6 +292,7 @@ build (PareAccel *self)
   for (uint32_t i = 0; i < plan->n_steps && !self->failed; i++)
     {
       self->building = i;
+      set_sharing (self, pare_accel_step_gains (plan, i, self->exact) ? self->threads : 1);
       if (self->absorbed_by[i] || (is_best_portable (self, i) ? step_portable (self, i) : step_fast (self, i)))
         self->n_fast++;
       else if (self->failed || !step_portable (self, i))
@@ -308,47 +318,6 @@ pare_accel_count_bf16 (const PareAccel *self)
   return self ? self->n_bf16 : 0;
 }
 
-/* Do the products of a step take long enough, on the average, that threads gain more than they wait for each other. */
-static bool
-gains_by_threads (const PareRtPlan *plan, const uint8_t *exact)
-{
-  double ns = 0;
-  uint32_t n = 0;
-  for (uint32_t i = 0; i < plan->n_steps; i++)
-    {
-      const PareRtStep *s = &plan->steps[i];
-      bool codes = s->op == PARE_RT_QCONV || s->op == PARE_RT_QGEMM;
-      double rate = codes ? 350 : exact && pare_rt_step_is_bfloat (plan, i, exact) ? 200 : 100; /* products in a nanosecond */
-      if (s->op == PARE_RT_CONV || s->op == PARE_RT_QCONV)
-        {
-          const PareConvParams *p = (const PareConvParams *)(plan->params + s->params); /* the first thing in both */
-          double macs = (double)pare_shape_count (&plan->values[s->out[0]].shape) * (double)pare_shape_count (&plan->values[s->in[1]].shape)
-                        / (double)plan->values[s->out[0]].shape.dims[1];
-          ns += macs / (p->group > 1 ? 50 : rate);
-          n++;
-        }
-      else if (s->op == PARE_RT_GEMM || s->op == PARE_RT_QGEMM)
-        {
-          /* as fast as weights are read, or multiplied where there are many rows */
-          const PareShape *w = &plan->values[s->in[1]].shape, *y = &plan->values[s->out[0]].shape;
-          double rows = (double)pare_shape_count (y) / (double)y->dims[y->rank - 1];
-          ns += (double)pare_shape_count (w) / rate * (rows > 10 ? rows : 10);
-          n++;
-        }
-      else if (s->op == PARE_RT_LSTM || s->op == PARE_RT_GRU || s->op == PARE_RT_RNN)
-        {
-          /* every step reads all weights of the state, and the input's once */
-          double r = (double)pare_shape_count (&plan->values[s->in[2]].shape), w = (double)pare_shape_count (&plan->values[s->in[1]].shape);
-          const int64_t *x = plan->values[s->in[0]].shape.dims;
-          ns += ((double)x[0] * r + w) / 40;
-          n++;
-        }
-      else if (s->op == PARE_RT_MATMUL || s->op == PARE_RT_CONV_TRANSPOSE || s->op == PARE_RT_ATTENTION)
-        return true;
-    }
-  return n == 0 || ns / n > 1500;
-}
-
 PareAccel *
 pare_accel_new (const PareRtPlan *plan, int threads)
 {
@@ -362,14 +331,17 @@ pare_accel_new (const PareRtPlan *plan, int threads)
   self->exact = pare_accel_has_bf16 () ? malloc (plan->n_values + 1) : NULL;
   if (self->exact)
     pare_rt_plan_find_bfloat (plan, self->exact);
-  if (self->threads > 1 && !gains_by_threads (plan, self->exact))
+  bool gain = false;
+  for (uint32_t i = 0; i < plan->n_steps && !gain; i++)
+    gain = pare_accel_step_gains (plan, i, self->exact);
+  if (!gain)
     self->threads = 1;
   self->mds = pare_md_pool_new ();
   self->values = calloc (plan->n_values + 1, sizeof *self->values);
   self->absorbed_by = calloc (plan->n_steps + 1, sizeof *self->absorbed_by);
-  int before = pare_accel_set_threads (self->threads); /* the code that oneDNN generates splits the work among this many */
+  int before = pare_accel_set_threads (1);
   self->pool = self->threads > 1 ? pare_rt_pool_new_over (self->threads, pare_accel_share) : NULL;
-  PareRtPool *pool = pare_rt_pool_enter (self->pool); /* portable kernels ask for scratch memory by thread */
+  PareRtPool *pool = pare_rt_pool_enter (NULL);
   bool fine
       = self->mds && self->values && self->absorbed_by && dnnl_engine_create (&self->engine, dnnl_cpu, 0) == dnnl_success && build (self);
   pare_rt_pool_enter (pool);

@@ -180,7 +180,8 @@ vector_task (int64_t task, int worker, void *arg)
   finish (j, 0, j->m, j0, cols);
 }
 
-#define SERIAL_WORK 150000 /* multiplications that are not worth waking anybody */
+#define SERIAL_WORK 150000  /* multiplications that are not worth waking anybody */
+#define SERIAL_VECTOR 50000 /* those of a few rows, which take as long as the weights take to come */
 
 void
 pare_rt_sgemm_after (int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t rsb, int64_t csb,
@@ -202,14 +203,14 @@ pare_rt_sgemm_after (int64_t m, int64_t n, int64_t k, const float *a, int64_t ld
               .isa = pare_rt_isa () };
   if (m <= 0 || n <= 0)
     return;
-  bool shared = pare_rt_workers () > 1 && (double)m * (double)n * (double)k >= SERIAL_WORK;
+  bool vector = m <= 3, shared = pare_rt_workers () > 1 && (double)m * (double)n * (double)k >= (vector ? SERIAL_VECTOR : SERIAL_WORK);
   /* Few rows of what is not packed: packing would cost more than it saves. */
   if (!packed && m <= 3 && (csb == 1 || rsb == 1))
     {
       pare_rt_parallel_if (shared, (n + GEMV_COLUMNS - 1) / GEMV_COLUMNS, vector_task, &job);
       return;
     }
-  int64_t nr = job.isa->vectors * job.isa->lanes, wanted = shared ? 3 * pare_rt_workers () : 1, row_blocks = 1;
+  int64_t nr = job.isa->vectors * job.isa->lanes, wanted = shared ? (vector ? 1 : 3) * pare_rt_workers () : 1, row_blocks = 1;
   int64_t share = ((n + wanted - 1) / wanted + nr - 1) / nr * nr;
   job.col_block = shared && share < PARE_RT_NC && packed ? share : PARE_RT_NC;
   job.col_blocks = (n + job.col_block - 1) / job.col_block;
