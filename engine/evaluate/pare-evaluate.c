@@ -34,7 +34,7 @@ typedef struct
   ParePrefixUse *prefix;
   gboolean paired;    /* answers are counted against the baseline's as they come */
   guint lost, gained; /* likewise */
-  gboolean decided;   /* enough is known */
+  gint decided;       /* atomic: enough is known */
   GMutex lock;        /* guards what follows and the arrays of result while workers run */
   guint samples_done;
   gint64 started, last_snapshot;
@@ -130,15 +130,17 @@ static gboolean
 settle_width (Run *run, guint width, GError **error)
 {
   gboolean good = TRUE;
+  if ((guint)g_atomic_int_get ((gint *)&run->width) == width)
+    return TRUE;
   g_mutex_lock (&run->lock);
   if (run->width == 0)
     {
-      run->width = width;
       if ((guint64)width * run->result->n * sizeof (float) < KEEP_OUTPUTS)
         {
           run->result->outputs = g_try_new0 (float, MAX ((gsize)width * run->result->n, 1));
           run->result->n_outputs = run->result->outputs != NULL ? width : 0;
         }
+      g_atomic_int_set ((gint *)&run->width, (gint)width); /* last: who sees it reads the rest without the lock */
     }
   else if (run->width != width)
     good = refuse_width (run, width, error);
@@ -353,7 +355,7 @@ after_sample (Run *run)
   g_autofree double *kl = NULL;
   PareMeasure m = measure_of (run);
   if (run->options->stop_early && is_decided (run))
-    run->decided = TRUE;
+    g_atomic_int_set (&run->decided, TRUE);
   if (take)
     {
       run->in_snapshot = TRUE;
@@ -377,7 +379,8 @@ after_sample (Run *run)
   pare_evaluation_unref (partial);
   g_mutex_lock (&run->lock);
   run->in_snapshot = FALSE;
-  run->decided |= decided;
+  if (decided)
+    g_atomic_int_set (&run->decided, TRUE);
   g_mutex_unlock (&run->lock);
 }
 
@@ -397,15 +400,12 @@ fail (Run *run, guint index, GError *error)
   return FALSE;
 }
 
-/* Nothing is left to do for it: it was done before the evaluation was stopped, or enough is known. */
+/* Nothing is left to do for it: it was done before the evaluation was stopped, or enough is known. No other thread touches its entries. */
 static gboolean
 may_skip (Run *run, guint sample)
 {
-  g_mutex_lock (&run->lock);
   guint first = run->starts[sample];
-  gboolean skip = run->decided || first == run->starts[sample + 1] || run->finished[first];
-  g_mutex_unlock (&run->lock);
-  return skip;
+  return g_atomic_int_get (&run->decided) || first == run->starts[sample + 1] || run->finished[first];
 }
 
 /* The sample through the part of the model that is not known yet. */

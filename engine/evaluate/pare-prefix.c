@@ -44,7 +44,7 @@ struct _ParePrefixCache
   guint n;
   GHashTable *noted[NOTED]; /* sets of PareCutKey, newest first */
   guint64 noted_salt;       /* of the newest */
-  guint64 hits, misses;
+  gsize hits, misses;       /* atomic */
 };
 
 static guint
@@ -287,10 +287,8 @@ pare_prefix_cache_clear (ParePrefixCache *self)
 void
 pare_prefix_cache_get_counts (ParePrefixCache *self, guint64 *hits, guint64 *misses)
 {
-  g_mutex_lock (&self->lock);
-  *hits = self->hits;
-  *misses = self->misses;
-  g_mutex_unlock (&self->lock);
+  *hits = (gsize)g_atomic_pointer_get (&self->hits);
+  *misses = (gsize)g_atomic_pointer_get (&self->misses);
 }
 
 guint64
@@ -441,7 +439,5 @@ pare_prefix_cache_knows (ParePrefixCache *self, guint64 salt)
 void
 pare_prefix_cache_count_run (ParePrefixCache *self, gboolean hit)
 {
-  g_mutex_lock (&self->lock);
-  *(hit ? &self->hits : &self->misses) += 1;
-  g_mutex_unlock (&self->lock);
+  g_atomic_pointer_add (hit ? &self->hits : &self->misses, 1);
 }
