@@ -34,6 +34,8 @@ typedef struct
   const int32_t *sums; /* of each window */
   uint8_t *y;
   const uint8_t *other;
+  const char *next; /* weights that are fetched meanwhile, being the next block's, at every four channels so many bytes further */
+  int64_t apart;
   __mmask64 mask;
 } Tile;
 
@@ -209,6 +211,12 @@ FINISH (4)
 #define WEIGHT_3 WEIGHT_2 __m512i w2 = _mm512_load_si512 (w + 128);
 #define WEIGHT_4 WEIGHT_3 __m512i w3 = _mm512_load_si512 (w + 192);
 #define CODES(r) __m512i codes = _mm512_xor_si512 (_mm512_set1_epi32 (four_at (x##r + i)), flip);
+#define FETCH_1 (void)next; /* loads are what one vector waits for */
+#define FETCH_2                                                                                                                            \
+  __builtin_prefetch (next, 0, 2);                                                                                                         \
+  next += t->apart;
+#define FETCH_3 FETCH_2
+#define FETCH_4 FETCH_2
 #define PRODUCT(r, v) sum##r##_##v = _mm512_dpbusd_epi32 (sum##r##_##v, codes, w##v);
 #define STEP_1(r)                                                                                                                          \
   {                                                                                                                                        \
@@ -304,6 +312,7 @@ four_at (const uint8_t *x)
   VNNI static void tile_##rows##_##nv (const PareTileConv *s, const Tile *t)                                                               \
   {                                                                                                                                        \
     DO_##rows (BEGIN_##nv) const int8_t *w = t->w;                                                                                         \
+    const char *next = t->next;                                                                                                            \
     const uint8_t *const *at = t->at;                                                                                                      \
     __m512i flip = _mm512_set1_epi8 (s->signed_x ? (char)0x80 : 0), sum[rows][4];                                                          \
     int64_t taps = s->k[0] * s->k[1], bytes = s->steps * 4;                                                                                \
@@ -311,7 +320,7 @@ four_at (const uint8_t *x)
       {                                                                                                                                    \
         DO_##rows (PLACE) for (int64_t i = 0; i < bytes; i += 4, w += nv * 64)                                                             \
         {                                                                                                                                  \
-          WEIGHT_##nv DO_##rows (STEP_##nv)                                                                                                \
+          WEIGHT_##nv FETCH_##nv DO_##rows (STEP_##nv)                                                                                     \
         }                                                                                                                                  \
       }                                                                                                                                    \
     if (s->result == PARE_TILE_PLAIN)                                                                                                      \
@@ -385,6 +394,7 @@ finish_late (const PareTileConv *s, const Pending *p, int64_t r, const bool own_
   VNNI static void late_##n##_##own_is_b (const PareTileConv *s, const Tile *t, Pending *p)                                                \
   {                                                                                                                                        \
     DO_##n (BEGIN_4) const int8_t *w = t->w;                                                                                               \
+    const char *next = t->next;                                                                                                            \
     const uint8_t *const *at = t->at;                                                                                                      \
     __m512i flip = _mm512_set1_epi8 (s->signed_x ? (char)0x80 : 0), (*sum)[4] = p->sum;                                                    \
     int64_t taps = s->k[0] * s->k[1], bytes = s->steps * 4, late = 0, rows = p->rows;                                                      \
@@ -392,7 +402,7 @@ finish_late (const PareTileConv *s, const Pending *p, int64_t r, const bool own_
       {                                                                                                                                    \
         DO_##n (PLACE) for (int64_t i = 0; i < bytes; i += 4, w += 4 * 64)                                                                 \
         {                                                                                                                                  \
-          WEIGHT_4 DO_##n (STEP_4) if (late < rows && (i & 4)) finish_late (s, p, late++, own_is_b);                                                  \
+          WEIGHT_4 FETCH_4 DO_##n (STEP_4) if (late < rows && (i & 4)) finish_late (s, p, late++, own_is_b);                               \
         }                                                                                                                                  \
       }                                                                                                                                    \
     while (late < rows)                                                                                                                    \
@@ -475,23 +485,26 @@ run_chunk (const PareTileConv *s, const PareView *args, int64_t first, int64_t n
 {
   const uint8_t *at[TABLE];
   int32_t sums[PIXELS];
-  int64_t taps = s->k[0] * s->k[1];
+  int64_t taps = s->k[0] * s->k[1], terms = s->steps * taps;
   find_windows (s, args[0].data, first, n, at);
   for (int64_t i = 0; i < n && s->shift; i++)
     sums[i] = sum_window (s, at + i, n, taps);
   int64_t size = s->result == PARE_TILE_FLOATS ? 4 : 1;
   for (int block = from; block < to; block++)
     {
-      int vector, nv;
+      int vector, nv, next, next_nv = 0;
       pare_accel_tile_block (s, block, &vector, &nv);
+      if (block + 1 < to)
+        pare_accel_tile_block (s, block + 1, &next, &next_nv);
       int64_t channel = vector * 16, some = s->m - channel < nv * 16 ? s->m - channel : nv * 16;
-      Tile t = { .ld = n,
-                 .w = s->weights + vector * 64 * s->steps * taps,
-                 .channel = channel,
-                 .mask = some < 64 ? ((__mmask64)1 << some) - 1 : ~(__mmask64)0 };
+      Tile t = {
+        .ld = n, .w = s->weights + vector * 64 * terms, .channel = channel, .mask = some < 64 ? ((__mmask64)1 << some) - 1 : ~(__mmask64)0
+      };
       bool late = nv == 4 && some == 64 && may_be_late (s);
       int64_t most = late ? LATE_ROWS : most_rows[nv - 1], count = (n + most - 1) / most;
-      for (int64_t i = 0, p = 0; i < count; i++)
+      t.next = (const char *)t.w + nv * 64 * terms;
+      t.apart = (next_nv * 64 + count - 1) / count;
+      for (int64_t i = 0, p = 0; i < count; i++, t.next += t.apart * terms)
         {
           int64_t rows = n / count + (i < n % count);
           t.at = at + p;
