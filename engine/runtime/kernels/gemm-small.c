@@ -1,5 +1,6 @@
 /* Products of a few rows, as attention makes them: b's panels are of nearly the same width, so that none is left with few columns, and
  * rows of a are read as they lie, since there are not enough panels to pay for packing them. Every output is summed in the order of k. */
+#include "engine/runtime/kernels/move.h"
 #include "engine/runtime/kernels/tile.h"
 
 #define DEPTH 512 /* of a panel that stays in the cache */
@@ -30,17 +31,14 @@ pack_rows (const float *b, int64_t rsb, int64_t k, int64_t w, int64_t width, flo
     }
 }
 
-/* b's columns are rows in memory: read as such, sixteen at a time. */
+/* b's columns are rows in memory. */
 static void
 pack_columns (const float *b, int64_t rsb, int64_t csb, int64_t k, int64_t w, int64_t width, float *to)
 {
-  for (int64_t p = 0; p < k; p += 16)
-    {
-      int64_t depth = k - p < 16 ? k - p : 16;
-      for (int64_t x = 0; x < width; x++)
-        for (int64_t q = 0; q < depth; q++)
-          to[(p + q) * width + x] = x < w ? b[x * csb + (p + q) * rsb] : 0;
-    }
+  const int64_t size = sizeof (float), dims[2] = { k, w }, from[2] = { rsb * size, csb * size }, turned[2] = { width * size, size };
+  pare_rt_move (2, dims, b, from, to, turned, size);
+  for (int64_t p = 0; w < width && p < k; p++)
+    memset (to + p * width + w, 0, (size_t)((width - w) * size));
 }
 
 uint64_t
