@@ -100,6 +100,14 @@ clip_bounds (const PareGraph *graph, const PareNode *node, float *lo, float *hi)
   return TRUE;
 }
 
+/* A Gelu that is approximated. */
+static gboolean
+by_tanh (const PareNode *node)
+{
+  g_autofree char *form = pare_node_dup_string (node, "approximate");
+  return g_strcmp0 (form, "tanh") == 0;
+}
+
 gboolean
 pare_lower_activation (const PareGraph *graph, const PareNode *node, PareActivation *activation, float *lo, float *hi, float *alpha)
 {
@@ -129,6 +137,8 @@ pare_lower_activation (const PareGraph *graph, const PareNode *node, PareActivat
     *activation = PARE_ACT_TANH;
   else if (pare_node_is (node, "HardSwish"))
     *activation = PARE_ACT_HARDSWISH;
+  else if (pare_node_is (node, "Gelu"))
+    *activation = by_tanh (node) ? PARE_ACT_GELU_TANH : PARE_ACT_GELU;
   else
     return FALSE;
   return TRUE;
@@ -211,12 +221,8 @@ lower_unary (PareBuilder *b, const PareNode *node, guint i, GError **error)
       p.alpha = pare_node_get_int (node, "detect_negative", 1) != 0;
       p.beta = pare_node_get_int (node, "detect_positive", 1) != 0;
     }
-  else if (p.kind == PARE_UN_GELU)
-    {
-      g_autofree char *form = pare_node_dup_string (node, "approximate");
-      if (form != NULL && g_str_equal (form, "tanh"))
-        p.kind = PARE_UN_GELU_TANH;
-    }
+  else if (p.kind == PARE_UN_GELU && by_tanh (node))
+    p.kind = PARE_UN_GELU_TANH;
   return plain (b, node, PARE_RT_UNARY, &p, sizeof p, 1);
 }
 

@@ -106,7 +106,9 @@ typedef enum
   GELU_ERF_HALF,
   GELU_TANH,
   SWISH,
-  HARD_SWISH
+  HARD_SWISH,
+  GELU_OP,
+  GELU_TANH_OP
 } Unit;
 
 static PareValueId
@@ -122,6 +124,14 @@ unit (PareGraph *g, PareValueId x, Unit kind)
         PareValueId scaled = MAKE (g, "Mul", "scaled", inner, number (g, "root", 0.7978845608f));
         PareValueId plus = MAKE (g, "Add", "plus", MAKE (g, "Tanh", "tanh", scaled), one);
         return MAKE (g, "Mul", "out", MAKE (g, "Mul", "halved", x, half), plus);
+      }
+    case GELU_OP:
+      return MAKE (g, "Gelu", "out", x);
+    case GELU_TANH_OP:
+      {
+        PareValueId y = MAKE (g, "Gelu", "out", x);
+        pare_node_set_string (node_of (g, y), "approximate", "tanh");
+        return y;
       }
     case SWISH:
       return MAKE (g, "Mul", "out", MAKE (g, "Sigmoid", "sigmoid", x), x);
@@ -147,12 +157,12 @@ unit (PareGraph *g, PareValueId x, Unit kind)
 static void
 test_units (void)
 {
-  for (Unit kind = GELU_ERF_DIV; kind <= HARD_SWISH; kind++)
+  for (Unit kind = GELU_ERF_DIV; kind <= GELU_TANH_OP; kind++)
     {
-      PareGraph *g = make_graph (17);
+      PareGraph *g = make_graph (kind >= GELU_OP ? 20 : 17);
       PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, TOKENS, WIDE));
       check (g, unit (g, linear (g, x, "fc", WIDE, 50), kind), 1);
-      g = make_graph (17);
+      g = make_graph (kind >= GELU_OP ? 20 : 17);
       x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, TOKENS, WIDE));
       check (g, unit (g, x, kind), 1);
     }
