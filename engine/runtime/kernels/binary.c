@@ -55,7 +55,7 @@ apply_f64 (int kind, double a, double b)
 }
 
 static inline int64_t
-apply_int (int kind, int64_t a, int64_t b)
+apply_int (int kind, int64_t a, int64_t b, bool wide /* unsigned, of 64 bits */)
 {
   switch (kind)
     {
@@ -95,7 +95,9 @@ apply_int (int kind, int64_t a, int64_t b)
     case PARE_BIN_SHIFT_LEFT:
       return b < 0 || b > 63 ? 0 : (int64_t)((uint64_t)a << b);
     case PARE_BIN_SHIFT_RIGHT:
-      return b < 0 || b > 63 ? 0 : (int64_t)((uint64_t)a >> b);
+      if (wide)
+        return b < 0 || b > 63 ? 0 : (int64_t)((uint64_t)a >> b);
+      return b < 0 || b > 63 ? (a < 0 ? -1 : 0) : a >> b; /* the sign goes on */
     default:
       return 0;
     }
@@ -298,6 +300,7 @@ KERNEL (pare_rt_k_binary)
       pare_rt_parallel_if (n >= 4 * PARE_RT_SHARE, ((rows == 1 ? row : rows) + each - 1) / each, run_task, &job);
       return PARE_RT_OK;
     }
+  bool wide = in[0].dtype == PARE_DTYPE_UINT64;
   for (int64_t done = 0; done < n; done += row)
     {
       int64_t oa = 0, ob = 0;
@@ -314,7 +317,7 @@ KERNEL (pare_rt_k_binary)
           if (f64)
             ((double *)out[0].data)[done + i] = apply_f64 (p->kind, ((const double *)in[0].data)[ia], ((const double *)in[1].data)[ib]);
           else
-            store_int (&out[0], done + i, apply_int (p->kind, load_int (&in[0], ia), load_int (&in[1], ib)));
+            store_int (&out[0], done + i, apply_int (p->kind, load_int (&in[0], ia), load_int (&in[1], ib), wide));
         }
       for (int d = axis - 1; d >= 0 && ++index[d] == out[0].shape.dims[d]; d--)
         index[d] = 0;
