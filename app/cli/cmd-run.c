@@ -37,6 +37,24 @@ load_inputs (PareCliOptions *o, const PareGraph *graph, GHashTable *tensors, GAr
   return TRUE;
 }
 
+/* NAME.npy as a file can be called: separators become underscores; a name that is longer than file systems take, or that another output has
+ * by then, is told apart by the output's number. `taken` keeps it. */
+static const char *
+file_of (const char *name, guint i, GHashTable *taken)
+{
+  enum
+  {
+    LONGEST = 200
+  }; /* bytes */
+  g_autofree char *whole = g_strdelimit (g_strdup (name), "/:", '_');
+  gboolean fits = strlen (whole) <= LONGEST;
+  g_autofree char *cut = fits ? NULL : g_utf8_make_valid (whole, LONGEST), *plain = g_strconcat (fits ? whole : cut, ".npy", NULL);
+  char *file
+      = fits && !g_hash_table_contains (taken, plain) ? g_steal_pointer (&plain) : g_strdup_printf ("%s-%u.npy", fits ? whole : cut, i);
+  g_hash_table_add (taken, file);
+  return file;
+}
+
 static gboolean
 save_outputs (PareCliOptions *o, PareProgram *program, PareRunner *runner, GError **error)
 {
@@ -45,6 +63,7 @@ save_outputs (PareCliOptions *o, PareProgram *program, PareRunner *runner, GErro
       g_set_error (error, PARE_ERROR, PARE_ERROR_FILE, "%s: the folder cannot be made", o->output_dir);
       return FALSE;
     }
+  g_autoptr (GHashTable) taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   for (guint i = 0; i < pare_program_get_n_outputs (program); i++)
     {
       const char *name = pare_program_get_output (program, i, NULL, NULL);
@@ -53,8 +72,7 @@ save_outputs (PareCliOptions *o, PareProgram *program, PareRunner *runner, GErro
       if (t == NULL)
         return FALSE;
       memcpy (t->data, view.data, t->bytes);
-      g_autofree char *file = g_strdelimit (g_strconcat (name, ".npy", NULL), "/:", '_');
-      g_autofree char *path = g_build_filename (o->output_dir, file, NULL);
+      g_autofree char *path = g_build_filename (o->output_dir, file_of (name, i, taken), NULL);
       if (!pare_npy_save (path, t, error))
         return FALSE;
     }
