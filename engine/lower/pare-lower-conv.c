@@ -29,7 +29,8 @@ bias_value (PareBuilder *b, const PareNode *node, guint input, PareValueId add, 
 static gboolean
 stands_upright (const PareConvParams *p, const PareShape *x, const PareShape *w, const PareShape *y)
 {
-  return p->spatial == 2 && x->dims[3] == 1 && y->dims[3] == 1 && w->dims[3] == 1 && x->dims[2] > 1 && p->pad_begin[1] == 0 && p->pad_end[1] == 0;
+  return p->spatial == 2 && x->dims[3] == 1 && y->dims[3] == 1 && w->dims[3] == 1 && x->dims[2] > 1 && p->pad_begin[1] == 0
+         && p->pad_end[1] == 0;
 }
 
 /* The same numbers in the same order: the last two axes exchanged, of which the last is 1. */

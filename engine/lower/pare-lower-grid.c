@@ -223,10 +223,10 @@ find_wanted (PareBuilder *b, gboolean *wanted)
       PareIntegerKind kind = b->integers[i].kind;
       if (node->op == NULL || kind == PARE_INTEGER_NONE)
         continue;
-      gboolean wants = kind != PARE_INTEGER_MOVE && kind != PARE_INTEGER_LAY;
+      gboolean wants = kind != PARE_INTEGER_MOVE && kind != PARE_INTEGER_LAY && kind != PARE_INTEGER_READ;
       for (guint k = 0; k < node->n_outputs && !wants; k++)
         wants = node->outputs[k] != PARE_NONE && wanted[node->outputs[k]];
-      guint n = kind == PARE_INTEGER_ADD ? 2 : pare_node_is (node, "Concat") ? node->n_inputs : 1;
+      guint n = kind == PARE_INTEGER_READ ? 0 : kind == PARE_INTEGER_ADD ? 2 : pare_node_is (node, "Concat") ? node->n_inputs : 1;
       for (guint k = 0; k < n && wants; k++)
         {
           PareValueId x = node->inputs[k];
@@ -254,6 +254,13 @@ pare_lower_find_integers (PareBuilder *b)
           if (b->grid[node->outputs[0]] != NULL && !b->rounded[i])
             take (b, i, PARE_INTEGER_LAY, PARE_NONE);
         }
+      else if (pare_node_is (node, "DequantizeLinear"))
+        {
+          PareDtype dtype = graph->values[node->inputs[0]].dtype;
+          b->grid[node->outputs[0]] = dtype == PARE_DTYPE_UINT8 || dtype == PARE_DTYPE_INT8 ? own_grid (graph, node->outputs[0]) : NULL;
+          if (b->grid[node->outputs[0]] != NULL)
+            take (b, i, PARE_INTEGER_READ, PARE_NONE);
+        }
       else if (b->fused_into[i] != PARE_NONE || graph->values[node->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
         continue;
       else if (!consider_product (b, i) && !consider_add (b, i) && !consider_average (b, i) && !consider_table (b, i)
@@ -268,9 +275,9 @@ pare_lower_find_integers (PareBuilder *b)
       PareInteger *integer = &b->integers[i];
       if (node->op == NULL || integer->kind == PARE_INTEGER_NONE)
         continue;
-      if (integer->kind == PARE_INTEGER_LAY)
+      if (integer->kind == PARE_INTEGER_LAY || integer->kind == PARE_INTEGER_READ)
         {
-          gboolean codes = wanted[node->outputs[0]] || b->on_codes[node->inputs[0]];
+          gboolean codes = wanted[node->outputs[0]] || (integer->kind == PARE_INTEGER_LAY && b->on_codes[node->inputs[0]]);
           b->on_codes[node->outputs[0]] = codes;
           if (!codes)
             integer->kind = PARE_INTEGER_NONE;

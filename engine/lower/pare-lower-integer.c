@@ -479,6 +479,9 @@ pare_lower_integer_node (PareBuilder *b, const PareNode *node, gboolean *done, G
     case PARE_INTEGER_LAY:
       lay (b, node);
       return TRUE;
+    case PARE_INTEGER_READ:
+      b->codes_of[node->outputs[0]] = pare_builder_value (b, node->inputs[0]);
+      return TRUE;
     default:
       *done = b->rounded[id]; /* part of the step in front of it */
       return TRUE;

@@ -50,7 +50,8 @@ typedef enum
   PARE_INTEGER_TABLE,  /* a function of each element */
   PARE_INTEGER_CONCAT, /* operands are laid on the result's grid first */
   PARE_INTEGER_MOVE,   /* bytes are moved, the grid stays */
-  PARE_INTEGER_LAY     /* PareQuantize of its own */
+  PARE_INTEGER_LAY,    /* PareQuantize of its own */
+  PARE_INTEGER_READ    /* DequantizeLinear: the codes are what it reads */
 } PareIntegerKind;
 
 /* How a node is computed on codes. */
@@ -211,7 +212,7 @@ typedef struct
 void pare_budget_of (const PareRtPlan *plan, GPtrArray *constants, gboolean portable, gboolean stated, gboolean packs, PareBudget *out);
 /* Of the canonical graph, before it is lowered: no single result may be beyond the budget. Errors name the node. */
 gboolean pare_budget_check_values (const PareGraph *graph, guint64 budget, GError **error);
-/* Of the plan, before arena, scratch and packed weights are taken. *packs: there is room for weights in the order of their kernels; portable
- * kernels run without. */
+/* Of the plan, before arena, scratch and packed weights are taken. *packs: there is room for weights in the order of their kernels;
+ * portable kernels run without. */
 gboolean pare_budget_check_plan (const PareGraph *graph, const PareRtPlan *plan, GPtrArray *constants, gboolean portable, gboolean stated,
                                  guint64 budget, gboolean *packs, GError **error);

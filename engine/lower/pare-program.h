@@ -85,7 +85,7 @@ gboolean pare_lower_eval_node (const PareGraph *graph, const PareNode *node, Par
 /* NULL where every node of the canonical graph can run; else (transfer full) "node 'x' (Op): reason" of the first that cannot. */
 char *pare_lower_why_not (const PareGraph *canonical);
 
-/* For a model whose inputs leave more open than the batch: gives them sizes that are common for their kind (pictures, tokens, samples of sound) at
- * which it runs (PareValue.assumed), so that figures can be taken; what it is asked to run on still decides. FALSE: nothing was open, or none of them
- * runs. For a graph that is not shared yet. */
+/* For a model whose inputs leave more open than the batch: gives them sizes that are common for their kind (pictures, tokens, samples of
+ * sound) at which it runs (PareValue.assumed), so that figures can be taken; what it is asked to run on still decides. FALSE: nothing was
+ * open, or none of them runs. For a graph that is not shared yet. */
 gboolean pare_lower_assume_shapes (PareGraph *graph);
