@@ -112,76 +112,6 @@ dropout (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
-/* x to 8 bits on the grid that its own range asks for: scale = (max - min) / 255 of a range that holds 0. */
-static gboolean
-dynamic_quantize (PareWriter *w, const PareNode *node)
-{
-  const PareDtype f = PARE_DTYPE_FLOAT32;
-  if (pare_writer_dtype (w, w->in[0]) != f)
-    return FALSE;
-  PareValueId zero = pare_write_number (w, 0), top = pare_write_number (w, 255);
-  PareValueId greatest = pare_write (w, "Max", f, pare_write_reduce (w, "ReduceMax", w->in[0], PARE_NONE, FALSE), zero);
-  PareValueId least = pare_write (w, "Min", f, pare_write_reduce (w, "ReduceMin", w->in[0], PARE_NONE, FALSE), zero);
-  PareValueId scale = w->out[1] != PARE_NONE ? w->out[1] : pare_graph_add_value (w->graph, "scale", f, NULL, PARE_NONE);
-  PareValueId range[2] = { pare_write (w, "Sub", f, greatest, least), top };
-  pare_write_to (w, "Div", scale, range, 2);
-  PareValueId offset = pare_write (w, "Div", f, pare_write (w, "Sub", f, zero, least), scale);
-  PareValueId clip[3] = { pare_write (w, "Round", f, offset, PARE_NONE), zero, top };
-  PareValueId clipped = pare_graph_add_value (w->graph, "Clip", f, NULL, PARE_NONE);
-  pare_write_to (w, "Clip", clipped, clip, 3);
-  PareValueId point = pare_write_cast (w, clipped, PARE_DTYPE_UINT8, w->out[2]);
-  if (w->out[0] != PARE_NONE)
-    {
-      PareValueId in[3] = { w->in[0], scale, point };
-      pare_write_to (w, "QuantizeLinear", w->out[0], in, 3);
-    }
-  return TRUE;
-}
-
-/* Codes less their zero point, as floats, in which all of them and products of two are exact; one zero point to a row of a, a column of b,
- * or to an output channel: `zero` then gets ones behind it until it has `rank` extents. */
-static PareValueId
-centred (PareWriter *w, PareValueId codes, PareValueId zero, int trailing)
-{
-  PareValueId x = pare_write_cast (w, codes, PARE_DTYPE_FLOAT32, PARE_NONE);
-  if (zero == PARE_NONE)
-    return x;
-  PareValueId z = pare_write_cast (w, zero, PARE_DTYPE_FLOAT32, PARE_NONE);
-  if (pare_writer_shape (w, zero)->rank > 0 && trailing > 0)
-    {
-      gint64 axes[PARE_MAX_RANK];
-      for (int i = 0; i < trailing; i++)
-        axes[i] = 1 + i;
-      z = pare_write (w, "Unsqueeze", PARE_DTYPE_FLOAT32, z, pare_write_ints (w, axes, (guint)trailing));
-    }
-  return pare_write (w, "Sub", PARE_DTYPE_FLOAT32, x, z);
-}
-
-/* Sums of products of codes are taken in float32: exact up to 2^24, beyond it right to its last bit, which scales of float32 cannot tell
- * either. */
-static gboolean
-matmul_integer (PareWriter *w, const PareNode *node)
-{
-  if (w->in[1] == PARE_NONE || pare_writer_shape (w, w->in[0])->rank < 1 || pare_writer_shape (w, w->in[1])->rank < 1)
-    return FALSE;
-  gboolean rows = w->in[2] != PARE_NONE && pare_writer_shape (w, w->in[2])->rank == 1 && pare_writer_shape (w, w->in[0])->rank > 1;
-  PareValueId a = centred (w, w->in[0], w->in[2], rows ? 1 : 0), b = centred (w, w->in[1], w->in[3], 0);
-  pare_write_cast (w, pare_write (w, "MatMul", PARE_DTYPE_FLOAT32, a, b), PARE_DTYPE_INT32, w->out[0]);
-  return TRUE;
-}
-
-static gboolean
-conv_integer (PareWriter *w, const PareNode *node)
-{
-  if (w->in[1] == PARE_NONE || pare_writer_shape (w, w->in[1])->rank < 3)
-    return FALSE;
-  PareValueId in[2] = { centred (w, w->in[0], w->in[2], 0), centred (w, w->in[1], w->in[3], pare_writer_shape (w, w->in[1])->rank - 1) };
-  PareValueId sum = pare_graph_add_value (w->graph, "Conv", PARE_DTYPE_FLOAT32, NULL, PARE_NONE);
-  pare_write_attrs (pare_write_to (w, "Conv", sum, in, 2), node, NULL);
-  pare_write_cast (w, sum, PARE_DTYPE_INT32, w->out[0]);
-  return TRUE;
-}
-
 /* layout 1: the batch comes first in x, in the states and in what is computed. */
 static gboolean
 batch_first (PareWriter *w, const PareNode *node)
@@ -288,9 +218,6 @@ static const PareDecomposeRule rules_here[] = {
   { "", "EyeLike", eye_like },
   { "", "Pow", power },
   { "", "Dropout", dropout },
-  { "", "DynamicQuantizeLinear", dynamic_quantize },
-  { "", "MatMulInteger", matmul_integer },
-  { "", "ConvInteger", conv_integer },
   { "", "RMSNormalization", rms_norm },
   { "", "SimplifiedLayerNormalization", rms_norm },
   { "", "LpPool", lp_pool },
@@ -304,7 +231,8 @@ static const PareDecomposeRule rules_here[] = {
 static PareDecomposeFunc
 find_rule (const PareNode *node)
 {
-  const PareDecomposeRule *const lists[] = { rules_here, pare_decompose_rules_attention, pare_decompose_rules_contrib };
+  const PareDecomposeRule *const lists[]
+      = { rules_here, pare_decompose_rules_attention, pare_decompose_rules_contrib, pare_decompose_rules_integer };
   const char *domain = node->domain == NULL || g_str_equal (node->domain, "ai.onnx") ? "" : node->domain;
   for (guint i = 0; i < G_N_ELEMENTS (lists); i++)
     for (const PareDecomposeRule *rule = lists[i]; rule->domain != NULL; rule++)
