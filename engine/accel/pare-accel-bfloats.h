@@ -71,3 +71,19 @@ int pare_accel_bfloat_panel (int64_t n, int64_t i, int64_t *at);
 void pare_accel_pack_pairs (const float *weights, int64_t n, int64_t k, const int32_t *terms, int64_t pairs, uint16_t *to);
 /* All panels of a product: columns n, of which weights, bias and factor are filled up to whole blocks; p: the rest. */
 void pare_accel_multiply_pairs (const PareBfloats *isa, int64_t n, PareBfloatProduct p);
+
+/* One row of a convolution with few results: neighbouring pixels of a plane side by side, each of them with all terms of one pair. */
+#define PARE_BF16_MOST_RESULTS 8
+typedef struct
+{
+  int64_t pairs;
+  const int64_t *taps; /* pair i of column c is at x + taps[i] + 2 c stride; up to 32 pairs behind the last column's are read, too */
+  const uint16_t *x, *weights; /* weights: [pairs][count][2] */
+  const float *factor, *bias;  /* factor NULL: 1 */
+  int count, stride;           /* 1, 4 or 8 results; 1 or 2 */
+  int64_t columns, y_plane;
+  PareBfloatPlace y;
+  const PareAfter *after;
+  int64_t first; /* the first result's channel */
+} PareBfloatFew;
+void pare_accel_few_row (const PareBfloatFew *p);

@@ -1,14 +1,15 @@
-/* The first convolution of a network on bfloat16: few channels, read as they come, plane by plane. A band of rows is copied with its
- * padding, two planes to one of pairs, an odd one paired with itself one column on; what a pair of terms multiplies then lies at one offset
- * for all results of a row. */
+/* The first convolution of a network on bfloat16: few channels, read as they come, plane by plane; and those with few results, which leave
+ * planes. A band of rows is copied with its padding, two planes to one of pairs, an odd one paired with itself one column on; what a pair
+ * of terms multiplies then lies at one offset for all results of a row. */
 #include "engine/accel/pare-accel-bfloats.h"
 #include "engine/accel/pare-accel-private.h"
 
 #include <string.h>
 
 #define MOST_CHANNELS 4
-#define ROWS 8       /* of results in a band */
-#define PRODUCTS 140 /* in a nanosecond, of one thread */
+#define ROWS 8            /* of results in a band */
+#define PRODUCTS 140      /* in a nanosecond, of one thread */
+#define BAND (384 * 1024) /* bytes of a band at most, where there are many channels */
 
 typedef struct
 {
@@ -20,6 +21,7 @@ typedef struct
   const float *factor, *bias;
   PareAfter after;
   bool wide_x, wide;
+  bool few;        /* results, which lie in planes; weights: groups of them */
   int64_t scratch; /* elements of a thread */
 } Stem;
 
@@ -85,6 +87,36 @@ lay_out (const Stem *s, const void *x, int64_t oy, int64_t n, uint16_t *to)
       }
 }
 
+static int
+count_of (int64_t left)
+{
+  return left >= 8 ? 8 : left >= 4 ? 4 : 1;
+}
+
+/* A row of few results. */
+static void
+run_few (const Stem *s, const PareView *y, const uint16_t *x, int64_t image, int64_t oy)
+{
+  for (int64_t c = 0, count; c < s->n; c += count)
+    {
+      int64_t to = ((image * s->n + c) * s->out[0] + oy) * s->out[1];
+      count = count_of (s->n - c);
+      pare_accel_few_row (&(PareBfloatFew){ .pairs = s->pairs,
+                                            .taps = s->taps,
+                                            .x = x,
+                                            .weights = s->weights + c * s->pairs * 2,
+                                            .factor = s->factor,
+                                            .bias = s->bias,
+                                            .count = (int)count,
+                                            .stride = (int)s->stride[1],
+                                            .columns = s->out[1],
+                                            .y_plane = s->out[0] * s->out[1],
+                                            .y = { (char *)y->data + to * (s->wide ? 4 : 2), s->wide },
+                                            .after = &s->after,
+                                            .first = c });
+    }
+}
+
 static void
 run (const void *params, const PareView *args, int part, int parts)
 {
@@ -99,6 +131,11 @@ run (const void *params, const PareView *args, int part, int parts)
       lay_out (s, (const char *)args[0].data + image * s->channels * s->in[0] * s->in[1] * (s->wide_x ? 4 : 2), oy, some, band);
       for (int64_t r = 0; r < some; r++)
         {
+          if (s->few)
+            {
+              run_few (s, &args[1], band + r * s->stride[0] * s->pitch * 2, image, oy + r);
+              continue;
+            }
           int64_t y = image * s->y_image + (oy + r) * s->out[1] * s->y_row;
           pare_accel_multiply_pairs (isa, s->n,
                                      (PareBfloatProduct){ .rows = s->out[1],
@@ -125,6 +162,37 @@ run (const void *params, const PareView *args, int part, int parts)
 }
 #endif
 
+/* [pairs][count][2] for each group of results. */
+static void
+pack_few (const Stem *s, const float *weights, int64_t k, const int32_t *terms, uint16_t *to)
+{
+  for (int64_t c = 0, count; c < s->n; c += count)
+    {
+      count = count_of (s->n - c);
+      for (int64_t j = 0; j < s->pairs; j++)
+        for (int64_t i = 0; i < count; i++)
+          for (int half = 0; half < 2; half++)
+            {
+              int32_t term = terms[2 * j + half];
+              uint32_t bits = 0;
+              if (term >= 0)
+                memcpy (&bits, weights + (c + i) * k + term, sizeof bits);
+              *to++ = (uint16_t)(bits >> 16);
+            }
+    }
+}
+
+/* Few results take vectors of pixels rather than of channels. */
+static bool
+is_few (const PareConvParams *p, const PareConvShape *shape, const PareShape *x, const PareShape *y)
+{
+  int64_t n = y->dims[1], pixels = y->dims[3], whole = (pixels + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK, step = shape->stride[1];
+  double macs = (double)n * (double)whole * (double)y->dims[2] * (double)(x->dims[1] * p->kernel[0] * p->kernel[1]);
+  double ours = macs / (n < 4 ? 80 : 180) + 0.3 * (double)(x->dims[1] * x->dims[2] * x->dims[3]),
+         theirs = macs * (double)pixels / (double)whole / (14 * (double)n);
+  return n <= PARE_BF16_MOST_RESULTS && p->kernel[0] * p->kernel[1] > 1 && (step == 1 || step == 2) && ours < 0.8 * theirs;
+}
+
 /* Pairs of terms, and where they lie in a band. */
 static bool
 pack (PareAccel *self, Stem *s, const float *weights)
@@ -145,7 +213,10 @@ pack (PareAccel *self, Stem *s, const float *weights)
           terms[2 * n] = (int32_t)term;
           terms[2 * n + 1] = (int32_t)(c + 1 < s->channels ? term + area : kx + 1 < s->kernel[1] ? term + 1 : -1);
         }
-  pare_accel_pack_pairs (weights, s->n, k, terms, s->pairs, packed);
+  if (s->few)
+    pack_few (s, weights, k, terms, packed);
+  else
+    pare_accel_pack_pairs (weights, s->n, k, terms, s->pairs, packed);
   s->weights = packed;
   s->taps = taps;
   return true;
@@ -159,15 +230,19 @@ make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
   const PareConvParams *p = (const PareConvParams *)(self->plan->params + st->params);
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[st->out[0]].shape;
   const float *weights = pare_accel_constant (self, st->in[1]);
-  if (!pare_accel_bfloats () || st->op != PARE_RT_CONV || p->spatial != 2 || p->group != 1 || sx->dims[1] > MOST_CHANNELS || !weights
-      || (st->n_in > 3 && st->in[3] != PARE_RT_NONE) || !pare_accel_after_knows (p->activation))
+  bool few = st->op == PARE_RT_CONV && p->spatial == 2 && is_few (p, shape, sx, sy);
+  if (!pare_accel_bfloats () || st->op != PARE_RT_CONV || p->spatial != 2 || p->group != 1 || (sx->dims[1] > MOST_CHANNELS && !few)
+      || !weights || (st->n_in > 3 && st->in[3] != PARE_RT_NONE) || !pare_accel_after_knows (p->activation))
     return false;
   const PareMd *plain = pare_accel_plain_md (self, x), *src = pare_accel_native_any (self, x);
   PareFolded f;
+  if (few && plain && src != plain)
+    src = pare_md_with_type (self->mds, plain, dnnl_bf16);
   if (!plain || !src || (src != plain && src != pare_md_with_type (self->mds, plain, dnnl_bf16)) || !pare_accel_fold (self, step, &f))
     return false;
   PareAccelResult result = pare_accel_result (self, f.y);
-  const PareMd *dst = pare_md_new_channels_last (self->mds, result.type, sy->rank, sy->dims);
+  const PareMd *dst = few ? pare_md_new_typed (self->mds, result.type, sy->rank, sy->dims, NULL)
+                          : pare_md_new_channels_last (self->mds, result.type, sy->rank, sy->dims);
   int64_t n = sy->dims[1], out = sy->dims[2] * sy->dims[3];
   Stem s = { .batch = sx->dims[0],
              .channels = sx->dims[1],
@@ -178,6 +253,7 @@ make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
              .factor = f.factor,
              .bias = f.bias,
              .after = f.after,
+             .few = few,
              .wide_x = src == plain,
              .wide = result.type != dnnl_bf16 };
   for (int i = 0; i < 2; i++)
@@ -192,8 +268,8 @@ make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
     }
   s.rows = (ROWS - 1) * s.stride[0] + s.kernel[0];
   s.pitch = (s.out[1] - 1) * s.stride[1] + s.kernel[1];
-  s.scratch = ((s.channels + 1) / 2 * s.rows * s.pitch + 16) * 2;
-  if (!dst || s.pad[1] >= s.pitch || !pack (self, &s, weights))
+  s.scratch = ((s.channels + 1) / 2 * s.rows * s.pitch + 3 * PARE_BLOCK) * 2;
+  if (!dst || (s.channels > MOST_CHANNELS && s.scratch * 2 > BAND) || s.pad[1] >= s.pitch || !pack (self, &s, weights))
     return false;
   const uint32_t now = self->building;
   const uint32_t buffers[3] = { pare_accel_form (self, now, x, src), pare_accel_new_form (self, result.value, dst),

@@ -107,6 +107,39 @@ test_stem (void)
     }
 }
 
+/* Few results, of any number of channels: vectors of pixels. Rows that do not fill them, columns one and two apart, images of one row. */
+static void
+test_few (void)
+{
+  narrow = true;
+  for (guint i = 0; i < 100; i++)
+    {
+      Plan *plan = plan_new (12000 + i);
+      PareRng *r = &plan->rng;
+      int c = (int[]){ 8, 33, 1, 16, 5 }[i % 5], k = 2 + (int)pare_rng_below (r, 4), m = 1 + (int)pare_rng_below (r, 8),
+          h = i % 7 == 6 ? 1 : k + (int)pare_rng_below (r, 12), w = 100 + (int)pare_rng_below (r, 200);
+      PareConvParams p = conv_params (2, 1, k, 1, 1, (int)pare_rng_below (r, (guint64)k)), point = conv_params (2, 1, 1, 1, 1, 0);
+      p.stride[0] = 1 + (int)(i % 4 / 3);
+      p.stride[1] = 1 + (int)(i % 3 / 2);
+      p.kernel[1] = (int[]){ 9, 3, 20 }[i % 3];
+      if (h == 1)
+        {
+          p.kernel[0] = 1;
+          p.pad_begin[0] = p.pad_end[0] = 0;
+        }
+      p.activation = acts[i % G_N_ELEMENTS (acts)];
+      p.hi = i % 2 ? INFINITY : 0.7f;
+      p.alpha = 0.1f;
+      uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (1 + i % 9 / 8, c, h, w)));
+      if (i % 3 == 1) /* out of another layout */
+        x = add_rounding (plan, add_narrow (plan, x, c, &point, FALSE, PARE_RT_NONE));
+      uint32_t y = add_narrow (plan, x, m, &p, i % 2, PARE_RT_NONE);
+      g_autofree char *what = g_strdup_printf ("few results of 16 bits %u: %d -> %d, %d x %d, kernel %d x %d, stride %d, activation %d", i,
+                                               c, m, h, w, p.kernel[0], p.kernel[1], p.stride[1], p.activation);
+      end (plan, y, i, what);
+    }
+}
+
 /* Functions, normalizations and residuals behind; channels that do not fill blocks. */
 static void
 test_pointwise (void)
@@ -211,6 +244,7 @@ main (int argc, char **argv)
     }
   g_test_add_func ("/accel-bfloats/winograd", test_winograd);
   g_test_add_func ("/accel-bfloats/stem", test_stem);
+  g_test_add_func ("/accel-bfloats/few", test_few);
   g_test_add_func ("/accel-bfloats/pointwise", test_pointwise);
   g_test_add_func ("/accel-bfloats/depthwise", test_depthwise);
   g_test_add_func ("/accel-bfloats/dense", test_dense);
