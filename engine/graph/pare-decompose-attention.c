@@ -426,58 +426,24 @@ multi_head (PareWriter *w, const PareNode *node)
 
 /* --- rotary embeddings --- */
 
-/* x [batch, heads, n, each], or [batch, n, heads, each] if rows_first; cos and sin [batch or 1, n, turned / 2]: the first `turned` elements
- * of each head are turned in pairs, which are neighbours (interleaved) or half of them apart. */
-static void
-rotate (PareWriter *w, PareValueId x, PareShape s, gboolean rows_first, PareValueId cos, PareValueId sin, gint64 turned,
-        gboolean interleaved, const PareShape *flat, PareValueId out)
-{
-  const gint64 heads_axis[] = { rows_first ? 2 : 1 }, pairs[] = { -1 }, each = s.dims[3];
-  PareValueId c = pare_write_unsqueeze (w, cos, heads_axis, 1), n = pare_write_unsqueeze (w, sin, heads_axis, 1);
-  PareValueId a = pare_write_slice (w, x, 3, 0, interleaved ? turned : turned / 2, interleaved ? 2 : 1);
-  PareValueId b = pare_write_slice (w, x, 3, interleaved ? 1 : turned / 2, turned, interleaved ? 2 : 1);
-  PareValueId parts[3] = { pare_write (w, "Sub", f32, pare_write (w, "Mul", f32, c, a), pare_write (w, "Mul", f32, n, b)),
-                           pare_write (w, "Add", f32, pare_write (w, "Mul", f32, n, a), pare_write (w, "Mul", f32, c, b)) };
-  guint count = 2;
-  if (interleaved)
-    {
-      PareValueId both[2] = { pare_write_unsqueeze (w, parts[0], pairs, 1), pare_write_unsqueeze (w, parts[1], pairs, 1) };
-      s.dims[3] = turned;
-      parts[0] = pare_write_reshape (w, pare_write_concat (w, both, 2, -1, PARE_NONE), (const gint64 *)s.dims, 4, PARE_NONE);
-      count = 1;
-    }
-  if (turned < each)
-    parts[count++] = pare_write_slice (w, x, 3, turned, each, 1);
-  PareValueId y = count > 1 ? pare_write_concat (w, parts, count, -1, flat != NULL ? PARE_NONE : out) : parts[0];
-  if (flat != NULL)
-    pare_write_reshape (w, y, (const gint64 *)flat->dims, 3, out);
-  else if (count == 1)
-    pare_write_to (w, "Identity", out, &y, 1);
-}
-
-/* x of three extents or four with its tables, already picked by position: [batch or 1, n, turned / 2]. */
+/* The tables' rows are picked by position: what remains has tables of [batch or 1, n, turned / 2]. */
 static gboolean
 rotary (PareWriter *w, const PareNode *node, gint64 heads, PareValueId positions, PareValueId cos, PareValueId sin)
 {
-  if (!pare_writer_is_float (w, w->in[0]) || cos == PARE_NONE || !pare_writer_is_float (w, cos) || sin == PARE_NONE
-      || !pare_writer_is_float (w, sin))
+  if (!pare_writer_is_float (w, w->in[0]) || positions == PARE_NONE || cos == PARE_NONE || !pare_writer_is_float (w, cos)
+      || sin == PARE_NONE || !pare_writer_is_float (w, sin))
     return FALSE;
   const PareShape x = *pare_writer_shape (w, w->in[0]), table = *pare_writer_shape (w, cos);
+  gint64 each = x.rank == 4 ? x.dims[3] : x.rank == 3 && heads >= 1 && x.dims[2] % heads == 0 ? x.dims[2] / heads : -1;
   gint64 turned = pare_node_get_int (node, "rotary_embedding_dim", 0);
-  PareShape split = x;
-  if (x.rank == 3 && heads >= 1 && x.dims[2] % heads == 0)
-    split = (PareShape){ .rank = 4, .dims = { x.dims[0], x.dims[1], heads, x.dims[2] / heads } };
-  turned = turned > 0 ? turned : split.dims[3];
-  if (split.rank != 4 || turned > split.dims[3] || turned % 2 != 0 || table.rank != (positions != PARE_NONE ? 2 : 3)
-      || table.dims[table.rank - 1] != turned / 2 || !pare_shape_equal (&table, pare_writer_shape (w, sin)))
+  turned = turned > 0 ? turned : each;
+  if (each < 0 || turned > each || turned % 2 != 0 || table.rank != 2 || table.dims[1] != turned / 2
+      || !pare_shape_equal (&table, pare_writer_shape (w, sin)))
     return FALSE;
-  if (positions != PARE_NONE)
-    {
-      cos = pare_write (w, "Gather", f32, cos, positions);
-      sin = pare_write (w, "Gather", f32, sin, positions);
-    }
-  PareValueId of = x.rank == 3 ? pare_write_reshape (w, w->in[0], (const gint64 *)split.dims, 4, PARE_NONE) : w->in[0];
-  rotate (w, of, split, x.rank == 3, cos, sin, turned, pare_node_get_int (node, "interleaved", 0) != 0, x.rank == 3 ? &x : NULL, w->out[0]);
+  const PareValueId in[3] = { w->in[0], pare_write (w, "Gather", f32, cos, positions), pare_write (w, "Gather", f32, sin, positions) };
+  PareNode *made = pare_write_to (w, "RotaryEmbedding", w->out[0], in, 3);
+  pare_node_set_int (made, "num_heads", heads);
+  pare_node_set_int (made, "interleaved", pare_node_get_int (node, "interleaved", 0));
   return TRUE;
 }
 

@@ -314,6 +314,14 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
                                                   : 1);
       return TRUE;
     }
+  if (IS ("RotaryEmbedding")) /* positions have picked their rows of the tables by now */
+    {
+      PareRotaryParams p
+          = { (gint32)CLAMP (pare_node_get_int (node, "num_heads", 0), 0, 1 << 20), pare_node_get_int (node, "interleaved", 0) != 0 };
+      return pare_lower_has_input (node, 1) && pare_lower_has_input (node, 2) && !pare_lower_has_input (node, 3)
+                 ? plain (b, node, PARE_RT_ROTARY, &p, sizeof p, 3)
+                 : pare_lower_refuse (graph, node, error, "its tables do not fit its input");
+    }
   if (IS ("LpNormalization"))
     {
       PareLpNormParams p

@@ -13,7 +13,7 @@ typedef enum {
   PARE_RT_LSTM, PARE_RT_GRU, PARE_RT_RNN,
   PARE_RT_QUANTIZE_LINEAR, PARE_RT_DEQUANTIZE_LINEAR, PARE_RT_RANGE, PARE_RT_TOPK, PARE_RT_ONE_HOT, PARE_RT_EINSUM,
   PARE_RT_SCATTER_ELEMENTS, PARE_RT_TRILU, PARE_RT_GROUP_NORM, PARE_RT_LP_NORM,
-  PARE_RT_QCONV, PARE_RT_QGEMM, PARE_RT_QADD, PARE_RT_QAVG_POOL, PARE_RT_LUT, PARE_RT_ATTENTION, PARE_RT_GRID_SAMPLE, PARE_RT_ROI_ALIGN,
+  PARE_RT_QCONV, PARE_RT_QGEMM, PARE_RT_QADD, PARE_RT_QAVG_POOL, PARE_RT_LUT, PARE_RT_ATTENTION, PARE_RT_GRID_SAMPLE, PARE_RT_ROI_ALIGN, PARE_RT_ROTARY,
   PARE_RT_N_OPS
 } PareRtOp;
 
@@ -88,6 +88,9 @@ typedef enum { PARE_GRID_NEAREST, PARE_GRID_LINEAR, PARE_GRID_CUBIC } PareGridMo
 typedef enum { PARE_GRID_ZEROS, PARE_GRID_BORDER, PARE_GRID_REFLECTION } PareGridPadding;
 typedef struct { PareGridMode mode; PareGridPadding padding; int32_t align_corners; } PareGridSampleParams; /* in = x, grid */
 typedef struct { float scale; int32_t samples /* 0: as many as a cell has pixels */, half_pixel, max /* else mean */; } PareRoiAlignParams; /* in = x, boxes, images */
+
+/* in = x [B,H,S,D] or [B,S,H*D], cos, sin [B or 1,S,turned/2] */
+typedef struct { int32_t heads /* of three extents */, interleaved; } PareRotaryParams;
 
 typedef enum { PARE_RNN_FORWARD, PARE_RNN_REVERSE, PARE_RNN_BIDIRECTIONAL } PareRnnDirection;
 /* in = x [T,B,I], w [D,G*H,I], r [D,G*H,H], (b [D,2*G*H]), (sequence_lens: omitted), (h0 [D,B,H]), LSTM: (c0), (peepholes [D,3*H]);

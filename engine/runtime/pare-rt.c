@@ -80,6 +80,7 @@ static const uint32_t params_bytes[PARE_RT_N_OPS] = {
   [PARE_RT_ATTENTION] = sizeof (PareAttentionParams),
   [PARE_RT_GRID_SAMPLE] = sizeof (PareGridSampleParams),
   [PARE_RT_ROI_ALIGN] = sizeof (PareRoiAlignParams),
+  [PARE_RT_ROTARY] = sizeof (PareRotaryParams),
 };
 
 uint32_t
