@@ -97,7 +97,15 @@ run (PareCliOptions *o)
   PareCompileOptions compile = {
     .backend = o->backend, .shapes = (const PareNamedShape *)o->shapes->data, .n_shapes = o->shapes->len, .memory_budget = o->memory_budget
   };
-  g_autoptr (PareProgram) program = pare_program_compile (changed != NULL ? changed : graph, &compile, &error);
+  PareGraph *measured = changed != NULL ? changed : graph;
+  g_autoptr (PareProgram) program = pare_program_compile (measured, &compile, &error);
+  if (program == NULL && o->shapes->len == 0 && pare_lower_assume_shapes (measured)) /* does not run at 1, where nothing is said */
+    {
+      g_clear_error (&error);
+      g_autofree char *assumed = pare_graph_dup_assumed (measured);
+      pare_cli_warn ("the model leaves its sizes open (--shape): measured with %s", assumed);
+      program = pare_program_compile (measured, &compile, &error);
+    }
   if (program == NULL)
     return pare_cli_fail (error);
   PareLatency latency = { 0 };
