@@ -8,6 +8,22 @@ static bool narrow;    /* some operands and weights are rounded to bfloat16 */
 static float farthest; /* of all differences so far, relative to the largest of its value */
 static guint products; /* of 16 bits, in all plans so far */
 
+static void
+skip_accel (void)
+{
+  g_test_skip ("built without oneDNN: nothing to compare");
+}
+
+/* Of a program whose only test then says so. */
+G_GNUC_UNUSED static gboolean
+accel_is_absent (const char *path)
+{
+  gboolean absent = strcmp (pare_accel_version (), "none") == 0;
+  if (absent)
+    g_test_add_func (path, skip_accel);
+  return absent;
+}
+
 /* With less there is not a kernel for everything. */
 static inline bool
 has_avx512 (void)

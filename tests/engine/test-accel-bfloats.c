@@ -227,21 +227,12 @@ test_dense (void)
     }
 }
 
-static void
-test_absent (void)
-{
-  g_test_skip ("built without oneDNN: nothing to compare");
-}
-
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  if (!strcmp (pare_accel_version (), "none"))
-    {
-      g_test_add_func ("/accel-bfloats", test_absent);
-      return g_test_run ();
-    }
+  if (accel_is_absent ("/accel-bfloats"))
+    return g_test_run ();
   g_test_add_func ("/accel-bfloats/winograd", test_winograd);
   g_test_add_func ("/accel-bfloats/stem", test_stem);
   g_test_add_func ("/accel-bfloats/few", test_few);
