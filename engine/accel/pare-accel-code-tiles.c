@@ -62,6 +62,23 @@ to_bytes (const __m512i *q, const int nv, const PareTileConv *s, int32_t zero_po
   return _mm512_permutexvar_epi32 (order, bytes);
 }
 
+/* 16 of 64 bytes. Extraction takes no variable, and v is one where loops are not unrolled. */
+VNNI INLINE __m128i
+quarter (__m512i x, int v)
+{
+  switch (v)
+    {
+    case 0:
+      return _mm512_castsi512_si128 (x);
+    case 1:
+      return _mm512_extracti32x4_epi32 (x, 1);
+    case 2:
+      return _mm512_extracti32x4_epi32 (x, 2);
+    default:
+      return _mm512_extracti32x4_epi32 (x, 3);
+    }
+}
+
 VNNI INLINE void
 store_bytes (uint8_t *y, __m512i bytes, __mmask64 mask, const int nv)
 {
@@ -161,7 +178,7 @@ finish (const PareTileConv *s, const Tile *t, const __m512i (*sum)[4], int rows,
             {
               __m512 code = _mm512_roundscale_ps (BOUND (VALUE (r, v)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
               code = _mm512_add_ps (code, _mm512_set1_ps ((float)s->zero));
-              q[v] = add_other (code, _mm512_extracti32x4_epi32 (others, v), s);
+              q[v] = add_other (code, quarter (others, v), s);
             }
           store_bytes (t->y + r * s->y_pixel, to_bytes (q, nv, s, 0, s->add.lo, s->add.hi), t->mask, nv);
         }
