@@ -114,7 +114,7 @@ update_accuracy (PareResultsView *self)
   pare_accuracy_chart_set_value (self->accuracy, &value);
 }
 
-/* Parts of the size: the three largest scopes or layers, and the rest. */
+/* Parts of the size: scopes, or kinds of operators, and the rest. Neighbours become one until there are at most four. */
 static void
 update_size (PareResultsView *self)
 {
@@ -159,7 +159,10 @@ update_size (PareResultsView *self)
       was_sum += was->packed_bytes;
       now_sum += now != NULL ? now->packed_bytes : 0;
     }
-  while (parts->len > 4) /* the smallest two become one */
+  g_autofree const char **last = g_new (const char *, parts->len + 1); /* of those that one stands for */
+  for (guint k = 0; k < parts->len; k++)
+    last[k] = g_array_index (parts, PareSizePart, k).name;
+  while (parts->len > 4) /* the smallest two */
     {
       guint least = 0;
       for (guint k = 1; k + 1 < parts->len; k++)
@@ -167,11 +170,18 @@ update_size (PareResultsView *self)
             < g_array_index (parts, PareSizePart, least).original + g_array_index (parts, PareSizePart, least + 1).original)
           least = k;
       PareSizePart *a = &g_array_index (parts, PareSizePart, least), b = g_array_index (parts, PareSizePart, least + 1);
-      a->name = _ ("Others");
       a->original += b.original;
       a->now += b.now;
+      last[least] = last[least + 1];
+      memmove (last + least + 1, last + least + 2, (parts->len - least - 2) * sizeof *last);
       g_array_remove_index (parts, least + 1);
     }
+  for (guint k = 0; k < parts->len; k++)
+    if (last[k] != g_array_index (parts, PareSizePart, k).name)
+      {
+        g_ptr_array_add (names, g_strdup_printf ("%s – %s", g_array_index (parts, PareSizePart, k).name, last[k]));
+        g_array_index (parts, PareSizePart, k).name = g_ptr_array_index (names, names->len - 1);
+      }
   PareSizePart rest = { _ ("Graph and rest"), MAX (0, original.packed_bytes - was_sum), MAX (0, size.packed_bytes - now_sum) };
   g_array_append_val (parts, rest);
   pare_size_chart_set_parts (self->size, (const PareSizePart *)parts->data, parts->len);
