@@ -448,7 +448,7 @@ region_members (guint fork, guint join, const guint *in_start, const guint *in, 
 static void
 group_by_blocks (PareGraphDraft *d)
 {
-  guint n = d->shown->len, cards = 0;
+  guint n = d->shown->len;
   g_autofree guint *in_start = NULL, *in = NULL, *out_start = NULL, *out = NULL;
   neighbours (d, TRUE, &in_start, &in);
   neighbours (d, FALSE, &out_start, &out);
@@ -459,10 +459,7 @@ group_by_blocks (PareGraphDraft *d)
     else
       sequence[SHOWN (d, i)->order] = i;
   for (guint i = 0; i < n; i++)
-    {
-      backward[i] = sequence[n - 1 - i];
-      cards += SHOWN (d, i)->kind == PARE_SHOWN_CARD;
-    }
+    backward[i] = sequence[n - 1 - i];
   g_autofree guint *idom = dominators (n, sequence, in_start, in), *ipdom = dominators (n, backward, out_start, out);
   g_autofree guint *members = g_new (guint, n + 1), *stamp = g_new0 (guint, n + 1);
   guint now = 0;
