@@ -122,7 +122,7 @@ static inline float
 log_f32 (float x)
 {
   int32_t tiny = -(bits_of_f32 (x) < 0x00800000);
-  int32_t i = bits_of_f32 (choose_f32 (tiny, x * 8388608.0f, x)) - 0x3F3504F3; /* sqrt (1/2) */
+  int32_t i = (int32_t)((uint32_t)bits_of_f32 (choose_f32 (tiny, x * 8388608.0f, x)) - 0x3F3504F3u); /* sqrt (1/2); below 0 it wraps */
   float k = (float)((i >> 23) - (tiny & 23));
   float f = f32_of_bits ((i & 0x7FFFFF) + 0x3F3504F3) - 1.0f;
   float s = f / (2.0f + f), z = s * s, w = z * z;

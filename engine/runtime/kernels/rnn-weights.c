@@ -8,7 +8,9 @@ pare_rt_rnn_panel_at (const PareRtRnn *s, int stage, int64_t panel, int64_t dept
   int64_t before = 0;
   for (int i = 0; i < stage; i++)
     before += s->stage[i].gates * s->room * depth;
-  return before + panel * s->stage[stage].width * s->stage[stage].gates * depth;
+  if (panel > 0) /* stage may be the end of the last one */
+    before += panel * s->stage[stage].width * s->stage[stage].gates * depth;
+  return before;
 }
 
 int64_t
