@@ -42,15 +42,16 @@ load_inputs (PareCliOptions *o, const PareGraph *graph, GHashTable *tensors, GAr
 static const char *
 file_of (const char *name, guint i, GHashTable *taken)
 {
-  enum
-  {
-    LONGEST = 200
-  }; /* bytes */
+  const gsize longest = 200; /* bytes */
   g_autofree char *whole = g_strdelimit (g_strdup (name), "/:", '_');
-  gboolean fits = strlen (whole) <= LONGEST;
-  g_autofree char *cut = fits ? NULL : g_utf8_make_valid (whole, LONGEST), *plain = g_strconcat (fits ? whole : cut, ".npy", NULL);
-  char *file
-      = fits && !g_hash_table_contains (taken, plain) ? g_steal_pointer (&plain) : g_strdup_printf ("%s-%u.npy", fits ? whole : cut, i);
+  gboolean fits = strlen (whole) <= longest;
+  g_autofree char *start = fits ? g_strdup (whole) : g_utf8_make_valid (whole, (gssize)longest);
+  char *file = fits ? g_strconcat (start, ".npy", NULL) : NULL;
+  for (; file == NULL || g_hash_table_contains (taken, file); i++)
+    {
+      g_free (file);
+      file = g_strdup_printf ("%s-%u.npy", start, i);
+    }
   g_hash_table_add (taken, file);
   return file;
 }

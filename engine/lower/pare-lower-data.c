@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-static gboolean
-one_step (PareBuilder *b, const PareNode *node, PareRtOp op, const void *p, gsize bytes, guint n_in)
+gboolean
+pare_lower_step (PareBuilder *b, const PareNode *node, PareRtOp op, const void *p, gsize bytes, guint n_in)
 {
   guint32 in[PARE_RT_MAX_IN], out = pare_builder_value (b, node->outputs[0]);
   for (guint i = 0; i < n_in; i++)
@@ -51,7 +51,7 @@ pare_lower_slice (PareBuilder *b, const PareNode *node, GError **error)
   PareSliceParams p;
   if (!pare_lower_slice_params (b->graph, node, &p))
     return pare_lower_refuse (b->graph, node, error, "starts, axes and steps must be constants in range");
-  return one_step (b, node, PARE_RT_SLICE, &p, sizeof p, 1);
+  return pare_lower_step (b, node, PARE_RT_SLICE, &p, sizeof p, 1);
 }
 
 gboolean
@@ -175,7 +175,7 @@ pare_lower_transpose (PareBuilder *b, const PareNode *node, GError **error)
         return pare_lower_refuse (b->graph, node, error, "perm is out of range");
       p.perm[i] = perm != NULL ? (gint32)perm[i] : xs->rank - 1 - i;
     }
-  return one_step (b, node, PARE_RT_TRANSPOSE, &p, sizeof p, 1);
+  return pare_lower_step (b, node, PARE_RT_TRANSPOSE, &p, sizeof p, 1);
 }
 
 gboolean
@@ -216,14 +216,14 @@ pare_lower_reduce (PareBuilder *b, const PareNode *node, GError **error)
   if (n == 0)
     {
       if (pare_node_get_int (node, "noop_with_empty_axes", 0) != 0)
-        return one_step (b, node, PARE_RT_COPY, NULL, 0, 1);
+        return pare_lower_step (b, node, PARE_RT_COPY, NULL, 0, 1);
       p.axes = (1u << xs->rank) - 1;
     }
-  return one_step (b, node, PARE_RT_REDUCE, &p, sizeof p, 1);
+  return pare_lower_step (b, node, PARE_RT_REDUCE, &p, sizeof p, 1);
 }
 
-static int
-choice (const PareNode *node, const char *name, int fallback, const char *const *names)
+int
+pare_lower_choice (const PareNode *node, const char *name, int fallback, const char *const *names)
 {
   g_autofree char *text = pare_node_dup_string (node, name);
   for (int i = 0; text != NULL && names[i] != NULL; i++)
@@ -244,8 +244,8 @@ pare_lower_resize (PareBuilder *b, const PareNode *node, GError **error)
   PareResizeParams p = { .exclude_outside = pare_node_get_int (node, "exclude_outside", 0) != 0,
                          .cubic_a = pare_node_get_float (node, "cubic_coeff_a", -0.75f),
                          .extrapolation = pare_node_get_float (node, "extrapolation_value", 0) };
-  int mode = choice (node, "mode", 0, modes), coord = choice (node, "coordinate_transformation_mode", 0, coords),
-      nearest = choice (node, "nearest_mode", 0, nearests);
+  int mode = pare_lower_choice (node, "mode", 0, modes), coord = pare_lower_choice (node, "coordinate_transformation_mode", 0, coords),
+      nearest = pare_lower_choice (node, "nearest_mode", 0, nearests);
   if (mode < 0 || coord < 0 || nearest < 0 || pare_node_get_int (node, "antialias", 0) != 0)
     return pare_lower_refuse (graph, node, error, "this mode is not supported");
   p.mode = (PareResizeMode)mode;
@@ -277,7 +277,7 @@ pare_lower_resize (PareBuilder *b, const PareNode *node, GError **error)
           p.roi_start[axes[i]] = (float)pare_tensor_get_double (roi, i);
           p.roi_end[axes[i]] = (float)pare_tensor_get_double (roi, n + i);
         }
-  return one_step (b, node, PARE_RT_RESIZE, &p, sizeof p, 1);
+  return pare_lower_step (b, node, PARE_RT_RESIZE, &p, sizeof p, 1);
 }
 
 /* The operand with its axes in the order of labels, as `shape`. */
@@ -428,7 +428,7 @@ pare_lower_einsum (PareBuilder *b, const PareNode *node, GError **error)
       if (uses == 1 && p.out_rank < PARE_MAX_RANK)
         p.out_label[p.out_rank++] = number[c];
     }
-  return as_products (b, node, &p) || one_step (b, node, PARE_RT_EINSUM, &p, sizeof p, node->n_inputs);
+  return as_products (b, node, &p) || pare_lower_step (b, node, PARE_RT_EINSUM, &p, sizeof p, node->n_inputs);
 }
 
 gboolean
@@ -441,7 +441,7 @@ pare_lower_quantize (PareBuilder *b, const PareNode *node, GError **error)
       if (q == NULL && graph->values[node->outputs[0]].storage == PARE_DTYPE_BFLOAT16)
         {
           PareUnaryParams p = { PARE_UN_BFLOAT16, 0, 0 };
-          return one_step (b, node, PARE_RT_UNARY, &p, sizeof p, 1);
+          return pare_lower_step (b, node, PARE_RT_UNARY, &p, sizeof p, 1);
         }
       if (q == NULL || q->n == 0)
         return pare_lower_refuse (graph, node, error, "its output has no grid");
@@ -464,7 +464,8 @@ pare_lower_quantize (PareBuilder *b, const PareNode *node, GError **error)
       if (p.axis < 0)
         return pare_lower_refuse (graph, node, error, "axis is out of range");
     }
-  return one_step (b, node, pare_node_is (node, "QuantizeLinear") ? PARE_RT_QUANTIZE_LINEAR : PARE_RT_DEQUANTIZE_LINEAR, &p, sizeof p, 3);
+  return pare_lower_step (b, node, pare_node_is (node, "QuantizeLinear") ? PARE_RT_QUANTIZE_LINEAR : PARE_RT_DEQUANTIZE_LINEAR, &p,
+                          sizeof p, 3);
 }
 
 /* --- LSTM, GRU, RNN --- */

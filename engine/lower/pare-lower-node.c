@@ -145,16 +145,6 @@ pare_lower_activation (const PareGraph *graph, const PareNode *node, PareActivat
 }
 
 static gboolean
-plain (PareBuilder *b, const PareNode *node, PareRtOp op, const void *p, gsize bytes, guint n_in)
-{
-  guint32 in[PARE_RT_MAX_IN], out = pare_builder_value (b, node->outputs[0]);
-  for (guint i = 0; i < n_in; i++)
-    in[i] = pare_lower_has_input (node, i) ? pare_builder_value (b, node->inputs[i]) : PARE_RT_NONE;
-  pare_builder_step (b, node, op, p, bytes, in, n_in, &out, 1);
-  return TRUE;
-}
-
-static gboolean
 lower_binary (PareBuilder *b, const PareNode *node, PareBinaryKind kind, GError **error)
 {
   const PareGraph *graph = b->graph;
@@ -223,7 +213,7 @@ lower_unary (PareBuilder *b, const PareNode *node, guint i, GError **error)
     }
   else if (p.kind == PARE_UN_GELU && by_tanh (node))
     p.kind = PARE_UN_GELU_TANH;
-  return plain (b, node, PARE_RT_UNARY, &p, sizeof p, 1);
+  return pare_lower_step (b, node, PARE_RT_UNARY, &p, sizeof p, 1);
 }
 
 static gboolean
@@ -233,7 +223,7 @@ lower_axis (PareBuilder *b, const PareNode *node, PareRtOp op, guint n_in, gint6
   PareAxisParams p = { pare_lower_axis (pare_node_get_int (node, "axis", fallback), rank) };
   if (p.axis < 0)
     return pare_lower_refuse (b->graph, node, error, "axis is out of range");
-  return plain (b, node, op, &p, sizeof p, n_in);
+  return pare_lower_step (b, node, op, &p, sizeof p, n_in);
 }
 
 static PareScatterReduction
@@ -262,37 +252,37 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
       PareClipParams p;
       if (!clip_bounds (graph, node, &p.lo, &p.hi))
         return pare_lower_refuse (graph, node, error, "bounds must be constants");
-      return plain (b, node, PARE_RT_CLIP, &p, sizeof p, 1);
+      return pare_lower_step (b, node, PARE_RT_CLIP, &p, sizeof p, 1);
     }
   if (IS ("Softmax") || IS ("LogSoftmax"))
     {
       PareSoftmaxParams p = { pare_lower_axis (pare_node_get_int (node, "axis", -1), xs->rank), IS ("LogSoftmax") };
       return p.axis < 0 ? pare_lower_refuse (graph, node, error, "axis is out of range")
-                        : plain (b, node, PARE_RT_SOFTMAX, &p, sizeof p, 1);
+                        : pare_lower_step (b, node, PARE_RT_SOFTMAX, &p, sizeof p, 1);
     }
   if (IS ("Where"))
-    return plain (b, node, PARE_RT_WHERE, NULL, 0, 3);
+    return pare_lower_step (b, node, PARE_RT_WHERE, NULL, 0, 3);
   if (IS ("Cast") || IS ("CastLike"))
-    return plain (b, node, PARE_RT_CAST, NULL, 0, 1);
+    return pare_lower_step (b, node, PARE_RT_CAST, NULL, 0, 1);
   if (IS ("GlobalAveragePool"))
-    return plain (b, node, PARE_RT_GLOBAL_AVG_POOL, NULL, 0, 1);
+    return pare_lower_step (b, node, PARE_RT_GLOBAL_AVG_POOL, NULL, 0, 1);
   if (IS ("GlobalMaxPool"))
-    return plain (b, node, PARE_RT_GLOBAL_MAX_POOL, NULL, 0, 1);
+    return pare_lower_step (b, node, PARE_RT_GLOBAL_MAX_POOL, NULL, 0, 1);
   if (IS ("BatchNormalization"))
     {
       PareBatchNormParams p = { pare_node_get_float (node, "epsilon", 1e-5f) };
-      return plain (b, node, PARE_RT_BATCH_NORM, &p, sizeof p, 5);
+      return pare_lower_step (b, node, PARE_RT_BATCH_NORM, &p, sizeof p, 5);
     }
   if (IS ("InstanceNormalization"))
     {
       PareInstanceNormParams p = { pare_node_get_float (node, "epsilon", 1e-5f) };
-      return plain (b, node, PARE_RT_INSTANCE_NORM, &p, sizeof p, 3);
+      return pare_lower_step (b, node, PARE_RT_INSTANCE_NORM, &p, sizeof p, 3);
     }
   if (IS ("GroupNormalization"))
     {
       PareGroupNormParams p
           = { pare_node_get_float (node, "epsilon", 1e-5f), (gint32)CLAMP (pare_node_get_int (node, "num_groups", 1), 1, G_MAXINT32) };
-      return plain (b, node, PARE_RT_GROUP_NORM, &p, sizeof p, 3);
+      return pare_lower_step (b, node, PARE_RT_GROUP_NORM, &p, sizeof p, 3);
     }
   if (IS ("LayerNormalization"))
     {
@@ -319,7 +309,7 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
       PareRotaryParams p
           = { (gint32)CLAMP (pare_node_get_int (node, "num_heads", 0), 0, 1 << 20), pare_node_get_int (node, "interleaved", 0) != 0 };
       return pare_lower_has_input (node, 1) && pare_lower_has_input (node, 2) && !pare_lower_has_input (node, 3)
-                 ? plain (b, node, PARE_RT_ROTARY, &p, sizeof p, 3)
+                 ? pare_lower_step (b, node, PARE_RT_ROTARY, &p, sizeof p, 3)
                  : pare_lower_refuse (graph, node, error, "its tables do not fit its input");
     }
   if (IS ("LpNormalization"))
@@ -327,20 +317,20 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
       PareLpNormParams p
           = { pare_lower_axis (pare_node_get_int (node, "axis", -1), xs->rank), (gint32)CLAMP (pare_node_get_int (node, "p", 2), 1, 2) };
       return p.axis < 0 ? pare_lower_refuse (graph, node, error, "axis is out of range")
-                        : plain (b, node, PARE_RT_LP_NORM, &p, sizeof p, 1);
+                        : pare_lower_step (b, node, PARE_RT_LP_NORM, &p, sizeof p, 1);
     }
   if (IS ("LRN"))
     {
       PareLrnParams p = { (gint32)CLAMP (pare_node_get_int (node, "size", 1), 1, 1 << 20), pare_node_get_float (node, "alpha", 1e-4f),
                           pare_node_get_float (node, "beta", 0.75f), pare_node_get_float (node, "bias", 1) };
-      return plain (b, node, PARE_RT_LRN, &p, sizeof p, 1);
+      return pare_lower_step (b, node, PARE_RT_LRN, &p, sizeof p, 1);
     }
   if (IS ("ArgMax") || IS ("ArgMin"))
     {
       PareArgExtremeParams p = { pare_lower_axis (pare_node_get_int (node, "axis", 0), xs->rank), IS ("ArgMin"),
                                  pare_node_get_int (node, "select_last_index", 0) != 0 };
       return p.axis < 0 ? pare_lower_refuse (graph, node, error, "axis is out of range")
-                        : plain (b, node, PARE_RT_ARG_EXTREME, &p, sizeof p, 1);
+                        : pare_lower_step (b, node, PARE_RT_ARG_EXTREME, &p, sizeof p, 1);
     }
   if (IS ("CumSum"))
     {
@@ -350,7 +340,7 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
         return pare_lower_refuse (graph, node, error, "axis must be a constant in range");
       PareCumSumParams p = { pare_lower_axis (axis, xs->rank), pare_node_get_int (node, "exclusive", 0) != 0,
                              pare_node_get_int (node, "reverse", 0) != 0 };
-      return plain (b, node, PARE_RT_CUMSUM, &p, sizeof p, 1);
+      return pare_lower_step (b, node, PARE_RT_CUMSUM, &p, sizeof p, 1);
     }
   if (IS ("Gather"))
     return lower_axis (b, node, PARE_RT_GATHER, 2, 0, error);
@@ -359,23 +349,23 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
   if (IS ("GatherND"))
     {
       PareGatherNdParams p = { (gint32)CLAMP (pare_node_get_int (node, "batch_dims", 0), 0, PARE_MAX_RANK) };
-      return plain (b, node, PARE_RT_GATHER_ND, &p, sizeof p, 2);
+      return pare_lower_step (b, node, PARE_RT_GATHER_ND, &p, sizeof p, 2);
     }
   if (IS ("ScatterND") || IS ("ScatterElements") || IS ("Scatter"))
     {
       PareScatterParams p = { pare_lower_axis (pare_node_get_int (node, "axis", 0), xs->rank), reduction_of (node) };
-      return plain (b, node, IS ("ScatterND") ? PARE_RT_SCATTER_ND : PARE_RT_SCATTER_ELEMENTS, &p, sizeof p, 3);
+      return pare_lower_step (b, node, IS ("ScatterND") ? PARE_RT_SCATTER_ND : PARE_RT_SCATTER_ELEMENTS, &p, sizeof p, 3);
     }
   if (IS ("Expand"))
-    return plain (b, node, PARE_RT_EXPAND, NULL, 0, 1);
+    return pare_lower_step (b, node, PARE_RT_EXPAND, NULL, 0, 1);
   if (IS ("Tile"))
-    return plain (b, node, PARE_RT_TILE, NULL, 0, 1);
+    return pare_lower_step (b, node, PARE_RT_TILE, NULL, 0, 1);
   if (IS ("DepthToSpace") || IS ("SpaceToDepth"))
     {
       g_autofree char *mode = pare_node_dup_string (node, "mode");
       PareDepthSpaceParams p
           = { (gint32)CLAMP (pare_node_get_int (node, "blocksize", 1), 1, 1 << 16), mode != NULL && g_str_equal (mode, "CRD") };
-      return plain (b, node, IS ("DepthToSpace") ? PARE_RT_DEPTH_TO_SPACE : PARE_RT_SPACE_TO_DEPTH, &p, sizeof p, 1);
+      return pare_lower_step (b, node, IS ("DepthToSpace") ? PARE_RT_DEPTH_TO_SPACE : PARE_RT_SPACE_TO_DEPTH, &p, sizeof p, 1);
     }
   if (IS ("Trilu"))
     {
@@ -384,7 +374,7 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
       if (pare_lower_has_input (node, 1) && !pare_lower_ints (graph, node, 1, &k, 1, &n))
         return pare_lower_refuse (graph, node, error, "k must be a constant");
       PareTriluParams p = { pare_node_get_int (node, "upper", 1) != 0, k };
-      return plain (b, node, PARE_RT_TRILU, &p, sizeof p, 1);
+      return pare_lower_step (b, node, PARE_RT_TRILU, &p, sizeof p, 1);
     }
   if (IS ("Range"))
     {

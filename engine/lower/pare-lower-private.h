@@ -192,6 +192,10 @@ gboolean pare_lower_concat (PareBuilder *b, const PareNode *node, GError **error
 gboolean pare_lower_concat_of (PareBuilder *b, const PareNode *node, const guint32 *values, guint32 out, GError **error);
 gboolean pare_lower_pad (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_resize (PareBuilder *b, const PareNode *node, GError **error);
+/* One step with the node's first n_in inputs, PARE_RT_NONE where they are omitted, that writes its first output. TRUE. */
+gboolean pare_lower_step (PareBuilder *b, const PareNode *node, PareRtOp op, const void *params, gsize bytes, guint n_in);
+/* Which of the names (NULL ends them) the attribute has; -1: none of them. */
+int pare_lower_choice (const PareNode *node, const char *attr, int fallback, const char *const *names);
 gboolean pare_lower_grid_sample (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_roi_align (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_transpose (PareBuilder *b, const PareNode *node, GError **error);
