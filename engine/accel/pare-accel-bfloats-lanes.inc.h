@@ -1,7 +1,7 @@
 /* Sixteen lanes of floats that are read and written as bfloat16, for the files that compute on them. */
 #include <immintrin.h>
 
-/* The arithmetic of floats beside it, by the names that the activations are written with. */
+/* The arithmetic of floats beside it. */
 #define NAME(x) bf16_##x
 #if defined(__clang__) /* drops the whole attribute over the last word */
 #define BF16 __attribute__ ((target ("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma")))
@@ -13,22 +13,7 @@
 #define LANES PARE_BLOCK
 #define TARGET BF16 __attribute__ ((unused))
 #define VEC __m512
-#define LOAD(p) _mm512_loadu_ps (p)
-#define STORE(p, x) _mm512_storeu_ps (p, x)
-#define LOAD_SOME(p, n) _mm512_maskz_loadu_ps ((__mmask16)((1u << (n)) - 1), p)
-#define STORE_SOME(p, x, n) _mm512_mask_storeu_ps (p, (__mmask16)((1u << (n)) - 1), x)
-#define ALL(s) _mm512_set1_ps (s)
-#define ADD(a, b) _mm512_add_ps (a, b)
-#define SUB(a, b) _mm512_sub_ps (a, b)
-#define MUL(a, b) _mm512_mul_ps (a, b)
-#define FMA(a, b, c) _mm512_fmadd_ps (a, b, c)   /* a b + c */
-#define FNMA(a, b, c) _mm512_fnmadd_ps (a, b, c) /* c - a b */
-#define LARGER(a, x) _mm512_max_ps (a, x)        /* x where it is NaN */
-#define SMALLER(a, x) _mm512_min_ps (a, x)
-#define DIV(a, b) _mm512_div_ps (a, b)
-#define TO_RANGE(x) (x)
-#define FRACTION(x) _mm512_reduce_ps (x, 0)
-#define TIMES_2_TO(a, n) _mm512_scalef_ps (a, n)
+#include "engine/accel/pare-accel-lanes-512.inc.h"
 #include "engine/accel/pare-accel-floats-after.inc.h"
 
 /* 1 / (1 + e^-x), times `by`, for what is rounded to 16 bits: as exact as a fifteenth of that rounding. */

@@ -287,68 +287,9 @@ row (const PareBfloatProduct *p)
     row_of (p, 4);
 }
 
-/* --- Winograd's transforms ----------------------------------------------------------------------------------------------------------
- * For m = 4 the points are 0, +-sqrt(1/2), +-sqrt(2) and infinity: among all pairs +-a, +-b the rounding of transformed operands shows
- * least there, half as much as for 0, +-1, +-2. */
-#define ROOT 1.41421356237309505f
+/* --- Winograd's transforms --- */
 
-BF16 INLINE void
-in_1d (const int m, const __m512 *d, __m512 *o, const int step)
-{
-  if (m == 2)
-    {
-      o[0] = SUB (d[0], d[2]);
-      o[step] = ADD (d[1], d[2]);
-      o[2 * step] = SUB (d[2], d[1]);
-      o[3 * step] = SUB (d[1], d[3]);
-      return;
-    }
-  __m512 even = FNMA (ALL (2), d[2], d[4]), odd = FNMA (ALL (ROOT), d[1], MUL (ALL (ROOT / 2), d[3]));
-  __m512 even_2 = FNMA (ALL (0.5f), d[2], d[4]), odd_2 = FNMA (ALL (ROOT / 2), d[1], MUL (ALL (ROOT), d[3]));
-  o[0] = ADD (FNMA (ALL (2.5f), d[2], d[0]), d[4]);
-  o[step] = ADD (even, odd);
-  o[2 * step] = SUB (even, odd);
-  o[3 * step] = ADD (even_2, odd_2);
-  o[4 * step] = SUB (even_2, odd_2);
-  o[5 * step] = ADD (FNMA (ALL (2.5f), d[3], d[1]), d[5]);
-}
-
-BF16 INLINE void
-out_1d (const int m, const __m512 *d, __m512 *o, const int step)
-{
-  if (m == 2)
-    {
-      o[0] = ADD (d[0], ADD (d[1], d[2]));
-      o[step] = SUB (SUB (d[1], d[2]), d[3]);
-      return;
-    }
-  __m512 sum = ADD (d[1], d[2]), less = SUB (d[1], d[2]), sum_2 = ADD (d[3], d[4]), less_2 = SUB (d[3], d[4]);
-  o[0] = ADD (d[0], ADD (sum, sum_2));
-  o[step] = FMA (ALL (ROOT / 2), less, MUL (ALL (ROOT), less_2));
-  o[2 * step] = FMA (ALL (0.5f), sum, MUL (ALL (2), sum_2));
-  o[3 * step] = FMA (ALL (ROOT / 4), less, FMA (ALL (2 * ROOT), less_2, d[5]));
-}
-
-BF16 INLINE void
-weights_1d (const int m, const __m512 *g, __m512 *o, const int step)
-{
-  if (m == 2)
-    {
-      __m512 sum = ADD (g[0], g[2]);
-      o[0] = g[0];
-      o[step] = MUL (ALL (0.5f), ADD (sum, g[1]));
-      o[2 * step] = MUL (ALL (0.5f), SUB (sum, g[1]));
-      o[3 * step] = g[2];
-      return;
-    }
-  __m512 even = FMA (ALL (2), g[0], g[2]), odd = MUL (ALL (ROOT), g[1]), even_2 = FMA (ALL (2), g[2], g[0]);
-  o[0] = g[0];
-  o[step] = MUL (ALL (-1 / 3.0f), ADD (even, odd));
-  o[2 * step] = MUL (ALL (-1 / 3.0f), SUB (even, odd));
-  o[3 * step] = MUL (ALL (1 / 6.0f), ADD (even_2, odd));
-  o[4 * step] = MUL (ALL (1 / 6.0f), SUB (even_2, odd));
-  o[5 * step] = g[2];
-}
+#include "engine/accel/pare-accel-winograd-lines.inc.h"
 
 /* Tiles go row by row through each image; the next one of all. */
 typedef struct
@@ -389,12 +330,12 @@ in_tile (const uint16_t *src, int64_t x_row, int64_t pitch, int from_row, int en
   {
     UNROLL for (int j = 0; j < wide; j++) d[j]
         = inside || (i >= from_row && i < end_row && j >= from && j < end) ? widen (src + i * pitch + j * x_row) : _mm512_setzero_ps ();
-    in_1d (m1, d, half + i * wide, 1);
+    NAME (in_1d) (m1, d, half + i * wide, 1);
   }
   UNROLL for (int j = 0; j < wide; j++)
   {
     UNROLL for (int i = 0; i < tall; i++) d[i] = half[i * wide + j];
-    in_1d (m0, d, all, 1);
+    NAME (in_1d) (m0, d, all, 1);
     UNROLL for (int i = 0; i < tall; i++) narrow (dst + (i * wide + j) * apart, all[i]);
   }
 }
@@ -432,13 +373,13 @@ out_tile (const PareBfloatWinograd *w, const float *src, int64_t apart, int64_t 
   UNROLL for (int j = 0; j < wide; j++)
   {
     UNROLL for (int i = 0; i < tall; i++) d[i] = _mm512_loadu_ps (src + (i * wide + j) * apart);
-    out_1d (m0, d, half + j, wide);
+    NAME (out_1d) (m0, d, half + j, wide);
   }
   UNROLL for (int i = 0; i < m0; i++, to += pitch)
   {
     if (!whole && i >= end_row)
       break;
-    out_1d (m1, half + i * wide, all, 1);
+    NAME (out_1d) (m1, half + i * wide, all, 1);
     UNROLL for (int j = 0; j < m1; j++) all[j] = ADD (all[j], bias);
     if (residual)
       {
@@ -489,12 +430,12 @@ weights_panel (const float *weights, const float *factor, int64_t k, int width, 
         for (int i = 0; i < 3; i++)
           {
             UNROLL for (int j = 0; j < 3; j++) g[j] = _mm512_loadu_ps (taps[i * 3 + j]);
-            weights_1d (m1, g, half + i * wide, 1);
+            NAME (weights_1d) (m1, g, half + i * wide, 1);
           }
         for (int j = 0; j < wide; j++)
           {
             UNROLL for (int i = 0; i < 3; i++) g[i] = half[i * wide + j];
-            weights_1d (m0, g, all, 1);
+            NAME (weights_1d) (m0, g, all, 1);
             for (int i = 0; i < tall; i++)
               {
                 uint16_t *at = to + (((i * wide + j) * (k / 2) + c / 2) * width + n) * 2 + c % 2;
