@@ -179,7 +179,12 @@ bind_bound (PareProfileView *self, GtkWidget *cell, PareProfileItem *item)
                                             : row->integer ? _ ("bound by computing, at %s of the peak with 8-bit integers")
                                                            : _ ("bound by computing, at %s of the peak with floats"),
                                             reach);
-  g_autofree char *tip = memory && row->reach > 1 ? g_strdup_printf (_ ("%s: its data stay in the caches"), words) : g_strdup (words);
+  /* Rates count what the layer is defined by, so that runtimes and layers compare. */
+  g_autofree char *tip = row->reach <= 1 ? g_strdup (words)
+                         : memory        ? g_strdup_printf (_ ("%s: its data stay in the caches"), words)
+                                         : g_strdup_printf (_ ("%s: it is computed with fewer multiplications than it is defined by "
+                                                                      "(Winograd), or the peak was measured while other work ran"),
+                                                            words);
   gtk_label_set_text (GTK_LABEL (cell), text);
   pare_table_name (cell, words);
   gtk_widget_set_tooltip_text (cell, tip);

@@ -1,4 +1,5 @@
 #include "widgets/pare-bits-knob.h"
+#include "widgets/pare-knob.h"
 #include "widgets/pare-format.h"
 
 #include <glib/gi18n.h>
@@ -375,37 +376,26 @@ pare_bits_knob_class_init (PareBitsKnobClass *class)
   signals[PREVIEW] = g_signal_new ("preview", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_INT);
 }
 
+static const PareKnobHandlers handlers = {
+  .pressed = G_CALLBACK (on_pressed),
+  .released = G_CALLBACK (on_released),
+  .key_pressed = G_CALLBACK (on_key),
+  .scroll = G_CALLBACK (on_scroll),
+  .motion = G_CALLBACK (on_motion),
+  .leave = G_CALLBACK (on_leave),
+  .focus_leave = G_CALLBACK (on_focus_left),
+};
+
 static void
 pare_bits_knob_init (PareBitsKnob *self)
 {
-  GtkWidget *widget = GTK_WIDGET (self);
-  pare_style_load ();
+  pare_knob_init (GTK_WIDGET (self), &handlers);
   self->hover = self->pressed = -1;
-  gtk_widget_set_focusable (widget, TRUE);
-  gtk_widget_add_css_class (widget, "pare-focus");
   for (int i = 0; i < PARE_BITS_KNOB_N; i++)
     {
       self->segments[i] = g_object_new (PARE_TYPE_BITS_SEGMENT, NULL);
-      gtk_widget_set_parent (self->segments[i], widget);
+      gtk_widget_set_parent (self->segments[i], GTK_WIDGET (self));
     }
-  pare_look_watch (widget, gtk_widget_queue_resize);
-  GtkGesture *click = gtk_gesture_click_new ();
-  g_signal_connect (click, "pressed", G_CALLBACK (on_pressed), self);
-  g_signal_connect (click, "released", G_CALLBACK (on_released), self);
-  gtk_widget_add_controller (widget, GTK_EVENT_CONTROLLER (click));
-  GtkEventController *motion = gtk_event_controller_motion_new (), *key = gtk_event_controller_key_new ();
-  GtkEventController *scroll
-      = gtk_event_controller_scroll_new (GTK_EVENT_CONTROLLER_SCROLL_VERTICAL | GTK_EVENT_CONTROLLER_SCROLL_DISCRETE);
-  g_signal_connect (motion, "motion", G_CALLBACK (on_motion), self);
-  g_signal_connect (motion, "leave", G_CALLBACK (on_leave), self);
-  GtkEventController *focus = gtk_event_controller_focus_new ();
-  g_signal_connect (focus, "leave", G_CALLBACK (on_focus_left), self);
-  gtk_widget_add_controller (widget, focus);
-  g_signal_connect (key, "key-pressed", G_CALLBACK (on_key), self);
-  g_signal_connect (scroll, "scroll", G_CALLBACK (on_scroll), self);
-  gtk_widget_add_controller (widget, motion);
-  gtk_widget_add_controller (widget, key);
-  gtk_widget_add_controller (widget, scroll);
 }
 
 GtkWidget *

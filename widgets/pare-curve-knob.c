@@ -1,4 +1,5 @@
 #include "widgets/pare-curve-knob.h"
+#include "widgets/pare-knob.h"
 #include "widgets/pare-format.h"
 #include "widgets/pare-scale.h"
 
@@ -532,8 +533,7 @@ replace_scroll (PareCurveKnob *self)
       if (GTK_IS_EVENT_CONTROLLER_SCROLL (c))
         gtk_widget_remove_controller (self->spin, c);
     }
-  GtkEventController *scroll
-      = gtk_event_controller_scroll_new (GTK_EVENT_CONTROLLER_SCROLL_VERTICAL | GTK_EVENT_CONTROLLER_SCROLL_DISCRETE);
+  GtkEventController *scroll = pare_knob_scroll_new ();
   g_signal_connect_object (scroll, "scroll", G_CALLBACK (on_scroll), self, 0);
   gtk_widget_add_controller (self->spin, scroll);
 }
@@ -582,35 +582,24 @@ pare_curve_knob_class_init (PareCurveKnobClass *class)
   signals[SHIFTED] = g_signal_new ("shifted", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_DOUBLE, G_TYPE_BOOLEAN);
 }
 
+static const PareKnobHandlers handlers = {
+  .drag_begin = G_CALLBACK (on_drag_begin),
+  .drag_update = G_CALLBACK (on_drag_update),
+  .drag_end = G_CALLBACK (on_drag_end),
+  .drag_cancel = G_CALLBACK (on_drag_cancel),
+  .key_pressed = G_CALLBACK (on_key),
+  .scroll = G_CALLBACK (on_scroll),
+  .enter = G_CALLBACK (on_enter),
+  .motion = G_CALLBACK (on_motion),
+  .leave = G_CALLBACK (on_leave),
+  .focus_leave = G_CALLBACK (on_focus_left),
+};
+
 static void
 pare_curve_knob_init (PareCurveKnob *self)
 {
-  GtkWidget *widget = GTK_WIDGET (self);
-  pare_style_load ();
+  pare_knob_init (GTK_WIDGET (self), &handlers);
   self->free_until = self->cursor = NAN;
-  gtk_widget_set_focusable (widget, TRUE);
-  gtk_widget_add_css_class (widget, "pare-focus");
-  pare_look_watch (widget, gtk_widget_queue_resize);
-  GtkGesture *drag = gtk_gesture_drag_new ();
-  g_signal_connect (drag, "drag-begin", G_CALLBACK (on_drag_begin), self);
-  g_signal_connect (drag, "drag-update", G_CALLBACK (on_drag_update), self);
-  g_signal_connect (drag, "drag-end", G_CALLBACK (on_drag_end), self);
-  g_signal_connect (drag, "cancel", G_CALLBACK (on_drag_cancel), self);
-  gtk_widget_add_controller (widget, GTK_EVENT_CONTROLLER (drag));
-  GtkEventController *key = gtk_event_controller_key_new (), *motion = gtk_event_controller_motion_new ();
-  GtkEventController *scroll
-      = gtk_event_controller_scroll_new (GTK_EVENT_CONTROLLER_SCROLL_VERTICAL | GTK_EVENT_CONTROLLER_SCROLL_DISCRETE);
-  g_signal_connect (key, "key-pressed", G_CALLBACK (on_key), self);
-  g_signal_connect (scroll, "scroll", G_CALLBACK (on_scroll), self);
-  g_signal_connect (motion, "enter", G_CALLBACK (on_enter), self);
-  g_signal_connect (motion, "motion", G_CALLBACK (on_motion), self);
-  g_signal_connect (motion, "leave", G_CALLBACK (on_leave), self);
-  GtkEventController *focus = gtk_event_controller_focus_new ();
-  g_signal_connect (focus, "leave", G_CALLBACK (on_focus_left), self);
-  gtk_widget_add_controller (widget, focus);
-  gtk_widget_add_controller (widget, key);
-  gtk_widget_add_controller (widget, scroll);
-  gtk_widget_add_controller (widget, motion);
   self->adjustment = g_object_ref_sink (gtk_adjustment_new (0, 0, 100, 0.5, 10, 0));
   self->spin = g_object_ref_sink (gtk_spin_button_new (self->adjustment, 0, 1));
   gtk_widget_add_css_class (self->spin, "pare-spin");

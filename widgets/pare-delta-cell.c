@@ -6,12 +6,12 @@
 
 struct _PareDeltaCell
 {
-  GtkWidget parent;
+  PareCell parent;
   double value, most, noise;
   int decimals;
   gboolean more_is_better;
 };
-G_DEFINE_FINAL_TYPE (PareDeltaCell, pare_delta_cell, GTK_TYPE_WIDGET)
+G_DEFINE_FINAL_TYPE (PareDeltaCell, pare_delta_cell, PARE_TYPE_CELL)
 
 static gboolean
 is_noise (PareDeltaCell *self)
@@ -20,59 +20,41 @@ is_noise (PareDeltaCell *self)
 }
 
 static void
-pare_delta_cell_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
+draw (PareCell *cell, cairo_t *cr, const PareLook *look, double w, double h)
 {
-  PareDeltaCell *self = PARE_DELTA_CELL (widget);
-  double w = gtk_widget_get_width (widget), h = gtk_widget_get_height (widget);
-  if (w <= 0 || h <= 0)
-    return;
-  PareLook look;
-  pare_look_for_widget (&look, widget);
-  cairo_t *cr = gtk_snapshot_append_cairo (snapshot, &GRAPHENE_RECT_INIT (0, 0, w, h));
-  double s = look.scale, field = fmin (92 * s, w * 0.66), zero = floor (field / 2) + 0.5, bar = fmin (10 * s, h);
+  PareDeltaCell *self = PARE_DELTA_CELL (cell);
+  double s = look->scale, field = fmin (92 * s, w * 0.66), zero = floor (field / 2) + 0.5, bar = fmin (10 * s, h);
   double reach = field / 2 - 4, k = isfinite (self->value) && self->most > 0 ? fmin (1, fabs (self->value) / self->most) * reach : 0;
-  pare_draw_line (cr, &look.hatch, 1, zero, 0, zero, h);
+  pare_draw_line (cr, &look->hatch, 1, zero, 0, zero, h);
   if (k > 0)
     {
       k = fmax (k, 1.5);
       cairo_rectangle (cr, self->value < 0 ? zero - k : zero, (h - bar) / 2, k, bar);
       pare_draw_source (cr,
-                        is_noise (self)                             ? &look.hatch
-                        : (self->value > 0) == self->more_is_better ? &look.delta_better
-                                                                    : &look.delta_worse,
+                        is_noise (self)                             ? &look->hatch
+                        : (self->value > 0) == self->more_is_better ? &look->delta_better
+                                                                    : &look->delta_worse,
                         1);
       cairo_fill (cr);
     }
   g_autofree char *text = pare_format_signed (self->value, self->decimals);
-  pare_draw_text (cr, &look, &look.fg, PARE_CAPTION_PX, PARE_TEXT_RIGHT, w - 1, h / 2 + 4 * s, w - field, text);
-  cairo_destroy (cr);
-}
-
-static void
-pare_delta_cell_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum, int *natural, int *minimum_baseline,
-                         int *natural_baseline)
-{
-  PareLook look;
-  pare_look_for_widget (&look, widget);
-  *natural = (int)ceil (orientation == GTK_ORIENTATION_HORIZONTAL ? 130 * look.scale : 16 * look.scale);
-  *minimum = orientation == GTK_ORIENTATION_HORIZONTAL ? (int)ceil (92 * look.scale) : *natural;
+  pare_draw_text (cr, look, &look->fg, PARE_CAPTION_PX, PARE_TEXT_RIGHT, w - 1, h / 2 + 4 * s, w - field, text);
 }
 
 static void
 pare_delta_cell_class_init (PareDeltaCellClass *class)
 {
-  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (class);
-  widget_class->snapshot = pare_delta_cell_snapshot;
-  widget_class->measure = pare_delta_cell_measure;
-  gtk_widget_class_set_css_name (widget_class, "pare-delta-cell");
-  gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_IMG);
+  PareCellClass *cell_class = PARE_CELL_CLASS (class);
+  cell_class->draw = draw;
+  cell_class->width = 130;
+  cell_class->height = 16;
+  cell_class->least_width = 92;
+  gtk_widget_class_set_css_name (GTK_WIDGET_CLASS (class), "pare-delta-cell");
 }
 
 static void
 pare_delta_cell_init (PareDeltaCell *self)
 {
-  pare_look_watch (GTK_WIDGET (self), gtk_widget_queue_resize);
-  gtk_widget_set_valign (GTK_WIDGET (self), GTK_ALIGN_CENTER);
 }
 
 GtkWidget *
@@ -94,8 +76,7 @@ pare_delta_cell_set (PareDeltaCell *self, double value, double most, int decimal
                         : (value > 0) == more_is_better ? _ (", better")
                                                         : _ (", worse");
   g_autofree char *words = g_strdup_printf ("%s%s%s%s", number, unit != NULL ? " " : "", unit != NULL ? unit : "", verdict);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, words, -1);
-  gtk_widget_queue_draw (GTK_WIDGET (self));
+  pare_cell_changed (PARE_CELL (self), words);
 }
 
 void

@@ -1,11 +1,11 @@
 /* PareDeltaCell: a difference as a bar to the left or right of zero, with sign and number beside it; blue better, brown worse, grey
  * neither: within the noise. */
 #pragma once
-#include "widgets/pare-draw.h"
+#include "widgets/pare-cell.h"
 
 G_BEGIN_DECLS
 #define PARE_TYPE_DELTA_CELL (pare_delta_cell_get_type ())
-G_DECLARE_FINAL_TYPE (PareDeltaCell, pare_delta_cell, PARE, DELTA_CELL, GtkWidget)
+G_DECLARE_FINAL_TYPE (PareDeltaCell, pare_delta_cell, PARE, DELTA_CELL, PareCell)
 
 GtkWidget *pare_delta_cell_new (void);
 /* most: the largest absolute value of the column, so that rows compare. unit: for assistive tools. */

@@ -1,5 +1,6 @@
 /* Recipes as JSON. Strict: what is not understood is an error that names its place, never skipped. */
 #include "engine/base/pare-error.h"
+#include "engine/base/pare-file.h"
 #include "engine/compress/pare-recipe.h"
 
 #include <json-glib/json-glib.h>
@@ -432,14 +433,10 @@ pare_recipe_parse (const char *json, gssize length, const char *name, GError **e
 PareRecipe *
 pare_recipe_load (const char *path, GError **error)
 {
-  g_autofree char *text = NULL;
   gsize length;
-  g_autoptr (GError) reason = NULL;
-  if (!g_file_get_contents (path, &text, &length, &reason))
-    {
-      g_set_error (error, PARE_ERROR, PARE_ERROR_FILE, "%s: cannot be read: %s", path, reason->message);
-      return NULL;
-    }
+  g_autofree char *text = pare_file_load (path, &length, PARE_ERROR_FILE, error);
+  if (text == NULL)
+    return NULL;
   return pare_recipe_parse (text, (gssize)length, path, error);
 }
 

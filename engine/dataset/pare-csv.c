@@ -1,6 +1,7 @@
 /* CSV: RFC 4180, with \n, \r\n or \r between records. */
 #include "engine/dataset/pare-csv.h"
 #include "engine/base/pare-error.h"
+#include "engine/base/pare-file.h"
 
 #include <string.h>
 
@@ -80,14 +81,9 @@ pare_csv_parse (const char *text, gsize length, const char *name, GError **error
 GPtrArray *
 pare_csv_load (const char *path, GError **error)
 {
-  g_autofree char *text = NULL;
   gsize length;
-  GError *inner = NULL;
-  if (!g_file_get_contents (path, &text, &length, &inner))
-    {
-      g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: %s", path, inner->message);
-      g_error_free (inner);
-      return NULL;
-    }
+  g_autofree char *text = pare_file_load (path, &length, PARE_ERROR_DATA, error);
+  if (text == NULL)
+    return NULL;
   return pare_csv_parse (text, length, path, error);
 }

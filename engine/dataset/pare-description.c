@@ -1,6 +1,7 @@
 /* The JSON description. Every key is checked for type and range; an unknown key is an error because it is usually a misspelt one. */
 #include "engine/dataset/pare-description.h"
 #include "engine/base/pare-error.h"
+#include "engine/base/pare-file.h"
 
 #include <json-glib/json-glib.h>
 #include <math.h>
@@ -69,15 +70,10 @@ pare_description_default_splits (PareDescription *self)
 char **
 pare_lines_load (const char *path, GError **error)
 {
-  g_autofree char *text = NULL;
   gsize length;
-  GError *inner = NULL;
-  if (!g_file_get_contents (path, &text, &length, &inner))
-    {
-      g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: %s", path, inner->message);
-      g_error_free (inner);
-      return NULL;
-    }
+  g_autofree char *text = pare_file_load (path, &length, PARE_ERROR_DATA, error);
+  if (text == NULL)
+    return NULL;
   if (strlen (text) != length || !g_utf8_validate (text, -1, NULL))
     {
       g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: not a UTF-8 text file", path);
@@ -463,14 +459,9 @@ pare_description_parse (const char *text, gsize length, const char *path, GError
 PareDescription *
 pare_description_load (const char *path, GError **error)
 {
-  g_autofree char *text = NULL;
   gsize length;
-  GError *inner = NULL;
-  if (!g_file_get_contents (path, &text, &length, &inner))
-    {
-      g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: %s", path, inner->message);
-      g_error_free (inner);
-      return NULL;
-    }
+  g_autofree char *text = pare_file_load (path, &length, PARE_ERROR_DATA, error);
+  if (text == NULL)
+    return NULL;
   return pare_description_parse (text, length, path, error);
 }

@@ -1,5 +1,6 @@
 /* Decoding. Rows go straight from the codec into an RGB buffer; limits are checked before that buffer is taken. */
 #include "engine/dataset/pare-image.h"
+#include "engine/base/pare-file.h"
 #include "engine/dataset/pare-array.h"
 
 #include <setjmp.h>
@@ -256,15 +257,10 @@ pare_image_decode (const guint8 *bytes, gsize size, const char *name, GError **e
 PareImage *
 pare_image_load (const char *path, GError **error)
 {
-  g_autofree char *bytes = NULL;
   gsize size;
-  GError *inner = NULL;
-  if (!g_file_get_contents (path, &bytes, &size, &inner))
-    {
-      g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: %s", path, inner->message);
-      g_error_free (inner);
-      return NULL;
-    }
+  g_autofree char *bytes = pare_file_load (path, &size, PARE_ERROR_DATA, error);
+  if (bytes == NULL)
+    return NULL;
   return pare_image_decode ((const guint8 *)bytes, size, path, error);
 }
 

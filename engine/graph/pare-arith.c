@@ -127,120 +127,135 @@ wrap (gint64 a, gint64 b, char op)
   return (gint64)(op == '+' ? x + y : op == '-' ? x - y : x * y);
 }
 
+/* The operators of two operands, in the order of their names below. Those from EQUAL on answer with a truth value. */
+typedef enum
+{
+  OP_ADD,
+  OP_SUB,
+  OP_MUL,
+  OP_DIV,
+  OP_MOD,
+  OP_MIN,
+  OP_MAX,
+  OP_EQUAL,
+  OP_LESS,
+  OP_GREATER,
+  OP_LESS_OR_EQUAL,
+  OP_GREATER_OR_EQUAL,
+  OP_AND,
+  OP_OR,
+  N_OPS
+} BinaryOp;
+static const char *const binary_names[N_OPS]
+    = { "Add", "Sub", "Mul", "Div", "Mod", "Min", "Max", "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or" };
+
+/* order: of the left operand to the right one, -1, 0 or 1; a NAN has none (2) and is only unequal. */
+static gboolean
+holds (BinaryOp op, int order)
+{
+  switch (op)
+    {
+    case OP_EQUAL:
+      return order == 0;
+    case OP_LESS:
+      return order == -1;
+    case OP_GREATER:
+      return order == 1;
+    case OP_LESS_OR_EQUAL:
+      return order == -1 || order == 0;
+    default:
+      return order == 0 || order == 1;
+    }
+}
+
+/* In float32, as the runtime would. FALSE: not defined for real numbers here. */
+static gboolean
+real_binary (BinaryOp op, double u, double v, double *y)
+{
+  switch (op)
+    {
+    case OP_ADD:
+      *y = (float)u + (float)v;
+      return TRUE;
+    case OP_SUB:
+      *y = (float)u - (float)v;
+      return TRUE;
+    case OP_MUL:
+      *y = (float)u * (float)v;
+      return TRUE;
+    case OP_DIV:
+      *y = (float)u / (float)v;
+      return TRUE;
+    case OP_MIN:
+      *y = MIN (u, v);
+      return TRUE;
+    case OP_MAX:
+      *y = MAX (u, v);
+      return TRUE;
+    default:
+      return FALSE;
+    }
+}
+
+/* Wraps around as two's complement does. FALSE: there is no answer, and the graph keeps the node. */
+static gboolean
+integer_binary (BinaryOp op, gint64 u, gint64 v, gboolean fmod, gint64 *y)
+{
+  switch (op)
+    {
+    case OP_ADD:
+      *y = wrap (u, v, '+');
+      return TRUE;
+    case OP_SUB:
+      *y = wrap (u, v, '-');
+      return TRUE;
+    case OP_MUL:
+      *y = wrap (u, v, '*');
+      return TRUE;
+    case OP_DIV:
+    case OP_MOD:
+      if (v == 0 || (v == -1 && u == G_MININT64))
+        return FALSE;
+      *y = op == OP_DIV ? u / v : fmod ? u % v : ((u % v) + v) % v;
+      return TRUE;
+    case OP_MIN:
+      *y = MIN (u, v);
+      return TRUE;
+    case OP_MAX:
+      *y = MAX (u, v);
+      return TRUE;
+    case OP_AND:
+      *y = u && v;
+      return TRUE;
+    case OP_OR:
+      *y = u || v;
+      return TRUE;
+    default:
+      return FALSE;
+    }
+}
+
 static gboolean
 binary (const PareGraph *g, const PareNode *node, Num *y)
 {
-  static const char *const names[]
-      = { "Add", "Sub", "Mul", "Div", "Mod", "Min", "Max", "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", NULL };
-  int op = 0;
-  while (names[op] != NULL && !pare_node_is (node, names[op]))
+  BinaryOp op = 0;
+  while (op < N_OPS && !pare_node_is (node, binary_names[op]))
     op++;
   g_auto (Num) a = { 0 }, b = { 0 };
   PareShape shape;
-  if (names[op] == NULL || node->n_inputs != 2 || !num_load (&a, g, node, 0) || !num_load (&b, g, node, 1) || a.dtype != b.dtype
-      || !spread_shape (&a.shape, &b.shape, &shape) || !num_init (y, op >= 7 ? PARE_DTYPE_BOOL : a.dtype, &shape))
+  if (op == N_OPS || node->n_inputs != 2 || !num_load (&a, g, node, 0) || !num_load (&b, g, node, 1) || a.dtype != b.dtype
+      || !spread_shape (&a.shape, &b.shape, &shape) || !num_init (y, op >= OP_EQUAL ? PARE_DTYPE_BOOL : a.dtype, &shape))
     return FALSE;
+  gboolean compares = op >= OP_EQUAL && op <= OP_GREATER_OR_EQUAL, fmod = pare_node_get_int (node, "fmod", 0) != 0;
   for (gsize k = 0; k < y->n; k++)
     {
       gsize i = spread_index (&a.shape, &shape, k), j = spread_index (&b.shape, &shape, k);
-      if (a.d != NULL)
-        {
-          double u = a.d[i], v = b.d[j];
-          switch (op)
-            {
-            case 0:
-              y->d[k] = (float)u + (float)v;
-              break;
-            case 1:
-              y->d[k] = (float)u - (float)v;
-              break;
-            case 2:
-              y->d[k] = (float)u * (float)v;
-              break;
-            case 3:
-              y->d[k] = (float)u / (float)v;
-              break;
-            case 4:
-              return FALSE;
-            case 5:
-              y->d[k] = MIN (u, v);
-              break;
-            case 6:
-              y->d[k] = MAX (u, v);
-              break;
-            case 7:
-              y->i[k] = u == v;
-              break;
-            case 8:
-              y->i[k] = u < v;
-              break;
-            case 9:
-              y->i[k] = u > v;
-              break;
-            case 10:
-              y->i[k] = u <= v;
-              break;
-            case 11:
-              y->i[k] = u >= v;
-              break;
-            default:
-              return FALSE;
-            }
-          continue;
-        }
-      gint64 u = a.i[i], v = b.i[j];
-      if ((op == 3 || op == 4) && (v == 0 || v == -1))
-        {
-          if (v == 0 || u == G_MININT64)
-            return FALSE; /* no answer: the graph keeps the node */
-          y->i[k] = op == 3 ? -u : 0;
-          continue;
-        }
-      switch (op)
-        {
-        case 0:
-          y->i[k] = wrap (u, v, '+');
-          break;
-        case 1:
-          y->i[k] = wrap (u, v, '-');
-          break;
-        case 2:
-          y->i[k] = wrap (u, v, '*');
-          break;
-        case 3:
-          y->i[k] = u / v;
-          break;
-        case 4:
-          y->i[k] = pare_node_get_int (node, "fmod", 0) ? u % v : ((u % v) + v) % v;
-          break;
-        case 5:
-          y->i[k] = MIN (u, v);
-          break;
-        case 6:
-          y->i[k] = MAX (u, v);
-          break;
-        case 7:
-          y->i[k] = u == v;
-          break;
-        case 8:
-          y->i[k] = u < v;
-          break;
-        case 9:
-          y->i[k] = u > v;
-          break;
-        case 10:
-          y->i[k] = u <= v;
-          break;
-        case 11:
-          y->i[k] = u >= v;
-          break;
-        case 12:
-          y->i[k] = u && v;
-          break;
-        default:
-          y->i[k] = u || v;
-          break;
-        }
+      if (compares && a.d != NULL)
+        y->i[k] = holds (op, a.d[i] < b.d[j] ? -1 : a.d[i] > b.d[j] ? 1 : a.d[i] == b.d[j] ? 0 : 2);
+      else if (compares)
+        y->i[k] = holds (op, a.i[i] < b.i[j] ? -1 : a.i[i] > b.i[j]);
+      else if (a.d != NULL ? !real_binary (op, a.d[i], b.d[j], &y->d[k]) : !integer_binary (op, a.i[i], b.i[j], fmod, &y->i[k]))
+        return FALSE;
     }
   return TRUE;
 }
