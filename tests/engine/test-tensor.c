@@ -1,4 +1,3 @@
-#include "engine/base/pare-control.h"
 #include "engine/base/pare-error.h"
 #include "engine/tensor/pare-tensor.h"
 
@@ -86,22 +85,6 @@ test_fortran (void)
     g_assert_cmpint (pare_tensor_get_int (t, i), ==, i + 1);
 }
 
-static gboolean
-count_one (guint i, int worker, gpointer data)
-{
-  g_atomic_int_add ((int *)data + i, 1);
-  return TRUE;
-}
-
-static void
-test_parallel (void)
-{
-  int seen[1000] = { 0 };
-  g_assert_true (pare_parallel_for (1000, 4, count_one, seen));
-  for (int i = 0; i < 1000; i++)
-    g_assert_cmpint (seen[i], ==, 1);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -111,6 +94,5 @@ main (int argc, char **argv)
   g_test_add_func ("/tensor/int4", test_int4);
   g_test_add_func ("/tensor/npy", test_npy);
   g_test_add_func ("/tensor/npy-fortran", test_fortran);
-  g_test_add_func ("/base/parallel", test_parallel);
   return g_test_run ();
 }

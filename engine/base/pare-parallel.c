@@ -1,0 +1,100 @@
+/* Loops whose turns run on many threads. */
+#include "engine/base/pare-control.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+typedef struct
+{
+  guint n, next;
+  int stop, worker;
+  PareParallelFunc func;
+  gpointer data;
+} Crew;
+
+static void *
+crew_run (void *data)
+{
+  Crew *crew = data;
+  int worker = g_atomic_int_add (&crew->worker, 1);
+  while (!g_atomic_int_get (&crew->stop))
+    {
+      guint i = g_atomic_int_add (&crew->next, 1);
+      if (i >= crew->n)
+        break;
+      if (!crew->func (i, worker, crew->data))
+        g_atomic_int_set (&crew->stop, 1);
+    }
+  return NULL;
+}
+
+/* Schedulers like to put a new or woken thread onto the CPU of the one that started or woke it, where it waits for a whole time slice while
+ * another CPU is idle (virtual machines above all, where idle CPUs look taken): more than a short job takes. So each thread gets CPUs of
+ * its own to choose from: share `i` of the allowed ones, of `shares`. */
+static void
+share_of (const cpu_set_t *allowed, int i, int shares, cpu_set_t *own)
+{
+  int all = CPU_COUNT (allowed), at = 0;
+  CPU_ZERO (own);
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+    if (CPU_ISSET (cpu, allowed) && at++ * shares / all == i)
+      CPU_SET (cpu, own);
+}
+
+/* The share that the calling thread is in; FALSE: there is not one for each. */
+static gboolean
+find_share (const cpu_set_t *allowed, int shares, int *mine)
+{
+  int here = sched_getcpu ();
+  if (here < 0 || !CPU_ISSET (here, allowed) || CPU_COUNT (allowed) < shares)
+    return FALSE;
+  for (*mine = 0; *mine < shares; ++*mine)
+    {
+      cpu_set_t own;
+      share_of (allowed, *mine, shares, &own);
+      if (CPU_ISSET (here, &own))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static gboolean
+start_in (pthread_t *thread, const cpu_set_t *own, Crew *crew)
+{
+  pthread_attr_t attributes;
+  if (pthread_attr_init (&attributes) != 0)
+    return FALSE;
+  gboolean started
+      = pthread_attr_setaffinity_np (&attributes, sizeof *own, own) == 0 && pthread_create (thread, &attributes, crew_run, crew) == 0;
+  pthread_attr_destroy (&attributes);
+  return started;
+}
+
+gboolean
+pare_parallel_for (guint n, int threads, PareParallelFunc func, gpointer data)
+{
+  Crew crew = { .n = n, .func = func, .data = data };
+  cpu_set_t allowed, own;
+  int wanted = CLAMP (threads, 1, (int)MIN (MAX (n, 1), G_MAXINT)), started = 0, mine = 0;
+  pthread_t *others = g_new (pthread_t, wanted);
+  gboolean apart = wanted > 1 && sched_getaffinity (0, sizeof allowed, &allowed) == 0 && find_share (&allowed, wanted, &mine);
+  for (int i = 0; i < wanted - 1; i++)
+    {
+      if (apart)
+        share_of (&allowed, i < mine ? i : i + 1, wanted, &own);
+      if ((apart && start_in (&others[started], &own, &crew)) || pthread_create (&others[started], NULL, crew_run, &crew) == 0)
+        started++; /* with fewer threads it takes longer, that is all */
+    }
+  if (apart)
+    {
+      share_of (&allowed, mine, wanted, &own);
+      sched_setaffinity (0, sizeof own, &own);
+    }
+  crew_run (&crew);
+  if (apart)
+    sched_setaffinity (0, sizeof allowed, &allowed);
+  for (int i = 0; i < started; i++)
+    pthread_join (others[i], NULL);
+  g_free (others);
+  return crew.stop == 0;
+}

@@ -1,0 +1,96 @@
+/* Loops on many threads: each turn once, each worker a number and CPUs of its own. */
+#include "engine/base/pare-control.h"
+
+#include <sched.h>
+
+static gboolean
+count_one (guint i, int worker, gpointer data)
+{
+  g_atomic_int_add ((int *)data + i, 1);
+  return TRUE;
+}
+
+static void
+test_once (void)
+{
+  for (int threads = 1; threads <= 300; threads = threads * 4 + 1) /* more than there are CPUs, too */
+    {
+      int seen[1000] = { 0 };
+      g_assert_true (pare_parallel_for (1000, threads, count_one, seen));
+      for (int i = 0; i < 1000; i++)
+        g_assert_cmpint (seen[i], ==, 1);
+    }
+  g_assert_true (pare_parallel_for (0, 4, count_one, NULL));
+}
+
+static gboolean
+refuse_tenth (guint i, int worker, gpointer data)
+{
+  g_atomic_int_inc ((int *)data);
+  if (i > 10)
+    g_usleep (100); /* long enough for the others to hear of it */
+  return i != 10;
+}
+
+static void
+test_stop (void)
+{
+  int called = 0;
+  g_assert_false (pare_parallel_for (100000, 4, refuse_tenth, &called));
+  g_assert_cmpint (called, >=, 11);
+  g_assert_cmpint (called, <, 100000);
+}
+
+typedef struct
+{
+  int workers, arrived; /* atomic */
+  cpu_set_t cpus[64];   /* of each worker */
+} Places;
+
+/* Every worker has one turn: each waits until all are there. */
+static gboolean
+note_place (guint i, int worker, gpointer data)
+{
+  Places *p = data;
+  g_assert_cmpint (worker, <, p->workers);
+  sched_getaffinity (0, sizeof p->cpus[worker], &p->cpus[worker]);
+  g_atomic_int_inc (&p->arrived);
+  while (g_atomic_int_get (&p->arrived) < p->workers)
+    g_usleep (100);
+  return TRUE;
+}
+
+static void
+test_places (void)
+{
+  cpu_set_t before, after, all;
+  sched_getaffinity (0, sizeof before, &before);
+  for (int workers = 1; workers <= MIN (CPU_COUNT (&before), 64); workers++)
+    {
+      Places p = { .workers = workers };
+      int sum = 0;
+      CPU_ZERO (&all);
+      g_assert_true (pare_parallel_for ((guint)workers, workers, note_place, &p));
+      for (int i = 0; i < workers; i++)
+        {
+          g_assert_cmpint (CPU_COUNT (&p.cpus[i]), >, 0);
+          sum += CPU_COUNT (&p.cpus[i]);
+          CPU_OR (&all, &all, &p.cpus[i]);
+        }
+      /* nobody's is another's, and none is left out */
+      g_assert_true (CPU_EQUAL (&all, &before));
+      g_assert_cmpint (sum, ==, CPU_COUNT (&before));
+    }
+  sched_getaffinity (0, sizeof after, &after);
+  g_assert_true (CPU_EQUAL (&before, &after));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/parallel/once", test_once);
+  g_test_add_func ("/parallel/stop", test_stop);
+  g_test_add_func ("/parallel/places", test_places);
+  return g_test_run ();
+}
