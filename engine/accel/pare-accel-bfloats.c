@@ -15,18 +15,12 @@ pare_accel_bfloat_panel (int64_t n, int64_t i, int64_t *at)
   return pare_accel_panel (&wide, n, i, at);
 }
 
-static int64_t
-whole_blocks (int64_t n)
-{
-  return (n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK;
-}
-
 void
 pare_accel_pack_pairs (const float *weights, int64_t n, int64_t k, const int32_t *terms, int64_t pairs, uint16_t *to)
 {
   int64_t at;
   int width;
-  for (int64_t i = 0; (width = pare_accel_bfloat_panel (whole_blocks (n), i, &at)) > 0; i++)
+  for (int64_t i = 0; (width = pare_accel_bfloat_panel (pare_accel_whole_blocks (n), i, &at)) > 0; i++)
     for (int64_t c = 0; c < width; c++)
       for (int64_t j = 0; j < 2 * pairs; j++)
         {
@@ -51,7 +45,7 @@ pare_accel_multiply_pairs (const PareBfloats *isa, int64_t n, PareBfloatProduct 
 {
   const PareBfloatProduct all = p;
   int64_t at;
-  for (int64_t i = 0; (p.width = pare_accel_bfloat_panel (whole_blocks (n), i, &at)) > 0; i++)
+  for (int64_t i = 0; (p.width = pare_accel_bfloat_panel (pare_accel_whole_blocks (n), i, &at)) > 0; i++)
     {
       p.columns = (int)(n - at < p.width ? n - at : p.width);
       p.b = all.b + at * p.pairs * 2;
@@ -99,14 +93,14 @@ multiply (__m512 acc[14][4], const uint16_t *a, int64_t a_row, const uint16_t *b
 BF16 __attribute__ ((noinline)) static void
 activate (float *values, int n, PareActivation kind, bool wide)
 {
-  if (wide || kind == PARE_ACT_HARDSWISH)
-    bf16_activate (values, n, LANES, 1, n, kind);
-  else if (kind == PARE_ACT_SWISH)
+  if (!wide && kind == PARE_ACT_SWISH)
     for (int i = 0; i < n; i += LANES)
       STORE (values + i, short_sigmoid_times (LOAD (values + i), LOAD (values + i)));
-  else
+  else if (!wide && kind == PARE_ACT_SIGMOID)
     for (int i = 0; i < n; i += LANES)
       STORE (values + i, short_sigmoid_times (LOAD (values + i), ALL (1)));
+  else
+    bf16_activate (values, n, LANES, 1, n, kind);
 }
 
 /* `rows` rows by `vecs` vectors. */

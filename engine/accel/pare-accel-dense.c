@@ -25,16 +25,6 @@ unflattened (PareAccel *self, uint32_t value, int64_t rows, int64_t columns)
   return source;
 }
 
-/* The operand row-major and of 16 bits, whatever the rank that it is read with. */
-static uint32_t
-rows_of_bf16 (PareAccel *self, uint32_t step, uint32_t value)
-{
-  while (self->plan->values[value].kind == PARE_RT_ALIAS)
-    value = self->plan->values[value].alias_of;
-  const PareMd *plain = pare_accel_plain_md (self, value), *narrow = plain ? pare_md_with_type (self->mds, plain, dnnl_bf16) : NULL;
-  return narrow ? pare_accel_form (self, step, value, narrow) : PARE_RT_NONE;
-}
-
 /* Where a residual is added: over the memory it lies in where nobody reads that again, else as another operand, else over a copy. Puts the
  * operation at the head of post. dst: the buffer that the product writes; PARE_RT_NONE: one of its own. Returns the operand or
  * PARE_RT_NONE. */
@@ -86,7 +76,7 @@ inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t 
     return false;
   if (residual != PARE_RT_NONE)
     {
-      uint32_t x_buffer = bf16 ? rows_of_bf16 (self, step, x) : pare_accel_plain (self, step, x);
+      uint32_t x_buffer = bf16 ? pare_accel_plain_bf16 (self, step, x) : pare_accel_plain (self, step, x);
       if (x_buffer == PARE_RT_NONE)
         return false;
       operand = place_residual (self, step, residual, dst_form, dst, x_buffer, post, &dst_buffer);
@@ -134,7 +124,7 @@ inner_product (PareAccel *self, uint32_t step, uint32_t x, uint32_t w, uint32_t 
   uint32_t n_args = 0;
   args[n_args++] = (PareArgSpec){ DNNL_ARG_SRC, src,
                                   source != PARE_RT_NONE ? pare_accel_form (self, step, x, src)
-                                  : bf16                 ? rows_of_bf16 (self, step, x)
+                                  : bf16                 ? pare_accel_plain_bf16 (self, step, x)
                                                          : pare_accel_plain (self, step, x) };
   args[n_args++] = (PareArgSpec){ DNNL_ARG_WEIGHTS, weights_md, pare_accel_weights (self, step, w, as, weights_md, alpha) };
   if (bias)
@@ -180,7 +170,7 @@ pare_accel_step_gemm (PareAccel *self, uint32_t step)
   int64_t stride_n = p->trans_b ? k : 1, stride_k = p->trans_b ? 1 : n;
   if (p->alpha == 1 && m == 1 && residual == PARE_RT_NONE && pare_accel_bfloats () && pare_accel_is_bf16 (self, step))
     {
-      const PareAccelVector v = { .x = rows_of_bf16 (self, step, a),
+      const PareAccelVector v = { .x = pare_accel_plain_bf16 (self, step, a),
                                   .w = b,
                                   .b = c,
                                   .y = y,
@@ -217,9 +207,11 @@ pare_accel_step_gemm (PareAccel *self, uint32_t step)
                                .lo = p->lo,
                                .hi = p->hi,
                                .act_alpha = p->act_alpha };
-  return (p->alpha == 1 && pare_accel_is_bf16 (self, step)
-          && inner_product (self, step, a, b, c, residual, y, m, k, n, stride_n, stride_k, 1.0f, p->beta, true, &post))
-         || (!self->failed && unflattened (self, a, m, k) == PARE_RT_NONE && pare_accel_rows (self, step, &rows))
+  bool bf16 = p->alpha == 1 && pare_accel_is_bf16 (self, step), own = unflattened (self, a, m, k) == PARE_RT_NONE;
+  return (bf16 && own && pare_accel_rows_bf16 (self, step, &rows))
+         || (!self->failed && bf16
+             && inner_product (self, step, a, b, c, residual, y, m, k, n, stride_n, stride_k, 1.0f, p->beta, true, &post))
+         || (!self->failed && own && pare_accel_rows (self, step, &rows))
          || (!self->failed
              && inner_product (self, step, a, b, c, residual, y, m, k, n, stride_n, stride_k, p->alpha, p->beta, false, &post));
 }
@@ -253,8 +245,10 @@ pare_accel_step_matmul (PareAccel *self, uint32_t step)
                                 .stride_k = n,
                                 .alpha = 1,
                                 .beta = 1 };
-      return (pare_accel_is_bf16 (self, step)
-              && inner_product (self, step, a, b, PARE_RT_NONE, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, true, &post))
+      bool bf16 = pare_accel_is_bf16 (self, step);
+      return (bf16 && pare_accel_rows_bf16 (self, step, &r))
+             || (!self->failed && bf16
+                 && inner_product (self, step, a, b, PARE_RT_NONE, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, true, &post))
              || (!self->failed && pare_accel_rows (self, step, &r))
              || (!self->failed
                  && inner_product (self, step, a, b, PARE_RT_NONE, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, false, &post));

@@ -11,6 +11,13 @@
 
 #define PARE_BLOCK 16
 
+/* So many channels filled up to whole blocks. */
+static inline int64_t
+pare_accel_whole_blocks (int64_t n)
+{
+  return (n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK;
+}
+
 /* What is done to sums that begin with the bias and have got the residual. */
 typedef struct
 {

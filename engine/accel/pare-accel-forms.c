@@ -403,6 +403,15 @@ pare_accel_native_any (PareAccel *self, uint32_t value)
 }
 
 uint32_t
+pare_accel_plain_bf16 (PareAccel *self, uint32_t step, uint32_t value)
+{
+  while (self->plan->values[value].kind == PARE_RT_ALIAS)
+    value = self->plan->values[value].alias_of;
+  const PareMd *plain = pare_accel_plain_md (self, value), *narrow = plain ? pare_md_with_type (self->mds, plain, dnnl_bf16) : NULL;
+  return narrow ? pare_accel_form (self, step, value, narrow) : PARE_RT_NONE;
+}
+
+uint32_t
 pare_accel_form (PareAccel *self, uint32_t step, uint32_t value, const PareMd *md)
 {
   value = named (self, value);

@@ -132,6 +132,8 @@ dnnl_data_type_t pare_accel_type (const PareAccel *self, uint32_t value);
 const PareMd *pare_accel_plain_md (PareAccel *self, uint32_t value);
 /* The value in plain row-major order, reordered in `step` if it is not yet. */
 uint32_t pare_accel_plain (PareAccel *self, uint32_t step, uint32_t value);
+/* The same of bfloat16, whatever the rank that it is read with. */
+uint32_t pare_accel_plain_bf16 (PareAccel *self, uint32_t step, uint32_t value);
 /* The value in a given layout. */
 uint32_t pare_accel_form (PareAccel *self, uint32_t step, uint32_t value, const PareMd *md);
 /* A copy that may be overwritten. */
@@ -291,6 +293,23 @@ typedef struct
   float lo, hi, act_alpha;
 } PareAccelRows;
 bool pare_accel_rows (PareAccel *self, uint32_t step, const PareAccelRows *r);
+/* The same of bfloat16, its result as pare_accel_result() has it. */
+bool pare_accel_rows_bf16 (PareAccel *self, uint32_t step, const PareAccelRows *r);
+/* A recurrent layer's x w' and the biases that go with it (PareRnnParams), multiplied as bfloat16; PARE_RT_NONE: not this step. */
+uint32_t pare_accel_projected (PareAccel *self, uint32_t step);
+/* How rows go by panels: bands of rows, in each all panels, in each the band's shares of rows, in this order. */
+typedef struct
+{
+  int64_t rows, panels;
+  int64_t shares, band; /* shares of rows in all and in a band; pare_accel_plan_walk sets them */
+} PareAccelWalk;
+void pare_accel_plan_walk (PareAccelWalk *walk, int64_t row_bytes);
+/* Some rows by one panel; last: it is the last one of this thread. */
+typedef void (*PareAccelRowsFunc) (const void *params, const PareView *args, int64_t row, int64_t rows, int64_t panel, bool last);
+/* A thread's part, which is as much as any other's. */
+void pare_accel_walk (const PareAccelWalk *walk, int part, int parts, PareAccelRowsFunc func, const void *params, const PareView *args);
+/* n floats of memory of ours. */
+float *pare_accel_filled (PareAccel *self, int64_t n, float value);
 bool pare_accel_step_gemm (PareAccel *self, uint32_t step);
 bool pare_accel_step_matmul (PareAccel *self, uint32_t step);
 bool pare_accel_step_pool (PareAccel *self, uint32_t step);

@@ -12,21 +12,20 @@
 
 typedef struct
 {
+  PareAccelWalk walk;
   ParePoint point;
-  int64_t rows, shares, band; /* shares of rows in all and in a band */
-  int64_t panels;
   bool residual;
 } Rows;
 
-/* Some shares of a band's rows by one panel. */
 static void
-multiply (const Rows *s, const PareView *args, int64_t share, int64_t end, int64_t panel, bool last)
+multiply (const void *params, const PareView *args, int64_t row, int64_t rows, int64_t panel, bool last)
 {
+  const Rows *s = params;
   const PareFloats *isa = pare_accel_floats ();
   const ParePoint *p = &s->point;
-  int64_t whole = (p->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK, row = s->rows * share / s->shares, at, next;
+  int64_t whole = pare_accel_whole_blocks (p->n), at, next;
   int width = pare_accel_panel (isa, whole, panel, &at), more = last ? 0 : pare_accel_panel (isa, whole, panel + 1, &next);
-  isa->product (&(PareProduct){ .rows = s->rows * end / s->shares - row,
+  isa->product (&(PareProduct){ .rows = rows,
                                 .k = p->k,
                                 .a = (const float *)args[0].data + row * p->k,
                                 .a_row = p->k,
@@ -45,23 +44,36 @@ multiply (const Rows *s, const PareView *args, int64_t share, int64_t end, int64
                                 .n_next = more * p->k });
 }
 
-/* Bands, in each all panels, in each the band's shares of rows, in this order; threads take equal parts of it. */
-static void
-run (const void *params, const PareView *args, int part, int parts)
+void
+pare_accel_plan_walk (PareAccelWalk *walk, int64_t row_bytes)
 {
-  const Rows *s = params;
-  int64_t all = s->shares * s->panels, from = all * part / parts, end = all * (part + 1) / parts;
+  int64_t fit = BAND / (SHARE * row_bytes);
+  walk->shares = (walk->rows + SHARE - 1) / SHARE;
+  walk->band = fit > LEAST_BAND ? fit : LEAST_BAND;
+}
+
+void
+pare_accel_walk (const PareAccelWalk *w, int part, int parts, PareAccelRowsFunc multiply_rows, const void *params, const PareView *args)
+{
+  int64_t all = w->shares * w->panels, from = all * part / parts, end = all * (part + 1) / parts;
   while (from < end)
     {
-      int64_t first = from / (s->band * s->panels) * s->band, band = s->shares - first < s->band ? s->shares - first : s->band,
-              at = from - first * s->panels, share = at % band, some = band - share < end - from ? band - share : end - from;
-      multiply (s, args, first + share, first + share + some, at / band, from + some == end);
+      int64_t first = from / (w->band * w->panels) * w->band, band = w->shares - first < w->band ? w->shares - first : w->band,
+              at = from - first * w->panels, share = at % band, some = band - share < end - from ? band - share : end - from;
+      int64_t row = w->rows * (first + share) / w->shares, next = w->rows * (first + share + some) / w->shares;
+      multiply_rows (params, args, row, next - row, at / band, from + some == end);
       from += some;
     }
 }
 
-static float *
-filled (PareAccel *self, int64_t n, float value)
+static void
+run (const void *params, const PareView *args, int part, int parts)
+{
+  pare_accel_walk (&((const Rows *)params)->walk, part, parts, multiply, params, args);
+}
+
+float *
+pare_accel_filled (PareAccel *self, int64_t n, float value)
 {
   float *to = pare_accel_pack (self, (uint64_t)n * sizeof *to);
   for (int64_t i = 0; to && i < n; i++)
@@ -72,11 +84,12 @@ filled (PareAccel *self, int64_t n, float value)
 static bool
 pack (PareAccel *self, const PareFloats *isa, const PareAccelRows *r, ParePoint *p)
 {
-  int64_t whole = (r->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK;
+  int64_t whole = pare_accel_whole_blocks (r->n);
   const float *bias = r->b == PARE_RT_NONE ? NULL : pare_accel_constant (self, r->b);
   bool clip = r->activation == PARE_ACT_CLIP;
-  float *weights = pare_accel_pack (self, (uint64_t)(whole * r->k) * sizeof *weights), *sums = bias ? filled (self, whole, 0) : NULL,
-        *lo = clip ? filled (self, whole, r->lo) : NULL, *hi = clip ? filled (self, whole, r->hi) : NULL;
+  float *weights = pare_accel_pack (self, (uint64_t)(whole * r->k) * sizeof *weights),
+        *sums = bias ? pare_accel_filled (self, whole, 0) : NULL, *lo = clip ? pare_accel_filled (self, whole, r->lo) : NULL,
+        *hi = clip ? pare_accel_filled (self, whole, r->hi) : NULL;
   if (!weights || (bias && !sums) || (clip && (!lo || !hi)))
     return false;
   pare_accel_pack_panels (isa, pare_accel_constant (self, r->w), r->stride_n, r->stride_k, NULL, r->n, r->k, weights);
@@ -95,7 +108,7 @@ pare_accel_rows (PareAccel *self, uint32_t step, const PareAccelRows *r)
 {
   const PareFloats *isa = pare_accel_floats ();
   const PareMd *plain = pare_accel_plain_md (self, r->y);
-  Rows s = { .rows = r->rows, .residual = r->residual != PARE_RT_NONE };
+  Rows s = { .walk = { .rows = r->rows }, .residual = r->residual != PARE_RT_NONE };
   if (!isa || !plain || r->rows < LEAST_ROWS || r->n < PARE_BLOCK || !pare_accel_constant (self, r->w)
       || (r->b != PARE_RT_NONE && !pare_accel_constant (self, r->b)) || !pare_accel_after_knows (r->activation))
     return false;
@@ -105,11 +118,10 @@ pare_accel_rows (PareAccel *self, uint32_t step, const PareAccelRows *r)
       self->failed = true;
       return false;
     }
-  int64_t at, fit = BAND / ((int64_t)sizeof (float) * SHARE * r->k);
-  while (pare_accel_panel (isa, (r->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK, s.panels, &at))
-    s.panels++;
-  s.shares = (r->rows + SHARE - 1) / SHARE;
-  s.band = fit > LEAST_BAND ? fit : LEAST_BAND;
+  int64_t at;
+  while (pare_accel_panel (isa, pare_accel_whole_blocks (r->n), s.walk.panels, &at))
+    s.walk.panels++;
+  pare_accel_plan_walk (&s.walk, r->k * (int64_t)sizeof (float));
   uint32_t y = there;
   if (s.residual && pare_accel_may_overwrite (self, step, there)
       && pare_accel_buffer_root (self, there) != pare_accel_buffer_root (self, x))

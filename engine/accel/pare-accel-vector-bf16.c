@@ -22,7 +22,7 @@ run (const void *params, const PareView *args, int part, int parts)
 {
   const Vector *s = params;
   const PareBfloats *isa = pare_accel_bfloats ();
-  int64_t whole = (s->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK, panels = 0, at;
+  int64_t whole = pare_accel_whole_blocks (s->n), panels = 0, at;
   while (pare_accel_bfloat_panel (whole, panels, &at))
     panels++;
   for (int64_t i = panels * part / parts; i < panels * (part + 1) / parts; i++)
@@ -45,15 +45,6 @@ run (const void *params, const PareView *args, int part, int parts)
     }
 }
 
-static float *
-filled (PareAccel *self, int64_t n, float value)
-{
-  float *to = pare_accel_pack (self, (uint64_t)n * sizeof *to);
-  for (int64_t i = 0; to && i < n; i++)
-    to[i] = value;
-  return to;
-}
-
 bool
 pare_accel_vector_bf16 (PareAccel *self, uint32_t step, const PareAccelVector *v)
 {
@@ -62,10 +53,10 @@ pare_accel_vector_bf16 (PareAccel *self, uint32_t step, const PareAccelVector *v
   const PareMd *plain = pare_accel_plain_md (self, result.value), *dst = plain ? pare_md_with_type (self->mds, plain, result.type) : NULL;
   if (!pare_accel_bfloats () || !weights || (v->b != PARE_RT_NONE && !bias) || v->k % 2 || !pare_accel_after_knows (v->activation) || !dst)
     return false;
-  int64_t whole = (v->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK;
+  int64_t whole = pare_accel_whole_blocks (v->n);
   bool clip = v->activation == PARE_ACT_CLIP;
-  float *sums = filled (self, whole, 0), *lo = clip ? filled (self, whole, v->lo) : NULL, *hi = clip ? filled (self, whole, v->hi) : NULL,
-        *rows = malloc ((size_t)(v->n * v->k) * sizeof *rows);
+  float *sums = pare_accel_filled (self, whole, 0), *lo = clip ? pare_accel_filled (self, whole, v->lo) : NULL,
+        *hi = clip ? pare_accel_filled (self, whole, v->hi) : NULL, *rows = malloc ((size_t)(v->n * v->k) * sizeof *rows);
   uint16_t *packed = pare_accel_pack (self, (uint64_t)(whole * v->k) * sizeof *packed);
   if (!sums || (clip && (!lo || !hi)) || !rows || !packed)
     {

@@ -47,18 +47,23 @@ pare_accel_only_reader (const PareAccel *self, uint32_t value)
   return PARE_RT_NONE;
 }
 
+/* projected: what pare_accel_projected() has computed in the place of the first operand. */
 static bool
-step_portable (PareAccel *self, uint32_t step)
+step_portable (PareAccel *self, uint32_t step, uint32_t projected)
 {
   const PareRtStep *s = &self->plan->steps[step];
   PareAccelView in[PARE_RT_MAX_IN], out[PARE_RT_MAX_OUT];
+  uint32_t n_in = s->n_in;
   for (uint32_t i = 0; i < s->n_in; i++)
     if (s->in[i] == PARE_RT_NONE)
       in[i] = (PareAccelView){ .dtype = PARE_DTYPE_NONE, .buffer = PARE_RT_NONE };
     else
       {
         const PareRtValue *v = &self->plan->values[s->in[i]];
-        in[i] = (PareAccelView){ .dtype = v->dtype, .shape = v->shape, .buffer = pare_accel_plain (self, step, s->in[i]) };
+        bool read = i > 0 || projected == PARE_RT_NONE;
+        in[i] = (PareAccelView){ .dtype = v->dtype,
+                                 .shape = v->shape,
+                                 .buffer = read ? pare_accel_plain (self, step, s->in[i]) : PARE_RT_NONE };
       }
   for (uint32_t i = 0; i < s->n_out; i++)
     if (s->out[i] == PARE_RT_NONE)
@@ -70,6 +75,12 @@ step_portable (PareAccel *self, uint32_t step)
                                   .shape = v->shape,
                                   .buffer = pare_accel_new_form (self, s->out[i], pare_accel_plain_md (self, s->out[i])) };
       }
+  while (projected != PARE_RT_NONE && n_in < PARE_RT_PROJECTED)
+    in[n_in++] = (PareAccelView){ .dtype = PARE_DTYPE_NONE, .buffer = PARE_RT_NONE };
+  if (projected != PARE_RT_NONE)
+    in[n_in++] = (PareAccelView){ .dtype = PARE_DTYPE_FLOAT32,
+                                  .shape = { .rank = 1, .dims = { (int64_t)(self->buffers[projected].bytes / sizeof (float)) } },
+                                  .buffer = projected };
   uint64_t bytes = pare_rt_kernel_pack (self->plan, s, NULL);
   void *packed = bytes ? pare_accel_pack (self, bytes) : NULL;
   if (packed)
@@ -78,7 +89,7 @@ step_portable (PareAccel *self, uint32_t step)
       in[1].packed = packed;
     }
   return !self->failed
-         && pare_accel_add_kernel (self, step, s->op, self->plan->params + s->params, in, s->n_in, out, s->n_out,
+         && pare_accel_add_kernel (self, step, s->op, self->plan->params + s->params, in, n_in, out, s->n_out,
                                    pare_rt_kernel_scratch (self->plan, s, packed));
 }
 
@@ -293,9 +304,9 @@ build (PareAccel *self)
     {
       self->building = i;
       set_sharing (self, pare_accel_step_gains (plan, i, self->exact) ? self->threads : 1);
-      if (self->absorbed_by[i] || (is_best_portable (self, i) ? step_portable (self, i) : step_fast (self, i)))
+      if (self->absorbed_by[i] || (is_best_portable (self, i) ? step_portable (self, i, PARE_RT_NONE) : step_fast (self, i)))
         self->n_fast++;
-      else if (self->failed || !step_portable (self, i))
+      else if (self->failed || !step_portable (self, i, pare_accel_projected (self, i)))
         return false;
       for (uint32_t k = 0; k < plan->steps[i].n_out; k++)
         if (plan->steps[i].out[k] != PARE_RT_NONE && self->values[plan->steps[i].out[k]].last_use == UINT32_MAX)

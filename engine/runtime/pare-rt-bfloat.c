@@ -1,17 +1,6 @@
-/* Products of 16 bits: which steps of a plan have both operands on the grid of bfloat16. The portable kernels multiply such values as floats,
- * which is exact, and sum up floats; a CPU with instructions for it computes the same but for the order of the sums. */
+/* Products of 16 bits: which steps of a plan have both operands on the grid of bfloat16. The portable kernels multiply such values as
+ * floats, which is exact, and sum up floats; a CPU with instructions for it computes the same but for the order of the sums. */
 #include "engine/runtime/kernels/half.h"
-
-static bool
-is_on_grid (float f)
-{
-  union
-  {
-    float f;
-    uint32_t u;
-  } v = { f };
-  return (v.u & 0xffff) == 0;
-}
 
 static uint32_t
 base_of (const PareRtPlan *plan, uint32_t v)
@@ -28,7 +17,7 @@ constant_is_exact (const PareRtPlan *plan, uint32_t v)
   const float *data = (const float *)pare_rt_plan_constant (plan, v);
   int64_t n = pare_shape_count (&plan->values[v].shape);
   for (int64_t i = 0; i < n; i++)
-    if (!is_on_grid (data[i]))
+    if (!is_bfloat (data[i]))
       return false;
   return true;
 }
@@ -37,7 +26,8 @@ static bool
 is_product (const PareRtStep *s)
 {
   return s->n_in > 1 && s->in[0] != PARE_RT_NONE && s->in[1] != PARE_RT_NONE
-         && (s->op == PARE_RT_CONV || s->op == PARE_RT_CONV_TRANSPOSE || s->op == PARE_RT_GEMM || s->op == PARE_RT_MATMUL);
+         && (s->op == PARE_RT_CONV || s->op == PARE_RT_CONV_TRANSPOSE || s->op == PARE_RT_GEMM || s->op == PARE_RT_MATMUL
+             || s->op == PARE_RT_LSTM || s->op == PARE_RT_GRU || s->op == PARE_RT_RNN);
 }
 
 /* Its results are among its operands' elements (or zero). */
@@ -61,7 +51,7 @@ keeps_elements (const PareRtPlan *plan, const PareRtStep *s)
     case PARE_RT_SPACE_TO_DEPTH:
       return true;
     case PARE_RT_CLIP:
-      return is_on_grid (((const PareClipParams *)params)->lo) && is_on_grid (((const PareClipParams *)params)->hi);
+      return is_bfloat (((const PareClipParams *)params)->lo) && is_bfloat (((const PareClipParams *)params)->hi);
     case PARE_RT_UNARY:
       return ((const PareUnaryParams *)params)->kind == PARE_UN_RELU;
     case PARE_RT_PAD:

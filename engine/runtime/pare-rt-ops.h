@@ -94,7 +94,10 @@ typedef struct { int32_t heads /* of three extents */, interleaved; } PareRotary
 
 typedef enum { PARE_RNN_FORWARD, PARE_RNN_REVERSE, PARE_RNN_BIDIRECTIONAL } PareRnnDirection;
 /* in = x [T,B,I], w [D,G*H,I], r [D,G*H,H], (b [D,2*G*H]), (sequence_lens: omitted), (h0 [D,B,H]), LSTM: (c0), (peepholes [D,3*H]);
- * out = (y [T,D,B,H]), (y_h [D,B,H]), LSTM: (y_c). Gates as ONNX orders them. Activations: PARE_UN_* kinds per direction. */
+ * out = (y [T,D,B,H]), (y_h [D,B,H]), LSTM: (y_c). Operand 8 is for who multiplies faster: x w' with b, and of b's second half for all gates
+ * but the last of GRU [D,T*B,G*H] and room behind it, in one extent; x and w are not read then. Gates as ONNX orders them. Activations: PARE_UN_* kinds per direction. */
+#define PARE_RT_PROJECTED 8
+#define PARE_RT_PROJECTED_MORE 16
 typedef struct {
   PareRnnDirection direction; int32_t hidden, linear_before_reset;
   int32_t activation[6]; float alpha[6], beta[6]; float clip; /* 0: none */

@@ -61,7 +61,8 @@ test_winograd (void)
   g_assert_cmpfloat (farthest, <, 0.06);
 }
 
-static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH, PARE_ACT_CLIP };
+static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP,    PARE_ACT_LEAKY,     PARE_ACT_SWISH,    PARE_ACT_CLIP,
+                                       PARE_ACT_GELU, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH, PARE_ACT_GELU_TANH };
 
 /* The result of a convolution, with a normalization behind or not, of 16 bits or of floats. */
 static void
@@ -193,38 +194,95 @@ test_depthwise (void)
     }
 }
 
-/* Fully connected layers of one row: sizes that fill neither blocks nor chains, weights either way, results of 16 bits and of floats; those
- * of floats run on the portable kernel. */
+/* Fully connected layers of one row and of several: sizes that fill neither blocks nor chains, weights either way, residuals, results of 16
+ * bits and of floats. */
 static void
 test_dense (void)
 {
   narrow = true;
-  for (guint i = 0; i < 80; i++)
+  for (guint i = 0; i < 160; i++)
     {
       Plan *plan = plan_new (17000 + i);
       PareRng *r = &plan->rng;
-      int64_t k = 2 + 2 * (int64_t)pare_rng_below (r, 150), n = 1 + (int64_t)pare_rng_below (r, 200);
+      int64_t k = 2 + 2 * (int64_t)pare_rng_below (r, 150), n = 1 + (int64_t)pare_rng_below (r, 200),
+              rows = i < 80 ? 1 : 1 + (int64_t)pare_rng_below (r, 70);
+      bool added = i % 5 == 3;
+      if (added && i % 4)
+        n = (n + 15) / 16 * 16;
       PareGemmParams p = { .trans_b = i % 2, .alpha = 1, .beta = i % 5 ? 1 : 0.5f, .activation = acts[i % G_N_ELEMENTS (acts)] };
       p.act_alpha = 0.1f;
       p.hi = i % 3 ? INFINITY : 0.7f;
-      uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (1, k)));
+      uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (rows, k))), residual = PARE_RT_NONE;
+      if (added)
+        residual = plan_input (plan, SHAPE (rows, n));
+      if (added && i % 3)
+        residual = add_rounding (plan, residual);
       uint32_t w = plan_constant (plan, i % 2 ? SHAPE (n, k) : SHAPE (k, n), 1.7f / sqrtf ((float)k), 0);
       if (i % 8 != 7)
         round_constant (plan, w);
-      uint32_t y = STEP (plan, PARE_RT_GEMM, &p, SHAPE (1, n), x, w, i % 3 ? plan_constant (plan, SHAPE (n), 0.5f, 0) : PARE_RT_NONE);
+      uint32_t y
+          = STEP (plan, PARE_RT_GEMM, &p, SHAPE (rows, n), x, w, i % 3 ? plan_constant (plan, SHAPE (n), 0.5f, 0) : PARE_RT_NONE, residual);
       if (i % 4 > 1) /* the result is of 16 bits */
         {
           p = (PareGemmParams){ .trans_b = 1, .alpha = 1, .beta = 1 };
           w = plan_constant (plan, SHAPE (9, n), 1.7f / sqrtf ((float)n), 0);
           round_constant (plan, w);
-          y = STEP (plan, PARE_RT_GEMM, &p, SHAPE (1, 9), add_rounding (plan, y), w);
+          y = STEP (plan, PARE_RT_GEMM, &p, SHAPE (rows, 9), add_rounding (plan, y), w);
         }
       plan_output (plan, y);
-      g_autofree char *what = g_strdup_printf ("dense of 16 bits %u: %d -> %d", i, (int)k, (int)n);
+      g_autofree char *what = g_strdup_printf ("dense of 16 bits %u: %d rows, %d -> %d, activation %d", i, (int)rows, (int)k, (int)n,
+                                               acts[i % G_N_ELEMENTS (acts)]);
       compare (plan, 1 + (int)(i % 2), 0.015f, what);
-      same_by_threads (plan, y, what);
+      if (!added)
+        same_by_threads (plan, y, what);
       plan_free (plan);
     }
+}
+
+/* Recurrent layers: x by its weights at once, then step by step with weights of 16 bits and a state of floats. Sizes that fill nothing, all
+ * directions, states from outside; a single step has no such product. */
+static void
+test_recurrent (void)
+{
+  narrow = true;
+  guint before = products;
+  for (guint i = 0; i < 60; i++)
+    {
+      Plan *plan = plan_new (19000 + i);
+      PareRng *r = &plan->rng;
+      const PareRtOp op = (PareRtOp[]){ PARE_RT_LSTM, PARE_RT_GRU, PARE_RT_RNN }[i % 3];
+      int64_t gates = op == PARE_RT_LSTM  ? 4
+                      : op == PARE_RT_GRU ? 3
+                                          : 1,
+              steps = 4 + (int64_t)pare_rng_below (r, 30), batch = 1 + i % 4 / 3, k = 2 + 2 * (int64_t)pare_rng_below (r, 60),
+              h = 1 + (int64_t)pare_rng_below (r, 140), d = i % 5 == 4 ? 2 : 1;
+      PareRnnParams p = { .direction = d == 2  ? PARE_RNN_BIDIRECTIONAL
+                                       : i % 2 ? PARE_RNN_REVERSE
+                                               : PARE_RNN_FORWARD,
+                          .hidden = (int32_t)h,
+                          .linear_before_reset = i % 4 < 2 };
+      for (int a = 0; a < 6; a++)
+        p.activation[a] = op == PARE_RT_RNN || a % (op == PARE_RT_GRU ? 2 : 3) ? PARE_UN_TANH : PARE_UN_SIGMOID;
+      uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (steps, batch, k)));
+      uint32_t w = plan_constant (plan, SHAPE (d, gates * h, k), 1.7f / sqrtf ((float)k), 0),
+               recurrent = plan_constant (plan, SHAPE (d, gates * h, h), 1.7f / sqrtf ((float)h), 0);
+      round_constant (plan, w);
+      if (i % 7)
+        round_constant (plan, recurrent);
+      uint32_t bias = i % 3 == 1 ? PARE_RT_NONE : plan_constant (plan, SHAPE (d, 2 * gates * h), 0.5f, 0);
+      uint32_t state = i % 4 == 2 ? plan_input (plan, SHAPE (d, batch, h)) : PARE_RT_NONE;
+      uint32_t y = STEP (plan, op, &p, SHAPE (steps, d, batch, h), x, w, recurrent, bias, PARE_RT_NONE, state);
+      PareGemmParams dense = { .trans_b = 1, .alpha = 1, .beta = 1 };
+      w = plan_constant (plan, SHAPE (20, h), 1.7f / sqrtf ((float)h), 0);
+      plan_output (plan, STEP (plan, PARE_RT_GEMM, &dense, SHAPE (steps, d, batch, 20), y, w));
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("recurrent layer of 16 bits %u: %d steps, %d -> %d", i, (int)steps, (int)k, (int)h);
+      compare (plan, 1 + (int)(i % 2), 1e-4f, what);
+      if (state == PARE_RT_NONE)
+        same_by_threads (plan, y, what);
+      plan_free (plan);
+    }
+  g_assert_cmpuint (products, ==, before + 60);
 }
 
 int
@@ -239,5 +297,6 @@ main (int argc, char **argv)
   g_test_add_func ("/accel-bfloats/pointwise", test_pointwise);
   g_test_add_func ("/accel-bfloats/depthwise", test_depthwise);
   g_test_add_func ("/accel-bfloats/dense", test_dense);
+  g_test_add_func ("/accel-bfloats/recurrent", test_recurrent);
   return g_test_run ();
 }

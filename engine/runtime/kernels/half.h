@@ -21,6 +21,18 @@ half_to_float (uint16_t h)
   return v.f;
 }
 
+/* The lower half of its bits is empty. */
+static inline bool
+is_bfloat (float f)
+{
+  union
+  {
+    float f;
+    uint32_t u;
+  } v = { f };
+  return (v.u & 0xffff) == 0;
+}
+
 /* Round half to even. */
 static inline uint16_t
 float_to_half (float f)

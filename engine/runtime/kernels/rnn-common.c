@@ -38,7 +38,8 @@ room_of (const PareRtRnn *s, Room *room)
       || room->xw > INT64_MAX / 64 || room->state > INT64_MAX / 1024 || wide > INT64_MAX / 64)
     return false;
   /* cells read whole vectors of the last row */
-  room->xw = s->together ? 0 : (room->xw + PARE_RT_RNN_UNITS + PARE_RT_MAX_LANES - 1) / PARE_RT_MAX_LANES * PARE_RT_MAX_LANES;
+  room->xw
+      = s->together || s->projected ? 0 : (room->xw + PARE_RT_RNN_UNITS + PARE_RT_MAX_LANES - 1) / PARE_RT_MAX_LANES * PARE_RT_MAX_LANES;
   room->merged = (wide + PARE_RT_MAX_LANES - 1) / PARE_RT_MAX_LANES * PARE_RT_MAX_LANES;
   room->side = room->xw + room->merged + 5 * room->state;
   if (__builtin_mul_overflow ((int64_t)s->panel_floats, (int64_t)pare_rt_workers (), &all)
@@ -49,10 +50,15 @@ room_of (const PareRtRnn *s, Room *room)
 }
 
 PareRtStatus
-pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *kind, const PareView *in, uint32_t n_in, const PareView *out,
-                   uint32_t n_out)
+pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *kind, bool narrow, const PareView *in, uint32_t n_in,
+                   const PareView *out, uint32_t n_out)
 {
-  REQUIRE (p && n_in >= 3 && n_in <= (kind->lstm ? 8 : 6) && n_out >= 1 && n_out <= (kind->lstm ? 3 : 2));
+  bool projected = given (in, n_in, PARE_RT_PROJECTED);
+  REQUIRE (p && n_in >= 3
+           && n_in <= (projected    ? PARE_RT_PROJECTED + 1
+                       : kind->lstm ? 8
+                                    : 6)
+           && n_out >= 1 && n_out <= (kind->lstm ? 3 : 2));
   SUPPORT (is_f32 (&in[0]) && is_f32 (&in[1]) && is_f32 (&in[2]) && !given (in, n_in, 4));
   REQUIRE (in[0].shape.rank == 3 && p->hidden >= 1 && (unsigned)p->direction <= PARE_RNN_BIDIRECTIONAL);
   int64_t d = p->direction == PARE_RNN_BIDIRECTIONAL ? 2 : 1, h = p->hidden, gh = kind->gates * h, lanes = pare_rt_isa ()->lanes, deep;
@@ -64,6 +70,8 @@ pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *ki
                     .gates = kind->gates,
                     .directions = d,
                     .room = (h + lanes - 1) / lanes * lanes,
+                    .narrow = narrow,
+                    .projected = projected,
                     .usual = is_usual (p, kind, d),
                     .stages = kind->stages,
                     .merge = kind->merge,
@@ -73,7 +81,7 @@ pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *ki
   REQUIRE (!given (in, n_in, 3) || is_shape (&in[3], d, 2 * gh, -1));
   REQUIRE (!given (in, n_in, 5) || is_shape (&in[5], d, s->batch, h));
   REQUIRE (!given (in, n_in, 6) || is_shape (&in[6], d, s->batch, h));
-  REQUIRE (!given (in, n_in, 7) || is_shape (&in[7], d, 3 * h, -1));
+  REQUIRE (!given (in, n_in, 7) || (kind->lstm && is_shape (&in[7], d, 3 * h, -1)));
   if (out[0].dtype != PARE_DTYPE_NONE)
     REQUIRE (is_f32 (&out[0]) && out[0].shape.rank == 4 && out[0].shape.dims[0] == s->steps && out[0].shape.dims[1] == d
              && out[0].shape.dims[2] == s->batch && out[0].shape.dims[3] == h);
@@ -84,6 +92,8 @@ pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *ki
     {
       PareRtRnnStage *g = &s->stage[i];
       *g = kind->stage[i];
+      if (narrow) /* of half the bytes there may be more, and more sums at a time keep the arithmetic busy */
+        g->vectors = PARE_RT_PANEL_VECTORS / g->gates;
       g->width = g->vectors * lanes;
       g->panels = (s->room + g->width - 1) / g->width;
       uint64_t floats;
@@ -92,6 +102,9 @@ pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *ki
     }
   Room room;
   REQUIRE (room_of (s, &room));
+  REQUIRE (
+      !projected
+      || (is_f32 (&in[PARE_RT_PROJECTED]) && count_of (&in[PARE_RT_PROJECTED]) == d * s->steps * s->batch * gh + PARE_RT_PROJECTED_MORE));
   return PARE_RT_OK;
 }
 
@@ -101,13 +114,14 @@ pare_rt_rnn_scratch (const PareRnnParams *p, const PareRtRnnKind *kind, const Pa
 {
   PareRtRnn s;
   Room room;
-  return pare_rt_rnn_check (&s, p, kind, in, n_in, out, n_out) == PARE_RT_OK && room_of (&s, &room) ? room.bytes : 0;
+  bool narrow = n_in > 1 && pare_rt_rnn_is_narrow (in[1].packed);
+  return pare_rt_rnn_check (&s, p, kind, narrow, in, n_in, out, n_out) == PARE_RT_OK && room_of (&s, &room) ? room.bytes : 0;
 }
 
 /* rows of x [rows, depth] by a panel of `gates` times `width` columns: gate g of row r comes to y + (r * gates + g) * apart */
 static void
-times_panel (const PareRtIsa *isa, int64_t rows, int64_t depth, const float *x, int64_t ldx, const float *panel, int gates, int64_t width,
-             float *y, int64_t apart)
+times_panel (const PareRtIsa *isa, bool narrow, int64_t rows, int64_t depth, const float *x, int64_t ldx, const float *panel, int gates,
+             int64_t width, float *y, int64_t apart)
 {
   PareRtPanel t = { .lda = ldx, .ldb = gates * width, .k = depth, .ldy = gates * apart };
   int64_t each = width / isa->lanes, vectors = gates * each, row = 0, at[PARE_RT_PANEL_VECTORS];
@@ -121,7 +135,7 @@ times_panel (const PareRtIsa *isa, int64_t rows, int64_t depth, const float *x, 
         t.b = panel + first * isa->lanes;
         for (int64_t v = 0; v < some; v++)
           t.y[v] = y + row * t.ldy + at[first + v];
-        isa->panel_of_rows[some - 1](&t);
+        (narrow ? isa->narrow_of_rows : isa->panel_of_rows)[some - 1](&t);
       }
   for (; row < rows; row++)
     {
@@ -129,7 +143,7 @@ times_panel (const PareRtIsa *isa, int64_t rows, int64_t depth, const float *x, 
       t.b = panel;
       for (int64_t v = 0; v < vectors; v++)
         t.y[v] = y + row * t.ldy + at[v];
-      isa->panel[vectors - 1](&t);
+      (narrow ? isa->narrow : isa->panel)[vectors - 1](&t);
     }
 }
 
@@ -148,7 +162,8 @@ times_panels (const PareRtRnn *s, int stage, int64_t unit, int64_t end, const fl
       const float *panel = packed ? packed + pare_rt_rnn_panel_at (s, stage, u / g->width, depth) : unpacked;
       if (!packed)
         pare_rt_rnn_pack_panel (s, stage, u / g->width, depth, weights, unpacked);
-      times_panel (isa, rows, depth, x, ldx, panel, g->gates, end - u < g->width ? end - u : g->width, y + u - unit, end - unit);
+      times_panel (isa, packed && s->narrow, rows, depth, x, ldx, panel, g->gates, end - u < g->width ? end - u : g->width, y + u - unit,
+                   end - unit);
     }
 }
 
@@ -162,13 +177,14 @@ step_units (const PareRtRnn *s, const PareRtRnnSide *side, int64_t step, int sta
   float *unpacked = s->unpacked + (uint64_t)worker * s->panel_floats;
   float hr[PARE_RT_PANEL_ROWS * 4 * PARE_RT_RNN_UNITS] __attribute__ ((aligned (64)));
   float xw[PARE_RT_PANEL_ROWS * 4 * PARE_RT_RNN_UNITS] __attribute__ ((aligned (64)));
+  const bool together = !side->xw;
   const float *before = side->h[step % 2], *from = stage == 0 ? before : side->hold[0];
   for (int64_t b0 = 0; b0 < s->batch; b0 += PARE_RT_PANEL_ROWS)
     {
       int64_t rows = s->batch - b0 < PARE_RT_PANEL_ROWS ? s->batch - b0 : PARE_RT_PANEL_ROWS;
-      if (s->together)
+      if (together)
         times_panels (s, stage, unit, end, side->panels_w, side->w, unpacked, x + b0 * s->inputs, s->inputs, s->inputs, rows, false, xw);
-      for (int64_t i = 0; s->together && side->bias && i < rows * g->gates; i++)
+      for (int64_t i = 0; together && side->bias && i < rows * g->gates; i++)
         for (int64_t k = 0; k < n; k++)
           xw[i * width + k] += side->merged[(g->first + i % g->gates) * s->hidden + unit + k];
       times_panels (s, stage, unit, end, side->panels_r, side->r, unpacked, from + b0 * s->room, s->room, s->hidden, rows, step % 2 == 1,
@@ -176,10 +192,10 @@ step_units (const PareRtRnn *s, const PareRtRnnSide *side, int64_t step, int sta
       for (int64_t b = 0; b < rows; b++)
         {
           int64_t at = (b0 + b) * s->room + unit;
-          const float *ahead = s->together ? xw + b * ld : side->xw + (t * s->batch + b0 + b) * wide + g->first * s->hidden + unit;
+          const float *ahead = together ? xw + b * ld : side->xw + (t * s->batch + b0 + b) * wide + g->first * s->hidden + unit;
           PareRtRnnUnits view = { .xw = ahead,
                                   .hr = hr + b * ld,
-                                  .xw_apart = s->together ? width : s->hidden,
+                                  .xw_apart = together ? width : s->hidden,
                                   .width = width,
                                   .unit = unit,
                                   .n = n,
@@ -261,8 +277,8 @@ begin (PareRtRnn *s, int64_t d, const PareView *in, uint32_t n_in, const Room *r
                            .backward = d == 1 || s->p->direction == PARE_RNN_REVERSE };
   const float *w_gemm;
   pare_rt_rnn_find (s, in[1].packed, d, &side->panels_w, &side->panels_r, &w_gemm);
-  float *memory = *at;
-  side->xw = s->together ? NULL : memory;
+  float *memory = *at, *xw = memory;
+  side->xw = s->projected ? part_of (in, n_in, PARE_RT_PROJECTED, d * s->steps * s->batch * wide) : s->together ? NULL : xw;
   memory += room->xw;
   side->merged = memory;
   memory += room->merged;
@@ -276,8 +292,8 @@ begin (PareRtRnn *s, int64_t d, const PareView *in, uint32_t n_in, const Room *r
   for (int64_t i = 0; side->bias && i < wide; i++)
     side->merged[i] = side->bias[i] + (i < s->merge * h ? side->bias[wide + i] : 0);
   PareRtGemmAfter after = { .alpha = 1, .beta = 1, .c = side->bias ? side->merged : NULL, .col_stride = 1, .activation = PARE_ACT_NONE };
-  if (!s->together)
-    pare_rt_sgemm_after (s->steps * s->batch, wide, s->inputs, in[0].data, s->inputs, side->w, 1, s->inputs, w_gemm, side->xw, wide, &after,
+  if (!s->together && !s->projected)
+    pare_rt_sgemm_after (s->steps * s->batch, wide, s->inputs, in[0].data, s->inputs, side->w, 1, s->inputs, w_gemm, xw, wide, &after,
                          packing);
 }
 
@@ -287,7 +303,7 @@ pare_rt_rnn_run (const PareRnnParams *p, const PareRtRnnKind *kind, const PareVi
 {
   PareRtRnn s;
   Room room;
-  PareRtStatus status = pare_rt_rnn_check (&s, p, kind, in, n_in, out, n_out);
+  PareRtStatus status = pare_rt_rnn_check (&s, p, kind, n_in > 1 && pare_rt_rnn_is_narrow (in[1].packed), in, n_in, out, n_out);
   if (status != PARE_RT_OK)
     return status;
   CHECKED;

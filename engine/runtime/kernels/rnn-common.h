@@ -17,7 +17,7 @@ typedef struct
 {
   const float *w, *r, *bias, *peep; /* bias [2 G H] and peep [3 H] may be NULL */
   const float *panels_w, *panels_r; /* packed, NULL: not */
-  float *xw;                        /* [steps * batch, G * H]: x w' + bias; NULL: together */
+  const float *xw;                  /* [steps * batch, G * H]: x w' + bias; NULL: together */
   float *merged;                    /* [G * H]: the bias that is added to x w' */
   float *h[2], *c, *hold[2];        /* [batch, room]: state before and behind a step, by turns; LSTM's cell; what stage 0 leaves */
   int index;                        /* of the direction */
@@ -44,7 +44,9 @@ struct PareRtRnn
   const PareRnnParams *p;
   int64_t steps, batch, inputs, hidden, gates, directions; /* gates: G */
   int64_t room;                                            /* places of a row of states: hidden in whole vectors */
-  bool together;     /* a single step multiplies x with the state, which else is one product for all steps */
+  bool together;     /* a single step multiplies x with the state, which else is one product for all steps; so its weights lie */
+  bool projected;    /* that product is an operand, whatever the weights of x are for */
+  bool narrow;       /* panels are of bfloat16: half of what there is to be read */
   bool usual;        /* sigmoid and tanh, nothing clipped */
   int stages, merge; /* merge: gates whose recurrent bias is in `merged` */
   PareRtRnnStage stage[2];
@@ -54,7 +56,7 @@ struct PareRtRnn
   uint64_t panel_floats;
 };
 
-/* Checks all operands; kind: its cell, its gates and how they are staged, one of the three below. */
+/* What a kind of layer is: its cell, its gates and how they are staged. */
 typedef struct
 {
   int gates, stages, merge;
@@ -62,8 +64,9 @@ typedef struct
   PareRtRnnCell cell;
   bool lstm;
 } PareRtRnnKind;
-PareRtStatus pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *kind, const PareView *in, uint32_t n_in,
-                                const PareView *out, uint32_t n_out);
+/* Checks all operands. */
+PareRtStatus pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *kind, bool narrow, const PareView *in,
+                                uint32_t n_in, const PareView *out, uint32_t n_out);
 /* The kernel, its scratch and its packed weights. */
 PareRtStatus pare_rt_rnn_run (const PareRnnParams *p, const PareRtRnnKind *kind, const PareView *in, uint32_t n_in, PareView *out,
                               uint32_t n_out, void *scratch);
@@ -75,7 +78,9 @@ uint64_t pare_rt_rnn_pack (const PareRnnParams *p, const PareRtRnnKind *kind, co
 void pare_rt_rnn_activate (const PareRnnParams *p, int which, bool clip, float *v, int64_t n);
 
 /* --- rnn-weights.c --- */
-/* Packs panel `panel` of a stage of [G H, depth] weights; returns its floats. */
+/* What was packed is narrow; NULL: nothing was. */
+bool pare_rt_rnn_is_narrow (const void *packed);
+/* Packs panel `panel` of a stage of [G H, depth] weights; returns its floats, of which each is two of bfloat16 where they are narrow. */
 int64_t pare_rt_rnn_pack_panel (const PareRtRnn *s, int stage, int64_t panel, int64_t depth, const float *weights, float *to);
 /* Floats before that panel in the weights of a whole direction. */
 int64_t pare_rt_rnn_panel_at (const PareRtRnn *s, int stage, int64_t panel, int64_t depth);

@@ -44,7 +44,7 @@ typedef struct
 #define PARE_RT_PANEL_ROWS 4
 typedef struct
 {
-  const float *a, *b; /* b: [k][ldb] */
+  const float *a, *b; /* b: [k][ldb]; narrow: [(k + 1) / 2][ldb] of bfloat16, the lower half of each is that of the even k */
   int64_t lda, ldb, k;
   float *y[PARE_RT_PANEL_VECTORS]; /* of vector v; row r is r * ldy further */
   int64_t ldy;
@@ -113,6 +113,8 @@ typedef struct
   int panel_rows;
   void (*panel[PARE_RT_PANEL_VECTORS]) (const PareRtPanel *t);             /* of one row; [vectors - 1] */
   void (*panel_of_rows[PARE_RT_PANEL_VECTORS / 2]) (const PareRtPanel *t); /* of panel_rows; [vectors - 1] */
+  void (*narrow[PARE_RT_PANEL_VECTORS]) (const PareRtPanel *t);            /* the same two with b of bfloat16 */
+  void (*narrow_of_rows[PARE_RT_PANEL_VECTORS / 2]) (const PareRtPanel *t);
   /* rows 1..PARE_RT_DEPTHWISE_ROWS in ascending order; where ow < lanes, a whole vector is written for each */
   void (*depthwise) (const PareRtRows *t, int rows);
   /* FALSE: not this kernel; NULL: where loads cannot be masked */

@@ -1,10 +1,11 @@
 /* One instruction set's kernels. The includer defines NAME(x), LANES, TARGET, FMA(acc, b, s) (s a float), FMADD(a, b, c) of vectors,
- * LARGER(a, x) and SMALLER(a, x) (x where it is NaN), TILE_ROWS and TILE_VECTORS, EVEN(a, b) and ODD(a, b) (of two vectors' lanes), LOW(a, b)
- * and HIGH(a, b) (the lanes of both in turns, first and second half); where loads can be masked also MASK, MASK_OF(from, to) (lanes from <= i <
- * to), LOAD_MASKED, STORE_MASKED; where there are instructions for it FOLD_SUM and FOLD_MAX of a vector. */
+ * LARGER(a, x) and SMALLER(a, x) (x where it is NaN), TILE_ROWS and TILE_VECTORS, EVEN(a, b) and ODD(a, b) (of two vectors' lanes), LOW(a,
+ * b) and HIGH(a, b) (the lanes of both in turns, first and second half); where loads can be masked also MASK, MASK_OF(from, to) (lanes from
+ * <= i < to), LOAD_MASKED, STORE_MASKED; where there are instructions for it FOLD_SUM and FOLD_MAX of a vector. */
 typedef float NAME (vec) __attribute__ ((vector_size (LANES * 4)));
 typedef float NAME (vec_u) __attribute__ ((vector_size (LANES * 4), aligned (4), may_alias));
 typedef int32_t NAME (ints) __attribute__ ((vector_size (LANES * 4)));
+typedef uint32_t NAME (uints) __attribute__ ((vector_size (LANES * 4)));
 #define LOAD(p) (*(const NAME (vec_u) *)(p))
 #define STORE(p, x) (*(NAME (vec_u) *)(p) = (x))
 
@@ -161,6 +162,10 @@ DIRECTS (7)
 DIRECTS (8)
 #endif
 
+/* One k of a panel: x are its columns of vector v. */
+#define PANEL_TERM(ROWS, v, x, p) _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) acc[r][v] = FMA (acc[r][v], x, a[r * lda + (p)])
+#define EVEN_OF(w) ((NAME (vec)) ((w) << 16))
+#define ODD_OF(w) ((NAME (vec)) ((w) & ~0xffff))
 #define PANEL(NAMED, ROWS, VECTORS)                                                                                                        \
   TARGET static void NAME (NAMED##VECTORS) (const PareRtPanel *t)                                                                          \
   {                                                                                                                                        \
@@ -171,11 +176,33 @@ DIRECTS (8)
       _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                                                                           \
       {                                                                                                                                    \
         NAME (vec) x = LOAD (b + v * LANES);                                                                                               \
-        _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) acc[r][v] = FMA (acc[r][v], x, a[r * lda + p]);                            \
+        PANEL_TERM (ROWS, v, x, p);                                                                                                        \
       }                                                                                                                                    \
-    _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                     \
-        STORE (t->y[v] + r * t->ldy, acc[r][v]);                                                                                           \
+    PANEL_STORE (ROWS, VECTORS)                                                                                                            \
+  }                                                                                                                                        \
+  TARGET static void NAME (narrow_##NAMED##VECTORS) (const PareRtPanel *t)                                                                 \
+  {                                                                                                                                        \
+    NAME (vec) acc[ROWS][VECTORS] = { 0 };                                                                                                 \
+    const float *a = t->a, *b = t->b;                                                                                                      \
+    int64_t lda = t->lda, ldb = t->ldb, p = 0;                                                                                             \
+    for (; p + 1 < t->k; p += 2, b += ldb)                                                                                                 \
+      _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                                                                           \
+      {                                                                                                                                    \
+        NAME (uints) w = (NAME (uints))LOAD (b + v * LANES);                                                                               \
+        PANEL_TERM (ROWS, v, EVEN_OF (w), p);                                                                                              \
+        PANEL_TERM (ROWS, v, ODD_OF (w), p + 1);                                                                                           \
+      }                                                                                                                                    \
+    if (p < t->k)                                                                                                                          \
+      _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                                                                           \
+      {                                                                                                                                    \
+        NAME (uints) w = (NAME (uints))LOAD (b + v * LANES);                                                                               \
+        PANEL_TERM (ROWS, v, EVEN_OF (w), p);                                                                                              \
+      }                                                                                                                                    \
+    PANEL_STORE (ROWS, VECTORS)                                                                                                            \
   }
+#define PANEL_STORE(ROWS, VECTORS)                                                                                                         \
+  _Pragma ("GCC unroll 8") for (int r = 0; r < ROWS; r++) _Pragma ("GCC unroll 8") for (int v = 0; v < VECTORS; v++)                       \
+      STORE (t->y[v] + r * t->ldy, acc[r][v]);
 #if TILE_ROWS == 8
 #define PANEL_ROWS 4
 #else
@@ -618,6 +645,9 @@ static const PareRtIsa NAME (isa) = {
   .panel_rows = PANEL_ROWS,
   .panel = { NAME (panel1), NAME (panel2), NAME (panel3), NAME (panel4), NAME (panel5), NAME (panel6), NAME (panel7), NAME (panel8) },
   .panel_of_rows = { NAME (panel_rows1), NAME (panel_rows2), NAME (panel_rows3), NAME (panel_rows4) },
+  .narrow = { NAME (narrow_panel1), NAME (narrow_panel2), NAME (narrow_panel3), NAME (narrow_panel4), NAME (narrow_panel5),
+              NAME (narrow_panel6), NAME (narrow_panel7), NAME (narrow_panel8) },
+  .narrow_of_rows = { NAME (narrow_panel_rows1), NAME (narrow_panel_rows2), NAME (narrow_panel_rows3), NAME (narrow_panel_rows4) },
   .sum = NAME (sum),
   .weigh = NAME (weigh),
   .max = NAME (max),
@@ -628,6 +658,10 @@ static const PareRtIsa NAME (isa) = {
 #undef DIRECT
 #undef DIRECTS
 #undef PANEL
+#undef PANEL_TERM
+#undef PANEL_STORE
+#undef EVEN_OF
+#undef ODD_OF
 #undef PANELS
 #undef PANEL_ROWS
 #undef DIRECTS_OF
