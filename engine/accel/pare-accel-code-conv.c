@@ -8,9 +8,13 @@
 #include <string.h>
 
 #define MAX_TAPS 1024
+#define LANES 64  /* of a block */
+#define FRAMED 16 /* channels at most, of images that are copied into a frame */
+#define LONG 24   /* bytes of a window's row */
 
 /* A step, and where its weights lie: of output channel m, input channel c, tap t at m * row + c * channel + t. Where a tap is a whole row
- * of the window, `joined` pixels of `wide` channels, c counts through them. */
+ * of the window, `joined` pixels of `wide` channels, c counts through them. Where `own` channels leave lanes empty, the lanes hold some
+ * neighbouring pixels of a row, as channels of one: memory is the same, and windows reach from the first of them to the last. */
 typedef struct
 {
   uint32_t x, w, bias, scale, factor, offset, y;
@@ -18,6 +22,8 @@ typedef struct
   PareActivation activation;
   float act_lo, act_hi;
   int64_t row, channel, joined, wide;
+  int64_t own, together, shift,
+      taps[2]; /* channels and pixels of what is a pixel below, pixels of x from one to the next; of the window of one */
   PareTileConv s;
 } Tiles;
 
@@ -28,16 +34,16 @@ constant_view (const PareAccel *self, uint32_t value)
                      NULL };
 }
 
-/* The weights of an output channel, tap by tap. */
+/* The weights of a lane, tap by tap; 0 where the windows of other pixels reach further. */
 static void
-read_row (const PareView *w, const Tiles *t, int64_t m, int16_t *row)
+read_row (const PareView *w, const Tiles *t, int64_t lane, int16_t *row)
 {
-  int64_t taps = t->s.k[0] * t->s.k[1];
+  int64_t m = lane % t->own, begin = lane / t->own * t->shift, columns = t->s.k[1] * t->joined;
 #define READ(at)                                                                                                                           \
-  for (int64_t tap = 0; tap < taps; tap++)                                                                                                 \
-    for (int64_t j = 0; j < t->joined; j++)                                                                                                \
-      for (int64_t c = 0, i = m * t->row + tap * t->joined + j; c < t->wide; c++, i += t->channel)                                         \
-        *row++ = (int16_t)(at);
+  for (int64_t ky = 0; ky < t->taps[0]; ky++)                                                                                              \
+    for (int64_t kx = -begin; kx < columns - begin; kx++)                                                                                  \
+      for (int64_t c = 0, i = m * t->row + ky * t->taps[1] + kx; c < t->wide; c++, i += t->channel)                                        \
+        *row++ = kx >= 0 && kx < t->taps[1] ? (int16_t)(at) : 0;
   if (w->dtype == PARE_DTYPE_INT8)
     {
       const int8_t *data = w->data;
@@ -128,8 +134,8 @@ pack (PareAccel *self, Tiles *t)
           lay_row (s, row, shift[m], to + (m - vector * 16) * 4, n * 64);
           double most = (double)e.size * 255;
           init[m] = (int32_t)(uint32_t)(-e.sum * zero); /* what wraps comes back */
-          factor[m] = scale[m];
-          bias[m] = own ? (float)own[m] : 0;
+          factor[m] = scale[m % t->own];
+          bias[m] = own ? (float)own[m % t->own] : 0;
           moved |= shift[m] != 0;
           folds = folds && most <= 1 << 24 && fabs (bias[m]) <= 1 << 24;
           small = small && (most + fabs (bias[m])) * fabs (scale[m]) < 1 << 30;
@@ -137,7 +143,7 @@ pack (PareAccel *self, Tiles *t)
     }
   free (row);
   for (int64_t m = 0; m < s->m && folds && own; m++)
-    init[m] += own[m];
+    init[m] += own[m % t->own];
   if (small && s->result == PARE_TILE_CODES)
     s->result = PARE_TILE_PACKED;
   s->weights = bytes;
@@ -152,14 +158,57 @@ pack (PareAccel *self, Tiles *t)
       if (!both)
         return false;
       memset (both, 0, (size_t)all * 2 * sizeof *both);
-      memcpy (both, pare_accel_constant (self, t->factor), (size_t)s->m * sizeof *both);
-      memcpy (both + all, pare_accel_constant (self, t->offset), (size_t)s->m * sizeof *both);
+      const float *times = pare_accel_constant (self, t->factor), *plus = pare_accel_constant (self, t->offset);
+      bool tame = s->rounds && !s->bias;
+      for (int64_t m = 0; m < s->m; m++)
+        {
+          tame = tame && 255 * fabsf (times[m % t->own]) + fabsf (plus[m % t->own]) < 1 << 30;
+          both[m] = times[m % t->own];
+          both[all + m] = plus[m % t->own];
+        }
+      if (tame)
+        s->result = PARE_TILE_TWICE;
       s->factor = both;
       s->offset = both + all;
     }
   if (s->result == PARE_TILE_PACKED && !s->bias && !s->signed_y && s->lo <= 0 && s->hi >= 255)
     s->result = PARE_TILE_PLAIN;
   return true;
+}
+
+/* Few channels, which four bytes at a time do not divide or of which windows are long: each row of a window is one run of bytes. */
+static bool
+joins_rows (const PareTileConv *s)
+{
+  return s->c <= FRAMED && s->k[1] > 1 && s->dilation[1] == 1 && (s->c % 4 || s->k[1] * s->c >= LONG);
+}
+
+/* Of a pixel where so many are computed together: what is broadcast, and products of whole vectors. */
+static double
+work_of (const Tiles *t, int64_t together)
+{
+  const PareTileConv *s = &t->s;
+  int64_t vectors = (t->own * together + 15) / 16, columns = s->k[1] + (together - 1) * s->stride[1];
+  int64_t steps = joins_rows (s) ? (columns * s->c + 3) / 4 : columns * ((s->c + 3) / 4);
+  return (double)(s->k[0] * steps * (1 + vectors)) / (double)together;
+}
+
+/* As many pixels of a row at a time as save most. */
+static void
+fill_lanes (PareAccel *self, Tiles *t)
+{
+  PareTileConv *s = &t->s;
+  int64_t best = 1;
+  bool may = s->dilation[1] == 1 && self->plan->values[t->w].dtype != PARE_DTYPE_INT16; /* those are moved, and 0 with them */
+  for (int64_t n = 2; may && n * t->own <= LANES && n <= s->out[1]; n++)
+    if (s->out[1] % n == 0 && s->k[0] * (s->k[1] + (n - 1) * s->stride[1]) <= MAX_TAPS && work_of (t, n) < 0.9 * work_of (t, best))
+      best = n;
+  t->together = best;
+  t->shift = s->stride[1];
+  s->m *= best;
+  s->out[1] /= best;
+  s->k[1] += (best - 1) * s->stride[1];
+  s->stride[1] *= best;
 }
 
 /* The steps' common part: types, sizes, what is stored. */
@@ -177,9 +226,11 @@ describe (PareAccel *self, Tiles *t)
     return false;
   s->signed_x = self->plan->values[t->x].dtype == PARE_DTYPE_INT8;
   s->signed_y = self->plan->values[t->y].dtype == PARE_DTYPE_INT8;
-  s->steps = (s->c + 3) / 4;
-  s->vectors = (int)((s->m + 15) / 16);
-  s->blocks = (s->vectors + 3) / 4;
+  t->own = s->m;
+  t->taps[0] = s->k[0];
+  t->taps[1] = s->k[1];
+  t->wide = s->c;
+  t->joined = 1;
   s->result = !codes ? PARE_TILE_FLOATS : t->factor != PARE_RT_NONE ? PARE_TILE_AFFINE : PARE_TILE_CODES;
   s->zero = t->zero_y;
   s->lo = t->lo;
@@ -194,8 +245,10 @@ describe (PareAccel *self, Tiles *t)
       s->least = s->clip[0];
       s->most = s->clip[1];
     }
-  t->joined = 1;
-  t->wide = s->c;
+  fill_lanes (self, t);
+  s->steps = (s->c + 3) / 4;
+  s->vectors = (int)((s->m + 15) / 16);
+  s->blocks = (s->vectors + 3) / 4;
   s->y_pixel = s->m * (codes ? 1 : 4);
   return true;
 }
@@ -229,7 +282,7 @@ find_add (PareAccel *self, const Tiles *t, const PareMd *dst, uint32_t *other)
   return reader;
 }
 
-/* A few channels: a row of the window is one run of bytes, in a copy of the image with a frame of padding around it. */
+/* A row of the window is one run of bytes, in a copy of the image with a frame of padding around it. */
 static uint32_t
 frame (PareAccel *self, uint32_t step, Tiles *t, uint32_t in)
 {
@@ -272,7 +325,7 @@ emit (PareAccel *self, uint32_t step, Tiles *t, const PareMd *src, const PareMd 
   PareTileConv *s = &t->s;
   uint32_t other = PARE_RT_NONE, add = find_add (self, t, dst, &other), y = t->y;
   uint32_t in = pare_accel_form (self, step, t->x, src), buffers[3], n = 2;
-  if (in != PARE_RT_NONE && s->c % 4 && s->c <= 16 && s->k[1] > 1 && s->dilation[1] == 1)
+  if (in != PARE_RT_NONE && joins_rows (s))
     in = frame (self, step, t, in);
   if (in == PARE_RT_NONE || !may_read_beyond (self, t, in) || !pack (self, t))
     return false;
@@ -319,7 +372,7 @@ pare_accel_conv_tiles (PareAccel *self, uint32_t step, const PareQConvParams *p,
               .activation = p->conv.activation,
               .act_lo = p->conv.lo,
               .act_hi = p->conv.hi };
-  t.s = (PareTileConv){ .images = x->dims[0], .c = x->dims[1], .m = y->dims[1] };
+  t.s = (PareTileConv){ .images = x->dims[0], .c = x->dims[1], .m = y->dims[1], .rounds = p->rounds };
   for (int i = 0; i < 2; i++)
     {
       int a = i - (2 - spatial); /* one axis: rows of one */

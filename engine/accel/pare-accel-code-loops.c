@@ -397,6 +397,18 @@ pare_accel_loop_max_pool (void)
   return max_pool_plain;
 }
 
+/* One code of each of n operands in turn: a loop of a fixed length, which becomes vectors. */
+INLINE void
+interleave (uint8_t *restrict y, const PareView *args, uint64_t begin, uint64_t end, const int n)
+{
+  const uint8_t *x[8];
+  for (int i = 0; i < n; i++)
+    x[i] = args[i].data;
+  for (uint64_t r = begin; r < end; r++)
+    for (int i = 0; i < n; i++)
+      y[r * (uint64_t)n + (uint64_t)i] = x[i][r];
+}
+
 INLINE void
 concat_body (const void *params, const PareView *args, int part, int parts)
 {
@@ -404,8 +416,23 @@ concat_body (const void *params, const PareView *args, int part, int parts)
   uint64_t begin, end;
   int64_t whole = 0, at = 0;
   share ((uint64_t)s->rows, 1, part, parts, &begin, &end);
+  bool single = true;
   for (int i = 0; i < s->n; i++)
-    whole += s->run[i];
+    {
+      whole += s->run[i];
+      single = single && s->run[i] == 1;
+    }
+  if (single && (s->n == 2 || s->n == 4 || s->n == 8))
+    {
+      uint8_t *y = args[s->n].data;
+      if (s->n == 2)
+        interleave (y, args, begin, end, 2);
+      else if (s->n == 4)
+        interleave (y, args, begin, end, 4);
+      else
+        interleave (y, args, begin, end, 8);
+      return;
+    }
   for (int i = 0; i < s->n; i++)
     {
       int64_t run = s->run[i];

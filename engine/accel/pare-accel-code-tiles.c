@@ -165,6 +165,8 @@ finish (const PareTileConv *s, const Tile *t, const __m512i (*sum)[4], int rows,
           for (int v = 0; v < nv; v++)
             {
               __m512 x = _mm512_min_ps (_mm512_max_ps (VALUE (r, v), _mm512_set1_ps (s->clip[0])), _mm512_set1_ps (s->clip[1]));
+              if (s->rounds)
+                x = _mm512_roundscale_ps (x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
               q[v] = _mm512_cvtps_epi32 (BOUND (_mm512_add_ps (_mm512_mul_ps (x, factor[v]), offset[v])));
             }
           store_bytes (t->y + r * s->y_pixel, to_bytes (q, nv, s, s->zero, s->lo, s->hi), t->mask, nv);
@@ -274,6 +276,35 @@ FINISH (4)
 #define SUM_4(r) added (F (r, 0), F (r, 1), F (r, 2), F (r, 3), s, t, r, 4);
 #define nothing _mm512_setzero_ps ()
 
+#define RELAY_1(r) relay (F (r, 0), nothing, nothing, nothing, s, t, r, 1);
+#define RELAY_2(r) relay (F (r, 0), F (r, 1), nothing, nothing, s, t, r, 2);
+#define RELAY_3(r) relay (F (r, 0), F (r, 1), F (r, 2), nothing, s, t, r, 3);
+#define RELAY_4(r) relay (F (r, 0), F (r, 1), F (r, 2), F (r, 3), s, t, r, 4);
+
+/* Codes of one grid on another of their channel. */
+VNNI INLINE __m512i
+relay_to (__m512 x, const PareTileConv *s, int64_t channel)
+{
+  x = _mm512_min_ps (_mm512_max_ps (x, _mm512_set1_ps (s->clip[0])), _mm512_set1_ps (s->clip[1]));
+  x = _mm512_roundscale_ps (x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  return _mm512_cvtps_epi32 (
+      _mm512_add_ps (_mm512_mul_ps (x, _mm512_loadu_ps (s->factor + channel)), _mm512_loadu_ps (s->offset + channel)));
+}
+
+VNNI INLINE void
+relay (__m512 a, __m512 b, __m512 c, __m512 d, const PareTileConv *s, const Tile *t, int r, const int nv)
+{
+  __m512i q[4];
+  q[0] = relay_to (a, s, t->channel);
+  if (nv > 1)
+    q[1] = relay_to (b, s, t->channel + 16);
+  if (nv > 2)
+    q[2] = relay_to (c, s, t->channel + 32);
+  if (nv > 3)
+    q[3] = relay_to (d, s, t->channel + 48);
+  store_bytes (t->y + r * s->y_pixel, to_bytes (q, nv, s, s->zero, s->lo, s->hi), t->mask, nv);
+}
+
 VNNI INLINE __m512i
 added_to (__m512 own, __m128i bytes, const PareTileConv *s)
 {
@@ -348,6 +379,10 @@ four_at (const uint8_t *x)
     if (s->result == PARE_TILE_ADDED && !s->bias)                                                                                          \
       {                                                                                                                                    \
         SCALE_##nv DO_##rows (SUM_##nv) return;                                                                                            \
+      }                                                                                                                                    \
+    if (s->result == PARE_TILE_TWICE)                                                                                                      \
+      {                                                                                                                                    \
+        SCALE_##nv DO_##rows (RELAY_##nv) return;                                                                                          \
       }                                                                                                                                    \
     DO_##rows (END_##nv) finish_##nv (s, t, (const __m512i (*)[4])sum, rows);                                                              \
   }

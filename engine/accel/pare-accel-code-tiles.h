@@ -11,6 +11,7 @@ typedef enum
   PARE_TILE_PACKED, /* codes whose bounds packing with saturation keeps: no sum is so large that it would wrap */
   PARE_TILE_CODES,
   PARE_TILE_AFFINE, /* codes, by way of a factor and an offset */
+  PARE_TILE_TWICE,  /* the same of what is rounded, whose bounds packing with saturation keeps, no bias left */
   PARE_TILE_ADDED,  /* codes, added to those of another operand: a QAdd */
   PARE_TILE_FLOATS
 } PareTileResult;
@@ -35,6 +36,7 @@ typedef struct
   float least, most;            /* bounds before the zero point; of floats */
   const float *factor, *offset; /* AFFINE; of each output channel, for what is clipped to clip[0]..clip[1] */
   float clip[2];
+  bool rounds;                 /* what is clipped */
   PareQAddParams add;          /* ADDED */
   bool signed_other, own_is_b; /* ADDED: which operand is computed here */
 } PareTileConv;                /* x, y, (other) */

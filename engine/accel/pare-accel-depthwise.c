@@ -18,6 +18,7 @@ typedef struct
   const float *scale;
   const float *factor, *offset; /* NULL, or what follows: clipped to clip[0]..clip[1], times, plus */
   float clip[2];
+  bool rounds; /* what is clipped */
   int64_t batch, channels, in[2], out[2], pad[2];
   int stride;
   bool signed_x, signed_y;
@@ -106,6 +107,8 @@ row_of_block (const Depthwise *s, const uint8_t *const rows[3], uint8_t *y, int6
           if (factors)
             {
               v = _mm512_min_ps (_mm512_max_ps (v, _mm512_set1_ps (s->clip[0])), _mm512_set1_ps (s->clip[1]));
+              if (s->rounds)
+                v = _mm512_roundscale_ps (v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
               v = _mm512_add_ps (_mm512_mul_ps (v, _mm512_load_ps (factors + j * 16)), _mm512_load_ps (offsets + j * 16));
             }
           v = _mm512_min_ps (_mm512_max_ps (v, lo), hi);
@@ -236,7 +239,7 @@ pare_accel_depthwise_codes (PareAccel *self, uint32_t step, const PareQConvParam
   for (int i = 0; i < 2; i++)
     if (p->conv.kernel[i] != 3 || shape->dilation[i] != 1 || shape->stride[i] != shape->stride[0] || shape->stride[i] > 2)
       return false;
-  if (sx->dims[1] * 2 < (sx->dims[1] + BLOCK - 1) / BLOCK * BLOCK) /* most lanes would idle: oneDNN takes 16 at a time */
+  if (st->n_in == 4 && sx->dims[1] * 2 < (sx->dims[1] + BLOCK - 1) / BLOCK * BLOCK) /* most lanes would idle: oneDNN takes 16 at a time */
     return false;
   Depthwise s = { .batch = sx->dims[0],
                   .channels = sx->dims[1],
@@ -254,6 +257,7 @@ pare_accel_depthwise_codes (PareAccel *self, uint32_t step, const PareQConvParam
   for (int i = 0; i < 2 && st->n_in == 6; i++)
     if (!(affine[i] = pare_accel_constant (self, st->in[4 + i])))
       return false;
+  s.rounds = p->rounds;
   s.clip[0] = p->conv.activation == PARE_ACT_CLIP ? p->conv.lo : -INFINITY;
   s.clip[1] = p->conv.activation == PARE_ACT_CLIP ? p->conv.hi : INFINITY;
   const PareRtValue *w = &self->plan->values[st->in[1]];

@@ -28,7 +28,7 @@ pare_builder_new (const PareGraph *graph, const gboolean *keep)
     }
   b->integers = g_new0 (PareInteger, graph->n_nodes + 1);
   for (guint i = 0; i < graph->n_nodes; i++)
-    b->integers[i].rounds = b->integers[i].normalizes = PARE_NONE;
+    b->integers[i].rounds = b->integers[i].between = b->integers[i].normalizes = PARE_NONE;
   b->rounded = g_new0 (gboolean, graph->n_nodes + 1);
   b->grid = g_new0 (const PareQuant *, graph->n_values + 1);
   b->on_codes = g_new0 (gboolean, graph->n_values + 1);

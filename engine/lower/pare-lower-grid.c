@@ -39,14 +39,12 @@ quantize_after (const PareBuilder *b, PareNodeId id)
              : PARE_NONE;
 }
 
-/* A batch normalization with constants that alone reads what the convolution, with what is fused into it, writes, and the PareQuantize that
- * alone reads that. */
+/* A batch normalization with constants that alone reads y, which the convolution writes, and the PareQuantize that alone reads that. */
 static PareNodeId
-quantize_after_norm (const PareBuilder *b, PareNodeId id, PareNodeId *norm)
+quantize_after_norm (const PareBuilder *b, PareNodeId id, PareValueId y, PareNodeId *norm)
 {
   const PareGraph *graph = b->graph;
-  const PareFusion *f = &b->fusions[id];
-  *norm = pare_lower_only_reader (b, f->head != PARE_NONE ? f->output : graph->nodes[id].outputs[0]);
+  *norm = pare_lower_only_reader (b, y);
   const PareNode *node = *norm != PARE_NONE ? &graph->nodes[*norm] : NULL;
   if (node == NULL || !pare_node_is (&graph->nodes[id], "Conv") || !pare_node_is (node, "BatchNormalization") || node->n_inputs < 5
       || pare_node_get_int (node, "training_mode", 0) != 0 || b->fused_into[*norm] != PARE_NONE)
@@ -89,11 +87,16 @@ consider_product (PareBuilder *b, PareNodeId id)
       fused = FALSE;
     }
   gboolean bounds = !fused || f->activation == PARE_ACT_NONE || f->activation == PARE_ACT_CLIP;
-  PareNodeId after = bounds ? quantize_after (b, id) : PARE_NONE, norm;
-  if (bounds && after == PARE_NONE && (after = quantize_after_norm (b, id, &norm)) != PARE_NONE)
+  PareNodeId after = bounds ? quantize_after (b, id) : PARE_NONE, between = after, norm, last;
+  PareValueId y = between != PARE_NONE ? b->graph->nodes[between].outputs[0] : fused ? f->output : node->outputs[0];
+  if (bounds && (last = quantize_after_norm (b, id, y, &norm)) != PARE_NONE)
     {
       b->integers[id].normalizes = norm;
+      b->integers[id].between = between;
       b->rounded[norm] = TRUE;
+      if (between != PARE_NONE)
+        b->rounded[between] = TRUE;
+      after = last;
     }
   take (b, id, PARE_INTEGER_PRODUCT, after);
   return TRUE;

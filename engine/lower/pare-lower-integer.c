@@ -272,9 +272,10 @@ scales (PareBuilder *b, PareNodeId id, const PareQuant *x, const PareQuant *y)
   return floats_constant (b, factor, n);
 }
 
-/* What a batch normalization behind the product does to each channel, over the scale of the result; as its kernel has it. */
+/* What a batch normalization behind the product (of reals, or of codes less their zero point) does to each channel, over the scale of the
+ * result; as its kernel has it. */
 static void
-affine (PareBuilder *b, PareNodeId id, const PareQuant *y, guint32 *factor, guint32 *offset)
+affine (PareBuilder *b, PareNodeId id, const PareQuant *x, const PareQuant *y, guint32 *factor, guint32 *offset)
 {
   const PareNode *norm = &b->graph->nodes[b->integers[id].normalizes];
   const float *operands[4], epsilon = pare_node_get_float (norm, "epsilon", 1e-5f);
@@ -285,7 +286,7 @@ affine (PareBuilder *b, PareNodeId id, const PareQuant *y, guint32 *factor, guin
   for (gint64 c = 0; c < n; c++)
     {
       float a = operands[0][c] / sqrtf (operands[3][c] + epsilon);
-      times[c] = a / y->scale[0];
+      times[c] = (x != NULL ? a * x->scale[0] : a) / y->scale[0];
       plus[c] = (operands[1][c] - operands[2][c] * a) / y->scale[0];
     }
   *factor = floats_constant (b, times, n);
@@ -302,6 +303,7 @@ pare_lower_integer_conv (PareBuilder *b, const PareNode *node, PareValueId x, co
   const PareQuant *qx = b->grid[x], *qy = result_grid (b, id);
   PareQConvParams p = { .conv = *conv, .zero_x = qx->zero[0] };
   gboolean normalizes = integer->normalizes != PARE_NONE;
+  const PareQuant *between = integer->between != PARE_NONE ? b->grid[b->graph->nodes[integer->between].outputs[0]] : NULL;
   if (qy != NULL)
     {
       p.zero_y = qy->zero[0];
@@ -313,11 +315,20 @@ pare_lower_integer_conv (PareBuilder *b, const PareNode *node, PareValueId x, co
           bounds_of (b, id, qy, &p.lo, &p.hi);
         }
     }
+  if (between != NULL)
+    {
+      gint32 lo, hi;
+      bounds_of (b, id, between, &lo, &hi);
+      p.conv.activation = PARE_ACT_CLIP;
+      p.conv.lo = (float)(lo - between->zero[0]);
+      p.conv.hi = (float)(hi - between->zero[0]);
+      p.rounds = 1;
+    }
   guint32 in[6]
       = { pare_lower_codes (b, x), pare_builder_constant (b, integer->weights),
-          integer->bias != NULL ? pare_builder_constant (b, integer->bias) : PARE_RT_NONE, scales (b, id, qx, normalizes ? NULL : qy) };
+          integer->bias != NULL ? pare_builder_constant (b, integer->bias) : PARE_RT_NONE, scales (b, id, qx, normalizes ? between : qy) };
   if (normalizes)
-    affine (b, id, qy, &in[4], &in[5]);
+    affine (b, id, between, qy, &in[4], &in[5]);
   guint32 out = result_of (b, id);
   pare_builder_step (b, node, PARE_RT_QCONV, &p, sizeof p, in, normalizes ? 6 : 4, &out, 1);
   return TRUE;

@@ -61,6 +61,7 @@ typedef struct
   PareNodeId rounds;          /* the PareQuantize behind it that its step does too, PARE_NONE */
   PareTensor *weights, *bias; /* PRODUCT: codes less their zero point; int32 or NULL */
   gint64 channels;            /* PRODUCT: of the result */
+  PareNodeId between;         /* PRODUCT: a PareQuantize in front of that BatchNormalization, PARE_NONE */
   PareNodeId normalizes;      /* PRODUCT: a BatchNormalization between its activation and that PareQuantize, PARE_NONE */
 } PareInteger;
 

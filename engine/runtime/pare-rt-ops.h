@@ -114,9 +114,10 @@ typedef struct { int32_t axis, block, lo, hi; } PareQuantizeParams;
 /* in = x codes [N,C,spatial], w [M,C/g,k], (bias INT32 [M]), scale FLOAT32 [M], (factor, offset FLOAT32 [M]); out = codes or FLOAT32,
  * [N,M,spatial]. acc = sum (x - zero_x) * w, padding counting as zero_x; v = ((float) acc + (float) bias) * scale[m].
  * With factor and offset (a batch normalization behind the activation; out = codes, scale is sx * sw, activation NONE or CLIP):
- * v = min (max (v, conv.lo), conv.hi) where it clips, v = v * factor[m], v = v + offset[m], both being over sy.
+ * v = min (max (v, conv.lo), conv.hi) where it clips, v = round_half_even (v) where it rounds (then it clips, and scale is over that of the codes in
+ * between), v = v * factor[m], v = v + offset[m], both being over sy.
  * Codes: clamp (round_half_even (v) + zero_y, lo, hi), where scale is sx * sw / sy. FLOAT32: activation (v), where scale is sx * sw. */
-typedef struct { PareConvParams conv; int32_t zero_x, zero_y, lo, hi; } PareQConvParams;
+typedef struct { PareConvParams conv; int32_t zero_x, zero_y, lo, hi, rounds; } PareQConvParams;
 /* in = a codes [M,K] (leading axes may be more than one), b [K,N] ([N,K] if trans_b), (bias INT32 [N]), scale FLOAT32 [N]; out = codes or FLOAT32 [M,N]; as QConv.
  * trans_a is 0, alpha and beta are 1. */
 typedef struct { PareGemmParams gemm; int32_t zero_x, zero_y, lo, hi; } PareQGemmParams;

@@ -243,6 +243,11 @@ add_qconv (Plan *plan, uint32_t x, int64_t m, PareConvParams conv, PareDtype out
   p.conv.activation = pare_rng_below (r, 3) ? PARE_ACT_CLIP : PARE_ACT_NONE;
   p.conv.lo = pare_rng_below (r, 2) ? 0 : -20;
   p.conv.hi = pare_rng_below (r, 2) ? INFINITY : 50;
+  if (p.conv.activation == PARE_ACT_CLIP && pare_rng_below (r, 2)) /* rounded in between */
+    {
+      p.rounds = 1;
+      p.conv.hi = pare_rng_below (r, 2) ? 127 : 50;
+    }
   uint32_t factor = plan_constant (plan, SHAPE (m), 2, 0.5f), offset = plan_constant (plan, SHAPE (m), 40, 10);
   return typed (plan, STEP (plan, PARE_RT_QCONV, &p, sy, x, w, b, scale, factor, offset), out);
 }
@@ -311,6 +316,38 @@ test_conv (void)
                           in);
       plan_output (plan, add_qconv (plan, x, m, conv, out, zero));
       g_autofree char *what = g_strdup_printf ("convolution %u: %s, types %d -> %d, zero %d", i, text, in, out, zero);
+      compare (plan, 1 + (int)(i % 2), what);
+      plan_free (plan);
+    }
+}
+
+/* Few results and long windows: lanes hold several pixels of a row. */
+static void
+test_wide (void)
+{
+  static const int64_t inputs[] = { 1, 2, 3, 5, 8, 12, 16, 20, 33 }, results[] = { 1, 1, 2, 3, 5, 8, 8, 12, 16, 24, 36 };
+  for (guint i = 0; i < cases (250); i++)
+    {
+      Plan *plan = plan_new (4000 + i);
+      PareRng *r = &plan->rng;
+      int64_t c = inputs[pare_rng_below (r, G_N_ELEMENTS (inputs))], m = results[pare_rng_below (r, G_N_ELEMENTS (results))];
+      PareConvParams conv = { .spatial = 2, .group = 1, .dilation = { 1, 1 } };
+      int64_t extent[2]
+          = { 1 + (int64_t)pare_rng_below (r, 6), 12 * (1 + (int64_t)pare_rng_below (r, 8)) + (int64_t)pare_rng_below (r, 3) };
+      for (int a = 0; a < 2; a++)
+        {
+          conv.kernel[a] = 1 + (int)pare_rng_below (r, a ? 40 : 4);
+          conv.stride[a] = 1 + (int)pare_rng_below (r, 3);
+          conv.pad_begin[a] = (int)pare_rng_below (r, (guint64)conv.kernel[a]);
+          conv.pad_end[a] = (int)pare_rng_below (r, (guint64)conv.kernel[a]);
+          extent[a] = MAX (extent[a], conv.kernel[a]);
+        }
+      PareDtype in = any_codes (r), out = pare_rng_below (r, 5) ? any_codes (r) : PARE_DTYPE_FLOAT32;
+      uint32_t x = typed (plan, plan_input (plan, SHAPE (1 + (int64_t)(i % 4 == 0), c, extent[0], extent[1])), in);
+      plan_output (plan, add_qconv (plan, x, m, conv, out, any_zero (r, in)));
+      g_autofree char *what
+          = g_strdup_printf ("wide %u: %d -> %d, kernel %d x %d, stride %d x %d, of %d x %d, types %d -> %d", i, (int)c, (int)m,
+                             conv.kernel[0], conv.kernel[1], conv.stride[0], conv.stride[1], (int)extent[0], (int)extent[1], in, out);
       compare (plan, 1 + (int)(i % 2), what);
       plan_free (plan);
     }
@@ -600,6 +637,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/accel-integers/conv", test_conv);
+  g_test_add_func ("/accel-integers/wide", test_wide);
   g_test_add_func ("/accel-integers/gemm", test_gemm);
   g_test_add_func ("/accel-integers/random", test_random);
   g_test_add_func ("/accel-integers/blocks", test_blocks);

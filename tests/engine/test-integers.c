@@ -324,6 +324,7 @@ check_conv (GRand *r, Conv *s, const char *what)
       s->p.conv.activation = pick (r, 0, 2) ? PARE_ACT_CLIP : PARE_ACT_NONE;
       s->p.conv.lo = pick (r, 0, 1) ? 0 : -3;
       s->p.conv.hi = pick (r, 0, 1) ? INFINITY : 60;
+      s->p.rounds = s->p.conv.activation == PARE_ACT_CLIP && isfinite (s->p.conv.hi) && pick (r, 0, 1);
     }
   gint64 count = count_of (&c.out), positions = count / s->n / s->m;
   g_assert_cmpint (count, >, 0);
@@ -342,6 +343,8 @@ check_conv (GRand *r, Conv *s, const char *what)
         {
           if (s->p.conv.activation == PARE_ACT_CLIP)
             v = fminf (fmaxf (v, s->p.conv.lo), s->p.conv.hi);
+          if (s->p.rounds)
+            v = nearbyintf (v);
           volatile float product = v * ((float *)c.in[4].data)[m]; /* rounded on its own */
           v = product + ((float *)c.in[5].data)[m];
         }

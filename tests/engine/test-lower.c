@@ -567,12 +567,19 @@ add_scalar (PareGraph *g, const char *name, float value)
   return make_float (g, name, pare_shape_make (0), &value);
 }
 
+enum
+{
+  PER_CHANNEL = 1,
+  NORMALIZED = 2 /* what is rounded goes through a batch normalization and is rounded again */
+};
+
 /* A QDQ Conv (uint8 in and out, weights with their own zero point or a scale per channel) against integer arithmetic: every code must be
  * the same. */
 static void
 test_codes (gconstpointer data)
 {
-  gboolean per_channel = GPOINTER_TO_INT (data);
+  int forms = GPOINTER_TO_INT (data);
+  gboolean per_channel = (forms & PER_CHANNEL) != 0, normalizes = (forms & NORMALIZED) != 0;
   enum
   {
     IN = 24,
@@ -616,6 +623,23 @@ test_codes (gconstpointer data)
   y = MAKE (g, "Relu", "relu", y);
   y = MAKE (g, "QuantizeLinear", "yq", y, scale_y, zero_y);
   y = MAKE (g, "DequantizeLinear", "yd", y, scale_y, zero_y);
+  float factor[M], offset[M], mean[M], variance[M];
+  const float sn = 0.013f;
+  const int zn = 90;
+  for (int m = 0; m < M; m++)
+    {
+      factor[m] = 0.4f + 0.3f * (float)(m % 3) - 1.5f * (float)(m % 4 == 2);
+      offset[m] = 0.05f * (float)(m % 5) - 0.1f;
+      mean[m] = 0.02f * (float)(m % 7);
+      variance[m] = 0.8f + 0.1f * (float)m;
+    }
+  if (normalizes)
+    {
+      y = MAKE (g, "BatchNormalization", "norm", y, make_float (g, "factor", channels, factor), make_float (g, "offset", channels, offset),
+                make_float (g, "mean", channels, mean), make_float (g, "variance", channels, variance));
+      PareValueId scale_n = add_scalar (g, "sn", sn), zero_n = make_typed (g, "zn", PARE_DTYPE_UINT8, none, (gint64[]){ zn });
+      y = MAKE (g, "DequantizeLinear", "nd", MAKE (g, "QuantizeLinear", "nq", y, scale_n, zero_n), scale_n, zero_n);
+    }
   make_output (g, y);
   g_autoptr (PareTensor) in = wave (g->values[x].shape, 5);
   int inside = 0;
@@ -638,8 +662,15 @@ test_codes (gconstpointer data)
             }
           float v = fmaxf ((float)sum, 0) * (sx * sw[m] / sy);
           float code = CLAMP (nearbyintf (v) + zy, 0, 255);
+          float want = (code - zy) * sy;
+          if (normalizes)
+            {
+              float a = factor[m] / sqrtf (variance[m] + 1e-5f);
+              volatile float product = (code - zy) * (a * sy / sn); /* rounded on its own */
+              want = (CLAMP (nearbyintf (product + (offset[m] - mean[m] * a) / sn) + zn, 0, 255) - zn) * sn;
+            }
           inside += code > zy && code < 255;
-          g_assert_cmpfloat (((float *)got->data)[i], ==, (code - zy) * sy);
+          g_assert_cmpfloat (((float *)got->data)[i], ==, want);
         }
     }
   g_assert_cmpint (inside, >, N / 4); /* the comparison is about roundings, not about clamps */
@@ -762,8 +793,9 @@ main (int argc, char **argv)
   g_test_add_func ("/lower/memory-budget", test_memory_budget);
   g_test_add_func ("/lower/why-not", test_why_not);
   g_test_add_func ("/lower/eval-node", test_eval_node);
-  g_test_add_data_func ("/lower/codes/zero-point", GINT_TO_POINTER (FALSE), test_codes);
-  g_test_add_data_func ("/lower/codes/per-channel", GINT_TO_POINTER (TRUE), test_codes);
+  g_test_add_data_func ("/lower/codes/zero-point", GINT_TO_POINTER (0), test_codes);
+  g_test_add_data_func ("/lower/codes/per-channel", GINT_TO_POINTER (PER_CHANNEL), test_codes);
+  g_test_add_data_func ("/lower/codes/normalized", GINT_TO_POINTER (PER_CHANNEL | NORMALIZED), test_codes);
   g_test_add_data_func ("/lower/material/portable", GINT_TO_POINTER (PARE_BACKEND_PORTABLE), test_material);
   g_test_add_data_func ("/lower/material/onednn", GINT_TO_POINTER (PARE_BACKEND_ONEDNN), test_material);
   return g_test_run ();

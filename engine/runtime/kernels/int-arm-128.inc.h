@@ -14,6 +14,7 @@
 #define TO_FLOAT(v) vcvtq_f32_s32 (v)
 #define ROUND(v) round_4 (v)
 #define ADDF(a, b) vaddq_f32 (a, b)
+#define SUBF(a, b) vsubq_f32 (a, b)
 #define MULF(a, b) vmulq_f32 (a, b)
 #define MAXF(a, b) vbslq_f32 (vcgtq_f32 (a, b), a, b)
 #define MINF(a, b) vbslq_f32 (vcltq_f32 (a, b), a, b)

@@ -6,7 +6,10 @@ NAME (to_code) (VI sum, const PareIntScale *s)
 {
   VF v = MULF (ADDF (TO_FLOAT (sum), SPLATF (*s->bias)), SPLATF (*s->scale));
   if (s->factor)
-    v = ADDF (MULF (MINF (MAXF (v, SPLATF (s->least)), SPLATF (s->most)), SPLATF (*s->factor)), SPLATF (*s->offset));
+    {
+      v = ADDF (MINF (MAXF (v, SPLATF (s->least)), SPLATF (s->most)), SPLATF (s->rounding));
+      v = ADDF (MULF (SUBF (v, SPLATF (s->rounding)), SPLATF (*s->factor)), SPLATF (*s->offset));
+    }
   return ROUND (MINF (MAXF (v, SPLATF (s->lo)), SPLATF (s->hi))) + SPLAT (s->zero);
 }
 

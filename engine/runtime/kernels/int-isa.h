@@ -22,8 +22,8 @@ typedef struct
   int32_t zero;                 /* added to what is rounded */
   float lo, hi;                 /* bounds before that */
   bool codes;                   /* else float32 */
-  const float *factor, *offset; /* NULL, or what follows before those bounds (QConv): clipped to least..most, times, plus */
-  float least, most;
+  const float *factor, *offset; /* NULL, or what follows before those bounds (QConv): clipped to least..most, rounded, times, plus */
+  float least, most, rounding;  /* as affine_value has it */
 } PareIntScale;
 
 /* The lines of a sub-block of an unfolded input: line k starts at strip + line[k], output row r of it r * row_stride later. */

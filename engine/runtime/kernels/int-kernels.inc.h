@@ -42,6 +42,7 @@ static const PareIntIsa NAME (isa)
 #undef TO_FLOAT
 #undef ROUND
 #undef ADDF
+#undef SUBF
 #undef MULF
 #undef MAXF
 #undef MINF

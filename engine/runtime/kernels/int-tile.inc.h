@@ -17,6 +17,7 @@ NAME (store_affine) (uint8_t *y, VI sum, VF bias, VF scale, VF factor, VF offset
 {
   VF v = MULF (ADDF (TO_FLOAT (sum), bias), scale);
   v = MINF (MAXF (v, SPLATF (s->least)), SPLATF (s->most));
+  v = SUBF (ADDF (v, SPLATF (s->rounding)), SPLATF (s->rounding));
   v = ADDF (MULF (v, factor), offset);
   STORE_CODES (y, ROUND (MINF (MAXF (v, SPLATF (s->lo)), SPLATF (s->hi))) + SPLAT (s->zero));
 }

@@ -14,6 +14,7 @@
 #define TO_FLOAT(v) _mm256_cvtepi32_ps ((__m256i)(v))
 #define ROUND(v) ((V256)_mm256_cvtps_epi32 (v))
 #define ADDF(a, b) _mm256_add_ps (a, b)
+#define SUBF(a, b) _mm256_sub_ps (a, b)
 #define MULF(a, b) _mm256_mul_ps (a, b)
 #define MAXF(a, b) _mm256_max_ps (a, b)
 #define MINF(a, b) _mm256_min_ps (a, b)

@@ -17,6 +17,7 @@
 #define TO_FLOAT(v) _mm512_cvtepi32_ps ((__m512i)(v))
 #define ROUND(v) ((V512)_mm512_cvtps_epi32 (v))
 #define ADDF(a, b) _mm512_add_ps (a, b)
+#define SUBF(a, b) _mm512_sub_ps (a, b)
 #define MULF(a, b) _mm512_mul_ps (a, b)
 #define MAXF(a, b) _mm512_max_ps (a, b)
 #define MINF(a, b) _mm512_min_ps (a, b)

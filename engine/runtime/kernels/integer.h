@@ -50,13 +50,18 @@ scale_sum (int32_t acc, float bias, float scale)
   return v * scale;
 }
 
-/* What a batch normalization behind the activation makes of v: clipped in reals, then the factor of the channel, then its offset, both over
- * the scale of the result. */
+/* Added and taken off again, a float of less than half of it is rounded to even: 1.5 * 2^23. */
+#define PARE_ROUNDING 12582912.0f
+
+/* What a batch normalization behind the activation makes of v: clipped in reals, or to codes less their zero point and rounded
+ * (PARE_ROUNDING, else 0), then the factor of the channel, then its offset, both over the scale of the result. */
 static inline float
-affine_value (float v, float least, float most, float factor, float offset)
+affine_value (float v, float least, float most, float rounding, float factor, float offset)
 {
   v = v > least ? v : least;
   v = v < most ? v : most;
+  v = v + rounding;
+  v = v - rounding;
   v = v * factor;
   return v + offset;
 }
@@ -72,8 +77,8 @@ round_code (float v, int32_t zero, int32_t lo, int32_t hi)
   return (int32_t)rintf (v) + zero;
 }
 
-/* The same without branches and calls, for loops that should become vectors. Half to even: adding 1.5 * 2^23 leaves the integer in the low
- * bits; right up to 2^22, and codes are far below. */
+/* The same without branches and calls, for loops that should become vectors. Half to even: adding leaves the integer in the low bits; right
+ * up to 2^22, and codes are far below. */
 static inline float
 clamp_plain (float v, float lo, float hi)
 {
@@ -88,6 +93,6 @@ round_plain (float v)
   {
     float f;
     int32_t i;
-  } u = { v + 12582912.0f };
+  } u = { v + PARE_ROUNDING };
   return u.i - 0x4B400000;
 }

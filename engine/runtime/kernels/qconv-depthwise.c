@@ -200,16 +200,25 @@ run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t 
       const int32_t *init
           = ready ? (const int32_t *)(const void *)(packed + HEADER) + m : (const int32_t *)(void *)(scratch + j->at_init) + i;
       float bias = c->bias ? (float)c->bias[m] : 0;
-      PareIntScale scale = {
-        init, &bias, &c->scale[m], c->p->zero_y, (float)(c->p->lo - c->p->zero_y), (float)(c->p->hi - c->p->zero_y), bytes == 1, NULL, NULL,
-        0,    0
-      };
+      PareIntScale scale = { init,
+                             &bias,
+                             &c->scale[m],
+                             c->p->zero_y,
+                             (float)(c->p->lo - c->p->zero_y),
+                             (float)(c->p->hi - c->p->zero_y),
+                             bytes == 1,
+                             NULL,
+                             NULL,
+                             0,
+                             0,
+                             0 };
       if (c->factor)
         {
           scale.factor = &c->factor[m];
           scale.offset = &c->offset[m];
           scale.least = c->least;
           scale.most = c->most;
+          scale.rounding = c->rounding;
         }
       j->isa->depthwise (result + i * j->result * bytes, strip + i * j->strip.plane * j->isa->width, offset, w, j->taps, rows * pitch,
                          j->stride, &scale);

@@ -170,7 +170,8 @@ run_block (const Job *j, uint8_t *scratch, int64_t n, int64_t group, int64_t blo
                          c->factor ? rows.factor : NULL,
                          rows.offset,
                          c->least,
-                         c->most };
+                         c->most,
+                         c->rounding };
   uint8_t *y = (uint8_t *)c->y->data + ((n * c->g.m + m) * j->positions + p) * bytes;
   const uint8_t *panel = scratch + j->at_panels;
   int64_t vectors = (columns + isa->lanes - 1) / isa->lanes, panels = (vectors + isa->conv_vectors - 1) / isa->conv_vectors;

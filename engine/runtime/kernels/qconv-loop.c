@@ -36,7 +36,7 @@ plane_task (int64_t task, int worker, void *arg)
         {
           float v = scale_sum (sum_at (j, task / g->m, m, oz, oy, ox), bias, j->scale[m]);
           if (j->factor)
-            v = affine_value (v, j->least, j->most, j->factor[m], j->offset[m]);
+            v = affine_value (v, j->least, j->most, j->rounding, j->factor[m], j->offset[m]);
           if (is_codes (j->y))
             ((uint8_t *)j->y->data)[at] = (uint8_t)round_code (v, p->zero_y, p->lo, p->hi);
           else

@@ -32,6 +32,7 @@ read_operands (PareQConv *c, const PareQConvParams *p, const PareView *in, uint3
   c->scale = in[3].data;
   c->least = -INFINITY;
   c->most = INFINITY;
+  REQUIRE (n_in == 6 || !p->rounds);
   if (n_in == 4)
     return PARE_RT_OK;
   for (int i = 4; i < 6; i++)
@@ -44,6 +45,8 @@ read_operands (PareQConv *c, const PareQConvParams *p, const PareView *in, uint3
       c->least = p->conv.lo;
       c->most = p->conv.hi;
     }
+  REQUIRE (!p->rounds || (c->least >= -255 && c->least <= c->most && c->most <= 255));
+  c->rounding = p->rounds ? PARE_ROUNDING : 0;
   return PARE_RT_OK;
 }
 

@@ -13,7 +13,7 @@ typedef struct
   const int32_t *bias; /* or NULL */
   const float *scale;
   const float *factor, *offset; /* both or NULL */
-  float least, most;            /* of v before them */
+  float least, most, rounding;  /* of v before them */
 } PareQConv;
 
 /* The definition, loop by loop: three spatial axes, and shapes nothing else is made for. */
