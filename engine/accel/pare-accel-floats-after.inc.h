@@ -1,17 +1,33 @@
 /* Activations of one instruction set. */
 
-/* 1 / (1 + e^-x), times `by`. For large x its factors stay finite or become infinite as they should. */
+/* 2^t. Beyond what a float holds it becomes 0 or infinite, or stays at the bounds of TO_RANGE. */
 TARGET INLINE VEC
-NAME (sigmoid_times) (VEC x, VEC by)
+NAME (power_of_2) (VEC t)
 {
-  VEC t = TO_RANGE (MUL (x, ALL (-1.44269504f))), f = FRACTION (t), p = ALL (1.535336188319500e-4f); /* 2^f, -0.5 <= f <= 0.5 */
+  t = TO_RANGE (t);
+  VEC f = FRACTION (t), p = ALL (1.535336188319500e-4f); /* 2^f, -0.5 <= f <= 0.5 */
   p = FMA (p, f, ALL (1.339887440266574e-3f));
   p = FMA (p, f, ALL (9.618437357674640e-3f));
   p = FMA (p, f, ALL (5.550332471162809e-2f));
   p = FMA (p, f, ALL (2.402264791363012e-1f));
   p = FMA (p, f, ALL (6.931472028550421e-1f));
   p = FMA (p, f, ALL (1));
-  return DIV (by, ADD (ALL (1), TIMES_2_TO (p, SUB (t, f))));
+  return TIMES_2_TO (p, SUB (t, f));
+}
+
+/* 1 / (1 + e^-x), times `by`. For large x its factors stay finite or become infinite as they should. */
+TARGET INLINE VEC
+NAME (sigmoid_times) (VEC x, VEC by)
+{
+  return DIV (by, ADD (ALL (1), NAME (power_of_2) (MUL (x, ALL (-1.44269504f)))));
+}
+
+/* x tanh (log (1 + e^x)) = x n / (n + 2), n = e^x (e^x + 2); beyond 20 the quotient is 1. */
+TARGET INLINE VEC
+NAME (mish) (VEC x)
+{
+  VEC e = NAME (power_of_2) (MUL (SMALLER (ALL (20), x), ALL (1.44269504f))), n = MUL (e, ADD (e, ALL (2)));
+  return MUL (x, DIV (n, ADD (n, ALL (2))));
 }
 
 /* x (1 + erf (x / sqrt (2))) / 2 = max (x, 0) - t (1 - erf (t / sqrt (2))) / 2, t = |x|; erf as a quotient of polynomials. Where 1 - erf is
@@ -43,6 +59,8 @@ NAME (function) (VEC x, const PareActivation kind)
     return NAME (sigmoid_times) (x, ALL (1));
   if (kind == PARE_ACT_GELU)
     return NAME (gelu) (x);
+  if (kind == PARE_ACT_MISH)
+    return NAME (mish) (x);
   if (kind == PARE_ACT_GELU_TANH) /* x (1 + tanh (u)) / 2 = x / (1 + e^-2u) */
     return NAME (sigmoid_times) (MUL (MUL (ALL (1.5957691216f), x), FMA (MUL (ALL (0.044715f), x), x, ALL (1))), x);
   return MUL (x, SMALLER (ALL (1), LARGER (ALL (0), FMA (x, ALL (1 / 6.0f), ALL (0.5f))))); /* HARDSWISH */
@@ -68,6 +86,8 @@ NAME (finish) (VEC x, const PareAfter *after, int64_t c)
       return NAME (function) (x, PARE_ACT_GELU);
     case PARE_ACT_GELU_TANH:
       return NAME (function) (x, PARE_ACT_GELU_TANH);
+    case PARE_ACT_MISH:
+      return NAME (function) (x, PARE_ACT_MISH);
     default:
       return NAME (function) (x, PARE_ACT_HARDSWISH);
     }
@@ -104,6 +124,8 @@ NAME (activate) (float *c, int64_t c_row, int64_t c_block, int rows, int columns
     NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_GELU);
   else if (kind == PARE_ACT_GELU_TANH)
     NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_GELU_TANH);
+  else if (kind == PARE_ACT_MISH)
+    NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_MISH);
   else
     NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_HARDSWISH);
 }

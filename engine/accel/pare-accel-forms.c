@@ -634,6 +634,9 @@ pare_accel_activation (PareActivation activation, float lo, float hi, float alph
     case PARE_ACT_GELU_TANH:
       op.alg = dnnl_eltwise_gelu_tanh;
       break;
+    case PARE_ACT_MISH:
+      op.alg = dnnl_eltwise_mish;
+      break;
     default:
       return false;
     }

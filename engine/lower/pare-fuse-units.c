@@ -1,5 +1,5 @@
-/* Units that exporters write out in several nodes: GELU by Erf or Tanh, x * Sigmoid (x), hard swish. Found once, by the value they are
- * functions of. */
+/* Units that exporters write out in several nodes: GELU by Erf or Tanh, x * Sigmoid (x), hard swish, Mish. Found once, by the value they
+ * are functions of. */
 #include "engine/lower/pare-lower-private.h"
 
 #include <math.h>
@@ -162,6 +162,18 @@ match_clip (Match *m, const PareNode *clip)
   return m->x != PARE_NONE && times_x (m, clip->outputs[0], 1.0 / 6);
 }
 
+/* x tanh (softplus (x)) */
+static gboolean
+match_softplus (Match *m, const PareNode *softplus)
+{
+  PareNodeId id = pare_lower_only_reader (m->b, softplus->outputs[0]);
+  m->unit.activation = PARE_ACT_MISH;
+  m->unit.unary = PARE_UN_MISH;
+  m->x = softplus->inputs[0];
+  return id != PARE_NONE && pare_node_is (&m->b->graph->nodes[id], "Tanh") && add (m, id)
+         && times_x (m, m->b->graph->nodes[id].outputs[0], 1);
+}
+
 static gboolean
 match (Match *m, PareNodeId id)
 {
@@ -175,6 +187,8 @@ match (Match *m, PareNodeId id)
     return match_tanh (m, node);
   if (pare_node_is (node, "Clip"))
     return match_clip (m, node);
+  if (pare_node_is (node, "Softplus"))
+    return match_softplus (m, node);
   m->x = node->inputs[0];
   if (pare_node_is (node, "Sigmoid"))
     {

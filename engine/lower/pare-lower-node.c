@@ -139,6 +139,8 @@ pare_lower_activation (const PareGraph *graph, const PareNode *node, PareActivat
     *activation = PARE_ACT_HARDSWISH;
   else if (pare_node_is (node, "Gelu"))
     *activation = by_tanh (node) ? PARE_ACT_GELU_TANH : PARE_ACT_GELU;
+  else if (pare_node_is (node, "Mish"))
+    *activation = PARE_ACT_MISH;
   else
     return FALSE;
   return TRUE;

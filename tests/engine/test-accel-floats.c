@@ -49,8 +49,8 @@ test_separable (void)
 {
   static const int channels[] = { 3, 8, 16, 24, 32, 40, 64, 96, 100 }, inner[] = { 16, 32, 48, 80, 96, 144, 20 },
                    sides[] = { 1, 2, 5, 7, 9, 14, 41, 97 };
-  static const PareActivation acts[] = { PARE_ACT_NONE,  PARE_ACT_CLIP,    PARE_ACT_CLIP,      PARE_ACT_LEAKY,
-                                         PARE_ACT_SWISH, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH, PARE_ACT_TANH };
+  static const PareActivation acts[] = { PARE_ACT_NONE,    PARE_ACT_CLIP,      PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH,
+                                         PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH, PARE_ACT_TANH, PARE_ACT_MISH };
   for (guint i = 0; i < 160; i++)
     {
       Plan *plan = plan_new (9000 + i);
@@ -144,7 +144,8 @@ static void
 test_pointwise (void)
 {
   static const int channels[] = { 16, 32, 48, 64, 80, 17, 85, 4 }, sides[] = { 1, 3, 13, 20, 26, 52 };
-  static const PareActivation acts[] = { PARE_ACT_SWISH, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH, PARE_ACT_GELU, PARE_ACT_GELU_TANH };
+  static const PareActivation acts[]
+      = { PARE_ACT_SWISH, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH, PARE_ACT_GELU, PARE_ACT_GELU_TANH, PARE_ACT_MISH };
   for (guint i = 0; i < 60; i++)
     {
       Plan *plan = plan_new (13000 + i);

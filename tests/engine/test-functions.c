@@ -145,6 +145,7 @@ test_activations (void)
                 { PARE_ACT_GELU, PARE_UN_GELU, NULL },
                 { PARE_ACT_GELU_TANH, PARE_UN_GELU_TANH, NULL },
                 { PARE_ACT_HARDSWISH, PARE_UN_HARD_SWISH, NULL },
+                { PARE_ACT_MISH, PARE_UN_MISH, NULL },
                 { PARE_ACT_SWISH, PARE_UN_SIGMOID, swish } };
   for (guint c = 0; c < G_N_ELEMENTS (cases); c++)
     for (guint i = 0; i < 4000; i++)

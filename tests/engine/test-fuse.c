@@ -135,8 +135,10 @@ typedef enum
   GELU_TANH,
   SWISH,
   HARD_SWISH,
+  MISH,
   GELU_OP,
-  GELU_TANH_OP
+  GELU_TANH_OP,
+  MISH_OP
 } Unit;
 
 static PareValueId
@@ -161,6 +163,10 @@ unit (PareGraph *g, PareValueId x, Unit kind)
         pare_node_set_string (node_of (g, y), "approximate", "tanh");
         return y;
       }
+    case MISH:
+      return MAKE (g, "Mul", "out", x, MAKE (g, "Tanh", "tanh", MAKE (g, "Softplus", "softplus", x)));
+    case MISH_OP:
+      return MAKE (g, "Mish", "out", x);
     case SWISH:
       return MAKE (g, "Mul", "out", MAKE (g, "Sigmoid", "sigmoid", x), x);
     case HARD_SWISH:
@@ -185,7 +191,7 @@ unit (PareGraph *g, PareValueId x, Unit kind)
 static void
 test_units (void)
 {
-  for (Unit kind = GELU_ERF_DIV; kind <= GELU_TANH_OP; kind++)
+  for (Unit kind = GELU_ERF_DIV; kind <= MISH_OP; kind++)
     {
       PareGraph *g = make_graph (kind >= GELU_OP ? 20 : 17);
       PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, TOKENS, WIDE));

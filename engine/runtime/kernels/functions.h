@@ -45,18 +45,25 @@ exp_parts_f32 (float x, int32_t *n)
   return p * r * r + r + 1.0f;
 }
 
+/* For -104 <= x <= 89, or NaN. */
 static inline float
-exp_f32 (float x)
+exp_between_f32 (float x)
 {
   int32_t n;
-  x = x < -104.0f ? -104.0f : x;
-  x = x > 89.0f ? 89.0f : x;
   float p = exp_parts_f32 (x, &n);
   /* 2^n in two factors, so that both are normal numbers */
   n = n < -160 ? -160 : n > 160 ? 160 : n;
   int32_t h = n >> 1;
   float a = f32_of_bits ((int32_t)((uint32_t)(h + 127) << 23)), b = f32_of_bits ((int32_t)((uint32_t)(n - h + 127) << 23));
   return p * a * b;
+}
+
+static inline float
+exp_f32 (float x)
+{
+  x = x < -104.0f ? -104.0f : x;
+  x = x > 89.0f ? 89.0f : x;
+  return exp_between_f32 (x);
 }
 
 /* The same for -86 <= x <= 89, or NaN. */
@@ -117,30 +124,47 @@ choose_f32 (int32_t mask, float a, float b)
   return f32_of_bits ((bits_of_f32 (a) & mask) | (bits_of_f32 (b) & ~mask));
 }
 
+/* log (x 2^-shift) for a normal number x > 0; something for what is none. */
+static inline float
+log_normal_f32 (float x, int32_t shift)
+{
+  int32_t i = (int32_t)((uint32_t)bits_of_f32 (x) - 0x3F3504F3u); /* sqrt (1/2); below 0 it wraps */
+  float k = (float)((i >> 23) - shift);
+  float f = f32_of_bits ((i & 0x7FFFFF) + 0x3F3504F3) - 1.0f;
+  float s = f / (2.0f + f), z = s * s, w = z * z;
+  float r = z * (0.66666662693f + w * 0.28498786688f) + w * (0.40000972152f + w * 0.24279078841f);
+  float half = 0.5f * f * f;
+  return s * (half + r) + k * 9.0580006145e-06f - half + f + k * 6.9313812256e-01f;
+}
+
 /* Natural logarithm. */
 static inline float
 log_f32 (float x)
 {
   int32_t tiny = -(bits_of_f32 (x) < 0x00800000);
-  int32_t i = (int32_t)((uint32_t)bits_of_f32 (choose_f32 (tiny, x * 8388608.0f, x)) - 0x3F3504F3u); /* sqrt (1/2); below 0 it wraps */
-  float k = (float)((i >> 23) - (tiny & 23));
-  float f = f32_of_bits ((i & 0x7FFFFF) + 0x3F3504F3) - 1.0f;
-  float s = f / (2.0f + f), z = s * s, w = z * z;
-  float r = z * (0.66666662693f + w * 0.28498786688f) + w * (0.40000972152f + w * 0.24279078841f);
-  float half = 0.5f * f * f;
-  float log = s * (half + r) + k * 9.0580006145e-06f - half + f + k * 6.9313812256e-01f;
+  float log = log_normal_f32 (choose_f32 (tiny, x * 8388608.0f, x), tiny & 23);
   log = choose_f32 (-(x < INFINITY), log, x); /* inf and NaN */
   log = choose_f32 (-(x == 0), -INFINITY, log);
   return choose_f32 (-(x < 0), NAN, log);
 }
 
-/* log (1 + e^x), as ONNX Runtime has it for large x. */
+/* log (1 + e^x) = max (x, 0) + log (1 + e^-|x|) */
 static inline float
 softplus_f32 (float x)
 {
-  float e = exp_f32 (x), u = 1.0f + e;
-  float log = log_f32 (u) + (e - (u - 1.0f)) / u; /* of 1 + e, with what the sum lost */
-  return choose_f32 (-(x > 20), x, log);
+  int32_t size = bits_of_f32 (x) & INT32_MAX, most = 0x42D00000; /* 104; positive floats are ordered as their bits are */
+  float e = exp_between_f32 (-f32_of_bits (size < most ? size : most)), u = 1.0f + e;
+  float log = log_normal_f32 (u, 0) + (e - (u - 1.0f)) / u; /* of 1 + e, with what the sum lost */
+  return (x < 0 ? 0 : x) + log;
+}
+
+/* x tanh (log (1 + e^x)) = x n / (n + 2), n = e^x (e^x + 2) */
+static inline float
+mish_f32 (float x)
+{
+  float e = exp_f32 (x > 20.0f ? 20.0f : x); /* the quotient is 1 from there on */
+  float n = e * (e + 2.0f);
+  return x * (n / (n + 2.0f));
 }
 
 /* The error function: a polynomial near 0, 1 - e^-p (|x|) beyond. */

@@ -48,7 +48,7 @@ apply_f32 (int kind, float x, float alpha, float beta)
     case PARE_UN_SWISH:
       return x * sigmoid_f32 (x);
     case PARE_UN_MISH:
-      return x * tanh_f32 (softplus_f32 (x));
+      return mish_f32 (x);
     case PARE_UN_FLOOR:
       return floorf (x);
     case PARE_UN_CEIL:
