@@ -122,6 +122,10 @@ exact_unary (const PareNode *node, const Exact *x)
         y = tanh (v), slope = 1 - y * y;
       else if (g_str_equal (op, "Sigmoid"))
         y = 1 / (1 + exp (-v)), slope = y * (1 - y);
+      else if (g_str_equal (op, "Softplus"))
+        y = log1p (exp (v)), slope = 1 / (1 + exp (-v));
+      else if (g_str_equal (op, "Mish"))
+        y = v * tanh (log1p (exp (v))), slope = 1.09; /* at most */
       else
         {
           g_assert_cmpstr (op, ==, "Gelu");
