@@ -260,7 +260,10 @@ row_of (const PareBfloatProduct *p, const int vecs)
   {
     __m512 sum = ADD (ADD (acc[0][v], acc[1][v]), ADD (acc[2][v], acc[3][v]));
     int left = p->columns - v * LANES;
-    sum = bf16_finish (ADD (sum, LOAD (p->bias + v * LANES)), p->after, p->first + v * LANES);
+    sum = ADD (sum, LOAD (p->bias + v * LANES));
+    if (p->residual.data)
+      sum = ADD (sum, load (p->residual.data, p->residual.wide, v * LANES));
+    sum = bf16_finish (sum, p->after, p->first + v * LANES);
     if (left >= LANES)
       store (p->c.data, p->c.wide, v * LANES, sum);
     else if (left > 0)
@@ -490,10 +493,17 @@ pare_accel_bfloats (void)
 {
   static const PareBfloats bfloats
       = { .product = product, .row = row, .winograd_in = winograd_in, .winograd_out = winograd_out, .winograd_weights = winograd_weights };
-  return pare_accel_has_bf16 () && __builtin_cpu_supports ("avx512bf16") && __builtin_cpu_supports ("avx512bw")
-                 && __builtin_cpu_supports ("avx512vl") && __builtin_cpu_supports ("avx512dq")
-             ? &bfloats
-             : NULL;
+  static int known; /* kernels ask in every run, and oneDNN takes its time to answer */
+  int has = __atomic_load_n (&known, __ATOMIC_RELAXED);
+  if (has == 0)
+    {
+      has = pare_accel_has_bf16 () && __builtin_cpu_supports ("avx512bf16") && __builtin_cpu_supports ("avx512bw")
+                    && __builtin_cpu_supports ("avx512vl") && __builtin_cpu_supports ("avx512dq")
+                ? 1
+                : -1;
+      __atomic_store_n (&known, has, __ATOMIC_RELAXED);
+    }
+  return has > 0 ? &bfloats : NULL;
 }
 #else
 const PareBfloats *

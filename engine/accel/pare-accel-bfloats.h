@@ -52,7 +52,7 @@ typedef struct
 typedef struct
 {
   void (*product) (const PareBfloatProduct *p);
-  /* One row in blocks that follow one another, without a residual or factor; the terms of a sum come in four chains. */
+  /* One row in blocks that follow one another, without a factor; the terms of a sum come in four chains. */
   void (*row) (const PareBfloatProduct *p);
   /* tiles first..first + n of all to v: [size][k / 16][n][16], matrices apart elements apart */
   void (*winograd_in) (const PareBfloatWinograd *w, const uint16_t *x, int64_t first, int64_t n, uint16_t *v, int64_t apart);

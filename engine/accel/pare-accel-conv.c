@@ -277,9 +277,39 @@ by_our_own (PareAccel *self, uint32_t step, const Conv *c)
              || (!self->failed && pare_accel_point (self, step, activations (self, dnnl_f32, y, y))));
 }
 
+/* One pixel, as a fully connected layer. */
+static bool
+as_row_of_bf16 (PareAccel *self, uint32_t step, const Conv *c)
+{
+  const PareShape *x = &self->plan->values[c->x].shape, *w = &self->plan->values[c->w].shape, *y = &self->plan->values[c->y].shape;
+  uint32_t reader = pare_accel_only_reader (self, c->y);
+  if (c->transposed || pare_shape_count (x) != x->dims[1] || pare_shape_count (y) != y->dims[1]
+      || pare_shape_count (w) != x->dims[1] * y->dims[1] || (reader != PARE_RT_NONE && self->plan->steps[reader].op == PARE_RT_BATCH_NORM))
+    return false;
+  return pare_accel_rows_bf16 (self, step,
+                               &(PareAccelRows){ .x = c->x,
+                                                 .w = c->w,
+                                                 .b = c->b,
+                                                 .residual = c->residual,
+                                                 .y = c->y,
+                                                 .rows = 1,
+                                                 .k = x->dims[1],
+                                                 .n = y->dims[1],
+                                                 .stride_n = x->dims[1],
+                                                 .stride_k = 1,
+                                                 .alpha = 1,
+                                                 .beta = 1,
+                                                 .activation = c->p->activation,
+                                                 .lo = c->p->lo,
+                                                 .hi = c->p->hi,
+                                                 .act_alpha = c->p->alpha });
+}
+
 static bool
 by_our_own_of_bf16 (PareAccel *self, uint32_t step, const Conv *c)
 {
+  if (as_row_of_bf16 (self, step, c) || self->failed)
+    return !self->failed;
   return pare_accel_winograd_bf16 (self, step, &c->shape) || (!self->failed && pare_accel_stem_bf16 (self, step, &c->shape))
          || (!self->failed && pare_accel_point_bf16 (self, step));
 }

@@ -168,29 +168,6 @@ pare_accel_step_gemm (PareAccel *self, uint32_t step)
   if (!pare_accel_constant (self, b))
     return false; /* repacking in each run costs more than the product */
   int64_t stride_n = p->trans_b ? k : 1, stride_k = p->trans_b ? 1 : n;
-  if (p->alpha == 1 && m == 1 && residual == PARE_RT_NONE && pare_accel_bfloats () && pare_accel_is_bf16 (self, step))
-    {
-      const PareAccelVector v = { .x = pare_accel_plain_bf16 (self, step, a),
-                                  .w = b,
-                                  .b = c,
-                                  .y = y,
-                                  .k = k,
-                                  .n = n,
-                                  .stride_n = stride_n,
-                                  .stride_k = stride_k,
-                                  .beta = p->beta,
-                                  .activation = p->activation,
-                                  .lo = p->lo,
-                                  .hi = p->hi,
-                                  .alpha = p->act_alpha };
-      if (pare_accel_vector_bf16 (self, step, &v))
-        {
-          self->n_bf16++;
-          return true;
-        }
-      if (self->failed)
-        return false;
-    }
   const PareAccelRows rows = { .x = a,
                                .w = b,
                                .b = c,
@@ -207,11 +184,15 @@ pare_accel_step_gemm (PareAccel *self, uint32_t step)
                                .lo = p->lo,
                                .hi = p->hi,
                                .act_alpha = p->act_alpha };
-  bool bf16 = p->alpha == 1 && pare_accel_is_bf16 (self, step), own = unflattened (self, a, m, k) == PARE_RT_NONE;
-  return (bf16 && own && pare_accel_rows_bf16 (self, step, &rows))
-         || (!self->failed && bf16
-             && inner_product (self, step, a, b, c, residual, y, m, k, n, stride_n, stride_k, 1.0f, p->beta, true, &post))
-         || (!self->failed && own && pare_accel_rows (self, step, &rows))
+  bool bf16 = p->alpha == 1 && pare_accel_is_bf16 (self, step), own = m == 1 || unflattened (self, a, m, k) == PARE_RT_NONE;
+  if (bf16 && own && pare_accel_rows_bf16 (self, step, &rows))
+    {
+      self->n_bf16++;
+      return true;
+    }
+  return (!self->failed && bf16
+          && inner_product (self, step, a, b, c, residual, y, m, k, n, stride_n, stride_k, 1.0f, p->beta, true, &post))
+         || (!self->failed && unflattened (self, a, m, k) == PARE_RT_NONE && pare_accel_rows (self, step, &rows))
          || (!self->failed
              && inner_product (self, step, a, b, c, residual, y, m, k, n, stride_n, stride_k, p->alpha, p->beta, false, &post));
 }
@@ -246,9 +227,13 @@ pare_accel_step_matmul (PareAccel *self, uint32_t step)
                                 .alpha = 1,
                                 .beta = 1 };
       bool bf16 = pare_accel_is_bf16 (self, step);
-      return (bf16 && pare_accel_rows_bf16 (self, step, &r))
-             || (!self->failed && bf16
-                 && inner_product (self, step, a, b, PARE_RT_NONE, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, true, &post))
+      if (bf16 && pare_accel_rows_bf16 (self, step, &r))
+        {
+          self->n_bf16++;
+          return true;
+        }
+      return (!self->failed && bf16
+              && inner_product (self, step, a, b, PARE_RT_NONE, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, true, &post))
              || (!self->failed && pare_accel_rows (self, step, &r))
              || (!self->failed
                  && inner_product (self, step, a, b, PARE_RT_NONE, PARE_RT_NONE, y, rows, k, n, 1, n, 1.0f, 1.0f, false, &post));

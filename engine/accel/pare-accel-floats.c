@@ -41,8 +41,8 @@
   _mm256_mul_ps (a, _mm256_castsi256_ps (_mm256_slli_epi32 (_mm256_add_epi32 (_mm256_cvtps_epi32 (n), _mm256_set1_epi32 (127)), 23)))
 #include "engine/accel/pare-accel-floats.inc.h"
 
-const PareFloats *
-pare_accel_floats (void)
+static const PareFloats *
+choose (void)
 {
   int allowed = (int)dnnl_get_effective_cpu_isa ();
   if ((allowed & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core && __builtin_cpu_supports ("avx512f")
@@ -51,6 +51,20 @@ pare_accel_floats (void)
   if ((allowed & dnnl_cpu_isa_avx2) == dnnl_cpu_isa_avx2 && __builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma"))
     return &avx2_floats;
   return NULL;
+}
+
+const PareFloats *
+pare_accel_floats (void)
+{
+  static const PareFloats none, *chosen; /* kernels ask in every run, and oneDNN takes its time to answer */
+  const PareFloats *isa = __atomic_load_n (&chosen, __ATOMIC_RELAXED);
+  if (!isa)
+    {
+      isa = choose ();
+      isa = isa ? isa : &none;
+      __atomic_store_n (&chosen, isa, __ATOMIC_RELAXED);
+    }
+  return isa != &none ? isa : NULL;
 }
 #else
 const PareFloats *

@@ -271,16 +271,6 @@ bool pare_accel_stem_bf16 (PareAccel *self, uint32_t step, const PareConvShape *
 bool pare_accel_point_bf16 (PareAccel *self, uint32_t step);
 /* A rounding that only a convolution of few channels reads, with that. */
 bool pare_accel_rounded_stem (PareAccel *self, uint32_t step);
-/* One row of bfloat16, x (a buffer), times constant weights; false: nothing was added. */
-typedef struct
-{
-  uint32_t x, w, b, y;
-  int64_t k, n, stride_n, stride_k;
-  float beta; /* of b */
-  PareActivation activation;
-  float lo, hi, alpha;
-} PareAccelVector;
-bool pare_accel_vector_bf16 (PareAccel *self, uint32_t step, const PareAccelVector *v);
 /* Operands of one shape, some of 16 bits, by a loop of our own. */
 bool pare_accel_binary_bf16 (PareAccel *self, uint32_t step, uint32_t a, uint32_t b, PareAccelResult result);
 /* y [rows, n] = act (alpha x [rows, k] w + beta b + residual) of floats with constant w and b; false: nothing was added. */
@@ -293,7 +283,7 @@ typedef struct
   float lo, hi, act_alpha;
 } PareAccelRows;
 bool pare_accel_rows (PareAccel *self, uint32_t step, const PareAccelRows *r);
-/* The same of bfloat16, its result as pare_accel_result() has it. */
+/* The same of bfloat16, with an alpha of 1, also of one row; its result as pare_accel_result() has it. */
 bool pare_accel_rows_bf16 (PareAccel *self, uint32_t step, const PareAccelRows *r);
 /* A recurrent layer's x w' and the biases that go with it (PareRnnParams), multiplied as bfloat16; PARE_RT_NONE: not this step. */
 uint32_t pare_accel_projected (PareAccel *self, uint32_t step);

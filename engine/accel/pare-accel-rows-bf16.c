@@ -1,13 +1,15 @@
-/* Fully connected layers of several rows of bfloat16 by panels of our own, a function behind them as part of it; and the products of
- * recurrent layers that do not wait for one another, of all steps at once. */
+/* Fully connected layers of bfloat16 by panels of our own, a function behind them as part of it: one row as fast as weights are read, for
+ * which oneDNN's preparations are too long, or several; and the products of recurrent layers that do not wait for one another, of all steps
+ * at once. */
 #include "engine/accel/pare-accel-bfloats.h"
 #include "engine/accel/pare-accel-private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAST_ROWS 4 /* fewer are as fast as weights are read */
+#define LEAST_ROWS 4 /* but one: fewer are as fast as weights are read */
 #define PRODUCTS 200 /* in a nanosecond, of one thread */
+#define OF_ONE_ROW 40
 
 typedef struct
 {
@@ -15,7 +17,7 @@ typedef struct
   int64_t k, n;
   int64_t y_at; /* elements of the result that are before it */
   const uint16_t *weights;
-  const float *bias; /* NULL: none */
+  const float *bias; /* NULL: none, of several rows */
   PareAfter after;
   bool residual, wide, wide_residual;
 } Rows;
@@ -30,9 +32,10 @@ static void
 multiply (const void *params, const PareView *args, int64_t row, int64_t rows, int64_t panel, bool last)
 {
   const Rows *s = params;
+  const PareBfloats *isa = pare_accel_bfloats ();
   int64_t at;
   int width = pare_accel_bfloat_panel (pare_accel_whole_blocks (s->n), panel, &at);
-  pare_accel_bfloats ()->product (
+  (s->walk.rows == 1 ? isa->row : isa->product) (
       &(PareBfloatProduct){ .rows = rows,
                             .pairs = s->k / 2,
                             .a = (const uint16_t *)args[0].data + row * s->k,
@@ -84,7 +87,7 @@ pack (PareAccel *self, const float *weights, int64_t stride_n, int64_t stride_k,
 static bool
 add (PareAccel *self, uint32_t step, const Rows *s, const uint32_t *buffers)
 {
-  double ns = (double)(s->walk.rows * s->n) * (double)s->k / PRODUCTS;
+  double ns = (double)(s->walk.rows * s->n) * (double)s->k / (s->walk.rows == 1 ? OF_ONE_ROW : PRODUCTS);
   return pare_accel_add_work (self, step, run, s, sizeof *s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, s->residual ? 3 : 2);
 }
 
@@ -94,14 +97,14 @@ pare_accel_rows_bf16 (PareAccel *self, uint32_t step, const PareAccelRows *r)
   const float *weights = pare_accel_constant (self, r->w), *bias = r->b == PARE_RT_NONE ? NULL : pare_accel_constant (self, r->b);
   PareAccelResult result = pare_accel_result (self, r->y);
   const PareMd *plain = pare_accel_plain_md (self, result.value), *dst = plain ? pare_md_with_type (self->mds, plain, result.type) : NULL;
-  if (!pare_accel_bfloats () || !dst || r->rows < LEAST_ROWS || r->k % 2 || r->n < PARE_BLOCK
+  if (!pare_accel_bfloats () || !dst || (r->rows != 1 && (r->rows < LEAST_ROWS || r->n < PARE_BLOCK)) || r->k % 2
       || (r->n % PARE_BLOCK && r->residual != PARE_RT_NONE) || !weights || (r->b != PARE_RT_NONE && !bias)
       || !pare_accel_after_knows (r->activation))
     return false;
   const PareMd *added = r->residual != PARE_RT_NONE ? pare_accel_native_any (self, r->residual) : NULL;
   bool clip = r->activation == PARE_ACT_CLIP;
   int64_t whole = pare_accel_whole_blocks (r->n);
-  float *sums = bias ? pare_accel_filled (self, whole, 0) : NULL, *lo = clip ? pare_accel_filled (self, whole, r->lo) : NULL,
+  float *sums = pare_accel_filled (self, whole, 0), *lo = clip ? pare_accel_filled (self, whole, r->lo) : NULL,
         *hi = clip ? pare_accel_filled (self, whole, r->hi) : NULL;
   Rows s = { .walk = { .rows = r->rows },
              .k = r->k,
@@ -111,7 +114,7 @@ pare_accel_rows_bf16 (PareAccel *self, uint32_t step, const PareAccelRows *r)
              .residual = r->residual != PARE_RT_NONE,
              .wide = result.type != dnnl_bf16,
              .wide_residual = !added || pare_md_type (added) != dnnl_bf16 };
-  if ((bias && !sums) || (clip && (!lo || !hi)) || !pack (self, weights, r->stride_n, r->stride_k, &s))
+  if (!sums || (clip && (!lo || !hi)) || !pack (self, weights, r->stride_n, r->stride_k, &s))
     {
       self->failed = true;
       return false;
@@ -130,10 +133,7 @@ pare_accel_rows_bf16 (PareAccel *self, uint32_t step, const PareAccelRows *r)
   else
     y = pare_accel_new_form (self, result.value, dst);
   const uint32_t buffers[3] = { x, y, there };
-  if (!add (self, step, &s, buffers))
-    return false;
-  self->n_bf16++;
-  return pare_accel_absorb (self, result.rounds);
+  return add (self, step, &s, buffers) && pare_accel_absorb (self, result.rounds);
 }
 
 /* What the biases of a direction add to x w'. */

@@ -231,7 +231,7 @@ make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[st->out[0]].shape;
   const float *weights = pare_accel_constant (self, st->in[1]);
   bool few = st->op == PARE_RT_CONV && p->spatial == 2 && is_few (p, shape, sx, sy);
-  if (!pare_accel_bfloats () || st->op != PARE_RT_CONV || p->spatial != 2 || p->group != 1 || (sx->dims[1] > MOST_CHANNELS && !few)
+  if (!pare_accel_bfloats () || st->op != PARE_RT_CONV || p->spatial > 2 || p->group != 1 || (sx->dims[1] > MOST_CHANNELS && !few)
       || !weights || (st->n_in > 3 && st->in[3] != PARE_RT_NONE) || !pare_accel_after_knows (p->activation))
     return false;
   const PareMd *plain = pare_accel_plain_md (self, x), *src = pare_accel_native_any (self, x);
@@ -243,7 +243,7 @@ make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
   PareAccelResult result = pare_accel_result (self, f.y);
   const PareMd *dst = few ? pare_md_new_typed (self->mds, result.type, sy->rank, sy->dims, NULL)
                           : pare_md_new_channels_last (self->mds, result.type, sy->rank, sy->dims);
-  int64_t n = sy->dims[1], out = sy->dims[2] * sy->dims[3];
+  int64_t n = sy->dims[1], out = pare_shape_count (sy) / (sy->dims[0] * n);
   Stem s = { .batch = sx->dims[0],
              .channels = sx->dims[1],
              .n = n,
@@ -256,15 +256,17 @@ make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
              .few = few,
              .wide_x = src == plain,
              .wide = result.type != dnnl_bf16 };
-  for (int i = 0; i < 2; i++)
+  s.in[0] = s.out[0] = s.kernel[0] = s.stride[0] = 1; /* of one dimension */
+  for (int i = 0; i < p->spatial; i++)
     {
+      int to = 2 - p->spatial + i;
       if (shape->dilation[i] != 1)
         return false;
-      s.in[i] = sx->dims[i + 2];
-      s.out[i] = sy->dims[i + 2];
-      s.kernel[i] = p->kernel[i];
-      s.stride[i] = shape->stride[i];
-      s.pad[i] = shape->pad_begin[i];
+      s.in[to] = sx->dims[i + 2];
+      s.out[to] = sy->dims[i + 2];
+      s.kernel[to] = p->kernel[i];
+      s.stride[to] = shape->stride[i];
+      s.pad[to] = shape->pad_begin[i];
     }
   s.rows = (ROWS - 1) * s.stride[0] + s.kernel[0];
   s.pitch = (s.out[1] - 1) * s.stride[1] + s.kernel[1];

@@ -108,6 +108,41 @@ test_stem (void)
     }
 }
 
+/* The same of one dimension, windows wider than apart and the other way round; and of one pixel, of any number of channels. */
+static void
+test_line (void)
+{
+  narrow = true;
+  for (guint i = 0; i < 60; i++)
+    {
+      Plan *plan = plan_new (21000 + i);
+      PareRng *r = &plan->rng;
+      bool pixel = i % 3 == 2;
+      int c = pixel ? 2 + 2 * (int)pare_rng_below (r, 150) : 1 + (int)i % 4, k = pixel ? 1 : 1 + (int)pare_rng_below (r, 40),
+          m = (int[]){ 8, 16, 258, 32, 5, 80 }[i % 6], w = pixel ? 1 : k + (int)pare_rng_below (r, 300);
+      PareConvParams p = conv_params (1, 1, k, 1 + (int)pare_rng_below (r, 30), 1, pixel ? 0 : (int)pare_rng_below (r, (guint64)k));
+      p.activation = acts[i % G_N_ELEMENTS (acts)];
+      p.hi = i % 2 ? INFINITY : 0.7f;
+      p.alpha = 0.1f;
+      uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (1 + i % 7 / 6, c, w))), residual = PARE_RT_NONE;
+      if (pixel && i % 4 == 1)
+        residual = add_narrow (plan, x, m, &p, FALSE, PARE_RT_NONE);
+      uint32_t y = add_narrow (plan, x, m, &p, i % 2, residual);
+      if (i % 3 == 1)
+        y = add_norm (plan, y);
+      if (i % 4 < 2)
+        {
+          const PareConvParams point = conv_params (1, 1, 1, 1, 1, 0);
+          y = add_narrow (plan, add_rounding (plan, y), 16, &point, FALSE, PARE_RT_NONE);
+        }
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("line of 16 bits %u: %d -> %d, %d, kernel %d, stride %d, activation %d", i, c, m, w, k,
+                                               p.stride[0], p.activation);
+      compare (plan, 1 + (int)(i % 2), 0.015f, what);
+      plan_free (plan);
+    }
+}
+
 /* Few results, of any number of channels: vectors of pixels. Rows that do not fill them, columns one and two apart, images of one row. */
 static void
 test_few (void)
@@ -293,6 +328,7 @@ main (int argc, char **argv)
     return g_test_run ();
   g_test_add_func ("/accel-bfloats/winograd", test_winograd);
   g_test_add_func ("/accel-bfloats/stem", test_stem);
+  g_test_add_func ("/accel-bfloats/line", test_line);
   g_test_add_func ("/accel-bfloats/few", test_few);
   g_test_add_func ("/accel-bfloats/pointwise", test_pointwise);
   g_test_add_func ("/accel-bfloats/depthwise", test_depthwise);
