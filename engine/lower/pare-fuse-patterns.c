@@ -27,7 +27,8 @@ pare_lower_is_closed (const PareBuilder *b, const PareNodeId *nodes, guint n, Pa
   for (guint i = 0; i < n; i++)
     {
       const PareNode *node = &b->graph->nodes[nodes[i]];
-      if (b->fused_into[nodes[i]] != PARE_NONE || b->fusions[nodes[i]].head != PARE_NONE || b->integers[nodes[i]].kind != PARE_INTEGER_NONE)
+      if (b->fused_into[nodes[i]] != PARE_NONE || b->fusions[nodes[i]].head != PARE_NONE || b->integers[nodes[i]].kind != PARE_INTEGER_NONE
+          || b->rounded[nodes[i]])
         return FALSE;
       for (guint o = 0; o < node->n_outputs && nodes[i] != last; o++)
         {

@@ -148,21 +148,46 @@ consider_average (PareBuilder *b, PareNodeId id)
   return TRUE;
 }
 
-/* A function of each element alone. */
+int
+pare_lower_function_of (const PareGraph *graph, const PareNode *node)
+{
+  static const char *const unary[] = { "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Elu", "Selu",
+                                       "Gelu", "Mish", "Softplus",  "Abs",     "Neg",  "Sqrt",        "Exp",       "Erf", NULL },
+                           *const binary[] = { "Add", "Sub", "Mul", "Div", "Pow", NULL };
+  if ((node->domain != NULL && *node->domain != '\0') || node->n_inputs < 1 || node->n_outputs != 1)
+    return -1;
+  if (g_strv_contains (binary, node->op)) /* with a number */
+    {
+      int of = node->n_inputs == 2 && pare_lower_constant (graph, node, 0) != NULL ? 1 : 0;
+      PareTensor *number = node->n_inputs == 2 ? pare_lower_constant (graph, node, 1 - (guint)of) : NULL;
+      return number != NULL && number->dtype == PARE_DTYPE_FLOAT32 && number->shape.rank <= 1 && pare_tensor_count (number) == 1 ? of : -1;
+    }
+  if (!g_strv_contains (unary, node->op) || node->inputs[0] == PARE_NONE)
+    return -1;
+  for (guint i = 1; i < node->n_inputs; i++)
+    if (pare_lower_has_input (node, i) && pare_lower_constant (graph, node, i) == NULL)
+      return -1;
+  return 0;
+}
+
+/* Functions of each element alone, one after the other, up to a rounding. */
 static gboolean
 consider_table (PareBuilder *b, PareNodeId id)
 {
-  static const char *const unary[] = { "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Elu", "Selu",
-                                       "Gelu", "Mish", "Softplus",  "Abs",     "Neg",  "Sqrt",        "Exp",       "Erf", NULL };
   const PareGraph *graph = b->graph;
-  const PareNode *node = &graph->nodes[id];
-  PareNodeId after = quantize_after (b, id);
-  if (after == PARE_NONE || b->grid[node->inputs[0]] == NULL || !g_strv_contains (unary, node->op)
-      || (node->domain != NULL && *node->domain != '\0'))
+  PareNodeId after = PARE_NONE, last = id;
+  int of = pare_lower_function_of (graph, &graph->nodes[id]);
+  if (of < 0 || b->grid[graph->nodes[id].inputs[of]] == NULL || b->fusions[id].head != PARE_NONE)
     return FALSE;
-  for (guint i = 1; i < node->n_inputs; i++)
-    if (pare_lower_has_input (node, i) && pare_lower_constant (graph, node, i) == NULL)
-      return FALSE;
+  while ((after = quantize_after (b, last)) == PARE_NONE)
+    {
+      last = pare_lower_only_reader (b, graph->nodes[last].outputs[0]);
+      if (last == PARE_NONE || b->fused_into[last] != PARE_NONE || b->fusions[last].head != PARE_NONE
+          || pare_lower_function_of (graph, &graph->nodes[last]) < 0)
+        return FALSE;
+    }
+  for (PareNodeId on = id; on != last; b->rounded[on] = TRUE)
+    on = pare_lower_only_reader (b, graph->nodes[on].outputs[0]);
   take (b, id, PARE_INTEGER_TABLE, after);
   return TRUE;
 }
@@ -233,6 +258,8 @@ find_wanted (PareBuilder *b, gboolean *wanted)
       for (guint k = 0; k < n && wants; k++)
         {
           PareValueId x = node->inputs[k];
+          if (kind == PARE_INTEGER_TABLE)
+            x = node->inputs[pare_lower_function_of (graph, node)];
           if (kind == PARE_INTEGER_PRODUCT && f->head != PARE_NONE && f->pad != PARE_NONE)
             x = graph->nodes[f->pad].inputs[0];
           if (x != PARE_NONE)

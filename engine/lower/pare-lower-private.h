@@ -144,6 +144,8 @@ gboolean pare_lower_number (const PareGraph *graph, const PareNode *node, guint 
 
 /* --- pare-lower-grid.c --- */
 void pare_lower_find_integers (PareBuilder *self);
+/* The operand of which the node computes a function of each element alone, all others being constants; -1: it does not. */
+int pare_lower_function_of (const PareGraph *graph, const PareNode *node);
 gboolean pare_lower_same_grid (const PareQuant *a, const PareQuant *b);
 
 /* --- pare-lower-integer.c --- */

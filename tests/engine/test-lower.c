@@ -676,6 +676,38 @@ test_codes (gconstpointer data)
   g_assert_cmpint (inside, >, N / 4); /* the comparison is about roundings, not about clamps */
 }
 
+/* Functions of each element alone between two roundings, one of them with its number in front, are one table. */
+static void
+test_table (void)
+{
+  const float sx = 0.03f, sy = 0.011f;
+  const int zx = 140, zy = 3;
+  g_autoptr (PareGraph) g = make_graph (21);
+  PareShape none = { .rank = 0 };
+  PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, (gint64)2, (gint64)5, (gint64)67));
+  PareValueId scale_x = add_scalar (g, "sx", sx), zero_x = make_typed (g, "zx", PARE_DTYPE_UINT8, none, (gint64[]){ zx }),
+              scale_y = add_scalar (g, "sy", sy), zero_y = make_typed (g, "zy", PARE_DTYPE_UINT8, none, (gint64[]){ zy });
+  PareValueId v = MAKE (g, "DequantizeLinear", "xd", MAKE (g, "QuantizeLinear", "xq", x, scale_x, zero_x), scale_x, zero_x);
+  v = MAKE (g, "Mul", "times", v, add_scalar (g, "factor", 0.37f));
+  v = MAKE (g, "Abs", "abs", MAKE (g, "Sub", "from", add_scalar (g, "number", 0.8f), v));
+  v = MAKE (g, "DequantizeLinear", "yd", MAKE (g, "QuantizeLinear", "yq", v, scale_y, zero_y), scale_y, zero_y);
+  make_output (g, v);
+  g_autoptr (PareTensor) in = wave (g->values[x].shape, 3);
+  for (guint k = 0; k < G_N_ELEMENTS (backends); k++)
+    {
+      guint layers;
+      g_autoptr (PareTensor) got = run (g, backends[k], FALSE, &in, 1, &layers);
+      g_assert_cmpuint (layers, ==, 3); /* onto the grid, the table, back */
+      for (gint64 i = 0; i < pare_tensor_count (got); i++)
+        {
+          float real = (CLAMP (nearbyintf (((float *)in->data)[i] / sx) + zx, 0, 255) - zx) * sx;
+          volatile float product = real * 0.37f; /* rounded on its own */
+          float code = CLAMP (nearbyintf (fabsf (0.8f - product) / sy) + zy, 0, 255);
+          g_assert_cmpfloat (((float *)got->data)[i], ==, (code - zy) * sy);
+        }
+    }
+}
+
 /* --- the reference outputs of real models --- */
 
 static PareTensor *
@@ -795,6 +827,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lower/eval-node", test_eval_node);
   g_test_add_data_func ("/lower/codes/zero-point", GINT_TO_POINTER (0), test_codes);
   g_test_add_data_func ("/lower/codes/per-channel", GINT_TO_POINTER (PER_CHANNEL), test_codes);
+  g_test_add_func ("/lower/codes/table", test_table);
   g_test_add_data_func ("/lower/codes/normalized", GINT_TO_POINTER (PER_CHANNEL | NORMALIZED), test_codes);
   g_test_add_data_func ("/lower/material/portable", GINT_TO_POINTER (PARE_BACKEND_PORTABLE), test_material);
   g_test_add_data_func ("/lower/material/onednn", GINT_TO_POINTER (PARE_BACKEND_ONEDNN), test_material);
