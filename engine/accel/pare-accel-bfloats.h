@@ -43,9 +43,8 @@ typedef struct
   const uint16_t *weights; /* [panel][(m[0] + 2) (m[1] + 2)][k / 2][width][2] */
   const float *bias;       /* [n] */
   PareAfter after;
-  int64_t band;                       /* tiles that are transformed at a time */
+  PareTileWalk walk;
   bool residual, wide, wide_residual; /* a fourth operand; the types of it and of the result */
-  bool by_panels;                     /* threads share the panels, not the bands */
   int64_t scratch;                    /* bytes of a thread */
 } PareBfloatWinograd;
 

@@ -79,6 +79,24 @@ typedef struct
   int64_t first; /* result in it */
 } ParePlaneRow;
 
+/* How the tiles of a convolution go by its panels: a band of tiles is transformed, and multiplied by one panel after the other and
+ * transformed back while it is in the cache. */
+typedef struct
+{
+  int64_t tiles, panels;
+  int64_t band;   /* tiles that are transformed at a time */
+  bool by_panels; /* threads share the panels, not the bands */
+} PareTileWalk;
+/* Sets how; most: tiles that fit; large: panels enough for all threads, and more of them than stay in the cache. */
+void pare_accel_plan_tiles (PareTileWalk *w, int threads, int64_t most, bool large);
+/* A thread's part of it: tiles first..first + n, which are transformed, then multiplied by a panel. */
+typedef struct
+{
+  void (*transform) (const void *work, int64_t first, int64_t n);
+  void (*multiply) (const void *work, int64_t first, int64_t n, int64_t panel);
+} PareTileFuncs;
+void pare_accel_walk_tiles (const PareTileWalk *w, int part, int parts, const PareTileFuncs *funcs, const void *work);
+
 /* A convolution of 3 x 3, stride 1, by Winograd's F(m x m, 3 x 3), m 2 or 4. */
 typedef struct
 {
@@ -89,9 +107,8 @@ typedef struct
   const float *weights; /* [panel][(m + 2)^2][k][width] */
   const float *bias;    /* [n] */
   PareAfter after;
-  int64_t band;    /* tiles that are transformed at a time */
+  PareTileWalk walk;
   bool residual;   /* a fourth operand */
-  bool by_panels;  /* threads share the panels, not the bands */
   int64_t scratch; /* floats of a thread */
 } PareWinograd;
 

@@ -14,53 +14,62 @@ apart (int64_t elements)
   return elements + 32;
 }
 
+/* What a thread works with. */
+typedef struct
+{
+  const PareBfloatWinograd *w;
+  const void *x, *residual;
+  void *y;
+  float *sums;
+  uint16_t *v;
+  int64_t size, v_apart;
+} Work;
+
+static void
+transform (const void *work, int64_t first, int64_t n)
+{
+  const Work *k = work;
+  pare_accel_bfloats ()->winograd_in (k->w, k->x, first, n, k->v, k->v_apart);
+}
+
+static void
+multiply (const void *work, int64_t first, int64_t n, int64_t panel)
+{
+  const Work *k = work;
+  const PareBfloatWinograd *w = k->w;
+  const PareBfloats *isa = pare_accel_bfloats ();
+  int64_t at;
+  int width = pare_accel_bfloat_panel (w->n, panel, &at);
+  int64_t sums_apart = apart (w->walk.band * width);
+  for (int64_t s = 0; s < k->size; s++)
+    isa->product (&(PareBfloatProduct){ .rows = n,
+                                        .pairs = w->k / 2,
+                                        .a = k->v + s * k->v_apart,
+                                        .a_row = PARE_BLOCK,
+                                        .a_block = n * PARE_BLOCK,
+                                        .b = w->weights + (at * k->size + s * width) * w->k,
+                                        .width = width,
+                                        .columns = width,
+                                        .c = { k->sums + s * sums_apart, true },
+                                        .c_row = PARE_BLOCK,
+                                        .c_block = n * PARE_BLOCK });
+  isa->winograd_out (w, k->sums, sums_apart, first, n, at, width, k->y, k->residual);
+}
+
 static void
 run (const void *params, const PareView *args, int part, int parts)
 {
+  static const PareTileFuncs funcs = { transform, multiply };
   const PareBfloatWinograd *w = params;
-  const PareBfloats *isa = pare_accel_bfloats ();
-  const void *residual = w->residual ? args[3].data : NULL;
-  float *sums = (float *)((char *)args[2].data + part * w->scratch);
-  int64_t size = (w->m[0] + 2) * (w->m[1] + 2);
-  int64_t tiles = w->batch * ((w->out[0] + w->m[0] - 1) / w->m[0]) * ((w->out[1] + w->m[1] - 1) / w->m[1]);
-  int64_t v_apart = apart (w->band * w->k), first = 0, end = tiles, panels = 0, panel = 0, at;
-  uint16_t *v = (uint16_t *)(sums + size * apart (w->band * PARE_BF16_WIDTH));
-  while (pare_accel_bfloat_panel (w->n, panels, &at))
-    panels++;
-  if (w->by_panels)
-    {
-      panel = panels * part / parts;
-      panels = panels * (part + 1) / parts;
-    }
-  else
-    {
-      int64_t bands = (tiles + w->band - 1) / w->band;
-      first = bands * part / parts * w->band;
-      end = part == parts - 1 ? tiles : bands * (part + 1) / parts * w->band;
-    }
-  for (; first < end; first += w->band)
-    {
-      int64_t n = end - first < w->band ? end - first : w->band;
-      isa->winograd_in (w, args[0].data, first, n, v, v_apart);
-      for (int64_t i = panel; i < panels; i++)
-        {
-          int width = pare_accel_bfloat_panel (w->n, i, &at);
-          int64_t sums_apart = apart (w->band * width);
-          for (int64_t s = 0; s < size; s++)
-            isa->product (&(PareBfloatProduct){ .rows = n,
-                                                .pairs = w->k / 2,
-                                                .a = v + s * v_apart,
-                                                .a_row = PARE_BLOCK,
-                                                .a_block = n * PARE_BLOCK,
-                                                .b = w->weights + (at * size + s * width) * w->k,
-                                                .width = width,
-                                                .columns = width,
-                                                .c = { sums + s * sums_apart, true },
-                                                .c_row = PARE_BLOCK,
-                                                .c_block = n * PARE_BLOCK });
-          isa->winograd_out (w, sums, sums_apart, first, n, at, width, args[1].data, residual);
-        }
-    }
+  Work k = { .w = w,
+             .x = args[0].data,
+             .y = args[1].data,
+             .sums = (float *)((char *)args[2].data + part * w->scratch),
+             .residual = w->residual ? args[3].data : NULL,
+             .size = (w->m[0] + 2) * (w->m[1] + 2),
+             .v_apart = apart (w->walk.band * w->k) };
+  k.v = (uint16_t *)(k.sums + k.size * apart (w->walk.band * PARE_BF16_WIDTH));
+  pare_accel_walk_tiles (&w->walk, part, parts, &funcs, &k);
 }
 
 /* Nanoseconds to read weights: many do not stay in the cache from one run to the next. */
@@ -152,17 +161,13 @@ pare_accel_winograd_bf16 (PareAccel *self, uint32_t step, const PareConvShape *s
   w.y_image = out * w.n;
   w.bias = f.bias;
   w.after = f.after;
-  int64_t tiles = w.batch * ((w.out[0] + w.m[0] - 1) / w.m[0]) * ((w.out[1] + w.m[1] - 1) / w.m[1]);
-  int64_t width = w.n < PARE_BF16_WIDTH ? w.n : PARE_BF16_WIDTH;
-  int64_t most = BAND / (size * (w.k * 2 + width * 4));
-  if (most < 12)
-    most = 12;
-  w.by_panels = size * w.k * w.n * 2 > 1 << 20 && w.n >= PARE_BF16_WIDTH * self->threads;
-  int64_t bands = (tiles + most - 1) / most;
-  if (!w.by_panels && bands < self->threads)
-    bands = self->threads;
-  w.band = (tiles + bands - 1) / bands;
-  w.scratch = size * (apart (w.band * w.k) * 2 + apart (w.band * PARE_BF16_WIDTH) * 4);
+  int64_t width = w.n < PARE_BF16_WIDTH ? w.n : PARE_BF16_WIDTH, at;
+  w.walk.tiles = w.batch * ((w.out[0] + w.m[0] - 1) / w.m[0]) * ((w.out[1] + w.m[1] - 1) / w.m[1]);
+  while (pare_accel_bfloat_panel (w.n, w.walk.panels, &at))
+    w.walk.panels++;
+  pare_accel_plan_tiles (&w.walk, self->threads, BAND / (size * (w.k * 2 + width * 4)),
+                         size * w.k * w.n * 2 > 1 << 20 && w.n >= PARE_BF16_WIDTH * self->threads);
+  w.scratch = size * (apart (w.walk.band * w.k) * 2 + apart (w.walk.band * PARE_BF16_WIDTH) * 4);
   uint16_t *packed = pare_accel_pack (self, (uint64_t)(size * w.k * w.n) * sizeof *packed);
   uint32_t scratch = pare_accel_buffer_new (self, (uint64_t)(w.scratch * self->threads)), there = PARE_RT_NONE, to;
   if (!packed || scratch == PARE_RT_NONE)

@@ -4,6 +4,7 @@
 
 /* Floats of a band, transformed and multiplied: they share the second cache with the weights. */
 #define BAND (640 * 1024 / 4)
+#define LEAST_TILES 12 /* in a band */
 
 /* Tables whose parts lie a power of two apart would share one set of the cache. */
 static int64_t
@@ -12,52 +13,95 @@ apart (int64_t floats)
   return floats + 16;
 }
 
-static void
-run (const void *params, const PareView *args, int part, int parts)
+void
+pare_accel_plan_tiles (PareTileWalk *w, int threads, int64_t most, bool large)
 {
-  const PareWinograd *w = params;
-  const PareFloats *isa = pare_accel_floats ();
-  const float *x = args[0].data, *residual = w->residual ? args[3].data : NULL;
-  float *y = args[1].data, *v = (float *)args[2].data + part * w->scratch;
-  int64_t size = (w->m + 2) * (w->m + 2), tiles = w->batch * ((w->out[0] + w->m - 1) / w->m) * ((w->out[1] + w->m - 1) / w->m);
-  int64_t v_apart = apart (w->band * w->k), first = 0, end = tiles, panels = 0, panel = 0, at;
-  float *sums = v + size * v_apart;
-  while (pare_accel_panel (isa, w->n, panels, &at))
-    panels++;
+  most = most < LEAST_TILES ? LEAST_TILES : most;
+  int64_t bands = (w->tiles + most - 1) / most;
+  w->by_panels = large;
+  if (!large && bands < threads)
+    bands = threads;
+  w->band = (w->tiles + bands - 1) / bands;
+}
+
+void
+pare_accel_walk_tiles (const PareTileWalk *w, int part, int parts, const PareTileFuncs *funcs, const void *work)
+{
+  int64_t first = 0, end = w->tiles, panel = 0, panels = w->panels;
   if (w->by_panels)
     {
-      panel = panels * part / parts;
-      panels = panels * (part + 1) / parts;
+      panel = w->panels * part / parts;
+      panels = w->panels * (part + 1) / parts;
     }
   else
     {
-      int64_t bands = (tiles + w->band - 1) / w->band;
+      int64_t bands = (w->tiles + w->band - 1) / w->band;
       first = bands * part / parts * w->band;
-      end = part == parts - 1 ? tiles : bands * (part + 1) / parts * w->band;
+      end = part == parts - 1 ? w->tiles : bands * (part + 1) / parts * w->band;
     }
   for (; first < end; first += w->band)
     {
       int64_t n = end - first < w->band ? end - first : w->band;
-      isa->winograd_in (w, x, first, n, v, v_apart);
+      funcs->transform (work, first, n);
       for (int64_t i = panel; i < panels; i++)
-        {
-          int width = pare_accel_panel (isa, w->n, i, &at);
-          int64_t sums_apart = apart (w->band * width);
-          for (int64_t s = 0; s < size; s++)
-            isa->product (&(PareProduct){ .rows = n,
-                                          .k = w->k,
-                                          .a = v + s * v_apart,
-                                          .a_row = PARE_BLOCK,
-                                          .a_block = n * PARE_BLOCK,
-                                          .b = w->weights + (at * size + s * width) * w->k,
-                                          .width = width,
-                                          .columns = width,
-                                          .c = sums + s * sums_apart,
-                                          .c_row = PARE_BLOCK,
-                                          .c_block = n * PARE_BLOCK });
-          isa->winograd_out (w, sums, sums_apart, first, n, at, width, y, residual);
-        }
+        funcs->multiply (work, first, n, i);
     }
+}
+
+/* What a thread works with. */
+typedef struct
+{
+  const PareWinograd *w;
+  const float *x, *residual;
+  float *y, *v, *sums;
+  int64_t size, v_apart;
+} Work;
+
+static void
+transform (const void *work, int64_t first, int64_t n)
+{
+  const Work *k = work;
+  pare_accel_floats ()->winograd_in (k->w, k->x, first, n, k->v, k->v_apart);
+}
+
+static void
+multiply (const void *work, int64_t first, int64_t n, int64_t panel)
+{
+  const Work *k = work;
+  const PareWinograd *w = k->w;
+  const PareFloats *isa = pare_accel_floats ();
+  int64_t at;
+  int width = pare_accel_panel (isa, w->n, panel, &at);
+  int64_t sums_apart = apart (w->walk.band * width);
+  for (int64_t s = 0; s < k->size; s++)
+    isa->product (&(PareProduct){ .rows = n,
+                                  .k = w->k,
+                                  .a = k->v + s * k->v_apart,
+                                  .a_row = PARE_BLOCK,
+                                  .a_block = n * PARE_BLOCK,
+                                  .b = w->weights + (at * k->size + s * width) * w->k,
+                                  .width = width,
+                                  .columns = width,
+                                  .c = k->sums + s * sums_apart,
+                                  .c_row = PARE_BLOCK,
+                                  .c_block = n * PARE_BLOCK });
+  isa->winograd_out (w, k->sums, sums_apart, first, n, at, width, k->y, k->residual);
+}
+
+static void
+run (const void *params, const PareView *args, int part, int parts)
+{
+  static const PareTileFuncs funcs = { transform, multiply };
+  const PareWinograd *w = params;
+  Work k = { .w = w,
+             .x = args[0].data,
+             .y = args[1].data,
+             .v = (float *)args[2].data + part * w->scratch,
+             .residual = w->residual ? args[3].data : NULL,
+             .size = (w->m + 2) * (w->m + 2),
+             .v_apart = apart (w->walk.band * w->k) };
+  k.sums = k.v + k.size * k.v_apart;
+  pare_accel_walk_tiles (&w->walk, part, parts, &funcs, &k);
 }
 
 /* Nanoseconds to read weights: many do not stay in the cache from one run to the next. */
@@ -133,17 +177,14 @@ pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape)
   ParePostOps apart_ops = { 0 };
   if (!pare_accel_after_knows (p->activation) && !pare_accel_activation (p->activation, p->lo, p->hi, p->alpha, &apart_ops))
     return false;
-  int64_t tiles = w.batch * ((w.out[0] + m - 1) / m) * ((w.out[1] + m - 1) / m);
-  int64_t most = BAND / (size * (k + isa->width));
-  if (most < 12)
-    most = 12;
+  int64_t at;
+  w.walk.tiles = w.batch * ((w.out[0] + m - 1) / m) * ((w.out[1] + m - 1) / m);
+  while (pare_accel_panel (isa, n, w.walk.panels, &at))
+    w.walk.panels++;
+  pare_accel_plan_tiles (&w.walk, self->threads, BAND / (size * (k + isa->width)),
+                         size * k * n * 4 > 1 << 20 && n >= isa->width * self->threads);
   w.residual = residual != PARE_RT_NONE;
-  w.by_panels = size * k * n * 4 > 1 << 20 && n >= isa->width * self->threads;
-  int64_t bands = (tiles + most - 1) / most;
-  if (!w.by_panels && bands < self->threads)
-    bands = self->threads;
-  w.band = (tiles + bands - 1) / bands;
-  w.scratch = size * (apart (w.band * k) + apart (w.band * isa->width));
+  w.scratch = size * (apart (w.walk.band * k) + apart (w.walk.band * isa->width));
   PareFolded f;
   if (!pare_accel_fold (self, step, &f))
     return false;
