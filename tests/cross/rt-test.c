@@ -411,16 +411,24 @@ recurrent (int number)
   t.in[2] = tensor (PARE_DTYPE_FLOAT32, 3, (int64_t[]){ d, gates * n, n });
   t.in[3] = tensor (PARE_DTYPE_FLOAT32, 2, (int64_t[]){ d, 2 * gates * n });
   t.out = tensor (PARE_DTYPE_FLOAT32, 4, (int64_t[]){ steps, d, batch, n });
+  bool narrow = number % 2;   /* weights of bfloat16, which are packed as such */
   for (int i = 1; i < 3; i++) /* so that states neither saturate nor run away */
     for (int64_t k = 0; k < pare_shape_count (&t.in[i].shape); k++)
-      ((float *)t.in[i].data)[k] *= 1.0f / sqrtf ((float)t.in[i].shape.dims[2]);
+      {
+        float *at = (float *)t.in[i].data + k;
+        uint32_t bits;
+        *at *= 1.0f / sqrtf ((float)t.in[i].shape.dims[2]);
+        memcpy (&bits, at, sizeof bits);
+        bits &= narrow ? 0xffff0000u : 0xffffffffu;
+        memcpy (at, &bits, sizeof bits);
+      }
   t.want = malloc ((size_t)pare_shape_count (&t.out.shape) * sizeof (double));
   if (!t.want)
     exit (2);
   for (int i = 0; i < d; i++)
     recur (&t, &p, i);
-  snprintf (t.name, sizeof t.name, "%s-%d %d steps of %d, %d to %d%s", names[kind], number, (int)steps, (int)batch, (int)inputs, (int)n,
-            d == 2 ? " both ways" : "");
+  snprintf (t.name, sizeof t.name, "%s-%d %d steps of %d, %d to %d%s%s", names[kind], number, (int)steps, (int)batch, (int)inputs, (int)n,
+            d == 2 ? " both ways" : "", narrow ? ", weights of 16 bits" : "");
   check (&t);
 }
 
