@@ -320,6 +320,51 @@ dynamic_matmul (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
+/* A scale or a zero point of each direction, or of each of its columns, beside [directions, rows, columns]. */
+static PareValueId
+beside (PareWriter *w, PareValueId v)
+{
+  PareShape shape = *pare_writer_shape (w, v);
+  const gint64 dims[3] = { shape.rank > 0 ? shape.dims[0] : 1, 1, shape.rank > 1 ? shape.dims[1] : 1 };
+  return pare_write_reshape (w, v, dims, 3, PARE_NONE);
+}
+
+/* Weights [directions, rows, columns] of codes as an LSTM has them. */
+static PareValueId
+lstm_weights (PareWriter *w, PareValueId codes, PareValueId scale, PareValueId zero)
+{
+  static const gint64 turned[] = { 0, 2, 1 };
+  PareValueId y = pare_write_cast (w, codes, f32, PARE_NONE);
+  if (zero != PARE_NONE)
+    y = pare_write (w, "Sub", f32, y, pare_write_cast (w, beside (w, zero), f32, PARE_NONE));
+  return pare_write_transpose (w, pare_write (w, "Mul", f32, y, beside (w, scale)), turned, 3, PARE_NONE);
+}
+
+/* An LSTM whose input is laid on the grid of its own range, and whose weights are codes: x, weights, biases, lengths, states, peepholes, scale
+ * and zero point of both weights. The states within stay floats: ONNX Runtime lays them, too, on the grid of their range, step by step, which
+ * is an approximation of this. */
+static gboolean
+dynamic_lstm (PareWriter *w, const PareNode *node)
+{
+  if (!pare_writer_is_float (w, w->in[0]) || node->n_inputs < 11)
+    return FALSE;
+  for (guint i = 1; i < 11; i++)
+    if (i < 3 || i == 8 || i == 10)
+      if (w->in[i] == PARE_NONE || pare_shape_count (pare_writer_shape (w, w->in[i])) < 1
+          || pare_writer_shape (w, w->in[i])->rank > (i < 3 ? 3 : 2))
+        return FALSE;
+  PareValueId codes[3] = { pare_graph_add_value (w->graph, "codes", PARE_DTYPE_UINT8, NULL, PARE_NONE),
+                           pare_graph_add_value (w->graph, "scale", f32, NULL, PARE_NONE),
+                           pare_graph_add_value (w->graph, "zero", PARE_DTYPE_UINT8, NULL, PARE_NONE) };
+  pare_write_many (w, "DynamicQuantizeLinear", codes, 3, &w->in[0], 1);
+  PareValueId in[8] = { dequantized (w, codes[0], codes[1], codes[2], 0), lstm_weights (w, w->in[1], w->in[8], w->in[9]),
+                        lstm_weights (w, w->in[2], w->in[10], w->in[11]) };
+  for (guint i = 3; i < G_N_ELEMENTS (in); i++)
+    in[i] = w->in[i];
+  pare_write_attrs (pare_write_many (w, "LSTM", w->out, MIN (node->n_outputs, 3), in, G_N_ELEMENTS (in)), node, NULL);
+  return TRUE;
+}
+
 static guint
 code_at (const guint8 *packed, gint64 i, int bits)
 {
@@ -419,6 +464,7 @@ const PareDecomposeRule pare_decompose_rules_contrib[] = {
   { PARE_DOMAIN_MS, "BiasGelu", gelu },
   { PARE_DOMAIN_MS, "BiasSplitGelu", bias_split_gelu },
   { PARE_DOMAIN_MS, "CausalConvWithState", causal_conv },
+  { PARE_DOMAIN_MS, "DynamicQuantizeLSTM", dynamic_lstm },
   { PARE_DOMAIN_MS, "DynamicQuantizeMatMul", dynamic_matmul },
   { PARE_DOMAIN_MS, "EmbedLayerNormalization", embed_layer_norm },
   { PARE_DOMAIN_MS, "FastGelu", fast_gelu },

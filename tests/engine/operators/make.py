@@ -138,6 +138,12 @@ def from_runtime():
     ms("q_where", "QLinearWhere", [random.integers(0, 2, (4, 5)).astype(bool), u8(4, 5), *scale, *zero, u8(4, 5), *scale, *zero, *scale, *zero],
        constants=(2, 3, 5, 6, 7, 8))
     ms("dequantize", "DequantizeLinear", [u8(4, 5), *scale, *zero], constants=(1, 2))
+    lstm = [i8(2, 5, 24), i8(2, 6, 24), f(2, 48), None, None, None, None]
+    by_direction = [np.array([0.01, 0.02], np.float32), np.zeros(2, np.int8), np.array([0.015, 0.005], np.float32), np.zeros(2, np.int8)]
+    by_column = [f(2, 24) ** 2 / 100, np.zeros((2, 24), np.int8)] * 2
+    # one step from states of 0: what ONNX Runtime rounds between steps is not looked at
+    ms("dynamic_lstm", "DynamicQuantizeLSTM", [f(1, 3, 5), *lstm, *by_direction], 3, (1, 2, 3, 8, 9, 10, 11), hidden_size=6, direction="bidirectional")
+    ms("dynamic_lstm_columns", "DynamicQuantizeLSTM", [f(1, 1, 5), *lstm, *by_column], 3, (1, 2, 3, 8, 9, 10, 11), hidden_size=6, direction="bidirectional")
 
 
 from_onnx()
