@@ -349,6 +349,10 @@ pare_accel_step_softmax (PareAccel *self, uint32_t step)
   int axis = p->axis < 0 ? p->axis + self->plan->values[x].shape.rank : p->axis;
   if (!md || !pare_accel_is_float (self, y) || axis < 0 || axis >= pare_md_rank (md))
     return false;
+  const PareShape *shape = &self->plan->values[x].shape;
+  int64_t n = shape->dims[axis];
+  if (axis == shape->rank - 1 && n < 16 && pare_shape_count (shape) >= 16 * n) /* it computes each of those rows in part of a vector */
+    return false;
   dnnl_primitive_desc_t pd = pare_pd_softmax (self->engine, p->log, md, axis);
   if (!pd)
     return false;

@@ -1,8 +1,9 @@
-/* Softmax and LogSoftmax along one axis: y = exp (x - max) / sum. A row's sum is taken in sixteen parts, folded in a fixed order, so that
- * it is the same on every instruction set. */
+/* Softmax and LogSoftmax along one axis: y = exp (x - max) / sum. A long row's sum is taken in sixteen parts, folded in a fixed order, so
+ * that it is the same on every instruction set. */
 #include "engine/runtime/kernels/kernel.h"
 
 #define COLUMNS 64
+#define SHORT 16 /* elements of a row: of as many rows or more they are turned into columns */
 
 typedef struct
 {
@@ -90,10 +91,34 @@ columns (const float *x, float *y, int64_t n, int64_t stride, int64_t cols, bool
       y[k * stride + c] = log ? y[k * stride + c] - sum[c] : y[k * stride + c] * sum[c];
 }
 
+/* Rows that no vector would fill. */
+static void
+short_rows (const float *x, float *y, int64_t n, int64_t rows, bool log)
+{
+  float turned[SHORT * COLUMNS];
+  for (; rows > 0; rows -= COLUMNS, x += COLUMNS * n, y += COLUMNS * n)
+    {
+      int64_t some = rows < COLUMNS ? rows : COLUMNS;
+      for (int64_t r = 0; r < some; r++)
+        for (int64_t k = 0; k < n; k++)
+          turned[k * COLUMNS + r] = x[r * n + k];
+      columns (turned, turned, n, COLUMNS, some, log);
+      for (int64_t r = 0; r < some; r++)
+        for (int64_t k = 0; k < n; k++)
+          y[r * n + k] = turned[k * COLUMNS + r];
+    }
+}
+
 static void
 run_task (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
+  if (j->inner == 1 && j->n <= SHORT && j->total >= SHORT)
+    {
+      int64_t first = task * j->each, rows = j->total - first < j->each ? j->total - first : j->each;
+      short_rows (j->x + first * j->n, j->y + first * j->n, j->n, rows, j->log);
+      return;
+    }
   for (int64_t i = task * j->each; i < (task + 1) * j->each && i < j->total; i++)
     if (j->inner == 1)
       row (j->x + i * j->n, j->y + i * j->n, j->n, j->log);
