@@ -70,6 +70,10 @@ unary_algorithm (const PareUnaryParams *p, dnnl_alg_kind_t *alg, float *alpha, f
     case PARE_UN_GELU_TANH:
       *alg = dnnl_eltwise_gelu_tanh;
       return true;
+    case PARE_UN_ELU:
+      *alg = dnnl_eltwise_elu;
+      *alpha = p->alpha;
+      return true;
     case PARE_UN_MISH:
       *alg = dnnl_eltwise_mish;
       return true;

@@ -61,6 +61,8 @@ NAME (function) (VEC x, const PareActivation kind)
     return NAME (gelu) (x);
   if (kind == PARE_ACT_MISH)
     return NAME (mish) (x);
+  if (kind == PARE_ACT_ELU) /* max (x, 0) + e^min (x, 0) - 1 */
+    return ADD (LARGER (ALL (0), x), SUB (NAME (power_of_2) (MUL (SMALLER (ALL (0), x), ALL (1.44269504f))), ALL (1)));
   if (kind == PARE_ACT_GELU_TANH) /* x (1 + tanh (u)) / 2 = x / (1 + e^-2u) */
     return NAME (sigmoid_times) (MUL (MUL (ALL (1.5957691216f), x), FMA (MUL (ALL (0.044715f), x), x, ALL (1))), x);
   return MUL (x, SMALLER (ALL (1), LARGER (ALL (0), FMA (x, ALL (1 / 6.0f), ALL (0.5f))))); /* HARDSWISH */
@@ -86,6 +88,8 @@ NAME (finish) (VEC x, const PareAfter *after, int64_t c)
       return NAME (function) (x, PARE_ACT_GELU);
     case PARE_ACT_GELU_TANH:
       return NAME (function) (x, PARE_ACT_GELU_TANH);
+    case PARE_ACT_ELU:
+      return NAME (function) (x, PARE_ACT_ELU);
     case PARE_ACT_MISH:
       return NAME (function) (x, PARE_ACT_MISH);
     default:
@@ -124,6 +128,8 @@ NAME (activate) (float *c, int64_t c_row, int64_t c_block, int rows, int columns
     NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_GELU);
   else if (kind == PARE_ACT_GELU_TANH)
     NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_GELU_TANH);
+  else if (kind == PARE_ACT_ELU)
+    NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_ELU);
   else if (kind == PARE_ACT_MISH)
     NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_MISH);
   else

@@ -634,6 +634,10 @@ pare_accel_activation (PareActivation activation, float lo, float hi, float alph
     case PARE_ACT_GELU_TANH:
       op.alg = dnnl_eltwise_gelu_tanh;
       break;
+    case PARE_ACT_ELU:
+      op.alg = dnnl_eltwise_elu;
+      op.alpha = 1;
+      break;
     case PARE_ACT_MISH:
       op.alg = dnnl_eltwise_mish;
       break;

@@ -113,6 +113,7 @@ pare_lower_activation (const PareGraph *graph, const PareNode *node, PareActivat
 {
   if (graph->values[node->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
     return FALSE;
+  double slope;
   *lo = -INFINITY;
   *hi = INFINITY;
   if (pare_node_is (node, "Relu"))
@@ -141,6 +142,13 @@ pare_lower_activation (const PareGraph *graph, const PareNode *node, PareActivat
     *activation = by_tanh (node) ? PARE_ACT_GELU_TANH : PARE_ACT_GELU;
   else if (pare_node_is (node, "Mish"))
     *activation = PARE_ACT_MISH;
+  else if (pare_node_is (node, "Elu") && pare_node_get_float (node, "alpha", 1) == 1)
+    *activation = PARE_ACT_ELU;
+  else if (pare_node_is (node, "PRelu") && pare_lower_number (graph, node, 1, &slope))
+    {
+      *activation = PARE_ACT_LEAKY;
+      *alpha = (float)slope;
+    }
   else
     return FALSE;
   return TRUE;

@@ -93,6 +93,8 @@ exact_binary (const char *op, const Exact *a, const Exact *b)
         e.y[i] = x * y, by_x = y, by_y = x;
       else if (op[0] == 'D')
         e.y[i] = x / y, by_x = 1 / y, by_y = x / (y * y);
+      else if (g_str_equal (op, "PRelu"))
+        e.y[i] = x < 0 ? x * y : x, by_x = fmax (fabs (y), 1), by_y = 0;
       else /* Pow; the exponent is a number */
         e.y[i] = pow (x, y), by_x = y * pow (x, y - 1), by_y = 0;
       e.off[i] = hypot (hypot (by_x * a->off[ia], by_y * b->off[ib]), EXACT_UNIT * e.y[i]);
@@ -122,6 +124,8 @@ exact_unary (const PareNode *node, const Exact *x)
         y = tanh (v), slope = 1 - y * y;
       else if (g_str_equal (op, "Sigmoid"))
         y = 1 / (1 + exp (-v)), slope = y * (1 - y);
+      else if (g_str_equal (op, "Elu"))
+        y = v < 0 ? expm1 (v) : v, slope = 1, e.off[i] = v < 0 ? EXACT_UNIT : 0; /* of the difference to 1 */
       else if (g_str_equal (op, "Softplus"))
         y = log1p (exp (v)), slope = 1 / (1 + exp (-v));
       else if (g_str_equal (op, "Mish"))

@@ -145,7 +145,7 @@ test_pointwise (void)
 {
   static const int channels[] = { 16, 32, 48, 64, 80, 17, 85, 4 }, sides[] = { 1, 3, 13, 20, 26, 52 };
   static const PareActivation acts[]
-      = { PARE_ACT_SWISH, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH, PARE_ACT_GELU, PARE_ACT_GELU_TANH, PARE_ACT_MISH };
+      = { PARE_ACT_SWISH, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH, PARE_ACT_GELU, PARE_ACT_GELU_TANH, PARE_ACT_MISH, PARE_ACT_ELU };
   for (guint i = 0; i < 60; i++)
     {
       Plan *plan = plan_new (13000 + i);

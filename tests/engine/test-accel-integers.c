@@ -203,8 +203,8 @@ any_weights (PareRng *r, int *most)
     }
 }
 
-static const PareActivation activations[]
-    = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH, PARE_ACT_TANH, PARE_ACT_SWISH, PARE_ACT_MISH };
+static const PareActivation activations[] = { PARE_ACT_NONE, PARE_ACT_CLIP,  PARE_ACT_LEAKY, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH,
+                                              PARE_ACT_TANH, PARE_ACT_SWISH, PARE_ACT_MISH,  PARE_ACT_ELU };
 
 /* A convolution of codes; its result has the type `out` (codes or float). */
 static uint32_t

@@ -4,8 +4,8 @@ static void
 test_conv (void)
 {
   static const int channels[] = { 1, 3, 8, 10, 16, 24, 32, 33, 48 };
-  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP,      PARE_ACT_LEAKY, PARE_ACT_SIGMOID,
-                                         PARE_ACT_TANH, PARE_ACT_HARDSWISH, PARE_ACT_SWISH, PARE_ACT_MISH };
+  static const PareActivation acts[] = { PARE_ACT_NONE,      PARE_ACT_CLIP,  PARE_ACT_LEAKY, PARE_ACT_SIGMOID, PARE_ACT_TANH,
+                                         PARE_ACT_HARDSWISH, PARE_ACT_SWISH, PARE_ACT_MISH,  PARE_ACT_ELU };
   for (guint i = 0; i < 240; i++)
     {
       Plan *plan = plan_new (1000 + i);

@@ -136,6 +136,8 @@ typedef enum
   SWISH,
   HARD_SWISH,
   MISH,
+  ELU,
+  PRELU,
   GELU_OP,
   GELU_TANH_OP,
   MISH_OP
@@ -165,6 +167,10 @@ unit (PareGraph *g, PareValueId x, Unit kind)
       }
     case MISH:
       return MAKE (g, "Mul", "out", x, MAKE (g, "Tanh", "tanh", MAKE (g, "Softplus", "softplus", x)));
+    case ELU:
+      return MAKE (g, "Elu", "out", x);
+    case PRELU: /* one slope for all channels */
+      return MAKE (g, "PRelu", "out", x, number (g, "quarter", 0.25f));
     case MISH_OP:
       return MAKE (g, "Mish", "out", x);
     case SWISH:

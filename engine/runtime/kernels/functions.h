@@ -158,6 +158,13 @@ softplus_f32 (float x)
   return (x < 0 ? 0 : x) + log;
 }
 
+/* x, below 0 e^x - 1: of that the difference is off by its rounding at 1. */
+static inline float
+elu_f32 (float x)
+{
+  return x < 0 ? exp_f32 (x) - 1.0f : x;
+}
+
 /* x tanh (log (1 + e^x)) = x n / (n + 2), n = e^x (e^x + 2) */
 static inline float
 mish_f32 (float x)
