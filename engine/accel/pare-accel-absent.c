@@ -30,6 +30,18 @@ pare_accel_packed_bytes (const PareAccel *self)
   return 0;
 }
 
+uint64_t
+pare_accel_count_shared (void)
+{
+  return 0;
+}
+
+bool
+pare_accel_get_content (const PareAccel *self, uint32_t value, PareContentKey *key)
+{
+  return false;
+}
+
 PareAccelRunner *
 pare_accel_runner_new (PareAccel *self)
 {

@@ -2,15 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#define LEAST_ROOM ((uint64_t)64 << 10)
-#define MOST_ROOM ((uint64_t)32 << 20)
-#define LARGE_PAGE ((uint64_t)2 << 20)
-
-/* Makes room for `more` entries; false when there is no memory. */
-static bool
-grow (PareAccel *self, void **array, uint32_t n, uint32_t more, uint32_t *room, size_t size)
+bool
+pare_accel_grow (PareAccel *self, void **array, uint32_t n, uint32_t more, uint32_t *room, size_t size)
 {
   if (n + more <= *room)
     return true;
@@ -29,7 +23,7 @@ grow (PareAccel *self, void **array, uint32_t n, uint32_t more, uint32_t *room, 
 uint32_t
 pare_accel_buffer_new (PareAccel *self, uint64_t bytes)
 {
-  if (!grow (self, (void **)&self->buffers, self->n_buffers, 1, &self->room_buffers, sizeof *self->buffers))
+  if (!pare_accel_grow (self, (void **)&self->buffers, self->n_buffers, 1, &self->room_buffers, sizeof *self->buffers))
     return PARE_RT_NONE;
   self->buffers[self->n_buffers] = (PareAccelBuffer){ .bytes = bytes, .input = PARE_RT_NONE, .parent = PARE_RT_NONE };
   return self->n_buffers++;
@@ -41,57 +35,6 @@ pare_accel_buffer_root (const PareAccel *self, uint32_t buffer)
   while (self->buffers[buffer].parent != PARE_RT_NONE)
     buffer = self->buffers[buffer].parent;
   return buffer;
-}
-
-/* Pieces of memory that what is packed shares, each twice as large as the one before: large ones in large pages, which are touched in a
- * tenth of the time, and whose addresses the CPU does not have to look up again and again. */
-static bool
-pack_room (PareAccel *self, uint64_t bytes)
-{
-  void *data = NULL;
-  uint64_t room = self->n_packed ? self->pack_room * 2 : LEAST_ROOM;
-  room = room > MOST_ROOM ? MOST_ROOM : room;
-  if (room < bytes)
-    room = bytes;
-  bool large = room >= LARGE_PAGE;
-  if (bytes > SIZE_MAX - 2 * LARGE_PAGE
-      || !grow (self, (void **)&self->packed, self->n_packed, 1, &self->room_packed, sizeof *self->packed))
-    return false;
-  if (large)
-    room = (room + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
-  if (posix_memalign (&data, large ? LARGE_PAGE : 64, room))
-    return false;
-#ifdef MADV_HUGEPAGE
-  if (large)
-    madvise (data, room, MADV_HUGEPAGE);
-#endif
-  self->packed[self->n_packed++] = data;
-  self->pack_at = data;
-  self->pack_room = self->pack_left = room;
-  return true;
-}
-
-void *
-pare_accel_pack (PareAccel *self, uint64_t bytes)
-{
-  uint64_t whole = bytes < UINT64_MAX - 64 ? (bytes + 63) / 64 * 64 : bytes;
-  whole = whole ? whole : 64;
-  if (whole > self->pack_left && !pack_room (self, whole))
-    {
-      self->failed = true;
-      return NULL;
-    }
-  void *data = self->pack_at;
-  self->pack_at += whole;
-  self->pack_left -= whole;
-  self->packed_bytes += bytes;
-  return data;
-}
-
-uint64_t
-pare_accel_packed_bytes (const PareAccel *self)
-{
-  return self->packed_bytes;
 }
 
 const void *
@@ -166,8 +109,8 @@ pare_accel_add_primitive (PareAccel *self, uint32_t step, dnnl_primitive_desc_t 
 {
   const PareMd *scratchpad = pare_pd_md (self->mds, pd, PARE_PD_SCRATCHPAD);
   dnnl_primitive_t primitive = pare_pd_take_primitive (pd);
-  if (!primitive || !grow (self, (void **)&self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
-      || !grow (self, (void **)&self->args, self->n_args, n_args + 1, &self->room_args, sizeof *self->args))
+  if (!primitive || !pare_accel_grow (self, (void **)&self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
+      || !pare_accel_grow (self, (void **)&self->args, self->n_args, n_args + 1, &self->room_args, sizeof *self->args))
     {
       if (primitive)
         dnnl_primitive_destroy (primitive);
@@ -211,8 +154,8 @@ pare_accel_add_kernel (PareAccel *self, uint32_t step, PareRtOp op, const void *
                        const PareAccelView *out, uint32_t n_out, uint64_t scratch)
 {
   PareRtKernel kernel = pare_rt_kernel (op);
-  if (!kernel || !grow (self, (void **)&self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
-      || !grow (self, (void **)&self->views, self->n_views, n_in + n_out, &self->room_views, sizeof *self->views))
+  if (!kernel || !pare_accel_grow (self, (void **)&self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
+      || !pare_accel_grow (self, (void **)&self->views, self->n_views, n_in + n_out, &self->room_views, sizeof *self->views))
     {
       self->failed = true;
       return false;
@@ -237,8 +180,8 @@ pare_accel_add_kernel (PareAccel *self, uint32_t step, PareRtOp op, const void *
 bool
 pare_accel_add_loop (PareAccel *self, const PareAccelNode *node, uint32_t src, uint32_t dst)
 {
-  if (!grow (self, (void **)&self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
-      || !grow (self, (void **)&self->views, self->n_views, 2, &self->room_views, sizeof *self->views))
+  if (!pare_accel_grow (self, (void **)&self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
+      || !pare_accel_grow (self, (void **)&self->views, self->n_views, 2, &self->room_views, sizeof *self->views))
     return false;
   self->nodes[self->n_nodes] = *node;
   self->nodes[self->n_nodes].first_arg = self->n_views;
@@ -258,8 +201,8 @@ pare_accel_add_work (PareAccel *self, uint32_t step, PareAccelLoop loop, const v
   for (uint32_t i = 0; i < n_buffers; i++)
     if (buffers[i] == PARE_RT_NONE)
       self->failed = true;
-  if (!kept || self->failed || !grow (self, (void **)&self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
-      || !grow (self, (void **)&self->views, self->n_views, n_buffers, &self->room_views, sizeof *self->views))
+  if (!kept || self->failed || !pare_accel_grow (self, (void **)&self->nodes, self->n_nodes, 1, &self->room_nodes, sizeof *self->nodes)
+      || !pare_accel_grow (self, (void **)&self->views, self->n_views, n_buffers, &self->room_views, sizeof *self->views))
     {
       self->failed = true;
       return false;
@@ -494,6 +437,18 @@ reorder_now (PareAccel *self, const PareMd *from, const void *src, const PareMd 
   return fine;
 }
 
+/* Room for a constant times factors in another layout. */
+static void *
+pack_reordered (PareAccel *self, uint32_t value, const PareMd *as, const PareMd *md, const float *factors, int64_t n, bool *known)
+{
+  const int64_t how[2] = { (int64_t)pare_md_hash (as), (int64_t)pare_md_hash (md) };
+  *known = false;
+  if (!pare_md_is_plain_blocked (as) || !pare_md_is_plain_blocked (md)) /* the hashes do not tell everything of them */
+    return pare_accel_pack (self, pare_md_bytes (md));
+  return pare_accel_pack_shared (self, pare_accel_pack_key (self, PARE_PACK_REORDERED, value, factors, n, how, 2), pare_md_bytes (md),
+                                 known);
+}
+
 uint32_t
 pare_accel_weights (PareAccel *self, uint32_t step, uint32_t value, const PareMd *as, const PareMd *md, float factor)
 {
@@ -514,13 +469,14 @@ pare_accel_weights (PareAccel *self, uint32_t step, uint32_t value, const PareMd
       pare_accel_add_reorder (self, step, as, plain, md, buffer);
       return buffer;
     }
-  float *packed = pare_accel_pack (self, pare_md_bytes (md));
-  if (!packed || !reorder_now (self, as, constant, md, packed))
+  bool known;
+  float *packed = pack_reordered (self, value, as, md, &factor, 1, &known);
+  if (!packed || (!known && !reorder_now (self, as, constant, md, packed)))
     {
       self->failed = true;
       return PARE_RT_NONE;
     }
-  if (factor != 1.0f)
+  if (factor != 1.0f && !known)
     for (uint64_t i = 0; i < pare_md_bytes (md) / sizeof (float); i++)
       packed[i] *= factor;
   self->buffers[buffer].fixed = packed;
@@ -559,8 +515,12 @@ pare_accel_weights_scaled (PareAccel *self, uint32_t value, const PareMd *as, co
   const float *constant = pare_accel_constant (self, value);
   int64_t count = pare_shape_count (&self->plan->values[value].shape);
   uint32_t buffer = pare_accel_buffer_new (self, pare_md_bytes (md));
-  float *packed = pare_accel_pack (self, pare_md_bytes (md)), *scaled = malloc ((size_t)count * sizeof *scaled);
-  if (buffer != PARE_RT_NONE && packed && scaled)
+  bool known = false;
+  float *packed = pack_reordered (self, value, as, md, factors, n, &known),
+        *scaled = known ? NULL : malloc ((size_t)count * sizeof *scaled);
+  if (buffer != PARE_RT_NONE && known)
+    self->buffers[buffer].fixed = packed;
+  else if (buffer != PARE_RT_NONE && packed && scaled)
     {
       for (int64_t i = 0; i < n; i++)
         for (int64_t k = i * (count / n); k < (i + 1) * (count / n); k++)

@@ -52,9 +52,13 @@ pare_accel_pack_point (PareAccel *self, const PareFloats *isa, uint32_t step, co
   p->after = f->after;
   p->bias = f->bias;
   int64_t whole = (p->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK;
-  float *to = pare_accel_pack (self, (uint64_t)(whole * p->k) * sizeof *to);
+  bool known;
+  const int64_t how[3] = { p->n, p->k, isa->width };
+  float *to
+      = pare_accel_pack_shared (self, pare_accel_pack_key (self, PARE_PACK_PANELS, self->plan->steps[step].in[1], f->factor, p->n, how, 3),
+                                (uint64_t)(whole * p->k) * sizeof *to, &known);
   p->weights = to;
-  if (to)
+  if (to && !known)
     pare_accel_pack_panels (isa, w, p->k, 1, f->factor, p->n, p->k, to);
   return to != NULL;
 }

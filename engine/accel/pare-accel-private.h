@@ -87,6 +87,9 @@ typedef struct
   const void *packed; /* constants as their portable kernel likes them */
 } PareAccelView;
 
+typedef struct PareAccelRoom PareAccelRoom;
+typedef struct PareAccelPack PareAccelPack;
+
 struct PareAccel
 {
   const PareRtPlan *plan;
@@ -102,12 +105,14 @@ struct PareAccel
   PareAccelNode *nodes;
   PareAccelArg *args;
   PareAccelView *views;
-  void **packed;    /* memory of packed weights */
-  uint8_t *pack_at; /* in the last of it */
-  uint64_t pack_left, pack_room;
-  uint32_t n_buffers, n_nodes, n_args, n_views, n_packed;
+  PareAccelRoom **rooms; /* memory of what is packed */
+  uint8_t *pack_at;      /* in the last of it */
+  uint64_t pack_left, room_bytes;
+  PareAccelPack **packs;    /* those that other programs may have, too */
+  PareContentKey *contents; /* of each constant that was asked for; 0: not yet */
+  uint32_t n_buffers, n_nodes, n_args, n_views, n_rooms, n_packs;
   uint64_t packed_bytes; /* of all that is packed */
-  uint32_t room_buffers, room_nodes, room_args, room_views, room_packed;
+  uint32_t room_buffers, room_nodes, room_args, room_views, room_rooms, room_packs;
   uint32_t n_fast; /* steps that do not run on a portable kernel */
   uint64_t arena_bytes, scratch_bytes;
   uint8_t *exact;  /* of each value: it lies on the grid of bfloat16; NULL where the CPU does not multiply that */
@@ -119,8 +124,26 @@ struct PareAccel
 /* Buffers and forms (pare-accel-forms.c). Buffers are ids; PARE_RT_NONE after a failure. */
 uint32_t pare_accel_buffer_new (PareAccel *self, uint64_t bytes);
 uint32_t pare_accel_buffer_root (const PareAccel *self, uint32_t buffer);
-/* Owned by self, 64-byte aligned. */
+/* Makes room for `more` entries; false when there is no memory. */
+bool pare_accel_grow (PareAccel *self, void **array, uint32_t n, uint32_t more, uint32_t *room, size_t size);
+
+/* Packed weights (pare-accel-packs.c). Owned by self, 64-byte aligned. */
 void *pare_accel_pack (PareAccel *self, uint64_t bytes);
+typedef enum
+{
+  PARE_PACK_REORDERED = 1,
+  PARE_PACK_PANELS,
+  PARE_PACK_WINOGRAD,
+  PARE_PACK_WINOGRAD_BF16,
+} PareAccelPackKind;
+/* What a constant, times factors (NULL: none), packed in this way is; how: all else that decides about its bytes. */
+PareContentKey pare_accel_pack_key (PareAccel *self, PareAccelPackKind kind, uint32_t value, const float *factor, int64_t n_factors,
+                                    const int64_t *how, int n_how);
+/* The same for what only the key decides about. *known: it is packed already, by another program; else it is to be written now. */
+void *pare_accel_pack_shared (PareAccel *self, PareContentKey key, uint64_t bytes, bool *known);
+/* All is written: others may have it. */
+void pare_accel_offer_packs (PareAccel *self);
+void pare_accel_free_packs (PareAccel *self);
 /* A constant's data; NULL for what is computed. Follows aliases. */
 const void *pare_accel_constant (const PareAccel *self, uint32_t value);
 bool pare_accel_is_float (const PareAccel *self, uint32_t value);

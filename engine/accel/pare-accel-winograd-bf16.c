@@ -168,11 +168,15 @@ pare_accel_winograd_bf16 (PareAccel *self, uint32_t step, const PareConvShape *s
   pare_accel_plan_tiles (&w.walk, self->threads, BAND / (size * (w.k * 2 + width * 4)),
                          size * w.k * w.n * 2 > 1 << 20 && w.n >= PARE_BF16_WIDTH * self->threads);
   w.scratch = size * (apart (w.walk.band * w.k) * 2 + apart (w.walk.band * PARE_BF16_WIDTH) * 4);
-  uint16_t *packed = pare_accel_pack (self, (uint64_t)(size * w.k * w.n) * sizeof *packed);
+  bool known;
+  const int64_t how[4] = { w.m[0], w.m[1], w.n, w.k };
+  uint16_t *packed = pare_accel_pack_shared (self, pare_accel_pack_key (self, PARE_PACK_WINOGRAD_BF16, s->in[1], f.factor, w.n, how, 4),
+                                             (uint64_t)(size * w.k * w.n) * sizeof *packed, &known);
   uint32_t scratch = pare_accel_buffer_new (self, (uint64_t)(w.scratch * self->threads)), there = PARE_RT_NONE, to;
   if (!packed || scratch == PARE_RT_NONE)
     return false;
-  isa->winograd_weights (weights, f.factor, w.n, w.k, w.m, packed);
+  if (!known)
+    isa->winograd_weights (weights, f.factor, w.n, w.k, w.m, packed);
   w.weights = packed;
   uint32_t in_buffer = pare_accel_form (self, step, x, src);
   if (w.residual && (there = pare_accel_form (self, step, residual, dst_added)) == PARE_RT_NONE)

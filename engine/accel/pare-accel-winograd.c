@@ -188,11 +188,15 @@ pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape)
   PareFolded f;
   if (!pare_accel_fold (self, step, &f))
     return false;
-  float *packed = pare_accel_pack (self, (uint64_t)(size * k * n) * sizeof (float));
+  bool known;
+  const int64_t how[4] = { m, n, k, isa->width };
+  float *packed = pare_accel_pack_shared (self, pare_accel_pack_key (self, PARE_PACK_WINOGRAD, s->in[1], f.factor, n, how, 4),
+                                          (uint64_t)(size * k * n) * sizeof (float), &known);
   uint32_t scratch = pare_accel_buffer_new (self, (uint64_t)(w.scratch * self->threads) * sizeof (float));
   if (!packed || scratch == PARE_RT_NONE)
     return false;
-  isa->winograd_weights (weights, f.factor, n, k, m, packed);
+  if (!known)
+    isa->winograd_weights (weights, f.factor, n, k, m, packed);
   w.weights = packed;
   w.bias = f.bias;
   w.after = f.after;

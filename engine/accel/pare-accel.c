@@ -349,12 +349,13 @@ pare_accel_new (const PareRtPlan *plan, int threads)
     self->threads = 1;
   self->mds = pare_md_pool_new ();
   self->values = calloc (plan->n_values + 1, sizeof *self->values);
+  self->contents = calloc (plan->n_values + 1, sizeof *self->contents);
   self->absorbed_by = calloc (plan->n_steps + 1, sizeof *self->absorbed_by);
   int before = pare_accel_set_threads (1);
   self->pool = self->threads > 1 ? pare_rt_pool_new_over (self->threads, pare_accel_share) : NULL;
   PareRtPool *pool = pare_rt_pool_enter (NULL);
-  bool fine
-      = self->mds && self->values && self->absorbed_by && dnnl_engine_create (&self->engine, dnnl_cpu, 0) == dnnl_success && build (self);
+  bool fine = self->mds && self->values && self->contents && self->absorbed_by
+              && dnnl_engine_create (&self->engine, dnnl_cpu, 0) == dnnl_success && build (self);
   pare_rt_pool_enter (pool);
   pare_accel_set_threads (before);
   if (!fine)
@@ -362,6 +363,7 @@ pare_accel_new (const PareRtPlan *plan, int threads)
       pare_accel_free (self);
       return NULL;
     }
+  pare_accel_offer_packs (self);
   return self;
 }
 
@@ -373,8 +375,7 @@ pare_accel_free (PareAccel *self)
   for (uint32_t i = 0; i < self->n_nodes; i++)
     if (self->nodes[i].primitive)
       dnnl_primitive_destroy (self->nodes[i].primitive);
-  for (uint32_t i = 0; i < self->n_packed; i++)
-    free (self->packed[i]);
+  pare_accel_free_packs (self);
   if (self->engine)
     dnnl_engine_destroy (self->engine);
   pare_md_pool_free (self->mds);
@@ -386,7 +387,7 @@ pare_accel_free (PareAccel *self)
   free (self->nodes);
   free (self->args);
   free (self->views);
-  free (self->packed);
+  free (self->contents);
   free (self);
 }
 

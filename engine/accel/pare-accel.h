@@ -1,6 +1,7 @@
 /* oneDNN under a plan: the steps it does well run through its primitives in its own (blocked) layouts, the others through the portable
  * kernels on plain memory, with reorders between. Weights are repacked once; no allocation while running. */
 #pragma once
+#include "engine/accel/pare-content.h"
 #include "engine/runtime/pare-rt.h"
 
 typedef struct PareAccel PareAccel;             /* immutable after new: primitives and packed weights, shared */
@@ -16,6 +17,10 @@ uint32_t pare_accel_count_bf16 (const PareAccel *self);
 void pare_accel_free (PareAccel *self);
 /* Bytes of constants kept in another order than the plan's. */
 uint64_t pare_accel_packed_bytes (const PareAccel *self);
+/* Packed weights that programs share, of all that there are: the same constants packed in the same way are there once. */
+uint64_t pare_accel_count_shared (void);
+/* pare_constant_hash of a constant, where packing it has asked for that. */
+bool pare_accel_get_content (const PareAccel *self, uint32_t value, PareContentKey *key);
 PareAccelRunner *pare_accel_runner_new (PareAccel *self);
 void pare_accel_runner_free (PareAccelRunner *self);
 /* As pare_rt_runner_run; step_ns has n_steps entries, reorders are counted with the step that needed them. */

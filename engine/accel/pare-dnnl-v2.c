@@ -92,6 +92,12 @@ pare_md_hash (const PareMd *md)
   return mix (hash, b->inner_idxs, b->inner_nblks);
 }
 
+bool
+pare_md_is_plain_blocked (const PareMd *md)
+{
+  return md->md.format_kind == dnnl_blocked && md->md.extra.flags == dnnl_memory_extra_flag_none;
+}
+
 const PareMd *
 pare_md_new (PareMdPool *pool, int rank, const int64_t *dims, const int64_t *strides)
 {

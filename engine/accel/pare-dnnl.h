@@ -40,6 +40,8 @@ bool pare_md_is_dense (const PareMd *md);
 bool pare_md_is_outermost (const PareMd *md, int axis);
 /* Equal for equal layouts, in any pool. */
 uint64_t pare_md_hash (const PareMd *md);
+/* Nothing belongs to the layout that its hash does not know (sums beside the weights, orders that only oneDNN knows). */
+bool pare_md_is_plain_blocked (const PareMd *md);
 /* Elements of the innermost block along the channels, 1 if none. */
 int64_t pare_md_channel_block (const PareMd *md);
 

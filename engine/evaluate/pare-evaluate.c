@@ -589,7 +589,10 @@ prepare (Run *run, const PareGraph *graph, GError **error)
   take_over (run);
   if (o->prefix != NULL && !pare_dataset_has_windows (run->dataset)
       && (run->prefix = pare_prefix_use_new (o->prefix, run->program, run->dataset, o->split, run->n_samples)) != NULL)
-    pare_prefix_use_want_change (run->prefix, run->n_samples);
+    {
+      pare_prefix_use_want_change (run->prefix, run->n_samples);
+      pare_prefix_cache_hold (o->prefix, run->program, FALSE);
+    }
   return TRUE;
 }
 

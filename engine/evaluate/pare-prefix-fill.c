@@ -128,6 +128,7 @@ pare_prefix_cache_fill (ParePrefixCache *self, const PareGraph *graph, PareDatas
   f.use = pare_prefix_use_new (self, program, dataset, options->split, n);
   if (f.use != NULL)
     {
+      pare_prefix_cache_hold (self, program, TRUE);
       g_autofree double *weights = weights_of (f.use->cuts, options);
       g_autoptr (GArray) chosen = pare_prefix_choose (f.use->cuts, weights, n, pare_prefix_cache_get_budget (self), MOST_CUTS);
       f.total = chosen->len * n;

@@ -17,6 +17,8 @@ gboolean pare_prefix_cache_store (ParePrefixCache *self, PareCutKey key, guint r
                                   gint64 label);
 /* Keys of the programs that ran last: where a new one leaves them is the place that is being changed. */
 void pare_prefix_cache_note (ParePrefixCache *self, const PareCuts *cuts, guint64 salt);
+/* Keeps a program that ran for its packed weights, which the next has in common with it, if it is not too large. only: no older one. */
+void pare_prefix_cache_hold (ParePrefixCache *self, PareProgram *program, gboolean only);
 gboolean pare_prefix_cache_noted (ParePrefixCache *self, PareCutKey key);
 /* Some model was run on these samples. */
 gboolean pare_prefix_cache_knows (ParePrefixCache *self, guint64 salt);

@@ -5,6 +5,7 @@
 
 #define MOST_BYTES (G_GUINT64_CONSTANT (1) << 30)
 #define NOTED 4
+#define HELD 2 /* a program is let go of when the next but one comes, or while nobody waits: that takes a while, too */
 
 /* A state, packed: for each piece a Head, then its bytes. */
 typedef struct
@@ -44,6 +45,7 @@ struct _ParePrefixCache
   guint n;
   GHashTable *noted[NOTED]; /* sets of PareCutKey, newest first */
   guint64 noted_salt;       /* of the newest */
+  PareProgram *held[HELD];  /* newest first */
   gsize hits, misses;       /* atomic */
 };
 
@@ -191,6 +193,8 @@ clear_locked (ParePrefixCache *self)
   self->bytes = 0;
   for (guint i = 0; i < NOTED; i++)
     g_clear_pointer (&self->noted[i], g_hash_table_unref);
+  for (guint i = 0; i < HELD; i++)
+    g_clear_pointer (&self->held[i], pare_program_unref);
 }
 
 void
@@ -314,7 +318,7 @@ pare_prefix_cache_begin (ParePrefixCache *self, PareDataset *dataset, PareSplit 
 PareCutKey
 pare_prefix_key (PareCutKey cut, guint64 salt)
 {
-  return pare_cut_hash (cut, &salt, sizeof salt);
+  return pare_content_hash (cut, &salt, sizeof salt);
 }
 
 guint
@@ -414,6 +418,22 @@ pare_prefix_cache_note (ParePrefixCache *self, const PareCuts *cuts, guint64 sal
   self->noted[0] = set;
   self->noted_salt = salt;
   g_mutex_unlock (&self->lock);
+}
+
+void
+pare_prefix_cache_hold (ParePrefixCache *self, PareProgram *program, gboolean only)
+{
+  PareProgram *gone[HELD] = { NULL };
+  guint64 bytes = pare_program_get_packed_memory (program);
+  g_mutex_lock (&self->lock);
+  guint keep = only ? 0 : HELD - 1; /* of those that are held already */
+  for (guint i = keep; i < HELD; i++)
+    gone[i] = g_steal_pointer (&self->held[i]);
+  memmove (self->held + 1, self->held, keep * sizeof *self->held);
+  self->held[0] = bytes <= self->budget / 4 ? pare_program_ref (program) : NULL;
+  g_mutex_unlock (&self->lock);
+  for (guint i = 0; i < HELD; i++)
+    pare_program_unref (gone[i]);
 }
 
 gboolean

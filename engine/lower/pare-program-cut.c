@@ -6,53 +6,10 @@
 
 #define MAX_PIECES 64
 
-/* --- hashing --- */
-
-static inline guint64
-fold (guint64 a, guint64 b)
-{
-  __uint128_t r = (__uint128_t)a * b;
-  return (guint64)r ^ (guint64)(r >> 64);
-}
-
-static inline guint64
-read64 (const guint8 *p)
-{
-  guint64 v;
-  memcpy (&v, p, sizeof v);
-  return v;
-}
-
-/* Four lanes of multiply and fold (as in Wang Yi's wyhash), brought together in two different ways. */
-PareCutKey
-pare_cut_hash (PareCutKey seed, const void *data, gsize bytes)
-{
-  static const guint64 k[8] = { 0xa0761d6478bd642fu, 0xe7037ed1a0b428dbu, 0x8ebc6af09c88c6e3u, 0x589965cc75374cc3u,
-                                0x243f6a8885a308d3u, 0x13198a2e03707345u, 0xa4093822299f31d1u, 0x082efa98ec4e6c89u };
-  guint64 lane[4]
-      = { fold (seed.a ^ k[4], k[5]), fold (seed.b ^ k[5], k[6]), fold (seed.a ^ k[6], bytes ^ k[7]), fold (seed.b ^ k[7], k[4]) };
-  const guint8 *p = data;
-  gsize left = bytes;
-  for (; left >= 64; p += 64, left -= 64)
-    for (int i = 0; i < 4; i++)
-      lane[i] = fold (read64 (p + 16 * i) ^ k[i], read64 (p + 16 * i + 8) ^ lane[i]);
-  if (left > 0)
-    {
-      guint8 rest[64] = { 0 };
-      memcpy (rest, p, left);
-      for (int i = 0; i < 4; i++)
-        lane[i] = fold (read64 (rest + 16 * i) ^ k[i], read64 (rest + 16 * i + 8) ^ lane[i]);
-    }
-  guint64 low = fold (lane[0] ^ k[0], lane[1] ^ k[1]), high = fold (lane[2] ^ k[2], lane[3] ^ k[3]);
-  guint64 cross = fold (lane[0] + k[5], lane[3] + k[6]), other = fold (lane[1] + k[7], lane[2] + k[4]);
-  PareCutKey key = { fold (low ^ k[1], high ^ bytes) ^ cross, fold (cross ^ k[2], other ^ k[0]) ^ low };
-  return key;
-}
-
 static PareCutKey
 mix_key (PareCutKey seed, PareCutKey key)
 {
-  return pare_cut_hash (seed, &key, sizeof key);
+  return pare_content_hash (seed, &key, sizeof key);
 }
 
 /* --- what each value is --- */
@@ -60,7 +17,8 @@ mix_key (PareCutKey seed, PareCutKey key)
 typedef struct
 {
   const PareRtPlan *plan;
-  PareCutKey *keys; /* of each value, once known */
+  const PareAccel *accel; /* nullable */
+  PareCutKey *keys;       /* of each value, once known */
   gboolean *known;
   guint32 *made;          /* the step that makes it; G_MAXUINT32 */
   guint32 *last;          /* the last step that reads it, itself or under another name */
@@ -81,7 +39,17 @@ hash_type (PareCutKey seed, const PareRtValue *v)
   gint64 words[2 + PARE_MAX_RANK] = { v->dtype, v->shape.rank };
   for (int i = 0; i < v->shape.rank; i++)
     words[2 + i] = v->shape.dims[i];
-  return pare_cut_hash (seed, words, sizeof words);
+  return pare_content_hash (seed, words, sizeof words);
+}
+
+/* A constant's bytes are hashed once: whoever packed it knows. */
+static PareCutKey
+content_of (const Walk *w, guint32 v)
+{
+  PareContentKey content;
+  if (w->accel == NULL || !pare_accel_get_content (w->accel, v, &content))
+    content = pare_constant_hash (pare_rt_plan_constant (w->plan, v), w->plan->values[v].bytes);
+  return content;
 }
 
 static PareCutKey
@@ -92,13 +60,13 @@ key_of (Walk *w, guint32 v)
     return w->keys[v];
   PareCutKey key = hash_type ((PareCutKey){ value->kind, 1 }, value);
   if (value->kind == PARE_RT_CONSTANT)
-    key = pare_cut_hash (key, pare_rt_plan_constant (w->plan, v), value->bytes);
+    key = mix_key (key, content_of (w, v));
   else if (value->kind == PARE_RT_ALIAS)
     key = mix_key (key, key_of (w, value->alias_of));
   else if (value->kind == PARE_RT_INPUT)
     for (guint i = 0; i < w->plan->n_inputs; i++)
       if (w->plan->inputs[i] == v)
-        key = pare_cut_hash (key, &i, sizeof i);
+        key = pare_content_hash (key, &i, sizeof i);
   w->known[v] = TRUE;
   return w->keys[v] = key;
 }
@@ -108,8 +76,8 @@ name_step (Walk *w, guint32 s)
 {
   const PareRtStep *step = &w->plan->steps[s];
   guint32 head[4] = { step->op, step->n_in, step->n_out, step->params_bytes };
-  PareCutKey key = pare_cut_hash ((PareCutKey){ 2, 3 }, head, sizeof head);
-  key = pare_cut_hash (key, w->plan->params + step->params, step->params_bytes);
+  PareCutKey key = pare_content_hash ((PareCutKey){ 2, 3 }, head, sizeof head);
+  key = pare_content_hash (key, w->plan->params + step->params, step->params_bytes);
   for (guint i = 0; i < step->n_in; i++)
     key = mix_key (key, step->in[i] != PARE_RT_NONE ? key_of (w, step->in[i]) : (PareCutKey){ 4, i });
   for (guint i = 0; i < step->n_out; i++)
@@ -238,7 +206,7 @@ cut_accel (Walk *w, const PareAccel *accel, const guint64 *hashes, guint step, G
   /* Which values are alive is part of the state's meaning: whether a sum is computed in place depends on it. */
   if (!cut_portable (w, step, pieces, cut))
     return FALSE;
-  cut->key = pare_cut_hash (cut->key, &layout, sizeof layout);
+  cut->key = pare_content_hash (cut->key, &layout, sizeof layout);
   cut->needs_input = needs_input;
   g_array_set_size (pieces, 0);
   for (guint i = 0; i < n; i++)
@@ -273,7 +241,7 @@ pare_program_find_cuts (PareProgram *program)
   g_autofree PareCutKey *keys = g_new0 (PareCutKey, n);
   g_autofree gboolean *known = g_new0 (gboolean, n), *reads = g_new0 (gboolean, plan->n_steps + 1);
   g_autofree guint32 *made = g_new (guint32, n), *last = g_new0 (guint32, n);
-  Walk w = { plan, keys, known, made, last, reads };
+  Walk w = { plan, accel, keys, known, made, last, reads };
   self->n_steps = plan->n_steps;
   self->layers = g_new (guint32, plan->n_steps + 1);
   double work = 0, before = 0;
@@ -305,7 +273,7 @@ pare_program_find_cuts (PareProgram *program)
         }
       /* the sizes and the backend belong to what a state is */
       guint64 more[2] = { cut.bytes, (accel != NULL) | cut.n_pieces << 1 };
-      cut.key = pare_cut_hash (cut.key, more, sizeof more);
+      cut.key = pare_content_hash (cut.key, more, sizeof more);
       g_array_append_val (cuts, cut);
     }
   self->n = cuts->len;

@@ -3,12 +3,10 @@
  * layouts in memory), never the name of a layer. */
 #pragma once
 #include "engine/accel/pare-accel.h"
+#include "engine/accel/pare-content.h"
 #include "engine/lower/pare-program.h"
 
-typedef struct
-{
-  guint64 a, b;
-} PareCutKey;
+typedef PareContentKey PareCutKey;
 
 typedef struct
 {
@@ -47,9 +45,6 @@ gboolean pare_runner_run_part (PareRunner *self, const PareView *inputs, guint n
                                GError **error);
 /* The memory of a piece, valid while the runner lives; what lies there counts only between the parts. */
 void *pare_runner_get_piece (PareRunner *self, const PareCutPiece *piece);
-
-/* A fast hash of bytes, for content that nobody forges. */
-PareCutKey pare_cut_hash (PareCutKey seed, const void *data, gsize bytes);
 
 /* pare-program.c, for pare-program-cut.c */
 const PareRtPlan *pare_program_get_plan (const PareProgram *self);

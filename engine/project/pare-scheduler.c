@@ -1,5 +1,6 @@
 #include "engine/project/pare-scheduler.h"
 #include "engine/base/pare-error.h"
+#include "engine/base/pare-thread.h"
 
 #include <sys/resource.h>
 
@@ -24,7 +25,7 @@ struct _PareJob
   PareJobSpec spec;
   char *name;
   PareControl *control;
-  GThread *thread;
+  pthread_t thread;
   gint64 started;
   PareJobInfo info; /* main thread's copy */
   gboolean listed, by_person;
@@ -137,7 +138,7 @@ static void
 retire (PareJob *job)
 {
   PareScheduler *self = job->scheduler;
-  g_thread_join (job->thread);
+  pthread_join (job->thread, NULL);
   if (job->answer != NULL)
     g_source_destroy (job->answer);
   g_clear_pointer (&job->answer, g_source_unref);
@@ -214,10 +215,11 @@ on_progress (const char *what, guint64 done, guint64 total, gpointer data)
   g_mutex_unlock (&job->mutex);
 }
 
-static gpointer
-job_main (gpointer data)
+static void *
+job_main (void *data)
 {
   PareJob *job = data;
+  pthread_setname_np (pthread_self (), "pare-job");
   /* On Linux a nice value is the thread's own, and the threads that it starts inherit it. */
   if (job->spec.background || job->spec.nice > 0)
     setpriority (PRIO_PROCESS, 0, MIN (19, getpriority (PRIO_PROCESS, 0) + (job->spec.background ? 10 : job->spec.nice)));
@@ -255,7 +257,10 @@ pare_scheduler_start (PareScheduler *self, const PareJobSpec *spec)
   g_source_set_priority (job->answer, G_PRIORITY_DEFAULT);
   g_source_set_callback (job->answer, on_answer, job, NULL);
   g_ptr_array_add (self->jobs, job);
-  job->thread = g_thread_new ("pare-job", job_main, job);
+  gboolean begun
+      = spec->urgent ? pare_thread_start_elsewhere (&job->thread, job_main, job) : pthread_create (&job->thread, NULL, job_main, job) == 0;
+  if (!begun)
+    g_error ("no thread can be started");
   update_tick (self);
   if (job->listed)
     tell_changed (self);

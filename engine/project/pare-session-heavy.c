@@ -210,6 +210,7 @@ start_heavy (PareSession *self, HeavyJob *h, int tag, const char *name, PareJobR
                        .tag = tag,
                        .quiet = h->early, /* many in a second while a knob moves */
                        .nice = tag <= HEAVY_EVALUATE ? 4 : 0, /* the window stays smooth; times are taken at full priority */
+                       .urgent = tag <= HEAVY_EVALUATE,
                        .run = run,
                        .data = h,
                        .data_free = heavy_free,

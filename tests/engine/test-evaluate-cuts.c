@@ -230,7 +230,7 @@ test_hash (void)
       {
         if (n > 0)
           bytes[bit / 8] ^= (guint8)(1 << bit % 8);
-        PareCutKey k = pare_cut_hash (seed, bytes, n);
+        PareCutKey k = pare_content_hash (seed, bytes, n);
         g_assert_true (g_hash_table_add (seen, g_memdup2 (&k.a, sizeof k.a)));
         g_assert_true (g_hash_table_add (seen, g_memdup2 (&k.b, sizeof k.b)));
         if (n > 0)
