@@ -86,7 +86,8 @@ store_pairs (uint8_t *to, __m256i v)
 #define CONV_ROWS 4
 #define CONV_VECTORS 2
 #define GEMM_VECTORS 2
-#define DOT(sum, x, w) ((sum) + (V256)_mm256_madd_epi16 ((__m256i)(x), (__m256i)(w)))
+/* Sums fit; those of lanes behind the last position, which nobody stores, wrap. */
+#define DOT(sum, x, w) ((V256)_mm256_add_epi32 ((__m256i)(sum), _mm256_madd_epi16 ((__m256i)(x), (__m256i)(w))))
 #define INTERLEAVE(to, lines, j, codes) interleave_2 (to, lines, j, codes)
 #include VECTORS_256
 
@@ -109,7 +110,7 @@ store_pairs (uint8_t *to, __m256i v)
 #define K_STEP 2
 #define WIDTH 2
 #define BIASED false
-#define DOT(sum, x, w) ((sum) + (V512)_mm512_madd_epi16 ((__m512i)(x), (__m512i)(w)))
+#define DOT(sum, x, w) ((V512)_mm512_add_epi32 ((__m512i)(sum), _mm512_madd_epi16 ((__m512i)(x), (__m512i)(w))))
 #define INTERLEAVE(to, lines, j, codes) interleave_2 (to, lines, j, codes)
 #include VECTORS_512
 
