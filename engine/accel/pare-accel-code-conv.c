@@ -22,8 +22,8 @@ typedef struct
   PareActivation activation;
   float act_lo, act_hi;
   int64_t row, channel, joined, wide;
-  int64_t own, together, shift,
-      taps[2]; /* channels and pixels of what is a pixel below, pixels of x from one to the next; of the window of one */
+  int64_t own, together, shift; /* channels and pixels of what is a pixel below, pixels of x from one to the next */
+  int64_t taps[2];              /* of the window of one */
   PareTileConv s;
 } Tiles;
 
