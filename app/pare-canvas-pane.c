@@ -444,6 +444,25 @@ label (const char *text, const char *css)
   return w;
 }
 
+/* What floats above a narrow canvas: the path ends where the choice of the colour begins, and the map is left out where it would cover
+ * a good part of the graph. */
+static gboolean
+on_child_position (GtkOverlay *overlay, GtkWidget *child, GdkRectangle *at, PareCanvasPane *self)
+{
+  int width = gtk_widget_get_width (GTK_WIDGET (overlay)), height = gtk_widget_get_height (GTK_WIDGET (overlay)), taken, least, wanted;
+  if (child == self->minimap)
+    gtk_widget_set_child_visible (child, width >= PARE_CANVAS_MAP_WIDTH && height >= PARE_CANVAS_MAP_HEIGHT);
+  if (child != gtk_widget_get_parent (self->path))
+    return FALSE;
+  /* both measures hold the margins: between the two, the end margin of one and the start margin of the other */
+  gtk_widget_measure (gtk_widget_get_parent (GTK_WIDGET (self->colour)), GTK_ORIENTATION_HORIZONTAL, -1, NULL, &taken, NULL, NULL);
+  gtk_widget_measure (child, GTK_ORIENTATION_HORIZONTAL, -1, &least, &wanted, NULL, NULL);
+  at->x = at->y = 0;
+  at->width = MAX (least, MIN (wanted, width - taken));
+  gtk_widget_measure (child, GTK_ORIENTATION_VERTICAL, at->width, NULL, &at->height, NULL, NULL);
+  return TRUE;
+}
+
 static void
 build_overlays (PareCanvasPane *self)
 {
@@ -499,6 +518,7 @@ build_overlays (PareCanvasPane *self)
   gtk_widget_set_margin_end (self->minimap, 8);
   gtk_widget_set_margin_bottom (self->minimap, 48);
   gtk_overlay_add_overlay (overlay, self->minimap);
+  g_signal_connect (overlay, "get-child-position", G_CALLBACK (on_child_position), self);
 
   self->search = gtk_search_entry_new ();
   gtk_widget_set_size_request (self->search, 220, -1);

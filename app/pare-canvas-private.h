@@ -5,6 +5,9 @@
 #include "widgets/pare-graph-view.h"
 
 #define PARE_CANVAS_ORIGINAL 1 /* the history entry of the original */
+/* The smallest canvas, in pixels, that has room for the map beside the graph. */
+#define PARE_CANVAS_MAP_WIDTH 480
+#define PARE_CANVAS_MAP_HEIGHT 400
 
 typedef enum
 {

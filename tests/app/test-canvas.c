@@ -370,6 +370,41 @@ test_pictures (Fixture *f, gconstpointer data)
   g_assert_cmpint (g_rmdir (folder), ==, 0);
 }
 
+/* Returns: where the widget lies in the canvas. */
+static graphene_rect_t
+place (Fixture *f, GtkWidget *widget)
+{
+  graphene_rect_t r;
+  g_assert_true (gtk_widget_compute_bounds (widget, f->pane->overlay, &r));
+  return r;
+}
+
+static void
+test_narrow (Fixture *f, gconstpointer data)
+{
+  /* a canvas between an open table and the inspector */
+  gtk_widget_set_size_request (GTK_WIDGET (f->pane), PARE_CANVAS_MAP_WIDTH, PARE_CANVAS_MAP_HEIGHT);
+  app_test_settle (100);
+  g_assert_true (gtk_widget_get_child_visible (f->pane->minimap));
+  gtk_widget_set_size_request (GTK_WIDGET (f->pane), -1, -1);
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 1024, 700);
+  WAIT_FOR (gtk_widget_get_width (GTK_WIDGET (f->window)) <= 1024);
+  app_test_settle (200); /* the narrow window begins without the table */
+  activate (f, "win.show-table", NULL);
+  pare_selection_set (f->pane->selection, (const char *const[]){ LAYER, NULL });
+  WAIT_FOR (gtk_widget_get_width (f->pane->overlay) < PARE_CANVAS_MAP_WIDTH);
+  WAIT_FOR (!gtk_widget_get_child_visible (f->pane->minimap));
+  GtkWidget *path = gtk_widget_get_parent (f->pane->path);
+  WAIT_FOR (gtk_widget_get_mapped (path));
+  app_test_settle (100);
+  graphene_rect_t left = place (f, path), right = place (f, gtk_widget_get_parent (GTK_WIDGET (f->pane->colour)));
+  int wanted;
+  gtk_widget_measure (path, GTK_ORIENTATION_HORIZONTAL, -1, NULL, &wanted, NULL, NULL);
+  g_assert_cmpfloat (left.origin.x + wanted, >, right.origin.x); /* it would be covered */
+  g_assert_cmpfloat (left.origin.x + left.size.width, <=, right.origin.x);
+  g_assert_cmpfloat (left.size.width, >, 100);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -384,6 +419,7 @@ main (int argc, char **argv)
   ADD ("menu", test_menu);
   ADD ("cost", test_cost);
   ADD ("pictures", test_pictures);
+  ADD ("narrow", test_narrow);
   int status = g_test_run ();
   return app_test_end (data_home, status);
 }
