@@ -86,3 +86,35 @@ typedef struct
   int64_t first; /* the first result's channel */
 } PareBfloatFew;
 void pare_accel_few_row (const PareBfloatFew *p);
+
+/* Attention (PARE_RT_ATTENTION), weights rounded. Keys and values are packed first, a task for each head of both, then rows of q are tasks.
+ */
+typedef struct
+{
+  void *data;
+  int64_t stride[3]; /* batch, head, row; elements lie side by side */
+  bool wide;
+} PareBfloatOperand;
+typedef struct
+{
+  int64_t batch, heads, key_heads, value_heads, rows, positions, depth, n; /* n: elements of v */
+  PareBfloatOperand q, k, v, y;
+  bool has_mask, rounds; /* rounds: y lies on the grid, as floats, too */
+  const float *mask;     /* its positions lie side by side */
+  int64_t mask_stride[3];
+  const int32_t *seen; /* of each row: the mask is 0 for so many positions and hides the others; NULL: it is not of this kind */
+  float factor;
+  int vecs;                       /* rows in a task: 1 or 2 blocks */
+  int64_t blocks;                 /* tasks of a head */
+  int64_t key_apart, value_apart; /* pairs between heads; behind keys there is room for a block */
+  int64_t scratch;                /* bytes of a thread */
+  uint32_t *keys, *values;
+} PareBfloatAttention;
+
+static inline int64_t
+pare_accel_attention_width (int64_t n)
+{
+  return (n + 7) / 8 * 8;
+}
+void pare_accel_attention_pack (const PareBfloatAttention *a, int64_t task);
+void pare_accel_attention_rows (const PareBfloatAttention *a, int64_t task, void *scratch);

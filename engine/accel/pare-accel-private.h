@@ -330,6 +330,8 @@ bool pare_accel_step_unary (PareAccel *self, uint32_t step);
 bool pare_accel_step_binary (PareAccel *self, uint32_t step);
 bool pare_accel_step_fake_quant (PareAccel *self, uint32_t step);
 bool pare_accel_step_batch_norm (PareAccel *self, uint32_t step);
+/* Of bfloat16. */
+bool pare_accel_step_attention (PareAccel *self, uint32_t step);
 bool pare_accel_step_softmax (PareAccel *self, uint32_t step);
 bool pare_accel_step_qconv (PareAccel *self, uint32_t step);
 /* A depthwise convolution of bfloat16 by a loop of our own. */

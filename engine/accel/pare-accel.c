@@ -118,6 +118,8 @@ step_fast (PareAccel *self, uint32_t step)
       return pare_accel_step_binary (self, step);
     case PARE_RT_FAKE_QUANT:
       return pare_accel_step_fake_quant (self, step);
+    case PARE_RT_ATTENTION:
+      return pare_accel_step_attention (self, step);
     case PARE_RT_BATCH_NORM:
       return pare_accel_step_batch_norm (self, step);
     case PARE_RT_SOFTMAX:

@@ -7,7 +7,9 @@
  * An activation that clips and belongs to one node alone has no grid in front of it: its own is the range after it.
  *
  * Layers of 16 bits on both sides ask for bfloat16 instead: a rounding without a scale, so that nothing needs to be measured. It is laid
- * where values are stored, not where a runtime keeps a sum of floats: not between a layer and the sum or the activation behind it. */
+ * where values are stored, not where a runtime keeps a sum of floats: not between a layer and the sum or the activation behind it.
+ * Attention in front of such a layer multiplies bfloat16, too: what goes into both of its products is rounded, what goes into its softmax
+ * is not. */
 #include "engine/compress/pare-compress-private.h"
 
 #include <math.h>
@@ -45,7 +47,8 @@ typedef struct
   const PareLayerRecipe *resolved;
   PareConsumers *consumers;
   GArray *points, *readers;
-  GArray **at; /* by value: guint ids of its points, or NULL */
+  GArray **at;         /* by value: guint ids of its points, or NULL */
+  gboolean *is_scores; /* by node: the first product of attention in bfloat16 */
 } Work;
 
 typedef enum
@@ -252,6 +255,9 @@ is_stored (const Work *w, const PareNode *node, guint k)
   if (!pare_node_is (node, "Add") || node->n_inputs != 2)
     return FALSE;
   PareNodeId own = own_producer (w, node, k), other = own_producer (w, node, 1 - k);
+  if (own != PARE_NONE && other != PARE_NONE && pare_node_is (&w->graph->nodes[own], "Mul")
+      && pare_node_is (&w->graph->nodes[other], "Mul"))
+    return FALSE; /* a rotation */
   return own == PARE_NONE || (other != PARE_NONE && other < own);
 }
 
@@ -276,6 +282,60 @@ share_narrow (Work *w, const Point *point)
     }
 }
 
+/* The product of two activations that is the softmax' argument but for a factor and a mask; PARE_NONE: there is none. */
+static PareNodeId
+find_scores (const Work *w, PareValueId v)
+{
+  for (;;)
+    {
+      PareNodeId p = w->graph->values[v].producer;
+      if (p == PARE_NONE || n_readers (w->consumers, v) != 1 || pare_graph_is_output (w->graph, v))
+        return PARE_NONE;
+      const PareNode *node = &w->graph->nodes[p];
+      if (pare_node_is (node, "MatMul"))
+        return p;
+      if (node->n_inputs != 2 || (!pare_node_is (node, "Add") && !pare_node_is (node, "Mul") && !pare_node_is (node, "Div")))
+        return PARE_NONE;
+      v = node->inputs[0]; /* a mask is computed otherwise, where it is not constant */
+      for (guint k = 0; k < 2; k++)
+        {
+          PareNodeId other = w->graph->values[node->inputs[k]].producer;
+          const char *op = other != PARE_NONE ? w->graph->nodes[other].op : NULL;
+          if (op != NULL && (g_str_equal (op, "MatMul") || g_str_equal (op, "Mul") || g_str_equal (op, "Div")))
+            {
+              v = node->inputs[k];
+              break;
+            }
+        }
+    }
+}
+
+/* Both products of attention, where the layer behind it reads bfloat16. TRUE: the node is one of them. */
+static gboolean
+collect_attention (Work *w, PareNodeId id)
+{
+  const PareNode *node = &w->graph->nodes[id];
+  guint out = widest (w, node);
+  if (!pare_node_is (node, "MatMul") || node->n_inputs != 2 || is_constant (w->graph, node->inputs[0])
+      || is_constant (w->graph, node->inputs[1]))
+    return FALSE;
+  PareNodeId softmax = w->graph->values[node->inputs[0]].producer;
+  Want want = { .bits = 16, .bfloat = TRUE };
+  if (!w->is_scores[id])
+    {
+      if (out == G_MAXUINT || !g_array_index (w->points, Point, out).want.bfloat || softmax == PARE_NONE
+          || !pare_node_is (&w->graph->nodes[softmax], "Softmax") || n_readers (w->consumers, node->inputs[0]) != 1)
+        return FALSE;
+      PareNodeId scores = find_scores (w, w->graph->nodes[softmax].inputs[0]);
+      if (scores == PARE_NONE)
+        return FALSE;
+      w->is_scores[scores] = TRUE;
+    }
+  for (guint k = 0; k < 2; k++)
+    request (w, node->inputs[k], &want, id, k);
+  return TRUE;
+}
+
 static void
 collect (Work *w)
 {
@@ -291,6 +351,8 @@ collect (Work *w)
           request (w, node->inputs[data], &want, i, data);
           continue;
         }
+      if (collect_attention (w, i))
+        continue;
       Flow flow = flow_of (node);
       if (flow == FLOW_NONE || is_fused_clip (w->graph, w->consumers, node) || node->n_inputs == 0
           || is_constant (w->graph, node->inputs[0]))
@@ -486,6 +548,7 @@ work_clear (Work *w)
     if (w->at[i] != NULL)
       g_array_unref (w->at[i]);
   g_free (w->at);
+  g_free (w->is_scores);
   pare_consumers_free (w->consumers);
 }
 
@@ -497,6 +560,7 @@ pare_activations_apply (PareGraph *graph, const PareGraph *source, const PareLay
   w.points = g_array_new (FALSE, FALSE, sizeof (Point));
   w.readers = g_array_new (FALSE, FALSE, sizeof (Reader));
   w.at = g_new0 (GArray *, graph->n_values + 1);
+  w.is_scores = g_new0 (gboolean, graph->n_nodes + 1);
   guint n_values = graph->n_values;
   collect (&w);
   find_ranges (&w, statistics);

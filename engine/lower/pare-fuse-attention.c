@@ -76,6 +76,17 @@ same_batch (const PareShape *a, const PareShape *c, gboolean query)
   return TRUE;
 }
 
+/* The rounding to bfloat16 that alone reads a value, or PARE_NONE. */
+static PareNodeId
+rounding_of (const PareBuilder *b, PareValueId v)
+{
+  PareNodeId id = pare_lower_only_reader (b, v);
+  if (id == PARE_NONE || b->fused_into[id] != PARE_NONE || !g_str_equal (b->graph->nodes[id].op, PARE_OP_QUANTIZE))
+    return PARE_NONE;
+  const PareValue *y = &b->graph->values[b->graph->nodes[id].outputs[0]];
+  return y->quant == NULL && y->storage == PARE_DTYPE_BFLOAT16 ? id : PARE_NONE;
+}
+
 /* From the scores back to their product: an added mask, a factor. */
 static PareNodeId
 read_scores (const PareBuilder *b, PareValueId v, PareFusion *f, Set *set)
@@ -140,14 +151,21 @@ take (PareBuilder *b, PareNodeId softmax_id)
   if (rank < 3 || rank > 5 || pare_lower_axis (pare_node_get_int (softmax, "axis", -1), rank) != rank - 1
       || graph->values[softmax->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
     return;
-  PareNodeId after_id = pare_lower_only_reader (b, softmax->outputs[0]), scores_id = read_scores (b, softmax->inputs[0], &f, &set);
+  PareValueId weights = softmax->outputs[0];
+  PareNodeId rounded = rounding_of (b, weights), scores_id = read_scores (b, softmax->inputs[0], &f, &set);
+  if (rounded != PARE_NONE && add (&set, rounded))
+    {
+      f.attention.round_weights = 1;
+      weights = graph->nodes[rounded].outputs[0];
+    }
+  PareNodeId after_id = pare_lower_only_reader (b, weights);
   if (after_id == PARE_NONE || scores_id == PARE_NONE || !pare_node_is (&graph->nodes[after_id], "MatMul") || !add (&set, after_id))
     return;
   const PareNode *after = &graph->nodes[after_id], *scores = &graph->nodes[scores_id];
   f.operands[0] = scores->inputs[0];
   f.operands[1] = scores->inputs[1];
   f.operands[2] = after->inputs[1];
-  if (after->inputs[0] != softmax->outputs[0] || after->inputs[1] == after->inputs[0])
+  if (after->inputs[0] != weights || after->inputs[1] == after->inputs[0])
     return;
   for (guint i = 0; i < 3; i++)
     if (graph->values[f.operands[i]].constant != NULL || !same_batch (&graph->values[f.operands[i]].shape, shape, i == 0))
@@ -173,7 +191,15 @@ take (PareBuilder *b, PareNodeId softmax_id)
     return;
   f.head = scores_id;
   f.last = after_id;
-  PareNodeId joined = pare_lower_only_reader (b, after->outputs[0]);
+  PareValueId y = after->outputs[0];
+  rounded = rounding_of (b, y);
+  if (rounded != PARE_NONE && add (&set, rounded))
+    {
+      f.attention.round_result = 1;
+      f.last = rounded;
+      y = graph->nodes[rounded].outputs[0];
+    }
+  PareNodeId joined = pare_lower_only_reader (b, y);
   guint n = 0;
   const gint64 *order = joined != PARE_NONE && pare_node_is (&graph->nodes[joined], "Transpose") && b->fused_into[joined] == PARE_NONE
                                 && b->integers[joined].kind == PARE_INTEGER_NONE

@@ -61,6 +61,15 @@ keeps_elements (const PareRtPlan *plan, const PareRtStep *s)
     }
 }
 
+/* It rounds what it gives. */
+static bool
+rounds (const PareRtPlan *plan, const PareRtStep *s)
+{
+  const void *params = plan->params + s->params;
+  return (s->op == PARE_RT_UNARY && ((const PareUnaryParams *)params)->kind == PARE_UN_BFLOAT16)
+         || (s->op == PARE_RT_ATTENTION && ((const PareAttentionParams *)params)->round_result);
+}
+
 static bool
 operands_are_exact (const PareRtPlan *plan, const PareRtStep *s, const uint8_t *exact)
 {
@@ -78,10 +87,9 @@ pare_rt_plan_find_bfloat (const PareRtPlan *plan, uint8_t *exact)
   for (uint32_t i = 0; i < plan->n_steps; i++)
     {
       const PareRtStep *s = &plan->steps[i];
-      bool rounds = s->op == PARE_RT_UNARY && ((const PareUnaryParams *)(plan->params + s->params))->kind == PARE_UN_BFLOAT16;
       for (uint32_t k = 0; k < s->n_out; k++)
         if (s->out[k] != PARE_RT_NONE && plan->values[s->out[k]].dtype == PARE_DTYPE_FLOAT32)
-          exact[s->out[k]] = rounds || (s->n_in > 0 && keeps_elements (plan, s) && operands_are_exact (plan, s, exact));
+          exact[s->out[k]] = rounds (plan, s) || (s->n_in > 0 && keeps_elements (plan, s) && operands_are_exact (plan, s, exact));
       if (is_product (s) && exact[base_of (plan, s->in[0])] && constant_is_exact (plan, s->in[1]))
         exact[base_of (plan, s->in[1])] = 1;
     }
@@ -93,5 +101,8 @@ bool
 pare_rt_step_is_bfloat (const PareRtPlan *plan, uint32_t step, const uint8_t *exact)
 {
   const PareRtStep *s = &plan->steps[step];
+  if (s->op == PARE_RT_ATTENTION)
+    return ((const PareAttentionParams *)(plan->params + s->params))->round_weights && exact[s->in[0]] && exact[s->in[1]]
+           && exact[s->in[2]];
   return is_product (s) && exact[s->in[0]] && exact[s->in[1]] && plan->values[base_of (plan, s->in[1])].kind == PARE_RT_CONSTANT;
 }

@@ -131,8 +131,8 @@ typedef struct { ParePoolParams pool; float scale_x, scale_y; int32_t zero_x, ze
 /* Attention: in = q, k, v, (mask); y = softmax (factor * q k' + mask) v for each batch and head, the softmax over the columns of k'. Operands lie as
  * the model has them: perm[a] is the axis of the operand that is batch, head, row (of k and v: position), element, -1 where it has none; axes that
  * are none of these have one element. k and v may each have one head for all.
- * The mask broadcasts to [batch, head, row, position]. */
-typedef struct { float factor; int32_t q[4], k[4], v[4], y[4]; } PareAttentionParams;
+ * The mask broadcasts to [batch, head, row, position]. What the softmax gives, and y, may be rounded to bfloat16. */
+typedef struct { float factor; int32_t q[4], k[4], v[4], y[4], round_weights, round_result; } PareAttentionParams;
 typedef struct { int32_t axis, largest; } PareTopKParams;  /* in = x; out = values, indices (int64); k from the output's shape; sorted */
 /* in = up to 4 operands; labels: one small number per axis, out_rank of the output's. n_labels <= 16. */
 typedef struct { int32_t n_labels, rank[4], label[4][PARE_MAX_RANK], out_rank, out_label[PARE_MAX_RANK]; } PareEinsumParams;

@@ -1,5 +1,5 @@
 /* The accelerator's own kernels on bfloat16: Winograd's convolutions, convolutions of few channels, pointwise and depthwise ones, fully
- * connected layers of one row. The portable kernels multiply the same operands exactly. */
+ * connected layers, recurrent ones, attention. The portable kernels multiply the same operands exactly. */
 #include "tests/engine/accel-compare.h"
 
 /* A convolution whose operands are both of 16 bits. */
@@ -320,6 +320,88 @@ test_recurrent (void)
   g_assert_cmpuint (products, ==, before + 60);
 }
 
+/* A mask: whatever it is, of every row one position is seen. */
+static uint32_t
+add_mask (Plan *plan, guint kind, int64_t heads, int64_t rows, int64_t positions)
+{
+  if (kind == 0)
+    return PARE_RT_NONE;
+  if (kind == 1) /* of this run, the same for all rows */
+    return plan_input (plan, SHAPE (1, positions));
+  if (kind == 2)
+    return plan_constant (plan, SHAPE (heads, rows, positions), 2, 0);
+  g_autofree float *data = g_new (float, rows *positions);
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t i = 0; i < positions; i++)
+      data[r * positions + i] = i <= r * positions / rows ? 0 : kind == 3 ? -INFINITY : -1e9f;
+  if (kind == 5) /* what is seen is not the first */
+    data[0] = -1e9f, data[positions > 1] = 0;
+  return plan_constant_data (plan, PARE_DTYPE_FLOAT32, SHAPE (rows, positions), data);
+}
+
+/* Attention: sizes that fill neither blocks nor pairs, heads that share keys and values, masks, scores that need to be searched for the
+ * largest, operands in 16 bits and in floats on their grid, results of both. */
+static void
+test_attention (void)
+{
+  narrow = true;
+  guint before = products;
+  for (guint i = 0; i < 180; i++)
+    {
+      Plan *plan = plan_new (23000 + i);
+      PareRng *r = &plan->rng;
+      int64_t batch = 1 + i % 7 / 6, heads = 1 + (int64_t)pare_rng_below (r, 4), rows = 1 + (int64_t)pare_rng_below (r, 70),
+              positions = 1 + (int64_t)pare_rng_below (r, i % 9 ? 90 : 400), depth = 1 + (int64_t)pare_rng_below (r, i % 3 ? 20 : 80),
+              n = 1 + (int64_t)pare_rng_below (r, i % 4 ? 20 : 80), shared = i % 5 == 4 ? 1 : heads;
+      bool turned = i % 2, same = i % 6 == 5;
+      if (same)
+        {
+          shared = heads;
+          positions = rows;
+          n = depth;
+        }
+      PareAttentionParams p = { .factor = (float[]){ 0.3f, -0.5f, 1, 40, 3e7f }[i % 8 < 4 ? 0 : i % 8 - 3],
+                                .q = { 0, 1, 2, 3 },
+                                .k = { 0, 1, 2, 3 },
+                                .v = { 0, 1, 2, 3 },
+                                .y = { 0, 1, 2, 3 },
+                                .round_weights = 1,
+                                .round_result = i % 4 == 1 };
+      if (turned) /* rows in front of heads */
+        for (int a = 1; a < 3; a++)
+          p.q[a] = p.k[a] = p.v[a] = p.y[a] = 3 - a;
+      uint32_t q = add_rounding (plan, plan_input (plan, turned ? SHAPE (batch, rows, heads, depth) : SHAPE (batch, heads, rows, depth)));
+      uint32_t k = q, v = q;
+      if (!same)
+        {
+          k = plan_input (plan, turned ? SHAPE (batch, positions, shared, depth) : SHAPE (batch, shared, positions, depth));
+          v = plan_input (plan, turned ? SHAPE (batch, positions, shared, n) : SHAPE (batch, shared, positions, n));
+          k = add_rounding (plan, k);
+          v = add_rounding (plan, v);
+        }
+      uint32_t mask = same ? PARE_RT_NONE : add_mask (plan, i % 7 % 6, heads, rows, positions);
+      uint32_t y
+          = STEP (plan, PARE_RT_ATTENTION, &p, turned ? SHAPE (batch, rows, heads, n) : SHAPE (batch, heads, rows, n), q, k, v, mask);
+      if (i % 5 == 2)
+        plan_output (plan, k);
+      if (i % 3 == 1)
+        y = add_rounding (plan, y);
+      PareGemmParams dense = { .alpha = 1, .beta = 1 };
+      int64_t all = batch * heads * rows;
+      plan_output (plan, STEP (plan, PARE_RT_GEMM, &dense, SHAPE (all, 3), plan_alias (plan, y, SHAPE (all, n)),
+                               plan_constant (plan, SHAPE (n, 3), 1.7f / sqrtf ((float)n), 0)));
+      if (i % 2)
+        plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("attention of 16 bits %u: %d heads, %d rows, %d positions, %d and %d elements, factor %g", i,
+                                               (int)heads, (int)rows, (int)positions, (int)depth, (int)n, (double)p.factor);
+      compare (plan, 1 + (int)(i % 2), 0.01f, what);
+      if (same)
+        same_by_threads (plan, y, what);
+      plan_free (plan);
+    }
+  g_assert_cmpuint (products, ==, before + 180);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -334,5 +416,6 @@ main (int argc, char **argv)
   g_test_add_func ("/accel-bfloats/depthwise", test_depthwise);
   g_test_add_func ("/accel-bfloats/dense", test_dense);
   g_test_add_func ("/accel-bfloats/recurrent", test_recurrent);
+  g_test_add_func ("/accel-bfloats/attention", test_attention);
   return g_test_run ();
 }

@@ -6,21 +6,12 @@
 #include "engine/export/pare-export.h"
 #include "engine/lower/pare-program.h"
 #include "make-graph.h"
+#include "to-bf16.h"
 
 #include <math.h>
 
 #define C 16
 #define S 8
-
-static float
-to_bf16 (float f)
-{
-  guint32 bits;
-  memcpy (&bits, &f, 4);
-  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
-  memcpy (&f, &bits, 4);
-  return f;
-}
 
 static PareValueId
 weights (PareGraph *g, const char *name, PareShape shape, float size)

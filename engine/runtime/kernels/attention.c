@@ -1,6 +1,7 @@
 /* Attention: y = softmax (factor * q k' + mask) v for each batch and head. Keys and values are packed once for each head, then tasks of a
  * few rows of q keep their scores in the cache; nothing of the size of rows times positions is written to memory. Heads of q may share
  * those of k and v. Where the mask hides a row's last positions, as it does in models that look back only, they are not computed. */
+#include "engine/runtime/kernels/half.h"
 #include "engine/runtime/kernels/tile.h"
 
 #define ROWS 48           /* of q, a task's */
@@ -16,7 +17,8 @@ typedef struct
 {
   Operand q, k, v, y, mask;
   float factor;
-  int64_t rows, blocks, wide; /* rows of q in a task, tasks of a head; floats of a row of scores */
+  bool round_weights, round_result; /* to bfloat16 */
+  int64_t rows, blocks, wide;       /* rows of q in a task, tasks of a head; floats of a row of scores */
   uint64_t key_bytes, value_bytes, scratch_bytes;
   int64_t key_heads, value_heads; /* as many as q has, or one */
   int32_t *seen;                  /* positions of each row until the last that the mask does not hide; NULL: not looked for */
@@ -90,7 +92,7 @@ read_operands (Job *j, const PareAttentionParams *p, const PareView *in, uint32_
 {
   REQUIRE (p && (n_in == 3 || n_in == 4) && n_out == 1);
   SUPPORT (is_f32 (&in[0]) && is_f32 (&in[1]) && is_f32 (&in[2]) && is_f32 (&out[0]));
-  *j = (Job){ .factor = p->factor };
+  *j = (Job){ .factor = p->factor, .round_weights = p->round_weights != 0, .round_result = p->round_result != 0 };
   for (int i = 0; i < 3; i++)
     REQUIRE (in[i].shape.rank <= 5);
   REQUIRE (out[0].shape.rank <= 5);
@@ -208,6 +210,13 @@ scale (float *y, int64_t n, float factor)
 }
 
 PARE_RT_CLONES static void
+scale_and_round (float *y, int64_t n, float factor)
+{
+  for (int64_t i = 0; i < n; i++)
+    y[i] = bfloat_to_float (float_to_bfloat (y[i] * factor));
+}
+
+PARE_RT_CLONES static void
 scale_and_mask (float *row, int64_t n, float factor, const float *mask, int64_t apart)
 {
   if (mask && apart == 1)
@@ -260,10 +269,15 @@ attend (int64_t task, int worker, void *arg)
       for (int64_t i = n; i < wide; i++)
         row[i] = -INFINITY;
       norm[r] = 1.0f / isa->weigh (row, wide, here ? 1.0f : j->factor);
+      if (j->round_weights)
+        {
+          scale_and_round (row, n, norm[r]);
+          norm[r] = 1;
+        }
     }
   pare_rt_small_product (rows, j->v.dim[3], n, positions, 0, scores, j->wide, values, y, j->y.stride[2], false);
   for (int64_t r = 0; r < rows; r++)
-    scale (y + r * j->y.stride[2], j->v.dim[3], norm[r]);
+    (j->round_result ? scale_and_round : scale) (y + r * j->y.stride[2], j->v.dim[3], norm[r]);
 }
 
 KERNEL (pare_rt_k_attention)
