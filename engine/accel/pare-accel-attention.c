@@ -66,7 +66,7 @@ look (PareAccel *self, uint32_t mask, const PareBfloatAttention *a)
   return seen;
 }
 
-/* With the operands where this run has them: q, k, v, y, keys, values, and scratch memory or the mask. */
+/* With its operands where this run has them: q, k, v, y, keys, values, scratch memory and (only for rows) a mask. */
 static PareBfloatAttention
 placed (const PareBfloatAttention *plan, const PareView *args)
 {
@@ -94,7 +94,7 @@ run_rows (const void *params, const PareView *args, int part, int parts)
 {
   PareBfloatAttention a = placed (params, args);
   int64_t n = a.batch * a.heads * a.blocks;
-  a.mask = ((const PareBfloatAttention *)params)->has_mask ? args[7].data : NULL;
+  a.mask = a.has_mask ? args[7].data : NULL;
   for (int64_t i = n * part / parts; i < n * (part + 1) / parts; i++)
     pare_accel_attention_rows (&a, i, (char *)args[6].data + part * a.scratch);
 }
