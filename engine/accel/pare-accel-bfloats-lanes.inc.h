@@ -68,6 +68,16 @@ store (void *to, bool wide, int64_t at, __m512 x)
     narrow ((uint16_t *)to + at, x);
 }
 
+/* The first n <= 16 of them, and zeros. */
+BF16 INLINE __m512
+load_some (const void *from, bool wide, int64_t at, int64_t n)
+{
+  __mmask16 mask = (__mmask16)((1u << n) - 1);
+  if (wide)
+    return _mm512_maskz_loadu_ps (mask, (const float *)from + at);
+  return _mm512_castsi512_ps (_mm512_slli_epi32 (_mm512_cvtepu16_epi32 (_mm256_maskz_loadu_epi16 (mask, (const uint16_t *)from + at)), 16));
+}
+
 /* The first n of them. */
 BF16 INLINE void
 store_some (void *to, bool wide, int64_t at, __m512 x, int64_t n)

@@ -140,7 +140,13 @@ tile (const PareBfloatProduct *p, int64_t row, const int rows, const int vecs, c
     }
   const int64_t c_row = p->c_row, c_block = p->c_block;
 #define AT ((row + r) * c_row + v * c_block)
-  if (p->residual.data)
+  if (p->residual.data && p->columns < vecs * LANES)
+    {
+      int left[4];
+      UNROLL for (int v = 0; v < vecs; v++) left[v] = v < vecs - 1 ? LANES : p->columns - v * LANES;
+      EACH acc[r][v] = _mm512_add_ps (acc[r][v], load_some (p->residual.data, p->residual.wide, AT, left[v]));
+    }
+  else if (p->residual.data)
     {
       EACH acc[r][v] = _mm512_add_ps (acc[r][v], load (p->residual.data, p->residual.wide, AT));
     }

@@ -23,7 +23,7 @@ typedef struct
   const int64_t *taps;         /* pair i of row r is at a + r * a_row + taps[i]; NULL: in blocks */
   const uint16_t *b;           /* [pairs][width][2] */
   int width;                   /* a multiple of 16 */
-  int columns;                 /* that are stored, at most width; the last block has some; fewer than width: no residual */
+  int columns;                 /* that are stored, at most width; the last block has some */
   const float *factor;         /* [width]; NULL: 1 */
   const float *bias;           /* [width]; NULL: 0 */
   PareBfloatPlace c, residual; /* residual: lies as c; may be c; data NULL: none */
@@ -86,6 +86,33 @@ typedef struct
   int64_t first; /* the first result's channel */
 } PareBfloatFew;
 void pare_accel_few_row (const PareBfloatFew *p);
+
+/* A depthwise convolution. Sums of two rows of results are made at once. */
+typedef struct
+{
+  int kernel, stride, pairs;
+  int64_t channels, in[2], out[2], pad[2];
+  int64_t ring; /* row y of the image lies where row y % ring does */
+  int64_t x_row, x_block, y_row, y_block;
+  const uint16_t *weights;    /* [block][row of results][pair][column][16][2] */
+  const uint16_t *zeros;      /* a row outside */
+  const float *factor, *bias; /* factor NULL: 1; whole blocks */
+  PareAfter after;
+  bool wide;
+} PareBfloatDepthwise;
+/* Rows oy (even) and, if there is one, oy + 1 of an image: x is its first row, y where row oy goes. */
+void pare_accel_two_rows (const PareBfloatDepthwise *s, const uint16_t *x, int64_t oy, void *y);
+
+/* A pointwise convolution. */
+typedef struct
+{
+  int64_t k, n; /* n 0: there is none */
+  const uint16_t *weights;
+  const float *factor, *bias;
+  PareAfter after;
+} PareBfloatPoint;
+/* product.c = product.a times the weights, panel by panel. */
+void pare_accel_multiply_point (const PareBfloats *isa, const PareBfloatPoint *p, PareBfloatProduct product);
 
 /* Attention (PARE_RT_ATTENTION), weights rounded. Keys and values are packed first, a task for each head of both, then rows of q are tasks.
  */

@@ -356,7 +356,9 @@ convolve (PareAccel *self, uint32_t step, bool bf16)
 bool
 pare_accel_step_conv (PareAccel *self, uint32_t step)
 {
-  if (pare_accel_is_bf16 (self, step) && (pare_accel_depthwise_bf16 (self, step) || (!self->failed && convolve (self, step, true))))
+  if (pare_accel_is_bf16 (self, step)
+      && (pare_accel_separable_bf16 (self, step) || (!self->failed && pare_accel_depthwise_bf16 (self, step))
+          || (!self->failed && convolve (self, step, true))))
     {
       self->n_bf16++;
       return true;

@@ -1,26 +1,13 @@
 /* Depthwise convolutions of bfloat16 by a loop of our own, two rows of results at a time: rows of what they read are paired, so that one
  * instruction multiplies two of them; what a row of results does not need of a pair meets a weight of zero. Channels 16 at a time. Which
  * rows make a pair depends on the image alone, as the order of the sums does. */
-#include "engine/accel/pare-accel-bfloats.h"
-#include "engine/accel/pare-accel-private.h"
+#include "engine/accel/pare-accel-bfloats-private.h"
 
 #include <string.h>
 
 #define MOST_KERNEL 5
 #define MOST_PAIRS 4 /* of rows that two rows of results read */
 #define PRODUCTS 80  /* in a nanosecond, of one thread */
-
-typedef struct
-{
-  int kernel, stride, pairs;
-  int64_t batch, channels, in[2], out[2], pad[2];
-  int64_t x_row, x_block, x_image, y_row, y_block, y_image;
-  const uint16_t *weights;    /* [block][row of results][pair][column][16][2] */
-  const uint16_t *zeros;      /* a row outside */
-  const float *factor, *bias; /* factor NULL: 1; whole blocks */
-  PareAfter after;
-  bool wide;
-} Depthwise;
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include "engine/accel/pare-accel-bfloats-lanes.inc.h"
@@ -30,7 +17,7 @@ typedef struct
 /* One block of channels of two rows. */
 typedef struct
 {
-  const Depthwise *s;
+  const PareBfloatDepthwise *s;
   const uint16_t *rows[2 * MOST_PAIRS]; /* at the first column of the image */
   const uint16_t *weights;
   const float *factor, *bias;
@@ -50,7 +37,7 @@ far_finish (__m512 x, const PareAfter *after, int64_t c, bool wide)
 BF16 INLINE void
 columns (const Two *t, int64_t ox, const int count, const int kernel, const int stride, const int left, const int right, const bool check)
 {
-  const Depthwise *s = t->s;
+  const PareBfloatDepthwise *s = t->s;
   const int pairs = (kernel + stride + 1) / 2;
   const int64_t column = ox * stride - s->pad[1], x_row = s->x_row;
   const __m512i places = _mm512_add_epi32 (
@@ -141,50 +128,66 @@ COLUMNS_6 (3, 1) COLUMNS_6 (3, 2) COLUMNS_6 (5, 1) COLUMNS_6 (5, 2)
         columns5_##KERNEL##_##STRIDE, columns6_##KERNEL##_##STRIDE                                                                         \
   }
 
-    static void run (const void *params, const PareView *args, int part, int parts)
+    void pare_accel_two_rows (const PareBfloatDepthwise *s, const uint16_t *x, int64_t oy, void *y)
 {
   static void (*const columns[2][2][WIDE]) (const Two *t, int64_t ox) = { { NAMES (3, 1), NAMES (3, 2) }, { NAMES (5, 1), NAMES (5, 2) } };
-  const Depthwise *s = params;
-  int64_t twos = (s->out[0] + 1) / 2, all = s->batch * twos, begin = all * part / parts, end = all * (part + 1) / parts;
-  int64_t pieces = (s->out[1] + WIDE - 1) / WIDE, size = (s->wide ? 4 : 2);
-  for (int64_t i = begin; i < end; i++)
+  int64_t pieces = (s->out[1] + WIDE - 1) / WIDE, size = (s->wide ? 4 : 2), from = oy * s->stride - s->pad[0], at[2 * MOST_PAIRS];
+  bool both = oy + 1 < s->out[0];
+  for (int k = 0; k < 2 * s->pairs; k++) /* -1: outside, or of no result's window */
+    at[k]
+        = from + k < 0 || from + k >= s->in[0] || k >= s->kernel + (both ? s->stride : 0) ? -1 : (from + k) % s->ring * s->in[1] * s->x_row;
+  for (int64_t first = 0; first < s->channels; first += LANES)
     {
-      int64_t image = i / twos, oy = i % twos * 2, from = oy * s->stride - s->pad[0];
-      const uint16_t *x = (const uint16_t *)args[0].data + image * s->x_image;
-      char *y = (char *)args[1].data + (image * s->y_image + oy * s->out[1] * s->y_row) * size;
-      for (int64_t first = 0; first < s->channels; first += LANES)
+      Two t = { .s = s,
+                .weights = s->weights + first * 2 * s->pairs * s->kernel * 2,
+                .factor = s->factor ? s->factor + first : NULL,
+                .bias = s->bias + first,
+                .first = first,
+                .channels = s->channels - first };
+      for (int k = 0; k < 2 * s->pairs; k++)
+        t.rows[k] = at[k] < 0 ? s->zeros : x + first / LANES * s->x_block + at[k];
+      t.y[0] = (char *)y + first / LANES * s->y_block * size;
+      t.y[1] = both ? (char *)t.y[0] + s->out[1] * s->y_row * size : NULL;
+      for (int64_t k = 0, ox = 0; k < pieces; k++) /* about equal ones */
         {
-          int64_t some = s->channels - first;
-          Two t = { .s = s,
-                    .weights = s->weights + first * 2 * s->pairs * s->kernel * 2,
-                    .factor = s->factor ? s->factor + first : NULL,
-                    .bias = s->bias + first,
-                    .first = first,
-                    .channels = some };
-          for (int k = 0; k < 2 * s->pairs; k++)
-            t.rows[k] = from + k < 0 || from + k >= s->in[0] ? s->zeros : x + first / LANES * s->x_block + (from + k) * s->in[1] * s->x_row;
-          t.y[0] = y + first / LANES * s->y_block * size;
-          t.y[1] = oy + 1 < s->out[0] ? (char *)t.y[0] + s->out[1] * s->y_row * size : NULL;
-          for (int64_t k = 0, ox = 0; k < pieces; k++) /* about equal ones */
-            {
-              int64_t to = s->out[1] * (k + 1) / pieces;
-              columns[s->kernel == 5][s->stride - 1][to - ox - 1](&t, ox);
-              ox = to;
-            }
+          int64_t to = s->out[1] * (k + 1) / pieces;
+          columns[s->kernel == 5][s->stride - 1][to - ox - 1](&t, ox);
+          ox = to;
         }
     }
 }
 #else
-static void
-run (const void *params, const PareView *args, int part, int parts)
+void
+pare_accel_two_rows (const PareBfloatDepthwise *s, const uint16_t *x, int64_t oy, void *y)
 {
 }
 #endif
 
-/* Weights by pairs of rows, for both rows of results; vectors of channels filled up to whole blocks. */
-static bool
-pack (PareAccel *self, Depthwise *s, const float *weights, const PareFolded *f)
+typedef struct
 {
+  PareBfloatDepthwise depthwise;
+  int64_t batch, x_image, y_image;
+} Images;
+
+static void
+run (const void *params, const PareView *args, int part, int parts)
+{
+  const Images *s = params;
+  const PareBfloatDepthwise *d = &s->depthwise;
+  int64_t twos = (d->out[0] + 1) / 2, all = s->batch * twos, begin = all * part / parts, end = all * (part + 1) / parts;
+  for (int64_t i = begin; i < end; i++)
+    {
+      int64_t image = i / twos, oy = i % twos * 2;
+      pare_accel_two_rows (d, (const uint16_t *)args[0].data + image * s->x_image, oy,
+                           (char *)args[1].data + (image * s->y_image + oy * d->out[1] * d->y_row) * (d->wide ? 4 : 2));
+    }
+}
+
+/* Weights by pairs of rows, for both rows of results; vectors of channels filled up to whole blocks. */
+bool
+pare_accel_pack_depthwise_bf16 (PareAccel *self, uint32_t step, const PareFolded *f, PareBfloatDepthwise *s)
+{
+  const float *weights = pare_accel_constant (self, self->plan->steps[step].in[1]);
   int64_t blocks = (s->channels + PARE_BLOCK - 1) / PARE_BLOCK, per_block = 2 * s->pairs * s->kernel * PARE_BLOCK * 2;
   uint16_t *to = pare_accel_pack (self, (uint64_t)(blocks * per_block) * sizeof *to);
   uint64_t row = (uint64_t)(s->in[1] * s->x_row + PARE_BLOCK) * sizeof (uint16_t);
@@ -214,51 +217,62 @@ pack (PareAccel *self, Depthwise *s, const float *weights, const PareFolded *f)
 }
 
 bool
-pare_accel_depthwise_bf16 (PareAccel *self, uint32_t step)
+pare_accel_is_depthwise_bf16 (const PareAccel *self, uint32_t step, PareBfloatDepthwise *s)
 {
   const PareRtStep *st = &self->plan->steps[step];
-  const PareConvParams *p = (const PareConvParams *)(self->plan->params + st->params);
-  uint32_t x = st->in[0], w = st->in[1];
-  const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[st->out[0]].shape;
-  const float *weights = pare_accel_constant (self, w);
+  if (st->op != PARE_RT_CONV || !pare_accel_bfloats () || !pare_accel_is_bf16 (self, step))
+    return false;
+  const PareConvParams *p = pare_accel_conv_params (self, step);
+  const PareShape *sx = &self->plan->values[st->in[0]].shape, *sy = &self->plan->values[st->out[0]].shape;
   PareConvShape shape;
-  PareFolded f;
-  if (st->op != PARE_RT_CONV || !pare_accel_bfloats () || p->spatial != 2 || p->group != sx->dims[1] || sy->dims[1] != sx->dims[1]
-      || !weights || (st->n_in > 3 && st->in[3] != PARE_RT_NONE) || !pare_accel_after_knows (p->activation)
-      || !pare_accel_conv_shape (p, false, sx, &self->plan->values[w].shape, sy, &shape))
+  if (p->spatial != 2 || p->group != sx->dims[1] || sy->dims[1] != sx->dims[1] || !pare_accel_constant (self, st->in[1])
+      || pare_accel_operand (st, 3) != PARE_RT_NONE || !pare_accel_after_knows (p->activation)
+      || !pare_accel_conv_shape (p, false, sx, &self->plan->values[st->in[1]].shape, sy, &shape))
     return false;
   for (int i = 0; i < 2; i++)
     if ((p->kernel[i] != 3 && p->kernel[i] != 5) || p->kernel[i] != p->kernel[0] || shape.dilation[i] != 1
         || shape.stride[i] != shape.stride[0] || shape.stride[i] > 2)
       return false;
-  if (!pare_accel_fold (self, step, &f))
+  *s = (PareBfloatDepthwise){ .kernel = p->kernel[0],
+                              .stride = (int)shape.stride[0],
+                              .pairs = (p->kernel[0] + (int)shape.stride[0] + 1) / 2,
+                              .channels = sx->dims[1],
+                              .in = { sx->dims[2], sx->dims[3] },
+                              .out = { sy->dims[2], sy->dims[3] },
+                              .pad = { shape.pad_begin[0], shape.pad_begin[1] },
+                              .ring = sx->dims[2] };
+  return true;
+}
+
+bool
+pare_accel_depthwise_bf16 (PareAccel *self, uint32_t step)
+{
+  const PareRtStep *st = &self->plan->steps[step];
+  uint32_t x = st->in[0];
+  const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[st->out[0]].shape;
+  Images s;
+  PareBfloatDepthwise *d = &s.depthwise;
+  PareFolded f;
+  if (!pare_accel_is_depthwise_bf16 (self, step, d) || !pare_accel_fold (self, step, &f))
     return false;
   PareAccelResult result = pare_accel_result (self, f.y);
   const PareMd *blocks = pare_md_new_blocks (self->mds, dnnl_bf16, sx->rank, sx->dims);
-  int64_t channels = sx->dims[1], in = sx->dims[2] * sx->dims[3], out = sy->dims[2] * sy->dims[3];
+  int64_t channels = d->channels, in = d->in[0] * d->in[1], out = d->out[0] * d->out[1];
   bool blocked = blocks && channels % PARE_BLOCK == 0 && pare_accel_native_any (self, x) == blocks;
   const PareMd *src = blocked ? blocks : pare_md_new_channels_last (self->mds, dnnl_bf16, sx->rank, sx->dims);
   const PareMd *dst = blocked ? pare_md_new_blocks (self->mds, result.type, sy->rank, sy->dims)
                               : pare_md_new_channels_last (self->mds, result.type, sy->rank, sy->dims);
-  Depthwise s = { .kernel = p->kernel[0],
-                  .stride = (int)shape.stride[0],
-                  .pairs = (p->kernel[0] + (int)shape.stride[0] + 1) / 2,
-                  .batch = sx->dims[0],
-                  .channels = channels,
-                  .in = { sx->dims[2], sx->dims[3] },
-                  .out = { sy->dims[2], sy->dims[3] },
-                  .pad = { shape.pad_begin[0], shape.pad_begin[1] },
-                  .x_row = blocked ? PARE_BLOCK : channels,
-                  .x_block = blocked ? in * PARE_BLOCK : PARE_BLOCK,
-                  .x_image = in * channels,
-                  .y_row = blocked ? PARE_BLOCK : channels,
-                  .y_block = blocked ? out * PARE_BLOCK : PARE_BLOCK,
-                  .y_image = out * channels,
-                  .wide = result.type != dnnl_bf16 };
-  if (!src || !dst || !pack (self, &s, weights, &f))
+  d->x_row = d->y_row = blocked ? PARE_BLOCK : channels;
+  d->x_block = blocked ? in * PARE_BLOCK : PARE_BLOCK;
+  d->y_block = blocked ? out * PARE_BLOCK : PARE_BLOCK;
+  d->wide = result.type != dnnl_bf16;
+  s.batch = sx->dims[0];
+  s.x_image = in * channels;
+  s.y_image = out * channels;
+  if (!src || !dst || !pare_accel_pack_depthwise_bf16 (self, step, &f, d))
     return false;
   const uint32_t buffers[2] = { pare_accel_form (self, step, x, src), pare_accel_new_form (self, result.value, dst) };
-  double ns = (double)(s.batch * out * channels) * s.kernel * s.kernel / PRODUCTS;
+  double ns = (double)(s.batch * out * channels) * d->kernel * d->kernel / PRODUCTS;
   if (!pare_accel_add_work (self, step, run, &s, sizeof s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, 2))
     return false;
   return pare_accel_absorb (self, f.norm) && pare_accel_absorb (self, result.rounds);

@@ -1,29 +1,58 @@
 /* Pointwise convolutions (1 x 1) of bfloat16 by panels of our own: with a normalization or a function behind, which cost oneDNN as much as
- * the products, and of so few channels that its preparations do. */
-#include "engine/accel/pare-accel-bfloats.h"
-#include "engine/accel/pare-accel-private.h"
+ * the products, of so few channels that its preparations do, and as parts of separable ones. */
+#include "engine/accel/pare-accel-bfloats-private.h"
 
 /* Bytes of the pixels that are multiplied by one panel after the other. */
 #define BAND (128 * 1024)
 #define PRODUCTS 190 /* in a nanosecond, of one thread */
 #define FEW 64       /* channels */
 
+bool
+pare_accel_is_point_bf16 (const PareAccel *self, uint32_t step)
+{
+  const PareRtStep *s = &self->plan->steps[step];
+  const PareConvParams *p = pare_accel_conv_params (self, step);
+  if (!pare_accel_bfloats () || s->op != PARE_RT_CONV || !pare_accel_is_bf16 (self, step) || p->spatial != 2 || p->group != 1
+      || !pare_accel_constant (self, s->in[1]) || self->plan->values[s->in[0]].shape.dims[1] % 2 || !pare_accel_after_knows (p->activation))
+    return false;
+  for (int i = 0; i < 2; i++)
+    if (p->kernel[i] != 1 || p->stride[i] != 1 || p->pad_begin[i] || p->pad_end[i])
+      return false;
+  return true;
+}
+
+bool
+pare_accel_pack_point_bf16 (PareAccel *self, uint32_t step, const PareFolded *f, PareBfloatPoint *p)
+{
+  const PareRtStep *s = &self->plan->steps[step];
+  const PareShape *sw = &self->plan->values[s->in[1]].shape;
+  int64_t n = sw->dims[0], k = sw->dims[1];
+  uint16_t *packed = pare_accel_pack (self, (uint64_t)(pare_accel_whole_blocks (n) * k) * sizeof *packed);
+  *p = (PareBfloatPoint){ .k = k, .n = n, .weights = packed, .factor = f->factor, .bias = f->bias, .after = f->after };
+  if (packed)
+    pare_accel_pack_pairs (pare_accel_constant (self, s->in[1]), n, k, NULL, k / 2, packed);
+  return packed != NULL;
+}
+
+void
+pare_accel_multiply_point (const PareBfloats *isa, const PareBfloatPoint *p, PareBfloatProduct product)
+{
+  product.pairs = p->k / 2;
+  product.b = p->weights;
+  product.factor = p->factor;
+  product.bias = p->bias;
+  product.after = &p->after;
+  pare_accel_multiply_pairs (isa, p->n, product);
+}
+
 typedef struct
 {
-  int64_t k, n, batch, pixels; /* of an image */
+  PareBfloatPoint point;
+  int64_t batch, pixels; /* of an image */
   int64_t x_row, x_block, x_image, y_row, y_block, y_image;
   int64_t band;
-  const uint16_t *weights;
-  const float *factor, *bias;
-  PareAfter after;
   bool residual, wide, wide_residual;
 } Pointwise;
-
-static PareBfloatPlace
-place (const PareView *view, bool wide, int64_t at)
-{
-  return (PareBfloatPlace){ (char *)view->data + at * (wide ? 4 : 2), wide };
-}
 
 static void
 run (const void *params, const PareView *args, int part, int parts)
@@ -36,21 +65,16 @@ run (const void *params, const PareView *args, int part, int parts)
       int64_t image = at / s->pixels, pixel = at % s->pixels, some = end - at < s->band ? end - at : s->band;
       some = some > s->pixels - pixel ? s->pixels - pixel : some;
       int64_t to = image * s->y_image + pixel * s->y_row;
-      pare_accel_multiply_pairs (
-          isa, s->n,
+      pare_accel_multiply_point (
+          isa, &s->point,
           (PareBfloatProduct){ .rows = some,
-                               .pairs = s->k / 2,
                                .a = (const uint16_t *)args[0].data + image * s->x_image + pixel * s->x_row,
                                .a_row = s->x_row,
                                .a_block = s->x_block,
-                               .b = s->weights,
-                               .factor = s->factor,
-                               .bias = s->bias,
-                               .c = place (&args[1], s->wide, to),
+                               .c = pare_accel_place (&args[1], s->wide, to),
                                .c_row = s->y_row,
                                .c_block = s->y_block,
-                               .residual = s->residual ? place (&args[2], s->wide_residual, to) : (PareBfloatPlace){ NULL },
-                               .after = &s->after });
+                               .residual = s->residual ? pare_accel_place (&args[2], s->wide_residual, to) : (PareBfloatPlace){ NULL } });
       at += some;
     }
 }
@@ -62,28 +86,16 @@ pare_accel_point_bf16 (PareAccel *self, uint32_t step)
   const PareConvParams *p = pare_accel_conv_params (self, step);
   uint32_t x = st->in[0], residual = pare_accel_operand (st, 3), there = PARE_RT_NONE, to;
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[st->out[0]].shape;
-  const float *weights = pare_accel_constant (self, st->in[1]);
   int64_t k = sx->dims[1], n = sy->dims[1];
-  if (!pare_accel_bfloats () || st->op != PARE_RT_CONV || p->spatial != 2 || p->group != 1 || !weights || k % 2
-      || (n % PARE_BLOCK && residual != PARE_RT_NONE) || !pare_accel_after_knows (p->activation))
-    return false;
-  for (int i = 0; i < 2; i++)
-    if (p->kernel[i] != 1 || p->stride[i] != 1 || p->pad_begin[i] || p->pad_end[i])
-      return false;
   PareFolded f;
-  if (!pare_accel_fold (self, step, &f))
+  if (!pare_accel_is_point_bf16 (self, step) || (n % PARE_BLOCK && residual != PARE_RT_NONE) || !pare_accel_fold (self, step, &f))
     return false;
   if (f.norm == PARE_RT_NONE && p->activation <= PARE_ACT_LEAKY && (k > FEW || n % PARE_BLOCK))
     return false;
   PareAccelResult result = pare_accel_result (self, f.y);
   const PareMd *added = residual != PARE_RT_NONE ? pare_accel_native_any (self, residual) : NULL;
-  Pointwise s = { .k = k,
-                  .n = n,
-                  .batch = sx->dims[0],
+  Pointwise s = { .batch = sx->dims[0],
                   .pixels = sx->dims[2] * sx->dims[3],
-                  .factor = f.factor,
-                  .bias = f.bias,
-                  .after = f.after,
                   .residual = residual != PARE_RT_NONE,
                   .wide = result.type != dnnl_bf16,
                   .wide_residual = added && pare_md_type (added) != dnnl_bf16 };
@@ -95,11 +107,8 @@ pare_accel_point_bf16 (PareAccel *self, uint32_t step)
                               : pare_md_new_channels_last (self->mds, type, sy->rank, sy->dims);
   const PareMd *dst_added = blocked ? pare_md_new_blocks (self->mds, type_added, sy->rank, sy->dims)
                                     : pare_md_new_channels_last (self->mds, type_added, sy->rank, sy->dims);
-  uint16_t *packed = pare_accel_pack (self, (uint64_t)((n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK * k) * sizeof *packed);
-  if (!src || !dst || !dst_added || !packed)
+  if (!src || !dst || !dst_added || !pare_accel_pack_point_bf16 (self, step, &f, &s.point))
     return false;
-  pare_accel_pack_pairs (weights, n, k, NULL, k / 2, packed);
-  s.weights = packed;
   s.x_row = blocked ? PARE_BLOCK : k;
   s.x_block = blocked ? s.pixels * PARE_BLOCK : PARE_BLOCK;
   s.x_image = s.pixels * k;

@@ -334,6 +334,8 @@ bool pare_accel_step_batch_norm (PareAccel *self, uint32_t step);
 bool pare_accel_step_attention (PareAccel *self, uint32_t step);
 bool pare_accel_step_softmax (PareAccel *self, uint32_t step);
 bool pare_accel_step_qconv (PareAccel *self, uint32_t step);
+/* A depthwise convolution of bfloat16 with the pointwise ones around it. */
+bool pare_accel_separable_bf16 (PareAccel *self, uint32_t step);
 /* A depthwise convolution of bfloat16 by a loop of our own. */
 bool pare_accel_depthwise_bf16 (PareAccel *self, uint32_t step);
 /* A depthwise convolution of codes by a loop of our own. */

@@ -1,8 +1,7 @@
 /* Fully connected layers of bfloat16 by panels of our own, a function behind them as part of it: one row as fast as weights are read, for
  * which oneDNN's preparations are too long, or several; and the products of recurrent layers that do not wait for one another, of all steps
  * at once. */
-#include "engine/accel/pare-accel-bfloats.h"
-#include "engine/accel/pare-accel-private.h"
+#include "engine/accel/pare-accel-bfloats-private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +21,6 @@ typedef struct
   bool residual, wide, wide_residual;
 } Rows;
 
-static PareBfloatPlace
-place (const PareView *view, bool wide, int64_t at)
-{
-  return (PareBfloatPlace){ (char *)view->data + at * (wide ? 4 : 2), wide };
-}
-
 static void
 multiply (const void *params, const PareView *args, int64_t row, int64_t rows, int64_t panel, bool last)
 {
@@ -35,22 +28,22 @@ multiply (const void *params, const PareView *args, int64_t row, int64_t rows, i
   const PareBfloats *isa = pare_accel_bfloats ();
   int64_t at;
   int width = pare_accel_bfloat_panel (pare_accel_whole_blocks (s->n), panel, &at);
-  (s->walk.rows == 1 ? isa->row : isa->product) (
-      &(PareBfloatProduct){ .rows = rows,
-                            .pairs = s->k / 2,
-                            .a = (const uint16_t *)args[0].data + row * s->k,
-                            .a_row = s->k,
-                            .a_block = PARE_BLOCK,
-                            .b = s->weights + at * s->k,
-                            .width = width,
-                            .columns = (int)(s->n - at < width ? s->n - at : width),
-                            .bias = s->bias ? s->bias + at : NULL,
-                            .c = place (&args[1], s->wide, s->y_at + row * s->n + at),
-                            .c_row = s->n,
-                            .c_block = PARE_BLOCK,
-                            .residual = s->residual ? place (&args[2], s->wide_residual, row * s->n + at) : (PareBfloatPlace){ NULL },
-                            .after = &s->after,
-                            .first = at });
+  (s->walk.rows == 1 ? isa->row : isa->product) (&(PareBfloatProduct){
+      .rows = rows,
+      .pairs = s->k / 2,
+      .a = (const uint16_t *)args[0].data + row * s->k,
+      .a_row = s->k,
+      .a_block = PARE_BLOCK,
+      .b = s->weights + at * s->k,
+      .width = width,
+      .columns = (int)(s->n - at < width ? s->n - at : width),
+      .bias = s->bias ? s->bias + at : NULL,
+      .c = pare_accel_place (&args[1], s->wide, s->y_at + row * s->n + at),
+      .c_row = s->n,
+      .c_block = PARE_BLOCK,
+      .residual = s->residual ? pare_accel_place (&args[2], s->wide_residual, row * s->n + at) : (PareBfloatPlace){ NULL },
+      .after = &s->after,
+      .first = at });
 }
 
 static void

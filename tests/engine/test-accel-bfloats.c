@@ -1,5 +1,5 @@
-/* The accelerator's own kernels on bfloat16: Winograd's convolutions, convolutions of few channels, pointwise and depthwise ones, fully
- * connected layers, recurrent ones, attention. The portable kernels multiply the same operands exactly. */
+/* The accelerator's own kernels on bfloat16: Winograd's convolutions, convolutions of few channels, pointwise, depthwise and separable
+ * ones, fully connected layers, recurrent ones, attention. The portable kernels multiply the same operands exactly. */
 #include "tests/engine/accel-compare.h"
 
 /* A convolution whose operands are both of 16 bits. */
@@ -229,6 +229,71 @@ test_depthwise (void)
     }
 }
 
+/* Pointwise, depthwise, pointwise, each rounded: with and without the first and the last, normalizations between, what lies between kept,
+ * residuals of the group's input and of others, read by somebody between, images of more rows than a band. */
+static void
+test_separable (void)
+{
+  narrow = true;
+  for (guint i = 0; i < 200; i++)
+    {
+      Plan *plan = plan_new (25000 + i);
+      PareRng *r = &plan->rng;
+      int c = (int[]){ 2, 8, 16, 24, 32, 40, 64 }[pare_rng_below (r, 7)], e = 16 * (1 + (int)pare_rng_below (r, 9)),
+          side = (int[]){ 1, 2, 5, 7, 9, 14, 31 }[pare_rng_below (r, 7)], wide = i % 8 ? side : 112, k = i % 5 == 4 ? 5 : 3,
+          stride = 1 + (int)(pare_rng_below (r, 3) == 0);
+      bool expands = i % 7 > 1, projects = i % 11 > 1 || !expands, norms = i % 3 == 1;
+      PareConvParams point = conv_params (2, 1, 1, 1, 1, 0), deep = conv_params (2, e, k, stride, 1, (int)pare_rng_below (r, (guint64)k));
+      deep.pad_end[0] = deep.pad_end[1] = k / 2;
+      if (side + deep.pad_begin[0] + deep.pad_end[0] < k)
+        deep.pad_begin[0] = deep.pad_begin[1] = k / 2;
+      deep.activation = acts[pare_rng_below (r, G_N_ELEMENTS (acts))];
+      point.activation = acts[i % G_N_ELEMENTS (acts)];
+      point.hi = deep.hi = i % 2 ? INFINITY : 0.7f;
+      point.alpha = deep.alpha = 0.1f;
+      uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (1 + i % 6 / 5, expands ? c : e, side, wide))), y, residual = PARE_RT_NONE;
+      if (i % 2)
+        x = add_rounding (plan, add_narrow (plan, x, expands ? c : e, &point, FALSE, PARE_RT_NONE));
+      y = x;
+      if (expands)
+        y = add_narrow (plan, y, e, &point, TRUE, PARE_RT_NONE);
+      if (expands && norms)
+        y = add_norm (plan, y);
+      if (expands)
+        y = add_rounding (plan, y);
+      if (i % 13 == 12) /* wanted by others */
+        plan_output (plan, y);
+      y = add_narrow (plan, y, e, &deep, i % 2, PARE_RT_NONE);
+      if (norms)
+        y = add_norm (plan, y);
+      y = add_rounding (plan, y);
+      const PareShape *sx = &plan_value (plan, x)->shape, *sy = &plan_value (plan, y)->shape;
+      bool same = sx->dims[2] == sy->dims[2] && sx->dims[3] == sy->dims[3];
+      int64_t n = sx->dims[1];
+      if (projects && same && i % 4 == 1)
+        residual = x;
+      else if (projects && same && i % 4 == 2)
+        residual = add_narrow (plan, x, n, &point, FALSE, PARE_RT_NONE); /* floats */
+      if (residual != PARE_RT_NONE && i % 16 < 3)
+        plan_output (plan, add_narrow (plan, x, 16, &point, FALSE, PARE_RT_NONE));
+      point.activation = acts[i / 5 % G_N_ELEMENTS (acts)];
+      if (projects)
+        y = add_narrow (plan, y, residual == PARE_RT_NONE ? c : n, &point, TRUE, residual);
+      if (projects && norms && i % 2)
+        y = add_norm (plan, y);
+      if (i % 3)
+        y = add_rounding (plan, y);
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("separable of 16 bits %u: %d -> %d, %d x %d, kernel %d, stride %d%s%s%s%s", i, c, e, side,
+                                               wide, k, stride, expands ? ", expanded" : "", projects ? ", projected" : "",
+                                               norms ? ", normalized" : "", residual == PARE_RT_NONE ? "" : ", residual");
+      compare (plan, 1 + (int)(i % 3), 0.03f, what);
+      if (i % 2 == 0)
+        same_by_threads (plan, y, what);
+      plan_free (plan);
+    }
+}
+
 /* Fully connected layers of one row and of several: sizes that fill neither blocks nor chains, weights either way, residuals, results of 16
  * bits and of floats. */
 static void
@@ -414,6 +479,7 @@ main (int argc, char **argv)
   g_test_add_func ("/accel-bfloats/few", test_few);
   g_test_add_func ("/accel-bfloats/pointwise", test_pointwise);
   g_test_add_func ("/accel-bfloats/depthwise", test_depthwise);
+  g_test_add_func ("/accel-bfloats/separable", test_separable);
   g_test_add_func ("/accel-bfloats/dense", test_dense);
   g_test_add_func ("/accel-bfloats/recurrent", test_recurrent);
   g_test_add_func ("/accel-bfloats/attention", test_attention);
