@@ -120,6 +120,7 @@ pare_scheduler_new (void (*changed) (gpointer owner), gpointer owner)
   self->changed = changed;
   self->owner = owner;
   self->jobs = g_ptr_array_new ();
+  pare_thread_be_prompt ();
   return self;
 }
 

@@ -32,7 +32,8 @@ typedef struct {
   PareJobNews news;
 } PareJobSpec;
 
-/* changed: the list of jobs or the progress of one. Answers come in the thread-default main context of the creating thread. */
+/* changed: the list of jobs or the progress of one. Answers come in the thread-default main context of the creating thread,
+ * which is asked to be run promptly while jobs take all CPUs. */
 PareScheduler *pare_scheduler_new (void (*changed) (gpointer owner), gpointer owner);
 /* Cancels all, waits for each, answers each with PARE_ERROR_CANCELLED. Nothing is called afterwards. */
 void pare_scheduler_stop (PareScheduler *self);

@@ -65,22 +65,19 @@ show_latency (PareSession *self, const PareHistoryEntry *entry)
     self->latency_origin = PARE_ORIGIN_STALE;
 }
 
-void
-pare_session_recipe_changed (PareSession *self, gboolean grouped, gboolean merged)
+/* What an edit is, besides a recipe in use that is another one. */
+typedef enum
+{
+  NEW_ENTRY = 1, /* there is a point of history to keep */
+  NEW_STEP = 2,  /* and a step of undo */
+  GROUPED = 4,   /* a drag, which may go on */
+  MERGED = 8     /* into the point that the drag has made already */
+} EditFlags;
+
+static void
+show_recipe (PareSession *self, EditFlags flags)
 {
   PareHistoryEntry *entry = pare_session_current (self);
-  self->generation++;
-  if (!merged)
-    self->edits++;
-  /* What runs for an older recipe is of no use; a measurement of the original gives way and comes again. */
-  pare_session_cancel_heavy (self, HEAVY_EVALUATE);
-  pare_session_cancel_heavy (self, HEAVY_LATENCY_NOW);
-  pare_session_cancel_heavy (self, HEAVY_LATENCY_ORIGINAL);
-  pare_session_cancel_heavy (self, HEAVY_FILL);
-  self->fill_wanted = TRUE;
-  if (!grouped)
-    pare_job_cancel (pare_scheduler_get_running (self->scheduler, LANE_APPLY));
-  pare_session_pump_apply (self); /* while what is known of the recipe is looked up and the window draws */
   if (self->baseline == NULL)
     self->baseline_state = WORK_WANTED;
   self->calibrate_stopped = FALSE;
@@ -88,9 +85,9 @@ pare_session_recipe_changed (PareSession *self, gboolean grouped, gboolean merge
   show_evaluation (self, entry);
   show_size (self, entry);
   show_latency (self, entry);
-  set_debounce (self, grouped);
+  set_debounce (self, flags & GROUPED);
   pare_session_emit (self, SIGNAL_RECIPE);
-  if (merged && !self->closed)
+  if ((flags & MERGED) && !self->closed)
     g_signal_emit (self, pare_session_signals[SIGNAL_ENTRY], 0, entry->shown.id);
   else
     pare_session_emit (self, SIGNAL_HISTORY);
@@ -99,6 +96,28 @@ pare_session_recipe_changed (PareSession *self, gboolean grouped, gboolean merge
   pare_session_emit (self, SIGNAL_EVALUATION);
   pare_session_emit (self, SIGNAL_LATENCY);
   pare_session_pump (self);
+}
+
+static void
+recipe_changed (PareSession *self, EditFlags flags)
+{
+  self->generation++;
+  if (!(flags & MERGED))
+    self->edits++;
+  /* What runs for an older recipe is of no use; a measurement of the original gives way and comes again. */
+  pare_session_cancel_heavy (self, HEAVY_EVALUATE);
+  pare_session_cancel_heavy (self, HEAVY_LATENCY_NOW);
+  pare_session_cancel_heavy (self, HEAVY_LATENCY_ORIGINAL);
+  pare_session_cancel_heavy (self, HEAVY_FILL);
+  self->fill_wanted = TRUE;
+  if (!(flags & GROUPED))
+    pare_job_cancel (pare_scheduler_get_running (self->scheduler, LANE_APPLY));
+  /* Another CPU makes graph' while the edit is kept, what is known of the recipe is looked up and the window draws. */
+  pare_session_pump_apply (self);
+  pare_session_save_edit (self, flags & NEW_ENTRY, flags & NEW_STEP);
+  if (flags & NEW_ENTRY)
+    pare_session_fill_entry (self, pare_session_current (self));
+  show_recipe (self, flags);
 }
 
 static gboolean
@@ -111,16 +130,12 @@ static void
 edit (PareSession *self, PareRecipe *recipe, const char *title, guint group)
 {
   gboolean merged;
-  PareHistoryEntry *entry = pare_session_current (self);
   pare_recipe_set_model_sha256 (recipe, self->model->graph->sha256);
   g_autofree char *hash = pare_recipe_hash (recipe);
-  if (g_str_equal (hash, entry->hash))
+  if (g_str_equal (hash, pare_session_current (self)->hash))
     return;
-  entry = pare_history_edit (self->history, recipe, title != NULL ? title : "Edit", group, &merged);
-  /* First of all it is kept. */
-  pare_session_save_edit (self, TRUE, TRUE);
-  pare_session_fill_entry (self, entry);
-  pare_session_recipe_changed (self, group != 0, merged);
+  pare_history_edit (self->history, recipe, title != NULL ? title : "Edit", group, &merged);
+  recipe_changed (self, NEW_ENTRY | NEW_STEP | (group != 0 ? GROUPED : 0) | (merged ? MERGED : 0));
 }
 
 static gboolean
@@ -224,8 +239,7 @@ pare_session_undo (PareSession *self)
   if (!may_edit (self) || !pare_history_can_undo (self->history, NULL))
     return;
   pare_history_undo (self->history);
-  pare_session_save_edit (self, FALSE, FALSE);
-  pare_session_recipe_changed (self, FALSE, FALSE);
+  recipe_changed (self, 0);
 }
 
 void
@@ -234,8 +248,7 @@ pare_session_redo (PareSession *self)
   if (!may_edit (self) || !pare_history_can_redo (self->history, NULL))
     return;
   pare_history_redo (self->history);
-  pare_session_save_edit (self, FALSE, FALSE);
-  pare_session_recipe_changed (self, FALSE, FALSE);
+  recipe_changed (self, 0);
 }
 
 void
@@ -246,6 +259,5 @@ pare_session_go_to_entry (PareSession *self, gint64 id)
     return;
   g_autofree char *title = g_strdup_printf ("Go to “%s”", entry->shown.title);
   pare_history_go_to (self->history, entry, title);
-  pare_session_save_edit (self, FALSE, TRUE);
-  pare_session_recipe_changed (self, FALSE, FALSE);
+  recipe_changed (self, NEW_STEP);
 }

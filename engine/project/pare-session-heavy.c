@@ -180,7 +180,6 @@ on_evaluated (PareJob *job, gpointer data, const GError *error, gpointer owner)
     {
       /* Whole figures are true of their recipe, even if the person has gone on: they go into history, and onto the charts only if they are
        * current. */
-      pare_session_keep_evaluation (self, h->key, result, FALSE);
       pare_session_entry_set_evaluation (self, h->key, result, PARE_ORIGIN_MEASURED);
       if (current)
         {
@@ -188,6 +187,7 @@ on_evaluated (PareJob *job, gpointer data, const GError *error, gpointer owner)
           self->evaluation_state = WORK_DONE;
           pare_session_emit (self, SIGNAL_EVALUATION);
         }
+      pare_session_keep_evaluation (self, h->key, result, FALSE);
     }
   else if (current && pare_job_get_generation (job) == self->generation && (!is_cancelled (error) || pare_job_was_stopped (job)))
     {
@@ -208,8 +208,8 @@ start_heavy (PareSession *self, HeavyJob *h, int tag, const char *name, PareJobR
                        .name = name,
                        .generation = self->generation,
                        .tag = tag,
-                       .quiet = h->early, /* many in a second while a knob moves */
-                       .nice = tag <= HEAVY_EVALUATE ? 4 : 0, /* the window stays smooth; times are taken at full priority */
+                       .quiet = h->early,                     /* many in a second while a knob moves */
+                       .nice = tag <= HEAVY_EVALUATE ? 8 : 0, /* the window stays smooth; times are taken at full priority */
                        .urgent = tag <= HEAVY_EVALUATE,
                        .run = run,
                        .data = h,

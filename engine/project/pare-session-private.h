@@ -207,10 +207,6 @@ void pare_session_close_store (PareSession *self, gboolean remove);
 /* What nobody would miss: a file of our own that holds the original and nothing of a person's. Waits for the writer. */
 gboolean pare_session_is_dispensable (PareSession *self);
 
-/* pare-session-edit.c */
-/* The recipe is another one: signals, what is known of it, what has to be computed. */
-void pare_session_recipe_changed (PareSession *self, gboolean grouped, gboolean new_edit);
-
 /* pare-session-work.c */
 /* The first part of it alone, for an edit that has yet to be told to everybody. */
 void pare_session_pump_apply (PareSession *self);

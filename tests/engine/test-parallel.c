@@ -1,7 +1,9 @@
-/* Loops on many threads: each turn once, each worker a number and CPUs of its own. */
+/* Loops on many threads: each turn once, each worker a number and CPUs of its own; and a thread that is to be run promptly. */
 #include "engine/base/pare-control.h"
+#include "engine/base/pare-thread.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 
 static gboolean
 count_one (guint i, int worker, gpointer data)
@@ -85,6 +87,37 @@ test_places (void)
   g_assert_true (CPU_EQUAL (&before, &after));
 }
 
+static gpointer
+check_ordinary (gpointer data)
+{
+  g_assert_cmpint (sched_getscheduler (0), ==, SCHED_OTHER);
+  g_assert_cmpint (getpriority (PRIO_PROCESS, 0), ==, GPOINTER_TO_INT (data));
+  return NULL;
+}
+
+/* It stays an ordinary thread of its priority, and those that it starts take nothing over. */
+static gpointer
+be_prompt (gpointer data)
+{
+  pare_thread_be_prompt ();
+  g_assert_cmpint (sched_getscheduler (0) & ~SCHED_RESET_ON_FORK, ==, SCHED_OTHER);
+  g_assert_cmpint (getpriority (PRIO_PROCESS, 0), ==, GPOINTER_TO_INT (data));
+  g_thread_join (g_thread_new ("child", check_ordinary, data));
+  return NULL;
+}
+
+static void
+test_prompt (void)
+{
+  int nice = getpriority (PRIO_PROCESS, 0);
+  if (sched_getscheduler (0) != SCHED_OTHER || nice < 0)
+    {
+      g_test_skip ("the test itself is scheduled in a special way");
+      return;
+    }
+  g_thread_join (g_thread_new ("prompt", be_prompt, GINT_TO_POINTER (nice)));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -92,5 +125,6 @@ main (int argc, char **argv)
   g_test_add_func ("/parallel/once", test_once);
   g_test_add_func ("/parallel/stop", test_stop);
   g_test_add_func ("/parallel/places", test_places);
+  g_test_add_func ("/thread/prompt", test_prompt);
   return g_test_run ();
 }
