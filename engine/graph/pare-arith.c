@@ -247,6 +247,8 @@ binary (const PareGraph *g, const PareNode *node, Num *y)
       || !spread_shape (&a.shape, &b.shape, &shape) || !num_init (y, op >= OP_EQUAL ? PARE_DTYPE_BOOL : a.dtype, &shape))
     return FALSE;
   gboolean compares = op >= OP_EQUAL && op <= OP_GREATER_OR_EQUAL, fmod = pare_node_get_int (node, "fmod", 0) != 0;
+  if (op > OP_GREATER_OR_EQUAL && a.d != NULL) /* And of numbers */
+    return FALSE;
   for (gsize k = 0; k < y->n; k++)
     {
       gsize i = spread_index (&a.shape, &shape, k), j = spread_index (&b.shape, &shape, k);

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* Of loops over constants, all together: what counts or shapes something is short. */
+#define MAX_TURNS 1024
+
 /* A name that some exporter writes for "not known", wherever an extent is. */
 static gboolean
 says_nothing (const char *name)
@@ -148,11 +151,15 @@ pare_canonical_drop_identities (PareGraph *g)
 }
 
 static PareWalk
-walk_of (const PareGraph *g, PareEvalFunc eval, GHashTable *extents, gboolean trust)
+walk_of (const PareGraph *g, PareEvalFunc eval, GHashTable *extents, gboolean trust, gint64 *turns)
 {
-  return (PareWalk){
-    .from = MAX (g->opset, 1), .target = PARE_CANONICAL_OPSET, .fold = TRUE, .trust_declared = trust, .eval = eval, .extents = extents
-  };
+  return (PareWalk){ .from = MAX (g->opset, 1),
+                     .target = PARE_CANONICAL_OPSET,
+                     .fold = TRUE,
+                     .trust_declared = trust,
+                     .eval = eval,
+                     .extents = extents,
+                     .turns = turns };
 }
 
 static PareGraph *
@@ -162,7 +169,8 @@ canonicalize (const PareGraph *source, const PareNamedShape *shapes, guint n_sha
   g_autoptr (GHashTable) extents = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   if (!fix_inputs (g, shapes, n_shapes, open, extents, error) || !pare_canonical_half (g, error))
     return NULL;
-  PareWalk walk = walk_of (g, eval, extents, n_shapes == 0);
+  gint64 turns = MAX_TURNS;
+  PareWalk walk = walk_of (g, eval, extents, n_shapes == 0, &turns);
   if (!pare_graph_walk (g, &walk, error))
     return NULL;
   g->opset = PARE_CANONICAL_OPSET;
@@ -181,7 +189,7 @@ canonicalize (const PareGraph *source, const PareNamedShape *shapes, guint n_sha
   if (!pare_graph_sort (g, error) || !pare_fold_batch_norm_in_place (g, NULL, error) || !pare_graph_compact (g, error))
     return NULL;
   /* What the passes made has no shapes yet. */
-  walk = walk_of (g, eval, extents, n_shapes == 0);
+  walk = walk_of (g, eval, extents, n_shapes == 0, &turns);
   if (!pare_graph_walk (g, &walk, error) || !pare_graph_compact (g, error))
     return NULL;
   return g_steal_pointer (&g);

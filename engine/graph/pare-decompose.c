@@ -212,7 +212,54 @@ matmul_vector (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
+/* The first `length` steps of each sequence backwards, the rest as it is; lengths that are known. Where they are those of the whole, a
+ * slice. */
+static gboolean
+reverse_sequence (PareWriter *w, const PareNode *node)
+{
+  const PareShape *x = pare_writer_shape (w, w->in[0]);
+  gint64 time = pare_node_get_int (node, "time_axis", 0), batch = pare_node_get_int (node, "batch_axis", 1);
+  guint n = 0;
+  g_autofree gint64 *lengths = pare_node_input_ints (w->graph, node, 1, &n);
+  if (lengths == NULL || x->rank < 2 || time < 0 || batch < 0 || time + batch != 1 || n != x->dims[batch] || x->dims[time] < 0)
+    return FALSE;
+  gint64 steps = x->dims[time];
+  gboolean whole = TRUE;
+  for (guint i = 0; i < n; i++)
+    {
+      if (lengths[i] < 0 || lengths[i] > steps)
+        return FALSE;
+      whole &= lengths[i] == steps;
+    }
+  if (whole)
+    {
+      const gint64 from = -1, to = G_MININT64 + 1, by = -1;
+      PareValueId in[5] = { w->in[0], pare_write_ints (w, &from, 1), pare_write_ints (w, &to, 1), pare_write_ints (w, &time, 1),
+                            pare_write_ints (w, &by, 1) };
+      pare_write_to (w, "Slice", w->out[0], in, 5);
+      return TRUE;
+    }
+  PareShape shape = { .rank = 3, .dims = { x->dims[0], x->dims[1], 2 } };
+  g_autoptr (PareTensor) places = pare_tensor_new (PARE_DTYPE_INT64, &shape, NULL);
+  if (places == NULL)
+    return FALSE;
+  gint64 *to = places->data;
+  for (gint64 a = 0; a < x->dims[0]; a++)
+    for (gint64 b = 0; b < x->dims[1]; b++)
+      {
+        gint64 at[2] = { a, b };
+        if (at[time] < lengths[at[batch]])
+          at[time] = lengths[at[batch]] - 1 - at[time];
+        *to++ = at[0];
+        *to++ = at[1];
+      }
+  PareValueId in[2] = { w->in[0], pare_graph_add_constant (w->graph, "places", places, PARE_NONE) };
+  pare_write_to (w, "GatherND", w->out[0], in, 2);
+  return TRUE;
+}
+
 static const PareDecomposeRule rules_here[] = {
+  { "", "ReverseSequence", reverse_sequence },
   { "", "Hardmax", hardmax },
   { "", "MeanVarianceNormalization", mean_variance },
   { "", "EyeLike", eye_like },

@@ -1,5 +1,6 @@
 /* What the files of this room share. */
 #pragma once
+#include "engine/base/pare-control.h"
 #include "engine/base/pare-error.h"
 #include "engine/graph/pare-graph.h"
 
@@ -40,6 +41,7 @@ gint64 *pare_node_input_ints (const PareGraph *graph, const PareNode *node, guin
 /* --- inference --- */
 /* Fills shapes and dtypes of the node's outputs from its inputs. FALSE: the graph contradicts itself. */
 gboolean pare_infer_node (PareGraph *graph, PareNodeId id, GError **error);
+gboolean pare_infer_has_rule (const PareNode *node); /* the operator is known */
 typedef struct {
   PareGraph *graph;
   PareNode *node;
@@ -86,12 +88,21 @@ typedef struct {
   gboolean fold;            /* constants become constants; If with a known condition becomes its branch */
   gboolean trust_declared;  /* extents that inference cannot know are taken from the file */
   gboolean lenient;         /* what cannot be inferred is unknown, not an error: writing a file does not run it */
+  gboolean run;             /* every node is computed; one that cannot be is an error */
   PareEvalFunc eval;
   GHashTable *extents;      /* symbolic name -> gint64* (nullable) */
   int depth;
   gint64 folded;            /* bytes that were computed from nothing (smaller constants), so far */
+  gint64 *turns;            /* that loops may still take, all together; not NULL where `fold` */
+  gint64 most;              /* bytes that a node of a running graph may make; 0: whatever it does */
+  PareControl *control;     /* (nullable) */
 } PareWalk;
 gboolean pare_graph_walk (PareGraph *self, PareWalk *walk, GError **error);
+/* pare_graph_compute() within a walk: with its turns, its limit and its control. */
+gboolean pare_graph_compute_within (const PareGraph *self, const PareWalk *walk, PareTensor *const *inputs, PareTensor **outputs, GError **error);
+/* Computes a Loop or Scan whose inputs are constants. body: an unshared copy of its own, at PARE_CANONICAL_OPSET, with what it captures as
+ * constants. Fills outputs (transfer full). */
+gboolean pare_loop_node (const PareGraph *graph, const PareNode *node, PareGraph *body, const PareWalk *walk, PareTensor **outputs, GError **error);
 /* Rewrites the whole graph (bodies too) to `target`, inferring on the way. Nothing is folded. */
 gboolean pare_graph_upgrade (PareGraph *self, int target, GError **error);
 

@@ -5,6 +5,7 @@
  * The source graph says what the file says, at the file's opset. Every pass returns a new graph (constants are shared by reference)
  * whose nodes and values keep `origin`: the id in the source graph. */
 #pragma once
+#include "engine/base/pare-control.h"
 #include "engine/tensor/pare-tensor.h"
 
 typedef guint32 PareNodeId;
@@ -115,6 +116,8 @@ PareValueId pare_graph_find_value (const PareGraph *self, const char *name);
 PareNodeId pare_graph_find_layer (const PareGraph *self, const char *layer);
 /* Is every element of what it writes one of what it reads, whatever number that stands for (or, for Pad, its padding)? */
 gboolean pare_node_only_moves (const PareNode *node);
+/* Does it make as many elements as values say, never much more than it reads: NonZero, NonMaxSuppression, Compress, Unique? */
+gboolean pare_node_is_selection (const PareNode *node);
 const PareAttr *pare_node_get_attr (const PareNode *node, const char *name);
 gint64 pare_node_get_int (const PareNode *node, const char *name, gint64 fallback);
 float pare_node_get_float (const PareNode *node, const char *name, float fallback);
@@ -171,6 +174,13 @@ GArray *pare_graph_find_deciding_inputs (const PareGraph *self, PareNodeId only)
 /* The input has this value from now on: it is a constant and no input any more, so that canonicalizing knows which branches run. For a graph that is
  * not shared yet. Error: another dtype or shape than the input's. */
 gboolean pare_graph_bind_input (PareGraph *self, PareValueId input, PareTensor *value /* ref taken */, GError **error);
+
+/* Takes out of a canonical graph, which is not shared yet, all nodes that can only run when values are known: those whose results have as many
+ * elements as some values say, Loop and Scan, and all behind them. *late: (transfer full) (nullable) those nodes as a graph, which reads what
+ * `self` now also has as outputs, under the same names; its outputs are those of `self` that are gone from there. NULL: there are none. */
+gboolean pare_graph_split_late (PareGraph *self, PareGraph **late, GError **error);
+/* Computes a canonical graph node by node, of inputs in its order, each of whatever shape. Fills outputs (transfer full). */
+gboolean pare_graph_compute (const PareGraph *self, PareTensor *const *inputs, PareTensor **outputs, PareEvalFunc eval, PareControl *control, GError **error);
 
 /* BatchNormalization folded into the producing Conv/ConvTranspose/Gemm wherever it is the only reader, at the graph's own opset. only: NULL or layer
  * names to which folding is restricted (a GHashTable set of char*). Used by apply, so that a layer's weights are those that deploy. */

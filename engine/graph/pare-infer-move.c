@@ -643,6 +643,33 @@ non_zero (PareInfer *c)
   return pare_infer_set (c, 0, PARE_DTYPE_INT64, &y);
 }
 
+/* Along one axis, or of all elements in a row. */
+static gboolean
+compress (PareInfer *c)
+{
+  PareShape y = *pare_infer_shape (c, 0);
+  int axis = 0;
+  if (pare_node_get_attr (c->node, "axis") == NULL)
+    y.rank = 1;
+  else if (y.rank >= 0 && !pare_infer_axis (c, pare_node_get_int (c->node, "axis", 0), y.rank, &axis))
+    return FALSE;
+  if (y.rank > 0)
+    y.dims[axis] = -1;
+  return pare_infer_set (c, 0, pare_infer_dtype (c, 0), &y);
+}
+
+static gboolean
+unique (PareInfer *c)
+{
+  PareShape list = { .rank = 1, .dims = { -1 } };
+  if (!compress (c)) /* as many of an axis, or of all elements */
+    return FALSE;
+  for (guint i = 1; i < 4; i++)
+    if (!pare_infer_set (c, i, PARE_DTYPE_INT64, &list))
+      return FALSE;
+  return TRUE;
+}
+
 static gboolean
 boxes (PareInfer *c)
 {
@@ -698,6 +725,8 @@ const PareInferRule pare_infer_rules_move[] = {
   { "", "OneHot", one_hot },
   { "", "NonZero", non_zero },
   { "", "NonMaxSuppression", boxes },
+  { "", "Compress", compress },
+  { "", "Unique", unique },
   { "", "Constant", constant },
   { "", "EyeLike", eye_like },
   R ("ReduceSum"),

@@ -214,6 +214,20 @@ branch (PareInfer *c)
   return TRUE;
 }
 
+/* States may change their shapes from turn to turn, and how many turns there are is seen when it runs. */
+static gboolean
+turns (PareInfer *c)
+{
+  const PareAttr *a = pare_node_get_attr (c->node, "body");
+  guint skip = pare_node_is (c->node, "Loop") ? 1 : 0;
+  if (a == NULL || a->graph == NULL || a->graph->n_outputs < skip + c->node->n_outputs)
+    return pare_infer_fail (c, "its body is missing, or gives fewer values than it does");
+  for (guint i = 0; i < c->node->n_outputs; i++)
+    if (!pare_infer_set (c, i, a->graph->values[a->graph->outputs[skip + i]].dtype, NULL))
+      return FALSE;
+  return TRUE;
+}
+
 static const char *const names_same[] = { "Abs",
                                           "Acos",
                                           "Acosh",
@@ -291,6 +305,8 @@ static const PareInferRule rules_here[] = {
   { "", "LogSoftmax", softmax },
   { "", "Hardmax", softmax },
   { "", "If", branch },
+  { "", "Loop", turns },
+  { "", "Scan", turns },
   { "com.microsoft", "Gelu", same },
   { "com.microsoft", "FastGelu", same },
   { "com.microsoft", "QuickGelu", same },
@@ -314,8 +330,9 @@ add_names (GHashTable *table, const char *const *names, PareInferFunc func)
     g_hash_table_insert (table, g_strconcat (":", *names, NULL), (gpointer)func);
 }
 
-gboolean
-pare_infer_node (PareGraph *graph, PareNodeId id, GError **error)
+/* (transfer none) NULL: an operator without a rule. */
+static PareInferFunc
+find_rule (const PareNode *node)
 {
   static gsize once = 0;
   static GHashTable *table = NULL;
@@ -331,8 +348,20 @@ pare_infer_node (PareGraph *graph, PareNodeId id, GError **error)
       add_rules (table, pare_infer_rules_quant);
       g_once_init_leave (&once, 1);
     }
+  g_autofree char *key = g_strconcat (node->domain ? node->domain : "", ":", node->op, NULL);
+  return (PareInferFunc)g_hash_table_lookup (table, key);
+}
+
+gboolean
+pare_infer_has_rule (const PareNode *node)
+{
+  return find_rule (node) != NULL;
+}
+
+gboolean
+pare_infer_node (PareGraph *graph, PareNodeId id, GError **error)
+{
   PareInfer c = { graph, &graph->nodes[id], error };
-  g_autofree char *key = g_strconcat (c.node->domain ? c.node->domain : "", ":", c.node->op, NULL);
-  PareInferFunc func = (PareInferFunc)g_hash_table_lookup (table, key);
+  PareInferFunc func = find_rule (c.node);
   return func == NULL || func (&c);
 }

@@ -461,7 +461,7 @@ lift_activations (PareGraph *g)
           node->op = g_strdup ("Identity");
           pare_node_set_inputs (node, &x, 1);
         }
-      else if (pare_node_is (node, "DequantizeLinear") && node->n_inputs > 1 && node->inputs[0] != PARE_NONE
+      else if (pare_node_is (node, "DequantizeLinear") && node->n_inputs > 1 && node->inputs[0] != PARE_NONE && node->n_outputs > 0
                && node->outputs[0] != PARE_NONE && g->values[node->outputs[0]].quant == NULL) /* codes from elsewhere, still on a grid */
         g->values[node->outputs[0]].quant = read_grid (g, node, 1, g->values[node->inputs[0]].dtype, &g->values[node->inputs[0]].shape,
                                                        pare_node_get_int (node, "axis", 1));

@@ -9,6 +9,8 @@
 #define MAX_GROWN (G_GINT64_CONSTANT (256) << 20)
 /* Products of constants are folded when they are small: a few bytes of file could ask for hours. */
 #define MAX_PRODUCT (G_GINT64_CONSTANT (4) << 20)
+/* Loops are folded that count or shape something. */
+#define MAX_TURNED (64 << 10)
 
 static gboolean step (PareGraph *g, PareNodeId id, PareWalk *w, GError **error);
 static gboolean visit (PareGraph *g, PareNodeId id, PareWalk *w, GError **error);
@@ -82,6 +84,32 @@ is_product (const PareNode *node)
   return g_strv_contains (names, node->op);
 }
 
+static gint64
+input_bytes (const PareGraph *g, const PareNode *node)
+{
+  gint64 total = 0;
+  for (guint i = 0; i < node->n_inputs; i++)
+    if (node->inputs[i] != PARE_NONE)
+      total += (gint64)g->values[node->inputs[i]].constant->bytes;
+  return total;
+}
+
+/* What the node makes of constants of `in` bytes; more than `most`: that much, or nobody knows. */
+static gint64
+output_bytes (const PareGraph *g, const PareNode *node, gint64 in, gint64 most)
+{
+  gint64 total = 0;
+  for (guint i = 0; i < node->n_outputs && total <= most; i++)
+    {
+      const PareValue *v = pare_node_output (g, node, i);
+      gint64 bytes = v ? pare_shape_bytes (&v->shape, v->dtype) : 0;
+      if (bytes < 0 || v == NULL || pare_dtype_bits (v->dtype) == 0)
+        bytes = v == NULL ? 0 : in <= 1 << 20 && pare_node_is_selection (node) ? in * 64 : most + 1;
+      total += bytes;
+    }
+  return total;
+}
+
 /* grown: by how much its outputs are larger than its inputs. */
 static gboolean
 may_fold (const PareGraph *g, const PareNode *node, const PareWalk *w, gint64 *grown)
@@ -95,22 +123,21 @@ may_fold (const PareGraph *g, const PareNode *node, const PareWalk *w, gint64 *g
     if (node->inputs[i] != PARE_NONE
         && (g->values[node->inputs[i]].constant == NULL || (g->values[node->inputs[i]].quant != NULL && (i > 0 || !keeps_grid (node)))))
       return FALSE;
-  gint64 total = 0, in = 0;
-  for (guint i = 0; i < node->n_inputs; i++)
-    if (node->inputs[i] != PARE_NONE)
-      in += (gint64)g->values[node->inputs[i]].constant->bytes;
-  for (guint i = 0; i < node->n_outputs; i++)
-    {
-      const PareValue *v = pare_node_output (g, node, i);
-      gint64 bytes = v ? pare_shape_bytes (&v->shape, v->dtype) : 0;
-      if (bytes < 0 || v == NULL || pare_dtype_bits (v->dtype) == 0)
-        bytes = v == NULL ? 0 : in <= 1 << 20 && pare_node_is (node, "NonZero") ? in * 64 : MAX_FOLDED + 1;
-      total += bytes;
-      if (total > MAX_FOLDED)
-        return FALSE;
-    }
+  gint64 in = input_bytes (g, node), total = output_bytes (g, node, in, MAX_FOLDED);
+  if (total > MAX_FOLDED)
+    return FALSE;
   *grown = MAX (total - in, 0);
   return *grown <= MAX_GROWN - w->folded && !(is_product (node) && MAX (total, in) > MAX_PRODUCT);
+}
+
+/* In a graph that runs. */
+static gboolean
+may_run (const PareGraph *g, const PareNode *node, const PareWalk *w)
+{
+  for (guint i = 0; i < node->n_inputs; i++)
+    if (node->inputs[i] != PARE_NONE && g->values[node->inputs[i]].constant == NULL)
+      return FALSE;
+  return !pare_node_has_graph (node) && (w->most == 0 || output_bytes (g, node, input_bytes (g, node), w->most) <= w->most);
 }
 
 static void
@@ -123,44 +150,6 @@ take_outputs (PareGraph *g, PareNodeId id, PareTensor **outputs)
   for (guint i = 0; i < n; i++)
     if (ids[i] != PARE_NONE && outputs[i] != NULL)
       pare_graph_set_constant (g, ids[i], outputs[i]);
-}
-
-static void
-fold (PareGraph *g, PareNodeId id, PareWalk *w)
-{
-  PareNode *node = &g->nodes[id];
-  gboolean shape_only = pare_node_is (node, "Shape") || pare_node_is (node, "Size");
-  gint64 grown = 0;
-  if (node->n_outputs == 0 || node->n_outputs > 64 || (!shape_only && !may_fold (g, node, w, &grown)))
-    return;
-  PareTensor *outputs[64] = { NULL };
-  gboolean done = pare_arith_node (g, node, outputs);
-  if (!done && w->eval != NULL && !shape_only)
-    {
-      g_autofree PareTensor **inputs = g_new0 (PareTensor *, node->n_inputs + 1);
-      for (guint i = 0; i < node->n_inputs; i++)
-        inputs[i] = pare_node_input_constant (g, node, i);
-      g_autoptr (GError) ignored = NULL; /* what cannot be computed now is the running program's to refuse */
-      done = w->eval (g, node, inputs, outputs, &ignored);
-      for (guint i = 0; done && i < node->n_outputs; i++)
-        done = node->outputs[i] == PARE_NONE || outputs[i] != NULL;
-    }
-  guint n = node->n_outputs;
-  if (done)
-    {
-      w->folded += grown;
-      PareQuant *grid = moved_grid (g, node);
-      PareValueId first = node->outputs[0];
-      take_outputs (g, id, outputs);
-      if (grid != NULL && first != PARE_NONE)
-        {
-          pare_quant_free (g->values[first].quant);
-          g->values[first].quant = g_steal_pointer (&grid);
-        }
-      pare_quant_free (grid);
-    }
-  for (guint i = 0; i < n; i++)
-    g_clear_pointer (&outputs[i], pare_tensor_unref);
 }
 
 /* A body sees the values around it under their names: what is known of them is copied in. */
@@ -202,6 +191,105 @@ pass_captured (PareGraph *body)
       pare_graph_add_value (body, key, PARE_DTYPE_NONE, NULL, PARE_NONE);
 }
 
+/* TRUE: all its inputs, and what its body reads from around it, are constants, and it was run. */
+static gboolean
+compute_loop (PareGraph *g, PareNode *node, PareWalk *w, PareTensor **outputs, GError **error)
+{
+  const PareAttr *a = pare_node_get_attr (node, "body");
+  if (a == NULL || a->graph == NULL)
+    return FALSE;
+  for (guint i = 0; i < node->n_inputs; i++)
+    if (node->inputs[i] != PARE_NONE && g->values[node->inputs[i]].constant == NULL)
+      return FALSE;
+  g_autoptr (GHashTable) captured = g_hash_table_new (g_str_hash, g_str_equal);
+  pare_graph_collect_captured (a->graph, captured);
+  GHashTableIter iter;
+  gpointer name;
+  g_hash_table_iter_init (&iter, captured);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
+    {
+      PareValueId id = pare_graph_find_value (g, name);
+      if (id == PARE_NONE || g->values[id].constant == NULL)
+        return FALSE;
+    }
+  g_autoptr (PareGraph) body = pare_graph_copy (a->graph);
+  pass_captured (body);
+  inform_body (g, body, TRUE);
+  PareWalk turn = *w;
+  turn.depth++;
+  turn.most = w->run ? w->most : MAX_TURNED;
+  return pare_loop_node (g, node, body, &turn, outputs, error);
+}
+
+/* Computes the node, by w->eval or as a loop. */
+static gboolean
+compute (PareGraph *g, PareNode *node, PareWalk *w, PareTensor **outputs, GError **error)
+{
+  if (pare_arith_node (g, node, outputs))
+    return TRUE;
+  if (w->eval == NULL)
+    return FALSE;
+  g_autofree PareTensor **inputs = g_new0 (PareTensor *, node->n_inputs + 1);
+  for (guint i = 0; i < node->n_inputs; i++)
+    inputs[i] = pare_node_input_constant (g, node, i);
+  gboolean done = w->eval (g, node, inputs, outputs, error);
+  for (guint i = 0; done && i < node->n_outputs; i++)
+    done = node->outputs[i] == PARE_NONE || outputs[i] != NULL;
+  return done;
+}
+
+static void
+take_folded (PareGraph *g, PareNodeId id, PareTensor **outputs)
+{
+  PareNode *node = &g->nodes[id];
+  PareQuant *grid = moved_grid (g, node);
+  PareValueId first = node->outputs[0];
+  take_outputs (g, id, outputs);
+  if (grid != NULL && first != PARE_NONE)
+    {
+      pare_quant_free (g->values[first].quant);
+      g->values[first].quant = g_steal_pointer (&grid);
+    }
+  pare_quant_free (grid);
+}
+
+/* FALSE where the node has to be computed and cannot be. */
+static gboolean
+fold (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
+{
+  PareNode *node = &g->nodes[id];
+  gboolean shape_only = pare_node_is (node, "Shape") || pare_node_is (node, "Size"),
+           loop = pare_node_is (node, "Loop") || pare_node_is (node, "Scan"), done = FALSE;
+  gint64 grown = 0;
+  PareTensor *outputs[64] = { NULL };
+  g_autoptr (GError) reason = NULL; /* what cannot be computed now is the running program's to refuse */
+  if (node->n_outputs > 0 && node->n_outputs <= G_N_ELEMENTS (outputs))
+    {
+      if (loop)
+        done = compute_loop (g, node, w, outputs, &reason);
+      else if (shape_only && !w->run)
+        done = pare_arith_node (g, node, outputs);
+      else if (w->run ? may_run (g, node, w) : may_fold (g, node, w, &grown))
+        done = compute (g, node, w, outputs, &reason);
+    }
+  guint n = node->n_outputs;
+  if (done)
+    {
+      w->folded += grown;
+      take_folded (g, id, outputs);
+    }
+  for (guint i = 0; i < n && i < G_N_ELEMENTS (outputs); i++)
+    g_clear_pointer (&outputs[i], pare_tensor_unref);
+  if (done || !w->run)
+    return TRUE;
+  g_autofree char *what = pare_node_describe (node);
+  if (reason != NULL)
+    g_propagate_error (error, g_steal_pointer (&reason));
+  else
+    g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "%s: %s cannot be computed on what it reads", what, node->op);
+  return FALSE;
+}
+
 static gboolean
 walk_bodies (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
 {
@@ -214,6 +302,7 @@ walk_bodies (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
       inform_body (g, body, w->fold);
       PareWalk inner = *w;
       inner.depth++;
+      inner.run = FALSE;                                   /* what a body reads is not there yet */
       inner.lenient |= pare_node_is (&g->nodes[id], "If"); /* one of its branches does not run and need not fit */
       if (!pare_graph_walk (body, &inner, error))
         return FALSE;
@@ -370,9 +459,7 @@ step (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
       if (v != NULL)
         merge_declared (v, &declared[i], w);
     }
-  if (w->fold)
-    fold (g, id, w);
-  return TRUE;
+  return !w->fold || fold (g, id, w, error);
 }
 
 /* The node, or what it is made of; that may be made of others in turn, never of itself. */
@@ -417,7 +504,7 @@ pare_graph_walk (PareGraph *self, PareWalk *walk, GError **error)
   if (order == NULL)
     return FALSE;
   for (guint i = 0; i < order->len; i++)
-    if (!visit (self, g_array_index (order, PareNodeId, i), walk, error))
+    if (pare_control_check (walk->control, error) || !visit (self, g_array_index (order, PareNodeId, i), walk, error))
       return FALSE;
   return pare_graph_sort (self, error);
 }

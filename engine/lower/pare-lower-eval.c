@@ -25,6 +25,22 @@ constant_of_shape (const PareNode *node, PareTensor *extents)
   return t;
 }
 
+/* Everything that it makes has no element: nothing was found, and what is done with it is nothing, too. */
+static gboolean
+nothing_to_do (const PareGraph *graph, const PareNode *node, PareTensor **outputs)
+{
+  for (guint i = 0; i < node->n_outputs; i++)
+    {
+      const PareValue *v = node->outputs[i] != PARE_NONE ? &graph->values[node->outputs[i]] : NULL;
+      if (v != NULL && (v->dtype == PARE_DTYPE_NONE || pare_shape_count (&v->shape) != 0))
+        return FALSE;
+    }
+  for (guint i = 0; i < node->n_outputs; i++)
+    if (node->outputs[i] != PARE_NONE)
+      outputs[i] = pare_tensor_new (graph->values[node->outputs[i]].dtype, &graph->values[node->outputs[i]].shape, NULL);
+  return TRUE;
+}
+
 gboolean
 pare_lower_eval_node (const PareGraph *graph, const PareNode *node, PareTensor **inputs, PareTensor **outputs, GError **error)
 {
@@ -49,6 +65,11 @@ pare_lower_eval_node (const PareGraph *graph, const PareNode *node, PareTensor *
       *(gint64 *)outputs[0]->data = n;
       return TRUE;
     }
+
+  if (pare_node_is_selection (node))
+    return pare_lower_select (node, inputs, outputs);
+  if (nothing_to_do (graph, node, outputs))
+    return TRUE;
 
   /* a graph of this node alone; values: inputs as constants, then outputs */
   guint n = node->n_inputs + node->n_outputs;
@@ -90,9 +111,9 @@ pare_lower_eval_node (const PareGraph *graph, const PareNode *node, PareTensor *
       small.outputs[small.n_outputs++] = alone.outputs[i];
   g_autofree PareValueId *owned = small.outputs;
   g_autoptr (PareBuilder) b = pare_builder_new (&small, keep);
-  if (!pare_lower_node (b, 0, NULL))
+  if (!pare_lower_node (b, 0, error))
     return FALSE;
-  PareRtPlan *plan = pare_builder_finish (b, NULL);
+  PareRtPlan *plan = pare_builder_finish (b, error);
   if (plan == NULL)
     return FALSE;
   PareRtRunner *runner = pare_rt_runner_new (plan, NULL);

@@ -110,6 +110,10 @@ void pare_plan_free (PareRtPlan *plan);
 /* Sets PARE_ERROR_UNSUPPORTED "file: node 'x' (Op): reason"; returns FALSE. */
 gboolean pare_lower_refuse (const PareGraph *graph, const PareNode *node, GError **error, const char *format, ...) G_GNUC_PRINTF (4, 5);
 
+/* --- pare-lower-select.c --- */
+/* Computes what pare_node_is_selection() says of. inputs[i] NULL: omitted. Fills outputs (transfer full). FALSE: not on these operands. */
+gboolean pare_lower_select (const PareNode *node, PareTensor *const *inputs, PareTensor **outputs);
+
 /* --- pare-fuse.c --- */
 void pare_lower_find_fusions (PareBuilder *self);
 /* MatMul by one matrix: the kernel of Gemm. */

@@ -27,6 +27,13 @@ gboolean
 pare_program_save_plan (const PareProgram *self, const char *path, GError **error)
 {
   const PareRtPlan *plan = pare_program_get_plan (self);
+  const char *late;
+  if (pare_program_runs_late (self, &late))
+    {
+      g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED,
+                   "node '%s': only values say how many elements it makes; a plan file holds fixed sizes", late);
+      return FALSE;
+    }
   g_autoptr (GHashTable) layers = layer_names (pare_program_get_graph (self));
   g_autoptr (GPtrArray) names = g_ptr_array_new ();
   for (guint i = 0; i < plan->n_inputs; i++)

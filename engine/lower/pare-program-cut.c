@@ -251,7 +251,7 @@ pare_program_find_cuts (PareProgram *program)
       work += work_of (plan, &plan->steps[s]);
     }
   self->work = (guint64)work;
-  if (plan->n_steps < 2 || !walk_plan (&w))
+  if (plan->n_steps < 2 || pare_program_runs_late (program, NULL) || !walk_plan (&w)) /* late nodes may read the inputs, too */
     return self;
   g_autofree guint64 *hashes = g_new0 (guint64, n);
   for (guint v = 0; v < plan->n_values; v++)

@@ -2,6 +2,7 @@
 #include "engine/accel/pare-accel.h"
 #include "engine/base/pare-error.h"
 #include "engine/base/pare-memory.h"
+#include "engine/lower/pare-lower-late.h"
 #include "engine/lower/pare-lower-private.h"
 #include "engine/lower/pare-program-cut.h"
 #include "engine/lower/pare-program-times.h"
@@ -12,7 +13,8 @@
 struct _PareProgram
 {
   gatomicrefcount refs;
-  PareGraph *graph; /* canonical */
+  PareGraph *graph; /* canonical, without what runs late */
+  PareLate *late;   /* what runs behind the plan; NULL: nothing */
   PareRtPlan *plan;
   guint32 *value_of;    /* canonical value -> plan value */
   GPtrArray *constants; /* tensors that the plan's constants lie in */
@@ -39,6 +41,8 @@ struct _PareRunner
   PareRtRunner *portable;
   PareAccelRunner *accel;
   const PareAccel *own; /* what accel runs; NULL as that */
+  PareTensor **late;    /* what the program's late nodes made in the last run; NULL where there are none */
+  guint64 late_ns;      /* of the last run */
   guint64 *step_ns;     /* of the last run, when profiling */
   gboolean profiling;
   double coverage; /* share of the steps that the accelerator runs */
@@ -105,14 +109,22 @@ lower_all (PareBuilder *b, GError **error)
   return TRUE;
 }
 
-/* What was fused, in the source's nodes. */
-static void
-find_holders (PareProgram *self, const PareNodeId *fused_into)
+static guint
+end_of_origins (const PareGraph *graph)
 {
-  const PareGraph *graph = self->graph;
+  guint end = 0;
   for (guint i = 0; i < graph->n_nodes; i++)
     if (graph->nodes[i].op != NULL && graph->nodes[i].origin != PARE_NONE)
-      self->n_holders = MAX (self->n_holders, graph->nodes[i].origin + 1);
+      end = MAX (end, graph->nodes[i].origin + 1);
+  return end;
+}
+
+/* What was fused, in the source's nodes. Of what runs late, the first has the time of all. */
+static void
+find_holders (PareProgram *self, const PareNodeId *fused_into, const PareGraph *late)
+{
+  const PareGraph *graph = self->graph;
+  self->n_holders = MAX (end_of_origins (graph), late != NULL ? end_of_origins (late) : 0);
   self->holders = g_new (PareNodeId, self->n_holders + 1);
   for (guint i = 0; i <= self->n_holders; i++)
     self->holders[i] = PARE_NONE;
@@ -122,17 +134,21 @@ find_holders (PareProgram *self, const PareNodeId *fused_into)
       if (graph->nodes[i].op != NULL && own != PARE_NONE && head != PARE_NONE && graph->nodes[head].origin != own)
         self->holders[own] = graph->nodes[head].origin;
     }
+  for (guint i = 1; late != NULL && i < late->n_nodes; i++)
+    if (late->nodes[i].origin != PARE_NONE && late->nodes[i].origin != late->nodes[0].origin)
+      self->holders[late->nodes[i].origin] = late->nodes[0].origin;
 }
 
+/* *late: what the plan leaves over, (transfer full) also where it fails. */
 static PareProgram *
-compile (const PareGraph *graph, const PareCompileOptions *options, GError **error)
+compile (const PareGraph *graph, const PareCompileOptions *options, PareLate **late, GError **error)
 {
   static const PareCompileOptions defaults;
   if (options == NULL)
     options = &defaults;
   g_autoptr (PareGraph) canonical = pare_graph_canonicalize (graph, options->shapes, options->n_shapes, pare_lower_eval_node, error);
   guint64 budget = options->memory_budget > 0 ? options->memory_budget : pare_memory_available () / 4 * 3;
-  if (canonical == NULL || !pare_budget_check_values (canonical, budget, error))
+  if (canonical == NULL || !pare_budget_check_values (canonical, budget, error) || !pare_late_split (canonical, late, error))
     return NULL;
   g_autofree gboolean *keep = g_new0 (gboolean, canonical->n_values + 1);
   for (guint i = 0; i < canonical->n_outputs; i++)
@@ -183,7 +199,7 @@ compile (const PareGraph *graph, const PareCompileOptions *options, GError **err
   self->bf16 = g_new0 (guint8, plan->n_steps + 1);
   for (guint i = 0; i < plan->n_steps; i++)
     self->n_bf16 += self->bf16[i] = pare_rt_step_is_bfloat (plan, i, exact);
-  find_holders (self, b->fused_into);
+  find_holders (self, b->fused_into, *late != NULL ? (*late)->graph : NULL);
   self->macs = pare_plan_count_macs (plan, self->graph, b);
   return self;
 }
@@ -192,7 +208,12 @@ PareProgram *
 pare_program_compile (const PareGraph *graph, const PareCompileOptions *options, GError **error)
 {
   GError *local = NULL;
-  PareProgram *self = compile (graph, options, &local);
+  PareLate *late = NULL;
+  PareProgram *self = compile (graph, options, &late, &local);
+  if (self != NULL)
+    self->late = late;
+  else
+    pare_late_free (late);
   if (self == NULL && local != NULL && graph->path != NULL && strstr (local->message, graph->path) == NULL)
     g_prefix_error (&local, "%s: ", graph->path); /* passes over the graph do not know its file */
   if (self == NULL)
@@ -219,6 +240,7 @@ pare_program_unref (PareProgram *self)
   pare_plan_free (self->plan);
   g_ptr_array_unref (self->constants);
   pare_graph_unref (self->graph);
+  pare_late_free (self->late);
   g_free (self->value_of);
   g_free (self->holders);
   g_free (self->macs);
@@ -257,13 +279,21 @@ pare_program_get_n_inputs (const PareProgram *self)
 guint
 pare_program_get_n_outputs (const PareProgram *self)
 {
-  return self->plan->n_outputs;
+  return self->late != NULL ? self->late->n_outputs : self->plan->n_outputs;
+}
+
+gboolean
+pare_program_runs_late (const PareProgram *self, const char **layer)
+{
+  if (self->late != NULL && layer != NULL)
+    *layer = self->late->graph->nodes[0].layer;
+  return self->late != NULL;
 }
 
 static const char *
-describe (const PareProgram *self, PareValueId id, PareDtype *dtype, PareShape *shape)
+describe (const PareGraph *graph, PareValueId id, PareDtype *dtype, PareShape *shape)
 {
-  const PareValue *v = &self->graph->values[id];
+  const PareValue *v = &graph->values[id];
   if (dtype != NULL)
     *dtype = v->dtype;
   if (shape != NULL)
@@ -274,13 +304,16 @@ describe (const PareProgram *self, PareValueId id, PareDtype *dtype, PareShape *
 const char *
 pare_program_get_input (const PareProgram *self, guint i, PareDtype *dtype, PareShape *shape)
 {
-  return describe (self, self->graph->inputs[i], dtype, shape);
+  return describe (self->graph, self->graph->inputs[i], dtype, shape);
 }
 
 const char *
 pare_program_get_output (const PareProgram *self, guint i, PareDtype *dtype, PareShape *shape)
 {
-  return describe (self, self->graph->outputs[i], dtype, shape);
+  const PareLate *late = self->late;
+  if (late != NULL && late->late[i] != PARE_NONE)
+    return describe (late->graph, late->graph->outputs[late->late[i]], dtype, shape);
+  return describe (self->graph, self->graph->outputs[late != NULL ? late->early[i] : i], dtype, shape);
 }
 
 void
@@ -362,6 +395,8 @@ pare_runner_new (PareProgram *program, int threads, GError **error)
         pare_rt_runner_set_threads (self->portable, threads); /* fewer threads: slower, the same figures */
     }
   self->step_ns = g_new0 (guint64, program->plan->n_steps + 1);
+  if (program->late != NULL)
+    self->late = g_new0 (PareTensor *, program->late->graph->n_outputs + 1);
   return self;
 }
 
@@ -373,6 +408,9 @@ pare_runner_free (PareRunner *self)
   if (self->accel != NULL)
     pare_accel_runner_free (self->accel);
   pare_rt_runner_free (self->portable);
+  if (self->late != NULL)
+    pare_late_forget (self->program->late, self->late);
+  g_free (self->late);
   pare_program_unref (self->program);
   g_free (self->step_ns);
   g_free (self);
@@ -431,6 +469,27 @@ fail (PareRunner *self, PareRtStatus status, guint32 failed, GError **error)
   return FALSE;
 }
 
+static PareView
+view (PareRunner *self, guint32 value)
+{
+  return self->accel != NULL ? pare_accel_runner_view (self->accel, value) : pare_rt_runner_view (self->portable, value);
+}
+
+static gboolean
+run_late (PareRunner *self, PareControl *control, GError **error)
+{
+  const PareLate *late = self->program->late;
+  if (late == NULL)
+    return TRUE;
+  gint64 begin = g_get_monotonic_time ();
+  g_autofree PareView *views = g_new (PareView, late->graph->n_inputs + 1);
+  for (guint i = 0; i < late->graph->n_inputs; i++)
+    views[i] = view (self, self->program->plan->outputs[late->inputs[i]]);
+  gboolean fine = pare_late_run (late, views, self->late, control, error);
+  self->late_ns = (guint64)(g_get_monotonic_time () - begin) * 1000;
+  return fine;
+}
+
 gboolean
 pare_runner_run (PareRunner *self, const PareView *inputs, guint n_inputs, PareControl *control, GError **error)
 {
@@ -443,7 +502,7 @@ pare_runner_run (PareRunner *self, const PareView *inputs, guint n_inputs, PareC
     memset (times, 0, plan->n_steps * sizeof *times);
   PareRtStatus status = self->accel != NULL ? pare_accel_runner_run (self->accel, inputs, times, pare_control_flag (control), &failed)
                                             : pare_rt_runner_run (self->portable, inputs, times, pare_control_flag (control), &failed);
-  return status == PARE_RT_OK || fail (self, status, failed, error);
+  return status == PARE_RT_OK ? run_late (self, control, error) : fail (self, status, failed, error);
 }
 
 gboolean
@@ -457,7 +516,9 @@ pare_runner_run_part (PareRunner *self, const PareView *inputs, guint n_inputs, 
     return FALSE;
   status = self->accel != NULL ? pare_accel_runner_run_part (self->accel, inputs, from, to, pare_control_flag (control), &failed)
                                : pare_rt_runner_run_part (self->portable, inputs, from, to, NULL, pare_control_flag (control), &failed);
-  return status == PARE_RT_OK || fail (self, status, failed, error);
+  if (status != PARE_RT_OK)
+    return fail (self, status, failed, error);
+  return to < plan->n_steps || run_late (self, control, error);
 }
 
 void *
@@ -465,12 +526,6 @@ pare_runner_get_piece (PareRunner *self, const PareCutPiece *piece)
 {
   return self->accel != NULL ? pare_accel_runner_piece (self->accel, &(PareAccelPiece){ .buffer = piece->place, .bytes = piece->bytes })
                              : pare_rt_runner_view (self->portable, piece->place).data;
-}
-
-static PareView
-view (PareRunner *self, guint32 value)
-{
-  return self->accel != NULL ? pare_accel_runner_view (self->accel, value) : pare_rt_runner_view (self->portable, value);
 }
 
 PareView
@@ -488,7 +543,10 @@ pare_runner_get_program (PareRunner *self)
 PareView
 pare_runner_get_output (PareRunner *self, guint i)
 {
-  return view (self, self->program->plan->outputs[i]);
+  const PareLate *late = self->program->late;
+  if (late == NULL || late->late[i] == PARE_NONE)
+    return view (self, self->program->plan->outputs[late == NULL ? i : late->early[i]]);
+  return pare_tensor_view (self->late[late->late[i]]);
 }
 
 gboolean
@@ -546,7 +604,13 @@ pare_runner_dup_times (PareRunner *self, guint *n)
   guint bf16;
   pare_program_count_bf16 (self->program, &bf16);
   steps.bf16 = bf16 > 0 ? self->program->bf16 : NULL;
-  return pare_layer_times_sum (&steps, n);
+  PareLayerTime *times = pare_layer_times_sum (&steps, n);
+  if (self->program->late == NULL)
+    return times;
+  const PareNode *first = &self->program->late->graph->nodes[0];
+  times = g_renew (PareLayerTime, times, *n + 1);
+  times[(*n)++] = (PareLayerTime){ .layer = first->origin, .op = g_strdup (first->op), .ms = self->late_ns / 1e6 };
+  return times;
 }
 
 PareNodeId *
@@ -559,14 +623,18 @@ pare_runner_dup_holders (PareRunner *self, guint *n)
 }
 
 char *
-pare_lower_why_not (const PareGraph *canonical)
+pare_lower_why_not (const PareGraph *of)
 {
-  g_autofree gboolean *keep = g_new0 (gboolean, canonical->n_values + 1);
+  g_autofree gboolean *keep = g_new0 (gboolean, of->n_values + 1);
   g_autoptr (GError) error = NULL;
+  g_autoptr (PareGraph) canonical = pare_graph_copy (of);
+  PareLate *late;
+  gboolean fine = pare_late_split (canonical, &late, &error);
+  pare_late_free (late);
   for (guint i = 0; i < canonical->n_outputs; i++)
     keep[canonical->outputs[i]] = TRUE;
   g_autoptr (PareBuilder) b = pare_builder_new (canonical, keep);
-  if (lower_all (b, &error))
+  if (fine && lower_all (b, &error))
     return NULL;
   /* without the file's name: the caller knows which model it asked about */
   const char *node = strstr (error->message, "node '");

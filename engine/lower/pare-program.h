@@ -35,9 +35,12 @@ const PareGraph *pare_program_get_graph (const PareProgram *self); /* the canoni
 /* Steps that are products of bfloat16 with sums of float32, as the model says; multiplied (nullable): how many of them really take two
  * bytes an operand here. The others, all where the CPU has no such instruction, give the same answers in the time of float32. */
 guint pare_program_count_bf16 (PareProgram *self, guint *multiplied);
+/* TRUE where nodes run behind the plan, one by one, for only values say how many elements they make; then the shapes of what they give are
+ * known after a run, and differ from run to run. layer (nullable): the first of them, borrowed. */
+gboolean pare_program_runs_late (const PareProgram *self, const char **layer);
 guint pare_program_get_n_inputs (const PareProgram *self);
 guint pare_program_get_n_outputs (const PareProgram *self);
-/* Borrowed name; shape and dtype of the i-th input/output as the model declares it to callers. */
+/* Borrowed name; shape (an output's extents that values decide: -1) and dtype of the i-th input/output as the model declares it to callers. */
 const char *pare_program_get_input (const PareProgram *self, guint i, PareDtype *dtype, PareShape *shape);
 const char *pare_program_get_output (const PareProgram *self, guint i, PareDtype *dtype, PareShape *shape);
 void pare_program_get_memory (const PareProgram *self, guint64 *arena, guint64 *sum, guint64 *constants);

@@ -297,11 +297,16 @@ pare_tensor_get_int (const PareTensor *self, gsize i)
       return b[i / 2] >> (i % 2 * 4) & 15;
     case PARE_DTYPE_INT4:
       return ((b[i / 2] >> (i % 2 * 4) & 15) ^ 8) - 8;
-    default:
+    case PARE_DTYPE_FLOAT32:
+    case PARE_DTYPE_FLOAT64:
+    case PARE_DTYPE_FLOAT16:
+    case PARE_DTYPE_BFLOAT16:
       {
         double v = pare_tensor_get_double (self, i);
         return v >= 9.2e18 ? G_MAXINT64 : v <= -9.2e18 ? G_MININT64 : isnan (v) ? 0 : (gint64)v;
       }
+    default: /* texts, and types that are only carried through */
+      return 0;
     }
 }
 

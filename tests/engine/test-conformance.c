@@ -98,37 +98,44 @@ compile (const Case *c, Give give, PareBackend backend, guint *order, GError **e
   return pare_program_compile (graph, &options, error);
 }
 
+/* Compiles and runs, so far as that works. (transfer full): ready to be read; NULL and error. */
+static PareRunner *
+run_given (const Case *c, Give give, PareBackend backend, GError **error)
+{
+  guint order[LIMIT];
+  g_autoptr (PareProgram) program = compile (c, give, backend, order, error);
+  g_autoptr (PareRunner) runner = program != NULL ? pare_runner_new (program, 2, error) : NULL;
+  PareView views[LIMIT];
+  for (guint i = 0; runner != NULL && i < pare_program_get_n_inputs (program); i++)
+    {
+      views[i] = pare_tensor_view (c->inputs[order[i]]);
+      pare_program_get_input (program, i, &views[i].dtype, &(PareShape){ 0 }); /* bfloat16 stands in the files as 16-bit integers */
+      if (pare_dtype_bits (views[i].dtype) != pare_dtype_bits (c->inputs[order[i]]->dtype))
+        {
+          g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "input %u is %s", i, pare_dtype_name (c->inputs[order[i]]->dtype));
+          return NULL;
+        }
+    }
+  gboolean ran = runner != NULL && pare_runner_run (runner, views, pare_program_get_n_inputs (program), NULL, error);
+  return ran ? g_steal_pointer (&runner) : NULL;
+}
+
 /* One data set on one backend. NULL; or (transfer full) why it does not run (*wrong FALSE), or what is wrong. */
 static char *
 check (const Case *c, const char *folder, PareBackend backend, gboolean *wrong)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (PareProgram) program = NULL;
-  guint order[LIMIT];
+  g_autoptr (PareRunner) runner = NULL;
   *wrong = FALSE;
-  for (Give give = GIVE_ALL; program == NULL && give < GIVE_WAYS; give++)
+  for (Give give = GIVE_ALL; runner == NULL && give < GIVE_WAYS; give++)
     {
       g_clear_error (&error);
-      program = compile (c, give, backend, order, &error);
+      runner = run_given (c, give, backend, &error);
     }
-  if (program == NULL)
-    return g_strdup (error->message);
-  *wrong = TRUE;
-  g_autoptr (PareRunner) runner = pare_runner_new (program, 2, &error);
   if (runner == NULL)
     return g_strdup (error->message);
-  PareView views[LIMIT];
-  guint n = pare_program_get_n_inputs (program);
-  for (guint i = 0; i < n; i++)
-    {
-      views[i] = pare_tensor_view (c->inputs[order[i]]);
-      pare_program_get_input (program, i, &views[i].dtype, &(PareShape){ 0 }); /* bfloat16 stands in the files as 16-bit integers */
-      if (pare_dtype_bits (views[i].dtype) != pare_dtype_bits (c->inputs[order[i]]->dtype))
-        return g_strdup_printf ("input %u is %s", i, pare_dtype_name (c->inputs[order[i]]->dtype));
-    }
-  if (!pare_runner_run (runner, views, n, NULL, &error))
-    return g_strdup (error->message);
-  for (guint i = 0; i < pare_program_get_n_outputs (program); i++)
+  *wrong = TRUE;
+  for (guint i = 0; i < pare_program_get_n_outputs (pare_runner_get_program (runner)); i++)
     {
       g_autoptr (PareTensor) want = load_tensor (folder, "output", i);
       if (want == NULL)
