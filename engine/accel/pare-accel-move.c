@@ -1,53 +1,23 @@
 /* Steps that only move data, done in the layout in which it lies, so that a strided shortcut does not cost two reorders. */
 #include "engine/accel/pare-accel-private.h"
+#include "engine/runtime/kernels/move.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static void
-copy_run (char *dst, const char *src, int64_t run, int64_t dst_step, int64_t src_step, int size)
-{
-  if (src_step == 1 && dst_step == 1)
-    memcpy (dst, src, (size_t)(run * size));
-  else if (size == 1)
-    for (int64_t i = 0; i < run; i++)
-      dst[i * dst_step] = src[i * src_step];
-  else if (size == 2)
-    for (int64_t i = 0; i < run; i++)
-      ((uint16_t *)(void *)dst)[i * dst_step] = ((const uint16_t *)(const void *)src)[i * src_step];
-  else
-    for (int64_t i = 0; i < run; i++)
-      ((float *)(void *)dst)[i * dst_step] = ((const float *)(const void *)src)[i * src_step];
-}
-
 void
 pare_accel_copy_block (const PareAccelBlock *b, const void *source, void *destination)
 {
-  const char *src = source;
-  char *dst = destination;
-  int64_t at[PARE_MAX_RANK] = { 0 }, run = b->extent[b->rank - 1], src_step = b->src_stride[b->rank - 1],
-          dst_step = b->dst_stride[b->rank - 1];
+  int64_t from[PARE_MAX_RANK], to[PARE_MAX_RANK];
   if (b->clear)
-    memset (dst, b->fill, b->clear);
-  src += b->src_offset * b->size;
-  dst += b->dst_offset * b->size;
-  for (;;)
+    memset (destination, b->fill, b->clear);
+  for (int i = 0; i < b->rank; i++)
     {
-      copy_run (dst, src, run, dst_step, src_step, b->size);
-      int axis = b->rank - 2;
-      for (; axis >= 0; axis--)
-        {
-          src += b->src_stride[axis] * b->size;
-          dst += b->dst_stride[axis] * b->size;
-          if (++at[axis] < b->extent[axis])
-            break;
-          src -= b->src_stride[axis] * b->extent[axis] * b->size;
-          dst -= b->dst_stride[axis] * b->extent[axis] * b->size;
-          at[axis] = 0;
-        }
-      if (axis < 0)
-        return;
+      from[i] = b->src_stride[i] * b->size;
+      to[i] = b->dst_stride[i] * b->size;
     }
+  pare_rt_move (b->rank, b->extent, (const char *)source + b->src_offset * b->size, from, (char *)destination + b->dst_offset * b->size, to,
+                b->size);
 }
 
 /* Outermost axis of the destination first. */

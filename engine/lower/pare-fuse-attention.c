@@ -48,8 +48,8 @@ read_through (const PareBuilder *b, PareValueId *v, gint32 *perm, Set *set)
 
 /* batch, head, row, element of a product's operand or result of rank 3 (no heads), 4, or 5: one sample, where heads that share their keys
  * are an axis of their own within the others, which is what stands for the batch. keys: columns are what v calls rows. */
-static void
-axes_of (int rank, gboolean keys, gint32 *perm)
+void
+pare_lower_attention_axes (int rank, gboolean keys, gint32 *perm)
 {
   perm[0] = rank == 5 ? 1 : 0;
   perm[1] = rank == 5 ? 2 : rank == 4 ? 1 : -1;
@@ -87,6 +87,23 @@ rounding_of (const PareBuilder *b, PareValueId v)
   return y->quant == NULL && y->storage == PARE_DTYPE_BFLOAT16 ? id : PARE_NONE;
 }
 
+gboolean
+pare_lower_attention_fits (const PareGraph *graph, const PareValueId *operands, const PareShape *scores)
+{
+  for (guint i = 0; i < 3; i++)
+    if (graph->values[operands[i]].constant != NULL || !same_batch (&graph->values[operands[i]].shape, scores, i == 0))
+      return FALSE;
+  return TRUE;
+}
+
+gboolean
+pare_lower_mask_fits (const PareGraph *graph, PareValueId mask, const PareShape *scores)
+{
+  const PareValue *m = &graph->values[mask];
+  return m->dtype == PARE_DTYPE_FLOAT32 && m->shape.rank <= MIN (scores->rank, 4)
+         && (scores->rank != 3 || m->shape.rank != 3 || scores->dims[0] == 1 || m->shape.dims[0] == 1);
+}
+
 /* From the scores back to their product: an added mask, a factor. */
 static PareNodeId
 read_scores (const PareBuilder *b, PareValueId v, PareFusion *f, Set *set)
@@ -121,9 +138,7 @@ read_scores (const PareBuilder *b, PareValueId v, PareFusion *f, Set *set)
           if (side == 2 || node->inputs[0] == node->inputs[1])
             return PARE_NONE;
           f->operands[3] = node->inputs[1 - side];
-          if (graph->values[f->operands[3]].dtype != PARE_DTYPE_FLOAT32 || graph->values[f->operands[3]].shape.rank > MIN (shape->rank, 4)
-              || (shape->rank == 3 && graph->values[f->operands[3]].shape.rank == 3 && shape->dims[0] != 1
-                  && graph->values[f->operands[3]].shape.dims[0] != 1))
+          if (!pare_lower_mask_fits (graph, f->operands[3], shape))
             return PARE_NONE;
           v = node->inputs[side];
         }
@@ -167,13 +182,12 @@ take (PareBuilder *b, PareNodeId softmax_id)
   f.operands[2] = after->inputs[1];
   if (after->inputs[0] != weights || after->inputs[1] == after->inputs[0])
     return;
-  for (guint i = 0; i < 3; i++)
-    if (graph->values[f.operands[i]].constant != NULL || !same_batch (&graph->values[f.operands[i]].shape, shape, i == 0))
-      return;
-  axes_of (rank, FALSE, f.attention.q);
-  axes_of (rank, TRUE, f.attention.k);
-  axes_of (rank, FALSE, f.attention.v);
-  axes_of (rank, FALSE, f.attention.y);
+  if (!pare_lower_attention_fits (graph, f.operands, shape))
+    return;
+  pare_lower_attention_axes (rank, FALSE, f.attention.q);
+  pare_lower_attention_axes (rank, TRUE, f.attention.k);
+  pare_lower_attention_axes (rank, FALSE, f.attention.v);
+  pare_lower_attention_axes (rank, FALSE, f.attention.y);
   PareAttentionParams *p = &f.attention;
   PareValueId q = f.operands[0];
   gint32 plain[4] = { p->q[0], p->q[1], p->q[2], p->q[3] };
@@ -207,7 +221,7 @@ take (PareBuilder *b, PareNodeId softmax_id)
                             : NULL;
   if (order != NULL && n == (guint)rank && order[rank - 1] == rank - 1 && add (&set, joined))
     {
-      axes_of (rank, FALSE, plain);
+      pare_lower_attention_axes (rank, FALSE, plain);
       for (int a = 0; a < 4; a++)
         for (int to = 0; p->y[a] >= 0 && to < rank; to++)
           if (order[to] == plain[a])

@@ -148,6 +148,15 @@ consider_average (PareBuilder *b, PareNodeId id)
   return TRUE;
 }
 
+static gboolean
+consider_attention (PareBuilder *b, PareNodeId id)
+{
+  if (!pare_lower_find_code_attention (b, id))
+    return FALSE;
+  take (b, id, PARE_INTEGER_ATTENTION, quantize_after (b, id));
+  return TRUE;
+}
+
 int
 pare_lower_function_of (const PareGraph *graph, const PareNode *node)
 {
@@ -254,7 +263,10 @@ find_wanted (PareBuilder *b, gboolean *wanted)
       gboolean wants = kind != PARE_INTEGER_MOVE && kind != PARE_INTEGER_LAY && kind != PARE_INTEGER_READ;
       for (guint k = 0; k < node->n_outputs && !wants; k++)
         wants = node->outputs[k] != PARE_NONE && wanted[node->outputs[k]];
-      guint n = kind == PARE_INTEGER_READ ? 0 : kind == PARE_INTEGER_ADD ? 2 : pare_node_is (node, "Concat") ? node->n_inputs : 1;
+      guint n = kind == PARE_INTEGER_READ || kind == PARE_INTEGER_ATTENTION ? 0
+                : kind == PARE_INTEGER_ADD                                  ? 2
+                : pare_node_is (node, "Concat")                             ? node->n_inputs
+                                                                            : 1;
       for (guint k = 0; k < n && wants; k++)
         {
           PareValueId x = node->inputs[k];
@@ -265,6 +277,8 @@ find_wanted (PareBuilder *b, gboolean *wanted)
           if (x != PARE_NONE)
             wanted[x] = TRUE;
         }
+      for (guint k = 0; k < 3 && kind == PARE_INTEGER_ATTENTION; k++)
+        wanted[f->operands[k]] = TRUE;
     }
 }
 
@@ -294,7 +308,7 @@ pare_lower_find_integers (PareBuilder *b)
       else if (b->fused_into[i] != PARE_NONE || graph->values[node->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
         continue;
       else if (!consider_product (b, i) && !consider_add (b, i) && !consider_average (b, i) && !consider_table (b, i)
-               && !consider_concat (b, i))
+               && !consider_attention (b, i) && !consider_concat (b, i))
         consider_move (b, i);
     }
   find_wanted (b, wanted);

@@ -8,8 +8,8 @@
 
 /* --- constants --- */
 
-static guint32
-floats_constant (PareBuilder *b, const float *values, gint64 n)
+guint32
+pare_lower_floats_constant (PareBuilder *b, const float *values, gint64 n)
 {
   PareShape shape = pare_shape_make (1, n);
   g_autoptr (PareTensor) t = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL);
@@ -177,7 +177,7 @@ static guint32
 lay_step (PareBuilder *b, const PareNode *node, const PareQuant *q, guint32 x, guint32 out)
 {
   PareQuantizeParams p = { -1, 0, q->lo, q->hi };
-  guint32 in[3] = { x, floats_constant (b, q->scale, 1), zero_constant (b, q) };
+  guint32 in[3] = { x, pare_lower_floats_constant (b, q->scale, 1), zero_constant (b, q) };
   pare_builder_step (b, node, PARE_RT_QUANTIZE_LINEAR, &p, sizeof p, in, 3, &out, 1);
   return out;
 }
@@ -201,7 +201,7 @@ pare_lower_floats (PareBuilder *b, PareValueId v, guint32 out)
   const PareQuant *q = b->grid[v];
   const PareValue *value = &b->graph->values[v];
   PareQuantizeParams p = { -1, 0, 0, 0 };
-  guint32 in[3] = { b->codes_of[v], floats_constant (b, q->scale, 1), zero_constant (b, q) };
+  guint32 in[3] = { b->codes_of[v], pare_lower_floats_constant (b, q->scale, 1), zero_constant (b, q) };
   pare_builder_step (b, value->producer != PARE_NONE ? &b->graph->nodes[value->producer] : NULL, PARE_RT_DEQUANTIZE_LINEAR, &p, sizeof p,
                      in, 3, &out, 1);
 }
@@ -269,7 +269,7 @@ scales (PareBuilder *b, PareNodeId id, const PareQuant *x, const PareQuant *y)
       if (y != NULL)
         factor[c] = factor[c] / y->scale[0];
     }
-  return floats_constant (b, factor, n);
+  return pare_lower_floats_constant (b, factor, n);
 }
 
 /* What a batch normalization behind the product (of reals, or of codes less their zero point) does to each channel, over the scale of the
@@ -289,8 +289,8 @@ affine (PareBuilder *b, PareNodeId id, const PareQuant *x, const PareQuant *y, g
       times[c] = (x != NULL ? a * x->scale[0] : a) / y->scale[0];
       plus[c] = (operands[1][c] - operands[2][c] * a) / y->scale[0];
     }
-  *factor = floats_constant (b, times, n);
-  *offset = floats_constant (b, plus, n);
+  *factor = pare_lower_floats_constant (b, times, n);
+  *offset = pare_lower_floats_constant (b, plus, n);
 }
 
 gboolean
@@ -394,9 +394,8 @@ average_step (PareBuilder *b, const PareNode *node)
   return TRUE;
 }
 
-/* 256 values through a function of each. */
-static gboolean
-apply (const PareGraph *graph, const PareNode *node, PareTensor **reals)
+gboolean
+pare_lower_apply (const PareGraph *graph, const PareNode *node, PareTensor **reals)
 {
   PareTensor *inputs[8] = { NULL }, *outputs[1] = { NULL };
   int of = pare_lower_function_of (graph, node);
@@ -422,7 +421,7 @@ table (PareBuilder *b, const PareNode *node, const PareNode *rounds, const PareQ
   for (int i = 0; i < 256; i++)
     ((float *)reals->data)[i] = (float)((x->is_signed ? (gint8)i : i) - x->zero[0]) * x->scale[0];
   for (; node != rounds; node = &b->graph->nodes[pare_lower_only_reader (b, node->outputs[0])])
-    if (!apply (b->graph, node, &reals))
+    if (!pare_lower_apply (b->graph, node, &reals))
       return PARE_RT_NONE;
   for (int i = 0; i < 256; i++)
     {
@@ -494,6 +493,9 @@ pare_lower_integer_node (PareBuilder *b, const PareNode *node, gboolean *done, G
         table_step (b, node, pare_lower_codes (b, x), codes, result_of (b, id));
         return TRUE;
       }
+    case PARE_INTEGER_ATTENTION:
+      pare_lower_code_attention (b, id, result_grid (b, id), result_of (b, id));
+      return TRUE;
     case PARE_INTEGER_CONCAT:
       return concat_steps (b, node, error);
     case PARE_INTEGER_LAY:

@@ -30,6 +30,8 @@ typedef struct
   float epsilon;
   gboolean rms; /* NORM: not centred */
   PareAttentionParams attention;
+  PareQAttentionParams codes; /* attention on codes, and its table, PARE_RT_NONE */
+  guint32 table;
 } PareFusion;
 
 /* A function of one value that several nodes write out. */
@@ -47,11 +49,12 @@ typedef enum
   PARE_INTEGER_PRODUCT, /* Conv, Gemm, MatMul; without `rounds` its result is float */
   PARE_INTEGER_ADD,
   PARE_INTEGER_AVERAGE,
-  PARE_INTEGER_TABLE,  /* a function of each element */
-  PARE_INTEGER_CONCAT, /* operands are laid on the result's grid first */
-  PARE_INTEGER_MOVE,   /* bytes are moved, the grid stays */
-  PARE_INTEGER_LAY,    /* PareQuantize of its own */
-  PARE_INTEGER_READ    /* DequantizeLinear: the codes are what it reads */
+  PARE_INTEGER_TABLE,     /* a function of each element */
+  PARE_INTEGER_ATTENTION, /* two products of activations around a Softmax, with what lies between */
+  PARE_INTEGER_CONCAT,    /* operands are laid on the result's grid first */
+  PARE_INTEGER_MOVE,      /* bytes are moved, the grid stays */
+  PARE_INTEGER_LAY,       /* PareQuantize of its own */
+  PARE_INTEGER_READ       /* DequantizeLinear: the codes are what it reads */
 } PareIntegerKind;
 
 /* How a node is computed on codes. */
@@ -139,12 +142,23 @@ gboolean pare_lower_pattern (PareBuilder *self, const PareFusion *fusion, GError
 /* --- pare-fuse-attention.c --- */
 void pare_lower_find_attention (PareBuilder *self);
 gboolean pare_lower_attention (PareBuilder *self, const PareFusion *fusion);
+/* Where batch, head, row and element of an operand or result of this rank lie; keys: columns are what v calls rows. */
+void pare_lower_attention_axes (int rank, gboolean keys, gint32 *perm);
+/* The operands go with scores of this shape. */
+gboolean pare_lower_attention_fits (const PareGraph *graph, const PareValueId *operands, const PareShape *scores);
+gboolean pare_lower_mask_fits (const PareGraph *graph, PareValueId mask, const PareShape *scores);
 /* The nodes are not part of anything yet, and nobody else reads or keeps what they write, but for the last one's result. */
 gboolean pare_lower_is_closed (const PareBuilder *self, const PareNodeId *nodes, guint n, PareNodeId last);
 /* Makes them one step. */
 void pare_lower_take (PareBuilder *self, const PareFusion *fusion, const PareNodeId *nodes, guint n);
 /* TRUE: operand i of the node is one constant number. */
 gboolean pare_lower_number (const PareGraph *graph, const PareNode *node, guint i, double *number);
+
+/* --- pare-fuse-codes.c --- */
+/* The second product of an attention on codes, all that is between the two of them being rounded; its nodes become one. */
+gboolean pare_lower_find_code_attention (PareBuilder *self, PareNodeId product);
+/* y: the grid of the result, NULL: real. */
+void pare_lower_code_attention (PareBuilder *self, PareNodeId product, const PareQuant *y, guint32 out);
 
 /* --- pare-lower-grid.c --- */
 void pare_lower_find_integers (PareBuilder *self);
@@ -159,6 +173,9 @@ gboolean pare_lower_integer_operands (PareBuilder *self, PareNodeId id, const Pa
 guint32 pare_lower_codes (PareBuilder *self, PareValueId v);
 /* Writes the real values of what is on codes to `out`. */
 void pare_lower_floats (PareBuilder *self, PareValueId v, guint32 out);
+/* 256 values through a function of each; *reals is replaced. */
+gboolean pare_lower_apply (const PareGraph *graph, const PareNode *node, PareTensor **reals);
+guint32 pare_lower_floats_constant (PareBuilder *self, const float *values, gint64 n);
 /* The code of zero on the value's grid, a constant of one element. */
 guint32 pare_lower_zero (PareBuilder *self, PareValueId v);
 /* FALSE: this product is one of floats. */

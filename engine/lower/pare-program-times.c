@@ -12,6 +12,7 @@ is_product (PareRtOp op)
     case PARE_RT_QCONV:
     case PARE_RT_QGEMM:
     case PARE_RT_ATTENTION:
+    case PARE_RT_QATTENTION:
       return TRUE;
     default:
       return FALSE;

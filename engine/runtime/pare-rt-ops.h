@@ -14,6 +14,7 @@ typedef enum {
   PARE_RT_QUANTIZE_LINEAR, PARE_RT_DEQUANTIZE_LINEAR, PARE_RT_RANGE, PARE_RT_TOPK, PARE_RT_ONE_HOT, PARE_RT_EINSUM,
   PARE_RT_SCATTER_ELEMENTS, PARE_RT_TRILU, PARE_RT_GROUP_NORM, PARE_RT_LP_NORM,
   PARE_RT_QCONV, PARE_RT_QGEMM, PARE_RT_QADD, PARE_RT_QAVG_POOL, PARE_RT_LUT, PARE_RT_ATTENTION, PARE_RT_GRID_SAMPLE, PARE_RT_ROI_ALIGN, PARE_RT_ROTARY,
+  PARE_RT_QATTENTION,
   PARE_RT_N_OPS
 } PareRtOp;
 
@@ -133,6 +134,18 @@ typedef struct { ParePoolParams pool; float scale_x, scale_y; int32_t zero_x, ze
  * are none of these have one element. k and v may each have one head for all.
  * The mask broadcasts to [batch, head, row, position]. What the softmax gives, and y, may be rounded to bfloat16. */
 typedef struct { float factor; int32_t q[4], k[4], v[4], y[4], round_weights, round_result; } PareAttentionParams;
+/* QAttention: in = q, k, v codes, (mask FLOAT32), (table FLOAT32 [256]); out = codes or FLOAT32. attention says where everything lies, as for Attention;
+ * its factor is 1, and it rounds nothing. With lay (x, grid) = clamp (round_half_even (x) , lo - zero, hi - zero):
+ * scores: s = lay ((float) (exact sum of (q - zero_q) (k - zero_k)) * factor, scores); x = table[(uint8) (s + zero)], without a table s * scale;
+ * x = x + mask; with rounds: x = lay (x / scale, masked) * scale; w = softmax (x) as Softmax has it, but 0 where x is 86 below the
+ * largest or more, p = lay (w / scale, weights);
+ * v = (float) (exact sum of p (v - zero_v)) * factor_y; codes: lay (v, y) + zero. FLOAT32: v. Exact sums are less than 2^24. */
+typedef struct { float scale; int32_t zero, lo, hi; } PareCodeGrid;
+typedef struct {
+  PareAttentionParams attention; int32_t zero_q, zero_k, zero_v, rounds; float factor, factor_y; PareCodeGrid scores, masked, weights, y /* scale: unused */;
+} PareQAttentionParams;
+/* Its sums are less than 2^24, of codes of these types (UINT8, INT8), with so many elements of a row and positions. */
+bool pare_rt_qattention_is_exact (const PareQAttentionParams *p, PareDtype q, PareDtype k, PareDtype v, int64_t elements, int64_t positions);
 typedef struct { int32_t axis, largest; } PareTopKParams;  /* in = x; out = values, indices (int64); k from the output's shape; sorted */
 /* in = up to 4 operands; labels: one small number per axis, out_rank of the output's. n_labels <= 16. */
 typedef struct { int32_t n_labels, rank[4], label[4][PARE_MAX_RANK], out_rank, out_label[PARE_MAX_RANK]; } PareEinsumParams;

@@ -81,6 +81,7 @@ static const uint32_t params_bytes[PARE_RT_N_OPS] = {
   [PARE_RT_GRID_SAMPLE] = sizeof (PareGridSampleParams),
   [PARE_RT_ROI_ALIGN] = sizeof (PareRoiAlignParams),
   [PARE_RT_ROTARY] = sizeof (PareRotaryParams),
+  [PARE_RT_QATTENTION] = sizeof (PareQAttentionParams),
 };
 
 uint32_t

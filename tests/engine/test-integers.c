@@ -664,6 +664,145 @@ test_pools (void)
     check_pool (r, i % 2, i % 10 == 9 ? 3 : i % 5 == 4 ? 1 : 2);
 }
 
+/* --- attention --- */
+
+static gint32
+lay (float x, const PareCodeGrid *g)
+{
+  float least = (float)(g->lo - g->zero), most = (float)(g->hi - g->zero);
+  return (gint32)rintf (fminf (fmaxf (x, least), most));
+}
+
+static PareCodeGrid
+some_grid (GRand *r, float scale)
+{
+  PareCodeGrid g = { .scale = scale };
+  some_range (r, some_codes (r), &g.zero, &g.lo, &g.hi);
+  g.lo = MIN (g.lo, g.zero - 1 < -128 ? g.zero : g.zero - 1);
+  g.hi = MAX (g.hi, MIN (g.lo + 20, g.lo < 0 ? 127 : 255));
+  return g;
+}
+
+/* A row of weights as the steps one by one make it: products, tables or grids, mask, its grid, Softmax, its grid. */
+static void
+weigh_row (const PareQAttentionParams *p, const gint32 *sums, gint64 n, const float *mask, const float *table, gint32 *weights)
+{
+  g_autofree float *x = g_new (float, n);
+  float top = -INFINITY;
+  for (gint64 i = 0; i < n; i++)
+    {
+      gint32 s = lay ((float)sums[i] * p->factor, &p->scores);
+      x[i] = table != NULL ? table[(guint8)(s + p->scores.zero)] : (float)s * p->scores.scale;
+      if (mask != NULL)
+        x[i] = x[i] + mask[i];
+      if (p->rounds)
+        x[i] = (float)lay (x[i] / p->masked.scale, &p->masked) * p->masked.scale;
+      top = fmaxf (top, x[i]);
+    }
+  for (gint64 i = 0; i < n; i++)
+    x[i] = exp_f32 (x[i] - top);
+  float norm = 1.0f / pare_rt_row_sum (x, n);
+  for (gint64 i = 0; i < n; i++)
+    weights[i] = lay (x[i] * norm / p->weights.scale, &p->weights);
+}
+
+static void
+check_attention (GRand *r, gint64 batch, gint64 heads, gint64 rows, gint64 n, gint64 depth, gint64 values, const char *what)
+{
+  gint64 key_heads = pick (r, 0, 1) ? heads : 1;
+  gboolean turned = pick (r, 0, 1), joined = pick (r, 0, 1), masks = pick (r, 0, 2) > 0, looks = pick (r, 0, 3) == 0;
+  PareQAttentionParams p
+      = { .attention = { .factor = 1, .q = { 0, 1, 2, 3 }, .k = { 0, 1, 2, 3 }, .v = { 0, 1, 2, 3 }, .y = { 0, 1, 2, 3 } },
+          .rounds = pick (r, 0, 1) };
+  gint64 q_dims[4] = { batch, heads, rows, depth }, k_dims[4] = { batch, key_heads, n, depth }, v_dims[4] = { batch, key_heads, n, values },
+         y_dims[4] = { batch, heads, rows, values }, mask_dims[2] = { rows, n }, table_dims[1] = { 256 };
+  if (turned)
+    {
+      k_dims[2] = depth;
+      k_dims[3] = n;
+      p.attention.k[2] = 3;
+      p.attention.k[3] = 2;
+    }
+  if (joined)
+    {
+      y_dims[1] = rows;
+      y_dims[2] = heads;
+      p.attention.y[1] = 2;
+      p.attention.y[2] = 1;
+    }
+  PareDtype to = pick (r, 0, 3) ? some_codes (r) : PARE_DTYPE_FLOAT32;
+  Case c = { .op = PARE_RT_QATTENTION, .params = &p, .params_bytes = sizeof p, .n_in = 5 };
+  c.in[0] = view_of (some_codes (r), 4, q_dims);
+  c.in[1] = view_of (some_codes (r), 4, k_dims);
+  c.in[2] = view_of (some_codes (r), 4, v_dims);
+  c.in[3] = c.in[4] = (PareView){ .dtype = PARE_DTYPE_NONE };
+  c.out = view_of (to, 4, y_dims);
+  gint32 *zeros[3] = { &p.zero_q, &p.zero_k, &p.zero_v };
+  for (int i = 0; i < 3; i++)
+    {
+      random_codes (r, &c.in[i]);
+      *zeros[i] = (c.in[i].dtype == PARE_DTYPE_INT8 ? -128 : 0) + pick (r, 0, 255);
+    }
+  p.factor = (float)g_rand_double_range (r, 0.2, 2) / (100 * sqrtf ((float)depth));
+  p.scores = some_grid (r, (float)g_rand_double_range (r, 0.01, 0.5));
+  p.masked = some_grid (r, masks && pick (r, 0, 1) ? 4e6f : (float)g_rand_double_range (r, 0.01, 0.5));
+  p.weights = (PareCodeGrid){ .scale = 1.0f / (float)pick (r, 100, 400), .zero = pick (r, 0, 3) ? 0 : 3, .lo = 0, .hi = 255 };
+  p.factor_y = (float)g_rand_double_range (r, 0.2, 2) / 255;
+  p.y = some_grid (r, 1);
+  if (to != PARE_DTYPE_FLOAT32)
+    some_range (r, to, &p.y.zero, &p.y.lo, &p.y.hi);
+  if (masks)
+    {
+      float hidden = pick (r, 0, 2) ? -1e9f : pick (r, 0, 1) ? -INFINITY : -30;
+      c.in[3] = view_of (PARE_DTYPE_FLOAT32, 2, mask_dims);
+      for (gint64 i = 0; i < rows * n; i++)
+        ((float *)c.in[3].data)[i] = i % n > i / n ? hidden : pick (r, 0, 3) ? 0 : (float)g_rand_double_range (r, -2, 2);
+    }
+  if (looks)
+    {
+      c.in[4] = view_of (PARE_DTYPE_FLOAT32, 1, table_dims);
+      for (gint64 i = 0; i < 256; i++)
+        ((float *)c.in[4].data)[i] = (float)g_rand_double_range (r, -8, 8);
+    }
+  g_autofree guint8 *want = g_malloc ((gsize)(batch * heads * rows * values) * 4);
+  g_autofree gint32 *sums = g_new (gint32, n);
+  for (gint64 at = 0; at < batch * heads * rows; at++)
+    {
+      gint64 row = at % rows, head = at / rows % heads, b = at / rows / heads, kept = b * key_heads + (key_heads > 1 ? head : 0);
+      for (gint64 i = 0; i < n; i++)
+        {
+          sums[i] = 0;
+          for (gint64 e = 0; e < depth; e++)
+            sums[i] += (code_at (&c.in[0], at * depth + e) - p.zero_q)
+                       * (code_at (&c.in[1], kept * n * depth + (turned ? e * n + i : i * depth + e)) - p.zero_k);
+        }
+      weigh_row (&p, sums, n, masks ? (float *)c.in[3].data + row * n : NULL, c.in[4].data, sums);
+      for (gint64 e = 0; e < values; e++)
+        {
+          gint32 acc = 0;
+          for (gint64 i = 0; i < n; i++)
+            acc += sums[i] * (code_at (&c.in[2], (kept * n + i) * values + e) - p.zero_v);
+          gint64 place = joined ? ((b * rows + row) * heads + head) * values + e : at * values + e;
+          store (&c.out, place, (float)acc * p.factor_y, p.y.zero, p.y.lo, p.y.hi, want);
+        }
+    }
+  check_all (&c, want, what);
+  release_maps ();
+}
+
+static void
+test_attention (void)
+{
+  g_autoptr (GRand) r = g_rand_new_with_seed (80);
+  for (int i = 0; i < 200 && !g_test_failed (); i++)
+    {
+      int rows = pick (r, 0, 2) ? pick (r, 1, 20) : pick (r, 20, 120), n = pick (r, 0, 2) ? pick (r, 1, 40) : pick (r, 40, 130),
+          depth = pick (r, 1, 40), values = pick (r, 1, 40);
+      g_autofree char *what = g_strdup_printf ("case %d: %d rows, %d positions, %d and %d elements", i, rows, n, depth, values);
+      check_attention (r, pick (r, 1, 2), pick (r, 1, 3), rows, n, depth, values, what);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -678,6 +817,7 @@ main (int argc, char **argv)
   g_test_add_func ("/integers/conv/large", test_conv_large);
   g_test_add_func ("/integers/conv/whole", test_conv_whole);
   g_test_add_func ("/integers/gemm", test_gemm);
+  g_test_add_func ("/integers/attention", test_attention);
   g_test_add_func ("/integers/add", test_add);
   g_test_add_func ("/integers/lut", test_lut);
   g_test_add_func ("/integers/pools", test_pools);

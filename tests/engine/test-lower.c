@@ -708,6 +708,64 @@ test_table (void)
     }
 }
 
+static PareValueId
+round_to (PareGraph *g, const char *name, PareValueId v, float scale, gint64 zero)
+{
+  g_autofree char *s = g_strconcat (name, ".s", NULL), *z = g_strconcat (name, ".z", NULL), *q = g_strconcat (name, ".q", NULL),
+                  *d = g_strconcat (name, ".d", NULL);
+  PareShape none = { .rank = 0 };
+  PareValueId by = add_scalar (g, s, scale), at = make_typed (g, z, PARE_DTYPE_UINT8, none, &zero);
+  return MAKE (g, "DequantizeLinear", d, MAKE (g, "QuantizeLinear", q, v, by, at), by, at);
+}
+
+/* Attention whose every part is rounded is one step on codes; where a part of it is read (tapped) too, it is computed step by step in
+ * floats, whose sums may fall on the other side of a half now and then. */
+static void
+test_code_attention (void)
+{
+  for (int masked = 0; masked < 2; masked++)
+    {
+      const float mask_values[7 * 7] = { 0, -3, -1e9f, 0.5f, 0, -1e9f, 2 };
+      g_autoptr (PareGraph) g = make_graph (21);
+      PareValueId x[3];
+      for (int i = 0; i < 3; i++)
+        x[i] = make_input (g, (const char *[]){ "q", "k", "v" }[i], PARE_DTYPE_FLOAT32,
+                           pare_shape_make (4, (gint64)1, (gint64)3, (gint64)7, (gint64)8));
+      PareValueId k = MAKE (g, "Transpose", "turned", round_to (g, "kr", x[1], 0.008f, 120));
+      pare_node_set_ints (node_of (g, k), "perm", (gint64[]){ 0, 1, 3, 2 }, 4);
+      PareValueId s = round_to (g, "sr", MAKE (g, "MatMul", "scores", round_to (g, "qr", x[0], 0.008f, 130), k), 0.03f, 128);
+      s = round_to (g, "fr", MAKE (g, "Mul", "times", s, add_scalar (g, "factor", 2)), 0.055f, 126);
+      if (masked)
+        s = round_to (g, "mr", MAKE (g, "Add", "masked", make_float (g, "mask", pare_shape_make (2, (gint64)7, (gint64)7), mask_values), s),
+                      0.06f, 200);
+      PareValueId soft = MAKE (g, "Softmax", "softmax", s);
+      PareValueId y = round_to (
+          g, "yr", MAKE (g, "MatMul", "product", round_to (g, "wr", soft, 1 / 255.0f, 0), round_to (g, "vr", x[2], 0.008f, 127)), 0.007f,
+          128);
+      make_output (g, y);
+      PareTensor *in[3] = { wave (g->values[x[0]].shape, 3), wave (g->values[x[1]].shape, 7), wave (g->values[x[2]].shape, 11) };
+      for (guint b = 0; b < G_N_ELEMENTS (backends); b++)
+        {
+          guint fused, apart, off = 0;
+          g_autoptr (PareTensor) got = run (g, backends[b], FALSE, in, 3, &fused);
+          make_output (g, soft);
+          g_autoptr (PareTensor) want = run (g, backends[b], FALSE, in, 3, &apart);
+          g->n_outputs--;
+          g_assert_cmpuint (fused, ==, 3 + 1 + 1 + 1); /* onto the grids, the transposition, attention, back */
+          g_assert_cmpuint (apart, >, fused + 3);
+          for (gint64 i = 0; i < pare_tensor_count (got); i++)
+            {
+              float apart_by = fabsf (((float *)got->data)[i] - ((float *)want->data)[i]);
+              g_assert_cmpfloat (apart_by, <, 0.0071f);
+              off += apart_by > 0.001f;
+            }
+          g_assert_cmpuint (off, <=, 2);
+        }
+      for (int i = 0; i < 3; i++)
+        pare_tensor_unref (in[i]);
+    }
+}
+
 /* --- the reference outputs of real models --- */
 
 static PareTensor *
@@ -828,6 +886,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/lower/codes/zero-point", GINT_TO_POINTER (0), test_codes);
   g_test_add_data_func ("/lower/codes/per-channel", GINT_TO_POINTER (PER_CHANNEL), test_codes);
   g_test_add_func ("/lower/codes/table", test_table);
+  g_test_add_func ("/lower/codes/attention", test_code_attention);
   g_test_add_data_func ("/lower/codes/normalized", GINT_TO_POINTER (PER_CHANNEL | NORMALIZED), test_codes);
   g_test_add_data_func ("/lower/material/portable", GINT_TO_POINTER (PARE_BACKEND_PORTABLE), test_material);
   g_test_add_data_func ("/lower/material/onednn", GINT_TO_POINTER (PARE_BACKEND_ONEDNN), test_material);

@@ -1,6 +1,7 @@
 /* Attention: y = softmax (factor * q k' + mask) v for each batch and head. Keys and values are packed once for each head, then tasks of a
  * few rows of q keep their scores in the cache; nothing of the size of rows times positions is written to memory. Heads of q may share
  * those of k and v. Where the mask hides a row's last positions, as it does in models that look back only, they are not computed. */
+#include "engine/runtime/kernels/attention.h"
 #include "engine/runtime/kernels/half.h"
 #include "engine/runtime/kernels/tile.h"
 
@@ -9,20 +10,13 @@
 
 typedef struct
 {
-  const float *data;
-  int64_t dim[4], stride[4]; /* batch, head, row, element */
-} Operand;
-
-typedef struct
-{
-  Operand q, k, v, y, mask;
+  PareRtAttention a;
   float factor;
   bool round_weights, round_result; /* to bfloat16 */
   int64_t rows, blocks, wide;       /* rows of q in a task, tasks of a head; floats of a row of scores */
   uint64_t key_bytes, value_bytes, scratch_bytes;
-  int64_t key_heads, value_heads; /* as many as q has, or one */
-  int32_t *seen;                  /* positions of each row until the last that the mask does not hide; NULL: not looked for */
-  float *longest;                 /* the norm of each head's longest key */
+  int32_t *seen;  /* positions of each row until the last that the mask does not hide; NULL: not looked for */
+  float *longest; /* the norm of each head's longest key */
   char *keys, *values, *scratch;
 } Job;
 
@@ -31,98 +25,22 @@ typedef struct
 #define SEEN -1e6f
 #define LARGEST 1e7f
 
-/* The operand's extents and strides as the four axes name them; FALSE: they do not name all of its axes but those of one element. */
-static bool
-read_operand (const PareView *view, const int32_t *perm, Operand *o)
-{
-  uint32_t seen = 0;
-  for (int a = 0; a < 4; a++)
-    {
-      o->dim[a] = 1;
-      o->stride[a] = 0;
-      if (perm[a] == -1)
-        continue;
-      if (perm[a] < 0 || perm[a] >= view->shape.rank || (seen >> perm[a] & 1))
-        return false;
-      seen |= 1u << perm[a];
-      o->dim[a] = view->shape.dims[perm[a]];
-      o->stride[a] = product (&view->shape, perm[a] + 1, view->shape.rank);
-    }
-  o->data = view->data;
-  for (int axis = 0; axis < view->shape.rank; axis++)
-    if (!(seen >> axis & 1) && view->shape.dims[axis] != 1)
-      return false;
-  return true;
-}
-
-static bool
-read_mask (const PareView *view, Operand *o, const int64_t *dims)
-{
-  if (view->shape.rank > 4)
-    return false;
-  int64_t step = 1;
-  for (int a = 3; a >= 0; a--)
-    {
-      int axis = a - (4 - view->shape.rank);
-      int64_t d = axis < 0 ? 1 : view->shape.dims[axis];
-      if (d != 1 && d != dims[a])
-        return false;
-      o->dim[a] = dims[a];
-      o->stride[a] = d == 1 ? 0 : step;
-      step *= d;
-    }
-  o->data = view->data;
-  return true;
-}
-
-static int64_t
-at (const Operand *o, int64_t batch, int64_t head, int64_t row)
-{
-  return batch * o->stride[0] + head * o->stride[1] + row * o->stride[2];
-}
-
 static uint64_t
 round_up (uint64_t bytes)
 {
   return (bytes + 63) / 64 * 64;
 }
 
-static PareRtStatus
-read_operands (Job *j, const PareAttentionParams *p, const PareView *in, uint32_t n_in, const PareView *out, uint32_t n_out)
-{
-  REQUIRE (p && (n_in == 3 || n_in == 4) && n_out == 1);
-  SUPPORT (is_f32 (&in[0]) && is_f32 (&in[1]) && is_f32 (&in[2]) && is_f32 (&out[0]));
-  *j = (Job){ .factor = p->factor, .round_weights = p->round_weights != 0, .round_result = p->round_result != 0 };
-  for (int i = 0; i < 3; i++)
-    REQUIRE (in[i].shape.rank <= 5);
-  REQUIRE (out[0].shape.rank <= 5);
-  REQUIRE (read_operand (&in[0], p->q, &j->q) && read_operand (&in[1], p->k, &j->k) && read_operand (&in[2], p->v, &j->v)
-           && read_operand (&out[0], p->y, &j->y));
-  REQUIRE (j->q.dim[0] == j->k.dim[0] && j->q.dim[0] == j->v.dim[0] && j->q.dim[0] == j->y.dim[0] && j->q.dim[1] == j->y.dim[1]);
-  j->key_heads = j->k.dim[1];
-  j->value_heads = j->v.dim[1];
-  REQUIRE ((j->key_heads == j->q.dim[1] || j->key_heads == 1) && (j->value_heads == j->q.dim[1] || j->value_heads == 1));
-  REQUIRE (j->q.dim[2] == j->y.dim[2] && j->k.dim[2] == j->v.dim[2] && j->q.dim[3] == j->k.dim[3] && j->v.dim[3] == j->y.dim[3]);
-  SUPPORT (j->q.stride[3] <= 1 && j->y.stride[3] <= 1);
-  if (given (in, n_in, 3))
-    {
-      const int64_t dims[4] = { j->q.dim[0], j->q.dim[1], j->q.dim[2], j->k.dim[2] };
-      SUPPORT (is_f32 (&in[3]));
-      REQUIRE (read_mask (&in[3], &j->mask, dims));
-    }
-  return PARE_RT_OK;
-}
-
 static void
 plan (Job *j)
 {
-  int64_t positions = j->k.dim[2];
+  int64_t positions = j->a.k.dim[2];
   int64_t fit = SCORES / ((int64_t)sizeof (float) * (positions > 0 ? positions : 1)) / 8 * 8;
   j->rows = fit < 8 ? 8 : fit > ROWS ? ROWS : fit;
-  j->blocks = (j->q.dim[2] + j->rows - 1) / j->rows;
-  j->rows = j->blocks > 0 ? (j->q.dim[2] + j->blocks - 1) / j->blocks : 1; /* equal shares */
-  j->key_bytes = round_up (pare_rt_small_pack (positions, j->k.dim[3], NULL, 1, 1, NULL));
-  j->value_bytes = round_up (pare_rt_small_pack (j->v.dim[3], positions, NULL, 1, 1, NULL));
+  j->blocks = (j->a.q.dim[2] + j->rows - 1) / j->rows;
+  j->rows = j->blocks > 0 ? (j->a.q.dim[2] + j->blocks - 1) / j->blocks : 1; /* equal shares */
+  j->key_bytes = round_up (pare_rt_small_pack (positions, j->a.k.dim[3], NULL, 1, 1, NULL));
+  j->value_bytes = round_up (pare_rt_small_pack (j->a.v.dim[3], positions, NULL, 1, 1, NULL));
   j->wide = pare_rt_small_columns (positions);
   j->scratch_bytes = round_up ((uint64_t)(j->rows * j->wide) * sizeof (float)) + 64;
 }
@@ -131,9 +49,9 @@ plan (Job *j)
 static uint64_t
 place (Job *j, char *memory)
 {
-  uint64_t keys = (uint64_t)(j->q.dim[0] * j->key_heads), values = (uint64_t)(j->q.dim[0] * j->value_heads), at = 0;
+  uint64_t keys = (uint64_t)(j->a.q.dim[0] * j->a.key_heads), values = (uint64_t)(j->a.q.dim[0] * j->a.value_heads), at = 0;
   uint64_t parts[5] = { (uint64_t)pare_rt_workers () * j->scratch_bytes, keys * j->key_bytes, values * j->value_bytes,
-                        round_up (keys * sizeof (float)), round_up ((uint64_t)j->q.dim[2] * sizeof (int32_t)) };
+                        round_up (keys * sizeof (float)), round_up ((uint64_t)j->a.q.dim[2] * sizeof (int32_t)) };
   char *places[5];
   for (int i = 0; i < 5; at += parts[i++])
     places[i] = memory + at;
@@ -149,7 +67,7 @@ place (Job *j, char *memory)
 }
 
 static float
-longest_key (const Operand *k, const float *data)
+longest_key (const PareRtAttended *k, const float *data)
 {
   float most = 0;
   for (int64_t i = 0; i < k->dim[2]; i++)
@@ -166,9 +84,9 @@ static void
 pack_head (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
-  int64_t keys = j->q.dim[0] * j->key_heads, head = task < keys ? task : task - keys;
-  const Operand *o = task < keys ? &j->k : &j->v;
-  const float *data = o->data + at (o, head / o->dim[1], head % o->dim[1], 0);
+  int64_t keys = j->a.q.dim[0] * j->a.key_heads, head = task < keys ? task : task - keys;
+  const PareRtAttended *o = task < keys ? &j->a.k : &j->a.v;
+  const float *data = (const float *)o->data + attended_at (o, head / o->dim[1], head % o->dim[1], 0);
   if (task < keys && j->seen)
     j->longest[head] = longest_key (o, data);
   if (task < keys)
@@ -176,30 +94,6 @@ pack_head (int64_t task, int worker, void *arg)
   else
     pare_rt_small_pack (o->dim[3], o->dim[2], data, o->stride[2], o->stride[3],
                         (float *)(void *)(j->values + (uint64_t)head * j->value_bytes));
-}
-
-/* Of each row of a mask: how many positions there are until the last that it does not hide; all where there is none. FALSE: it hides no
- * row's last ones. */
-PARE_RT_CLONES static bool
-look (const float *mask, int64_t apart, int64_t rows, int64_t n, int32_t *seen)
-{
-  bool any = false;
-  for (int64_t r = 0; r < rows; r++, mask += apart)
-    {
-      int64_t left = n;
-      for (int32_t found = 0; left >= 16; left -= 16)
-        {
-          for (int i = 0; i < 16; i++)
-            found |= !(mask[left - 16 + i] <= HIDDEN);
-          if (found)
-            break;
-        }
-      while (left > 0 && mask[left - 1] <= HIDDEN)
-        left--;
-      seen[r] = (int32_t)(left == 0 || !(mask[left - 1] >= SEEN) ? n : left);
-      any |= seen[r] < n;
-    }
-  return any;
 }
 
 PARE_RT_CLONES static void
@@ -231,7 +125,7 @@ scale_and_mask (float *row, int64_t n, float factor, const float *mask, int64_t 
 static int64_t
 positions_of (const Job *j, const float *q, int64_t r0, int64_t rows, float longest)
 {
-  int64_t most = 0, all = j->k.dim[2];
+  int64_t most = 0, all = j->a.k.dim[2];
   float sum = 0;
   if (!j->seen)
     return all;
@@ -239,8 +133,8 @@ positions_of (const Job *j, const float *q, int64_t r0, int64_t rows, float long
     most = j->seen[r0 + r] > most ? j->seen[r0 + r] : most;
   /* the norm of all rows together is one of the longest at least */
   for (int64_t r = 0; most < all && r < rows; r++)
-    for (int64_t e = 0; e < j->q.dim[3]; e++)
-      sum += q[r * j->q.stride[2] + e] * q[r * j->q.stride[2] + e];
+    for (int64_t e = 0; e < j->a.q.dim[3]; e++)
+      sum += q[r * j->a.q.stride[2] + e] * q[r * j->a.q.stride[2] + e];
   return fabsf (j->factor) * longest * sqrtf (sum) < LARGEST ? most : all;
 }
 
@@ -248,24 +142,24 @@ static void
 attend (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
-  int64_t head = task / j->blocks, b = head / j->q.dim[1], h = head % j->q.dim[1], r0 = task % j->blocks * j->rows;
-  int64_t rows = j->q.dim[2] - r0 < j->rows ? j->q.dim[2] - r0 : j->rows, positions = j->k.dim[2],
-          key = b * j->key_heads + h % j->key_heads;
+  int64_t head = task / j->blocks, b = head / j->a.q.dim[1], h = head % j->a.q.dim[1], r0 = task % j->blocks * j->rows;
+  int64_t rows = j->a.q.dim[2] - r0 < j->rows ? j->a.q.dim[2] - r0 : j->rows, positions = j->a.k.dim[2],
+          key = b * j->a.key_heads + h % j->a.key_heads;
   const float *keys = (const float *)(const void *)(j->keys + (uint64_t)key * j->key_bytes);
-  const float *values = (const float *)(const void *)(j->values + (uint64_t)(b * j->value_heads + h % j->value_heads) * j->value_bytes);
+  const float *values = (const float *)(const void *)(j->values + (uint64_t)(b * j->a.value_heads + h % j->a.value_heads) * j->value_bytes);
   float *scores = (float *)(void *)(j->scratch + (uint64_t)worker * j->scratch_bytes);
-  const float *q = j->q.data + at (&j->q, b, h, r0);
-  float *y = (float *)(uintptr_t)j->y.data + at (&j->y, b, h, r0), norm[ROWS];
+  const float *q = (const float *)j->a.q.data + attended_at (&j->a.q, b, h, r0);
+  float *y = (float *)(uintptr_t)j->a.y.data + attended_at (&j->a.y, b, h, r0), norm[ROWS];
   const PareRtIsa *isa = pare_rt_isa ();
   int64_t n = positions_of (j, q, r0, rows, j->seen ? j->longest[key] : 0), wide = pare_rt_small_columns (n);
-  pare_rt_small_product (rows, positions, j->q.dim[3], j->q.dim[3], n, q, j->q.stride[2], keys, scores, j->wide, true);
+  pare_rt_small_product (rows, positions, j->a.q.dim[3], j->a.q.dim[3], n, q, j->a.q.stride[2], keys, scores, j->wide, true);
   for (int64_t r = 0; r < rows; r++)
     {
       float *row = scores + r * j->wide;
-      const float *mask = j->mask.data ? j->mask.data + at (&j->mask, b, h, r0 + r) : NULL;
+      const float *mask = j->a.mask.data ? (const float *)j->a.mask.data + attended_at (&j->a.mask, b, h, r0 + r) : NULL;
       bool here = mask || !(j->factor > 0); /* a mask has no room behind it, and -inf is to stay the least */
       if (here)
-        scale_and_mask (row, n, j->factor, mask, j->mask.stride[3]);
+        scale_and_mask (row, n, j->factor, mask, j->a.mask.stride[3]);
       for (int64_t i = n; i < wide; i++)
         row[i] = -INFINITY;
       norm[r] = 1.0f / isa->weigh (row, wide, here ? 1.0f : j->factor);
@@ -275,9 +169,18 @@ attend (int64_t task, int worker, void *arg)
           norm[r] = 1;
         }
     }
-  pare_rt_small_product (rows, j->v.dim[3], n, positions, 0, scores, j->wide, values, y, j->y.stride[2], false);
+  pare_rt_small_product (rows, j->a.v.dim[3], n, positions, 0, scores, j->wide, values, y, j->a.y.stride[2], false);
   for (int64_t r = 0; r < rows; r++)
-    (j->round_result ? scale_and_round : scale) (y + r * j->y.stride[2], j->v.dim[3], norm[r]);
+    (j->round_result ? scale_and_round : scale) (y + r * j->a.y.stride[2], j->a.v.dim[3], norm[r]);
+}
+
+static PareRtStatus
+read_operands (Job *j, const PareAttentionParams *p, const PareView *in, uint32_t n_in, const PareView *out, uint32_t n_out)
+{
+  REQUIRE (p && (n_in == 3 || n_in == 4) && n_out == 1);
+  SUPPORT (is_f32 (&in[0]) && is_f32 (&in[1]) && is_f32 (&in[2]) && is_f32 (&out[0]));
+  *j = (Job){ .factor = p->factor, .round_weights = p->round_weights != 0, .round_result = p->round_result != 0 };
+  return pare_rt_attention_read (p, &in[0], &in[1], &in[2], given (in, n_in, 3) ? &in[3] : NULL, &out[0], &j->a);
 }
 
 KERNEL (pare_rt_k_attention)
@@ -290,15 +193,11 @@ KERNEL (pare_rt_k_attention)
   CHECKED;
   plan (&j);
   place (&j, scratch);
-  int64_t heads = j.q.dim[0] * j.q.dim[1];
-  bool shared = (double)heads * (double)(j.q.dim[2] * j.k.dim[2]) * (double)j.q.dim[3] >= 100000;
-  const Operand *m = &j.mask;
-  if (!m->data || m->stride[0] != 0 || m->stride[1] != 0 || m->stride[3] != 1 || j.k.dim[2] > INT32_MAX
-      || !look (m->data, m->stride[2], m->stride[2] ? j.q.dim[2] : 1, j.k.dim[2], j.seen))
+  int64_t heads = j.a.q.dim[0] * j.a.q.dim[1];
+  bool shared = (double)heads * (double)(j.a.q.dim[2] * j.a.k.dim[2]) * (double)j.a.q.dim[3] >= 100000;
+  if (!pare_rt_attention_seen (&j.a, HIDDEN, SEEN, j.seen))
     j.seen = NULL;
-  for (int64_t r = 1; j.seen && m->stride[2] == 0 && r < j.q.dim[2]; r++)
-    j.seen[r] = j.seen[0];
-  pare_rt_parallel_if (shared, j.q.dim[0] * (j.key_heads + j.value_heads), pack_head, &j);
+  pare_rt_parallel_if (shared, j.a.q.dim[0] * (j.a.key_heads + j.a.value_heads), pack_head, &j);
   pare_rt_parallel_if (shared, heads * j.blocks, attend, &j);
   return PARE_RT_OK;
 }

@@ -185,7 +185,7 @@ int64_t pare_rt_small_columns (int64_t n);
   X (LP_NORM, lp_norm, "LpNormalization", 0, 0) \
   X (QCONV, qconv, "QConv", 1, 1) X (QGEMM, qgemm, "QGemm", 1, 1) X (QADD, qadd, "QAdd", 0, 0) X (QAVG_POOL, qavg_pool, "QAveragePool", 0, 0) \
   X (LUT, lut, "Lut", 0, 0) X (ATTENTION, attention, "Attention", 1, 0) X (GRID_SAMPLE, grid_sample, "GridSample", 0, 0) \
-  X (ROI_ALIGN, roi_align, "RoiAlign", 0, 0) X (ROTARY, rotary, "RotaryEmbedding", 0, 0)
+  X (ROI_ALIGN, roi_align, "RoiAlign", 0, 0) X (ROTARY, rotary, "RotaryEmbedding", 0, 0) X (QATTENTION, qattention, "QAttention", 1, 0)
 
 #define PARE_RT_DECLARE(id, name, text, has_scratch, has_pack) KERNEL (pare_rt_k_##name);
 PARE_RT_KERNELS (PARE_RT_DECLARE)
@@ -203,6 +203,7 @@ SCRATCH (pare_rt_s_topk);
 SCRATCH (pare_rt_s_qconv);
 SCRATCH (pare_rt_s_qgemm);
 SCRATCH (pare_rt_s_attention);
+SCRATCH (pare_rt_s_qattention);
 PACK (pare_rt_p_conv);
 PACK (pare_rt_p_gemm);
 PACK (pare_rt_p_matmul);

@@ -28,9 +28,9 @@ pare_rt_broadcast_strides (const PareShape *s, const PareShape *out, int64_t siz
   return true;
 }
 
-#define ROW(type)                                                                                                                          \
+#define ROW(bytes)                                                                                                                         \
   for (int64_t i = 0; i < n; i++)                                                                                                          \
-  *(type *)(to + i * ts) = *(const type *)(from + i * fs)
+  memcpy (to + i * ts, from + i * fs, bytes)
 
 static void
 move_row (int64_t n, const char *from, int64_t fs, char *to, int64_t ts, int64_t size)
@@ -41,16 +41,19 @@ move_row (int64_t n, const char *from, int64_t fs, char *to, int64_t ts, int64_t
     switch (size)
       {
       case 1:
-        ROW (uint8_t);
+        ROW (1);
         break;
       case 2:
-        ROW (uint16_t);
+        ROW (2);
         break;
       case 4:
-        ROW (uint32_t);
+        ROW (4);
+        break;
+      case 8:
+        ROW (8);
         break;
       default:
-        ROW (uint64_t);
+        ROW (16);
       }
 }
 
@@ -131,6 +134,12 @@ pare_rt_move (int rank, const int64_t *dims, const void *from, const int64_t *fr
         d[n++] = dims[i];
       fs[n - 1] = from_strides[i];
       ts[n - 1] = to_strides[i];
+    }
+  int64_t run = n > 1 && fs[n - 1] == size && ts[n - 1] == size ? d[n - 1] * size : 0;
+  if (run == 2 || run == 4 || run == 8 || run == 16) /* elements of this size, wherever they lie */
+    {
+      size = run;
+      n--;
     }
   if (n < 2)
     {

@@ -41,6 +41,8 @@ _Static_assert(sizeof (float) == 4 && sizeof (double) == 8, "IEEE 754 floats");
 #define ODD(a, b)                                                                                                                          \
   ((avx512_vec)_mm512_permutex2var_ps ((__m512)(a), _mm512_setr_epi32 (1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31),         \
                                        (__m512)(b)))
+#define ROUND(x) ((avx512_vec)_mm512_roundscale_ps ((__m512)(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+#define TIMES_POWER(x, k) ((avx512_vec)_mm512_scalef_ps ((__m512)(x), (__m512)(k)))
 #define FOLD_SUM(v) _mm512_reduce_add_ps ((__m512)(v))
 #define FOLD_MAX(v) _mm512_reduce_max_ps ((__m512)(v))
 #include "engine/runtime/kernels/tile.inc.h"
@@ -78,6 +80,7 @@ avx2_mask (int from, int to)
     four = op (four, _mm_movehl_ps (four, four));                                                                                          \
     _mm_cvtss_f32 (one (four, _mm_shuffle_ps (four, four, 1)));                                                                            \
   })
+#define ROUND(x) ((avx2_vec)_mm256_round_ps ((__m256)(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
 #define FOLD_SUM(v) avx2_fold (v, _mm_add_ps, _mm_add_ss)
 #define FOLD_MAX(v) avx2_fold (v, _mm_max_ps, _mm_max_ss)
 #include "engine/runtime/kernels/tile.inc.h"

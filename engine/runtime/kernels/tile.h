@@ -102,6 +102,17 @@ typedef struct
   float lo, hi, alpha;
 } PareRtWinogradOut;
 
+#define PARE_RT_WEIGHED 48
+/* From a row of scores to its weights, see PareQAttentionParams: bounds are those of codes less their zero point. */
+typedef struct
+{
+  float factor, least, most, scale;
+  bool looked_up; /* the scores are real already */
+  bool rounds;
+  float masked_scale, masked_least, masked_most;
+  float weight_scale, weight_least, weight_most;
+} PareRtWeighing;
+
 typedef struct
 {
   const char *name;
@@ -134,6 +145,10 @@ typedef struct
   float (*sum) (const float *x, int64_t n);
   /* s = e^(factor * s - the largest of them), n scores in whole vectors (-inf where there is none); returns their sum */
   float (*weigh) (float *s, int64_t n, float factor);
+  /* Rows (at most PARE_RT_WEIGHED) of n scores, with room for whole sixteens, become the codes of their weights less their zero point; those behind n
+   * may be written. mask: NULL, or rows as long, mask_apart from each other. seen: NULL, or how many of each row have a weight. */
+  void (*weigh_codes) (float *s, int64_t apart, int64_t rows, int64_t n, const PareRtWeighing *w, const float *mask, int64_t mask_apart,
+                       const int32_t *seen);
   float (*max) (const float *x, int64_t n);
 } PareRtIsa;
 

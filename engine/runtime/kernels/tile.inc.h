@@ -1,7 +1,8 @@
 /* One instruction set's kernels. The includer defines NAME(x), LANES, TARGET, FMA(acc, b, s) (s a float), FMADD(a, b, c) of vectors,
  * LARGER(a, x) and SMALLER(a, x) (x where it is NaN), TILE_ROWS and TILE_VECTORS, EVEN(a, b) and ODD(a, b) (of two vectors' lanes), LOW(a,
  * b) and HIGH(a, b) (the lanes of both in turns, first and second half); where loads can be masked also MASK, MASK_OF(from, to) (lanes from
- * <= i < to), LOAD_MASKED, STORE_MASKED; where there are instructions for it FOLD_SUM and FOLD_MAX of a vector. */
+ * <= i < to), LOAD_MASKED, STORE_MASKED; where there are instructions for it FOLD_SUM and FOLD_MAX of a vector,
+ * ROUND(x) (half to even), TIMES_POWER(x, k) (x 2^k). */
 typedef float NAME (vec) __attribute__ ((vector_size (LANES * 4)));
 typedef float NAME (vec_u) __attribute__ ((vector_size (LANES * 4), aligned (4), may_alias));
 typedef int32_t NAME (ints) __attribute__ ((vector_size (LANES * 4)));
@@ -615,6 +616,7 @@ NAME (weigh) (float *s, int64_t n, float factor)
 #undef ALL
 }
 
+#include "engine/runtime/kernels/weigh-codes.inc.h"
 #include "engine/runtime/kernels/winograd.inc.h"
 
 static const PareRtIsa NAME (isa) = {
@@ -650,6 +652,7 @@ static const PareRtIsa NAME (isa) = {
   .narrow_of_rows = { NAME (narrow_panel_rows1), NAME (narrow_panel_rows2), NAME (narrow_panel_rows3), NAME (narrow_panel_rows4) },
   .sum = NAME (sum),
   .weigh = NAME (weigh),
+  .weigh_codes = NAME (weigh_codes),
   .max = NAME (max),
 };
 #undef TILE
@@ -681,6 +684,8 @@ static const PareRtIsa NAME (isa) = {
 #undef MASK_OF
 #undef LOAD_MASKED
 #undef STORE_MASKED
+#undef ROUND
+#undef TIMES_POWER
 #undef FOLD_SUM
 #undef FOLD_MAX
 #undef EVEN

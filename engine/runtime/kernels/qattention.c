@@ -1,0 +1,287 @@
+/* QAttention: attention on codes, see PareQAttentionParams. Codes less their zero point are multiplied as floats, which is exact as long as
+ * sums stay below 2^24, in whatever order. Keys and values are packed once for each head; tasks of a few rows keep their scores in the
+ * cache. */
+#include "engine/runtime/kernels/attention.h"
+#include "engine/runtime/kernels/integer.h"
+#include "engine/runtime/kernels/tile.h"
+
+#define ROWS PARE_RT_WEIGHED /* of q, a task's */
+#define SCORES (24 << 10)    /* bytes of scores that a task keeps; fewer rows where positions are many */
+#define EXACT 16777216.0
+
+/* A mask of HIDDEN or less may make weights of exactly 0 beside one of SEEN or more: whether it does is for the grids to say. */
+#define HIDDEN -1e8f
+#define SEEN -1e6f
+#define LIGHTEST -86.0f /* below the largest: of no weight */
+
+typedef struct
+{
+  PareRtAttention a;
+  const PareQAttentionParams *p;
+  const float *table;
+  PareRtWeighing weighing;
+  bool signed_q, signed_k, signed_v, floats; /* floats: the result's type */
+  int64_t rows, blocks, wide, wide_y;        /* rows of q in a task, tasks of a head; floats of a row of scores, of results */
+  uint64_t key_bytes, value_bytes, scratch_bytes;
+  int32_t *seen; /* positions of each row until the last that has a weight; NULL: all */
+  char *keys, *values, *scratch;
+} Job;
+
+static uint64_t
+round_up (uint64_t bytes)
+{
+  return (bytes + 63) / 64 * 64;
+}
+
+static double
+largest (PareDtype dtype, int32_t zero)
+{
+  return dtype == PARE_DTYPE_UINT8 ? fmax (zero, 255 - zero) : fmax (zero + 128, 127 - zero);
+}
+
+/* What the weights of a row, less their zero point, are together at most. */
+static double
+most_weight (const PareCodeGrid *g, double positions)
+{
+  double most = fmax (fabs ((double)g->lo - g->zero), fabs ((double)g->hi - g->zero)) * positions;
+  return g->lo <= g->zero && g->hi >= g->zero ? fmin (most, 1.01 / (double)g->scale + positions / 2) : most;
+}
+
+bool
+pare_rt_qattention_is_exact (const PareQAttentionParams *p, PareDtype q, PareDtype k, PareDtype v, int64_t elements, int64_t positions)
+{
+  return largest (q, p->zero_q) * largest (k, p->zero_k) * (double)elements < EXACT
+         && most_weight (&p->weights, (double)positions) * largest (v, p->zero_v) < EXACT;
+}
+
+static bool
+grid_fits (const PareCodeGrid *g)
+{
+  return g->scale > 0 && isfinite (g->scale) && g->lo <= g->hi && g->lo >= -128 && g->hi <= 255 && g->zero >= -128 && g->zero <= 255;
+}
+
+static PareRtStatus
+read_operands (Job *j, const PareQAttentionParams *p, const PareView *in, uint32_t n_in, const PareView *out, uint32_t n_out)
+{
+  REQUIRE (p && n_in >= 3 && n_in <= 5 && n_out == 1);
+  SUPPORT (is_codes (&in[0]) && is_codes (&in[1]) && is_codes (&in[2]) && (is_codes (&out[0]) || is_f32 (&out[0])));
+  *j = (Job){ .p = p,
+              .table = given (in, n_in, 4) ? in[4].data : NULL,
+              .signed_q = in[0].dtype == PARE_DTYPE_INT8,
+              .signed_k = in[1].dtype == PARE_DTYPE_INT8,
+              .signed_v = in[2].dtype == PARE_DTYPE_INT8,
+              .floats = is_f32 (&out[0]) };
+  REQUIRE (fits_codes (&in[0], p->zero_q, p->zero_q) && fits_codes (&in[1], p->zero_k, p->zero_k)
+           && fits_codes (&in[2], p->zero_v, p->zero_v));
+  REQUIRE (grid_fits (&p->scores) && grid_fits (&p->weights) && (!p->rounds || grid_fits (&p->masked)));
+  REQUIRE (j->floats || (fits_codes (&out[0], p->y.lo, p->y.hi) && fits_codes (&out[0], p->y.zero, p->y.zero)));
+  REQUIRE (!given (in, n_in, 4) || (is_f32 (&in[4]) && count_of (&in[4]) == 256));
+  PareRtStatus status = pare_rt_attention_read (&p->attention, &in[0], &in[1], &in[2], given (in, n_in, 3) ? &in[3] : NULL, &out[0], &j->a);
+  if (status != PARE_RT_OK)
+    return status;
+  SUPPORT (!j->a.mask.data || j->a.mask.stride[3] == 1 || j->a.k.dim[2] == 1);
+  REQUIRE (pare_rt_qattention_is_exact (p, in[0].dtype, in[1].dtype, in[2].dtype, j->a.q.dim[3], j->a.k.dim[2]));
+  return PARE_RT_OK;
+}
+
+static float
+least_of (const PareCodeGrid *g)
+{
+  return (float)(g->lo - g->zero);
+}
+
+static float
+most_of (const PareCodeGrid *g)
+{
+  return (float)(g->hi - g->zero);
+}
+
+static void
+plan (Job *j)
+{
+  const PareCodeGrid *s = &j->p->scores, *m = &j->p->masked, *w = &j->p->weights;
+  j->weighing = (PareRtWeighing){ .factor = j->p->factor,
+                                  .least = least_of (s),
+                                  .most = most_of (s),
+                                  .scale = s->scale,
+                                  .looked_up = j->table != NULL,
+                                  .rounds = j->p->rounds,
+                                  .masked_scale = m->scale,
+                                  .masked_least = least_of (m),
+                                  .masked_most = most_of (m),
+                                  .weight_scale = w->scale,
+                                  .weight_least = least_of (w),
+                                  .weight_most = most_of (w) };
+  int64_t positions = j->a.k.dim[2], depth = j->a.q.dim[3], values = j->a.v.dim[3];
+  int64_t fit = SCORES / ((int64_t)sizeof (float) * (positions > 0 ? positions : 1)) / 8 * 8;
+  j->rows = fit < 8 ? 8 : fit > ROWS ? ROWS : fit;
+  j->blocks = (j->a.q.dim[2] + j->rows - 1) / j->rows;
+  j->rows = j->blocks > 0 ? (j->a.q.dim[2] + j->blocks - 1) / j->blocks : 1; /* equal shares */
+  j->key_bytes = round_up (pare_rt_small_pack (positions, depth, NULL, 1, 1, NULL));
+  j->value_bytes = round_up (pare_rt_small_pack (values, positions, NULL, 1, 1, NULL));
+  j->wide = pare_rt_small_columns (positions);
+  j->wide_y = pare_rt_small_columns (values);
+  int64_t attends = j->rows * (j->wide + depth + j->wide_y), packs = positions * (depth > values ? depth : values);
+  j->scratch_bytes = round_up ((uint64_t)(attends > packs ? attends : packs) * sizeof (float)) + 64;
+}
+
+/* Bytes of everything that the kernel keeps; sets the places if there is memory. */
+static uint64_t
+place (Job *j, char *memory)
+{
+  uint64_t keys = (uint64_t)(j->a.q.dim[0] * j->a.key_heads) * j->key_bytes,
+           values = (uint64_t)(j->a.q.dim[0] * j->a.value_heads) * j->value_bytes,
+           scratch = (uint64_t)pare_rt_workers () * j->scratch_bytes;
+  if (memory)
+    {
+      j->scratch = memory;
+      j->keys = memory + scratch;
+      j->values = j->keys + keys;
+      j->seen = (int32_t *)(void *)(j->values + values);
+    }
+  return scratch + keys + values + round_up ((uint64_t)j->a.q.dim[2] * sizeof (int32_t));
+}
+
+PARE_RT_CLONES static void
+widen (const uint8_t *x, bool is_signed, int64_t n, int32_t zero, float *to)
+{
+  if (is_signed)
+    for (int64_t i = 0; i < n; i++)
+      to[i] = (float)((int8_t)x[i] - zero);
+  else
+    for (int64_t i = 0; i < n; i++)
+      to[i] = (float)(x[i] - zero);
+}
+
+static void
+pack_head (int64_t task, int worker, void *arg)
+{
+  const Job *j = arg;
+  int64_t keys = j->a.q.dim[0] * j->a.key_heads, head = task < keys ? task : task - keys;
+  const PareRtAttended *o = task < keys ? &j->a.k : &j->a.v;
+  const uint8_t *codes = (const uint8_t *)o->data + attended_at (o, head / o->dim[1], head % o->dim[1], 0);
+  float *reals = (float *)(void *)(j->scratch + (uint64_t)worker * j->scratch_bytes);
+  /* along whichever axis lies side by side */
+  int run = o->stride[2] == 1 ? 2 : 3, apart = 5 - run;
+  bool is_signed = task < keys ? j->signed_k : j->signed_v;
+  int32_t zero = task < keys ? j->p->zero_k : j->p->zero_v;
+  for (int64_t i = 0; i < o->dim[apart]; i++)
+    if (o->stride[run] == 1)
+      widen (codes + i * o->stride[apart], is_signed, o->dim[run], zero, reals + i * o->dim[run]);
+    else
+      for (int64_t e = 0; e < o->dim[run]; e++)
+        widen (codes + i * o->stride[apart] + e * o->stride[run], is_signed, 1, zero, reals + i * o->dim[run] + e);
+  int64_t row = run == 2 ? 1 : o->dim[3], element = run == 2 ? o->dim[2] : 1;
+  if (task < keys)
+    pare_rt_small_pack (o->dim[2], o->dim[3], reals, element, row, (float *)(void *)(j->keys + (uint64_t)head * j->key_bytes));
+  else
+    pare_rt_small_pack (o->dim[3], o->dim[2], reals, row, element, (float *)(void *)(j->values + (uint64_t)head * j->value_bytes));
+}
+
+PARE_RT_CLONES static void
+look_up (float *row, int64_t n, float factor, float least, float most, int32_t zero, const float *table)
+{
+  for (int64_t i = 0; i < n; i++)
+    row[i] = table[(uint8_t)(round_plain (clamp_plain (row[i] * factor, least, most)) + zero)];
+}
+
+PARE_RT_CLONES static void
+store_codes (const float *x, uint8_t *y, int64_t n, float factor, float least, float most, int32_t zero)
+{
+  for (int64_t i = 0; i < n; i++)
+    y[i] = (uint8_t)(round_plain (clamp_plain (x[i] * factor, least, most)) + zero);
+}
+
+PARE_RT_CLONES static void
+store_reals (const float *x, float *y, int64_t n, float factor)
+{
+  for (int64_t i = 0; i < n; i++)
+    y[i] = x[i] * factor;
+}
+
+static void
+attend (int64_t task, int worker, void *arg)
+{
+  const Job *j = arg;
+  const PareQAttentionParams *p = j->p;
+  const PareRtAttention *a = &j->a;
+  int64_t head = task / j->blocks, b = head / a->q.dim[1], h = head % a->q.dim[1], r0 = task % j->blocks * j->rows;
+  int64_t rows = a->q.dim[2] - r0 < j->rows ? a->q.dim[2] - r0 : j->rows, positions = a->k.dim[2], depth = a->q.dim[3], n = 0;
+  const char *keys = j->keys + (uint64_t)(b * a->key_heads + h % a->key_heads) * j->key_bytes;
+  const char *values = j->values + (uint64_t)(b * a->value_heads + h % a->value_heads) * j->value_bytes;
+  float *scores = (float *)(void *)(j->scratch + (uint64_t)worker * j->scratch_bytes), *q = scores + j->rows * j->wide,
+        *y = q + j->rows * depth;
+  for (int64_t r = 0; r < rows; r++)
+    {
+      int64_t until = j->seen ? j->seen[r0 + r] : positions;
+      n = until > n ? until : n;
+      widen ((const uint8_t *)a->q.data + attended_at (&a->q, b, h, r0 + r), j->signed_q, depth, p->zero_q, q + r * depth);
+    }
+  n = (n + 15) / 16 * 16 < positions ? (n + 15) / 16 * 16 : positions;
+  pare_rt_small_product (rows, positions, depth, depth, n, q, depth, (const float *)(const void *)keys, scores, j->wide, true);
+  for (int64_t r = 0; j->table && r < rows; r++)
+    look_up (scores + r * j->wide, n, j->weighing.factor, j->weighing.least, j->weighing.most, p->scores.zero, j->table);
+  const float *mask = a->mask.data ? (const float *)a->mask.data + attended_at (&a->mask, b, h, r0) : NULL;
+  pare_rt_isa ()->weigh_codes (scores, j->wide, rows, n, &j->weighing, mask, a->mask.stride[2], j->seen ? j->seen + r0 : NULL);
+  pare_rt_small_product (rows, a->v.dim[3], n, positions, 0, scores, j->wide, (const float *)(const void *)values, y, j->wide_y, true);
+  for (int64_t r = 0; r < rows; r++)
+    {
+      int64_t at = attended_at (&a->y, b, h, r0 + r);
+      if (j->floats)
+        store_reals (y + r * j->wide_y, (float *)(uintptr_t)a->y.data + at, a->v.dim[3], p->factor_y);
+      else
+        store_codes (y + r * j->wide_y, (uint8_t *)(uintptr_t)a->y.data + at, a->v.dim[3], p->factor_y, least_of (&p->y), most_of (&p->y),
+                     p->y.zero);
+    }
+}
+
+/* What is HIDDEN gets no weight, whatever the scores are. */
+static bool
+hides (const Job *j)
+{
+  const PareQAttentionParams *p = j->p;
+  const PareCodeGrid *s = &p->scores, *m = &p->masked, *w = &p->weights;
+  float least = INFINITY, most = -INFINITY;
+  for (int32_t c = s->lo; c <= s->hi; c++)
+    {
+      float x = j->table ? j->table[(uint8_t)c] : (float)(c - s->zero) * s->scale;
+      least = x < least ? x : least;
+      most = x > most ? x : most;
+    }
+  least = least + SEEN;
+  most = most + HIDDEN;
+  if (p->rounds)
+    {
+      least = rintf (clamp_plain (least / m->scale, least_of (m), most_of (m))) * m->scale;
+      most = rintf (clamp_plain (most / m->scale, least_of (m), most_of (m))) * m->scale;
+    }
+  return most - least < LIGHTEST && w->lo <= w->zero && w->hi >= w->zero;
+}
+
+KERNEL (pare_rt_k_qattention)
+{
+  Job j;
+  PareRtStatus status = read_operands (&j, params, in, n_in, out, n_out);
+  if (status != PARE_RT_OK)
+    return status;
+  REQUIRE (count_of (&in[0]) > 0 && count_of (&in[1]) > 0 && count_of (&in[2]) > 0);
+  CHECKED;
+  plan (&j);
+  place (&j, scratch);
+  int64_t heads = j.a.q.dim[0] * j.a.q.dim[1];
+  bool shared = (double)heads * (double)(j.a.q.dim[2] * j.a.k.dim[2]) * (double)j.a.q.dim[3] >= 100000;
+  if (!hides (&j) || !pare_rt_attention_seen (&j.a, HIDDEN, SEEN, j.seen))
+    j.seen = NULL;
+  pare_rt_parallel_if (shared, j.a.q.dim[0] * (j.a.key_heads + j.a.value_heads), pack_head, &j);
+  pare_rt_parallel_if (shared, heads * j.blocks, attend, &j);
+  return PARE_RT_OK;
+}
+
+SCRATCH (pare_rt_s_qattention)
+{
+  Job j;
+  if (read_operands (&j, params, in, n_in, out, n_out) != PARE_RT_OK || count_of (&in[1]) <= 0 || count_of (&in[2]) <= 0)
+    return 0;
+  plan (&j);
+  return place (&j, NULL);
+}
