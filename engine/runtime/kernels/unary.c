@@ -1,4 +1,5 @@
 /* Elementwise functions of one operand; float32, float64 and the integer types where they mean something. */
+#include "engine/runtime/kernels/functions-circular.h"
 #include "engine/runtime/kernels/half.h"
 
 /* inline: loops over one kind take its case alone */
@@ -58,19 +59,19 @@ apply_f32 (int kind, float x, float alpha, float beta)
     case PARE_UN_SIGN:
       return x > 0 ? 1 : x < 0 ? -1 : x;
     case PARE_UN_SIN:
-      return sinf (x);
+      return is_circular_f32 (x) ? sin_f32 (x) : sinf (x);
     case PARE_UN_COS:
-      return cosf (x);
+      return is_circular_f32 (x) ? cos_f32 (x) : cosf (x);
     case PARE_UN_THRESHOLDED_RELU:
       return x > alpha ? x : 0;
     case PARE_UN_TAN:
-      return tanf (x);
+      return is_circular_f32 (x) ? tan_f32 (x) : tanf (x);
     case PARE_UN_ASIN:
       return asinf (x);
     case PARE_UN_ACOS:
       return acosf (x);
     case PARE_UN_ATAN:
-      return atanf (x);
+      return atan_f32 (x);
     case PARE_UN_SINH:
       return sinhf (x);
     case PARE_UN_COSH:
@@ -140,6 +141,8 @@ pare_rt_unary_f64 (int kind, double x, float alpha, float beta)
     }
 }
 
+#define ANGLES 256
+
 /* A loop of its own for each that vectorises. */
 PARE_RT_CLONES static void
 run_f32 (int kind, const float *x, float *y, int64_t n, float alpha, float beta)
@@ -149,6 +152,22 @@ run_f32 (int kind, const float *x, float *y, int64_t n, float alpha, float beta)
     PARE_RT_IVDEP                                                                                                                          \
     for (int64_t i = 0; i < n; i++)                                                                                                        \
       y[i] = apply_f32 (KIND, x[i], alpha, beta);                                                                                          \
+    break;
+/* Angles that are too large for the loop are rare: then their neighbours are computed one by one, too. */
+#define CIRCULAR(KIND, func)                                                                                                               \
+  case KIND:                                                                                                                               \
+    for (int64_t at = 0, end; at < n; at = end)                                                                                            \
+      {                                                                                                                                    \
+        bool near = true;                                                                                                                  \
+        end = n - at < ANGLES ? n : at + ANGLES;                                                                                           \
+        for (int64_t i = at; i < end; i++)                                                                                                 \
+          near &= is_circular_f32 (x[i]);                                                                                                  \
+        if (near)                                                                                                                          \
+          PARE_RT_IVDEP                                                                                                                    \
+        for (int64_t i = at; i < end; i++)                                                                                                 \
+          y[i] = func (x[i]);                                                                                                              \
+        else for (int64_t i = at; i < end; i++) y[i] = apply_f32 (KIND, x[i], alpha, beta);                                                \
+      }                                                                                                                                    \
     break;
   switch (kind)
     {
@@ -181,10 +200,15 @@ run_f32 (int kind, const float *x, float *y, int64_t n, float alpha, float beta)
       LOOP (PARE_UN_CELU)
       LOOP (PARE_UN_SHRINK)
       LOOP (PARE_UN_BFLOAT16)
+      LOOP (PARE_UN_ATAN)
+      CIRCULAR (PARE_UN_SIN, sin_f32)
+      CIRCULAR (PARE_UN_COS, cos_f32)
+      CIRCULAR (PARE_UN_TAN, tan_f32)
     default:
       for (int64_t i = 0; i < n; i++)
         y[i] = pare_rt_unary_f32 (kind, x[i], alpha, beta);
     }
+#undef CIRCULAR
 #undef LOOP
 }
 
