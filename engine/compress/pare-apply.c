@@ -38,6 +38,7 @@ typedef struct
   PareLayerRecipe *resolved; /* by node of the source */
   guint8 *touched;
   GPtrArray *warnings;
+  gboolean untidy; /* something has been replaced since the graph was compacted */
 } Apply;
 
 static const char *
@@ -104,32 +105,32 @@ resolve_layers (Apply *a, GError **error)
 /* --- what belongs to a layer is folded into it --- */
 
 /* Conv without bias + Add of one value per channel: the bias in another dress. */
-static void
+static gboolean
 fold_bias (PareGraph *g, PareNodeId id, const PareConsumers *consumers)
 {
   PareNode *node = &g->nodes[id];
   if (!pare_node_is (node, "Conv") || (node->n_inputs > 2 && node->inputs[2] != PARE_NONE) || node->n_inputs < 2)
-    return;
+    return FALSE;
   PareValueId out = node->outputs[0];
   if (consumers->starts[out + 1] - consumers->starts[out] != 1 || pare_graph_is_output (g, out))
-    return;
+    return FALSE;
   PareNodeId next = consumers->nodes[consumers->starts[out]];
   const PareNode *add = &g->nodes[next];
   if (!pare_node_is (add, "Add") || add->n_inputs != 2 || add->inputs[0] == add->inputs[1])
-    return;
+    return FALSE;
   PareValueId other = add->inputs[add->inputs[0] == out];
   const PareTensor *weights = g->values[node->inputs[1]].constant;
   g_autoptr (PareTensor) c = pare_weights_materialize (g, other);
   if (c == NULL || weights == NULL || c->dtype != weights->dtype || weights->shape.rank < 3)
-    return;
+    return FALSE;
   int spatial = weights->shape.rank - 2, rank = c->shape.rank;
   gint64 channels = weights->shape.dims[0];
   if (pare_tensor_count (c) != channels || rank <= spatial || rank > spatial + 2 || c->shape.dims[rank - spatial - 1] != channels)
-    return;
+    return FALSE;
   PareShape shape = pare_shape_make (1, channels);
   g_autoptr (PareTensor) bias = pare_tensor_reshape (c, &shape, NULL);
   if (bias == NULL)
-    return;
+    return FALSE;
   g_autofree char *name = g_strconcat (g->values[other].name, "_bias", NULL);
   PareValueId sum = add->outputs[0],
               inputs[3] = { node->inputs[0], node->inputs[1], pare_graph_add_constant (g, name, bias, g->values[other].origin) };
@@ -139,6 +140,7 @@ fold_bias (PareGraph *g, PareNodeId id, const PareConsumers *consumers)
   node->outputs[0] = sum;
   g->values[out].producer = PARE_NONE;
   g->values[sum].producer = id;
+  return TRUE;
 }
 
 typedef gboolean (*LayerTest) (const PareLayerRecipe *r);
@@ -167,17 +169,18 @@ fold_layers (Apply *a, LayerTest test, GError **error)
       g_hash_table_add (names, a->source->nodes[i].layer);
   if (g_hash_table_size (names) == 0)
     return TRUE;
-  PareGraph *folded = pare_graph_fold_batch_norm (a->graph, names, error);
-  if (folded == NULL)
+  PareGraph *g = pare_graph_fold_batch_norm (a->graph, names, error);
+  if (g == NULL)
     return FALSE;
   pare_graph_unref (a->graph);
-  a->graph = folded;
-  g_autoptr (PareConsumers) consumers = pare_graph_consumers (folded);
-  for (guint i = 0; i < folded->n_nodes; i++)
-    if (folded->nodes[i].op != NULL && folded->nodes[i].origin < a->source->n_nodes && a->touched[folded->nodes[i].origin]
-        && test (&a->resolved[folded->nodes[i].origin]))
-      fold_bias (folded, i, consumers);
-  return pare_graph_compact (folded, error);
+  a->graph = g;
+  g_autoptr (PareConsumers) consumers = pare_graph_consumers (g);
+  gboolean any = FALSE;
+  for (guint i = 0; i < g->n_nodes; i++)
+    if (g->nodes[i].op != NULL && g->nodes[i].origin < a->source->n_nodes && a->touched[g->nodes[i].origin]
+        && test (&a->resolved[g->nodes[i].origin]))
+      any |= fold_bias (g, i, consumers);
+  return !any || pare_graph_compact (g, error);
 }
 
 /* Weights behind Constant, Reshape and the like become constants of their own. */
@@ -231,6 +234,7 @@ store_weights (Apply *a, PareNodeId id, guint input, PareTensor *w, PareDtype dt
   v->sparse_n = g->values[old].sparse_n;
   v->sparse_m = g->values[old].sparse_m;
   g->nodes[id].inputs[input] = value;
+  a->untidy = TRUE;
   return v;
 }
 
@@ -366,6 +370,8 @@ factorize_layers (Apply *a, PareControl *control, GError **error)
         pare_warn (a->warnings, layer_name (a, origin), "%s; left as it was", why);
       else if (!pare_factorize_node (a->graph, i, r->factorize, r->rank, error))
         return FALSE;
+      else
+        a->untidy = TRUE;
     }
   return TRUE;
 }
@@ -378,8 +384,18 @@ prune_channels (Apply *a, GError **error)
     wanted |= a->touched[i] && a->resolved[i].prune == PARE_PRUNE_CHANNELS && a->resolved[i].prune_ratio > 0;
   if (!wanted)
     return TRUE;
+  a->untidy = TRUE;
   g_autoptr (PareChannels) channels = pare_channels_new (a->graph);
   return pare_channels_narrow (channels, a->graph, a->resolved, a->source->n_nodes, a->warnings, error);
+}
+
+/* Between the steps the graph is sorted and rid of what nobody reads, since each of them looks at who reads what. */
+static gboolean
+tidy (Apply *a, GError **error)
+{
+  gboolean untidy = a->untidy;
+  a->untidy = FALSE;
+  return !untidy || pare_graph_compact (a->graph, error);
 }
 
 static void
@@ -413,10 +429,9 @@ pare_apply (const PareGraph *source, const PareRecipe *recipe, const PareStatist
     return g_steal_pointer (&a.graph);
   g_clear_pointer (&a.graph->source, g_bytes_unref); /* these are another graph's bytes now */
   materialize_layers (&a);
-  /* Between the steps the graph is sorted and rid of what nobody reads, since each of them looks at who reads what. */
   if (!pare_graph_compact (a.graph, error) || !prune_channels (&a, error) || !fold_layers (&a, folds_first, error)
-      || !factorize_layers (&a, control, error) || !each_weight (&a, thin_weights, control, error) || !pare_graph_compact (a.graph, error)
-      || !fold_layers (&a, is_quantized, error) || !each_weight (&a, lay_weights, control, error) || !pare_graph_compact (a.graph, error))
+      || !factorize_layers (&a, control, error) || !each_weight (&a, thin_weights, control, error) || !tidy (&a, error)
+      || !fold_layers (&a, is_quantized, error) || !each_weight (&a, lay_weights, control, error) || !tidy (&a, error))
     return NULL;
   if (activations
       && (!pare_activations_apply (a.graph, source, a.resolved, statistics, warnings, error) || !pare_graph_compact (a.graph, error)))

@@ -216,9 +216,8 @@ typedef struct
 } Needs;
 
 static void
-needs_build (const PareGraph *self, Needs *needs)
+needs_build (const PareGraph *self, const PareConsumers *c, Needs *needs)
 {
-  g_autoptr (PareConsumers) c = pare_graph_consumers (self);
   needs->starts = g_new0 (guint, self->n_nodes + 2);
   for (guint v = 0; v < self->n_values; v++)
     if (self->values[v].producer != PARE_NONE)
@@ -241,14 +240,12 @@ needs_clear (Needs *needs)
   g_free (needs->nodes);
 }
 
-GArray *
-pare_graph_order (const PareGraph *self, GError **error)
+static GArray *
+order_by (const PareGraph *self, const Needs *needs, GError **error)
 {
   g_autoptr (GArray) order = g_array_sized_new (FALSE, FALSE, sizeof (PareNodeId), self->n_nodes);
-  Needs needs;
-  needs_build (self, &needs);
   g_autofree guint8 *state = g_new0 (guint8, self->n_nodes + 1); /* 0 unseen, 1 open, 2 done */
-  g_autofree guint *at = g_memdup2 (needs.starts, (self->n_nodes + 1) * sizeof (guint));
+  g_autofree guint *at = g_memdup2 (needs->starts, (self->n_nodes + 1) * sizeof (guint));
   g_autoptr (GArray) stack = g_array_new (FALSE, FALSE, sizeof (PareNodeId));
   /* Depth first in the present order: a graph in order stays as it is, a new node moves just before its first reader. */
   for (PareNodeId root = 0; root < self->n_nodes; root++)
@@ -260,19 +257,18 @@ pare_graph_order (const PareGraph *self, GError **error)
       while (stack->len > 0)
         {
           PareNodeId id = g_array_index (stack, PareNodeId, stack->len - 1);
-          if (at[id] == needs.starts[id + 1])
+          if (at[id] == needs->starts[id + 1])
             {
               state[id] = 2;
               g_array_append_val (order, id);
               g_array_set_size (stack, stack->len - 1);
               continue;
             }
-          PareNodeId next = needs.nodes[at[id]++];
+          PareNodeId next = needs->nodes[at[id]++];
           if (state[next] == 1)
             {
               g_autofree char *what = pare_node_describe (&self->nodes[id]);
               g_set_error (error, PARE_ERROR, PARE_ERROR_FORMAT, "%s: part of a cycle, its input depends on its own output", what);
-              needs_clear (&needs);
               return NULL;
             }
           if (state[next] == 0)
@@ -282,8 +278,18 @@ pare_graph_order (const PareGraph *self, GError **error)
             }
         }
     }
-  needs_clear (&needs);
   return g_steal_pointer (&order);
+}
+
+GArray *
+pare_graph_order (const PareGraph *self, GError **error)
+{
+  g_autoptr (PareConsumers) c = pare_graph_consumers (self);
+  Needs needs;
+  needs_build (self, c, &needs);
+  GArray *order = order_by (self, &needs, error);
+  needs_clear (&needs);
+  return order;
 }
 
 static void
@@ -292,12 +298,12 @@ take_nodes (PareGraph *self, const GArray *order)
   PareNode *old = self->nodes;
   guint n_old = self->n_nodes;
   g_autofree guint8 *kept = g_new0 (guint8, n_old + 1);
-  self->nodes = NULL;
-  self->n_nodes = 0;
+  self->nodes = pare_graph_room (order->len, sizeof *old);
+  self->n_nodes = order->len;
   for (guint i = 0; i < order->len; i++)
     {
       PareNodeId from = g_array_index (order, PareNodeId, i);
-      *pare_graph_push_node (self) = old[from];
+      self->nodes[i] = old[from];
       kept[from] = 1;
     }
   for (guint i = 0; i < n_old; i++)
@@ -322,56 +328,59 @@ pare_graph_sort (PareGraph *self, GError **error)
   return TRUE;
 }
 
-gboolean
-pare_graph_compact (PareGraph *self, GError **error)
+/* What an output needs: of the nodes, backwards; returns the order without the others. */
+static GArray *
+find_live (const PareGraph *self, const PareConsumers *c, guint8 *live, GError **error)
 {
-  g_autoptr (GArray) order = pare_graph_order (self, error);
-  if (order == NULL)
-    return FALSE;
-  /* Live: what an output needs, backwards. */
   Needs needs;
-  needs_build (self, &needs);
-  g_autofree guint8 *live = g_new0 (guint8, self->n_nodes + 1);
-  for (guint i = 0; i < self->n_outputs; i++)
+  needs_build (self, c, &needs);
+  GArray *order = order_by (self, &needs, error);
+  for (guint i = 0; order != NULL && i < self->n_outputs; i++)
     if (self->values[self->outputs[i]].producer != PARE_NONE)
       live[self->values[self->outputs[i]].producer] = 1;
-  for (guint i = order->len; i-- > 0;)
+  for (guint i = order != NULL ? order->len : 0; i-- > 0;)
     {
       PareNodeId id = g_array_index (order, PareNodeId, i);
       for (guint k = needs.starts[id]; live[id] && k < needs.starts[id + 1]; k++)
         live[needs.nodes[k]] = 1;
+      if (!live[id])
+        g_array_remove_index (order, i);
     }
   needs_clear (&needs);
-  for (guint i = order->len; i-- > 0;)
-    if (!live[g_array_index (order, PareNodeId, i)])
-      g_array_remove_index (order, i);
-  take_nodes (self, order);
+  return order;
+}
 
-  g_autoptr (PareConsumers) c = pare_graph_consumers (self);
-  g_autofree PareValueId *map = g_new (PareValueId, self->n_values + 1);
-  g_autofree guint8 *keep = g_new0 (guint8, self->n_values + 1);
+/* Values that are read, computed, or the graph's own. */
+static void
+find_kept (const PareGraph *self, const PareConsumers *c, const guint8 *live, guint8 *keep)
+{
   for (guint v = 0; v < self->n_values; v++)
-    keep[v] = c->starts[v + 1] > c->starts[v] || self->values[v].producer != PARE_NONE;
+    for (guint k = c->starts[v]; !keep[v] && k < c->starts[v + 1]; k++)
+      keep[v] = live[c->nodes[k]];
+  for (guint i = 0; i < self->n_nodes; i++)
+    for (guint k = 0; live[i] && k < self->nodes[i].n_outputs; k++)
+      if (self->nodes[i].outputs[k] != PARE_NONE)
+        keep[self->nodes[i].outputs[k]] = 1;
   for (guint i = 0; i < self->n_inputs; i++)
     keep[self->inputs[i]] = 1;
   for (guint i = 0; i < self->n_outputs; i++)
     keep[self->outputs[i]] = 1;
-  PareValue *old = self->values;
-  guint n_old = self->n_values;
-  self->values = NULL;
-  self->n_values = 0;
-  for (guint v = 0; v < n_old; v++)
+}
+
+static void
+take_values (PareGraph *self, const guint8 *keep)
+{
+  g_autofree PareValueId *map = g_new (PareValueId, self->n_values + 1);
+  guint n = 0;
+  for (guint v = 0; v < self->n_values; v++)
     {
-      map[v] = PARE_NONE;
-      if (keep[v])
-        {
-          *pare_graph_push_value (self) = old[v];
-          map[v] = self->n_values - 1;
-        }
+      map[v] = keep[v] ? n : PARE_NONE;
+      if (!keep[v])
+        pare_value_clear (&self->values[v]);
       else
-        pare_value_clear (&old[v]);
+        self->values[n++] = self->values[v];
     }
-  g_free (old);
+  self->n_values = n;
   g_clear_pointer (&self->names, g_hash_table_unref);
   for (guint i = 0; i < self->n_nodes; i++)
     {
@@ -385,5 +394,18 @@ pare_graph_compact (PareGraph *self, GError **error)
     self->inputs[i] = map[self->inputs[i]];
   for (guint i = 0; i < self->n_outputs; i++)
     self->outputs[i] = map[self->outputs[i]];
-  return pare_graph_verify (self, error);
+}
+
+gboolean
+pare_graph_compact (PareGraph *self, GError **error)
+{
+  g_autoptr (PareConsumers) c = pare_graph_consumers (self);
+  g_autofree guint8 *live = g_new0 (guint8, self->n_nodes + 1), *keep = g_new0 (guint8, self->n_values + 1);
+  g_autoptr (GArray) order = find_live (self, c, live, error);
+  if (order == NULL)
+    return FALSE;
+  find_kept (self, c, live, keep);
+  take_nodes (self, order);
+  take_values (self, keep);
+  return pare_graph_verify_sorted (self, error);
 }

@@ -14,7 +14,8 @@ void pare_node_clear (PareNode *node);
 void pare_value_clear (PareValue *value);
 /* "node 'x' (Conv)", for messages. */
 char *pare_node_describe (const PareNode *node);
-/* Appends with the array's growth rule (capacity: the next power of two). */
+/* Appends with the array's growth rule (capacity: the next power of two). room: for n elements by that rule, not set. */
+gpointer pare_graph_room (guint n, gsize size);
 PareNode *pare_graph_push_node (PareGraph *self);
 PareValue *pare_graph_push_value (PareGraph *self);
 void pare_graph_push_input (PareGraph *self, PareValueId id);
@@ -25,6 +26,8 @@ void pare_graph_collect_captured (const PareGraph *body, GHashTable *names);
 /* A body that reads `from` from around it reads `to`. */
 void pare_graph_rename_captured (PareGraph *body, const char *from, const char *to);
 gboolean pare_node_has_graph (const PareNode *node);
+/* pare_graph_verify() of a graph whose nodes are known to be in order. */
+gboolean pare_graph_verify_sorted (const PareGraph *self, GError **error);
 /* Reorders nodes, ids change for nodes only; FALSE: cycle. */
 gboolean pare_graph_sort (PareGraph *self, GError **error);
 /* Node ids in topological order without touching the graph; NULL: cycle. Removed nodes are left out. */

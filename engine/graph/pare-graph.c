@@ -12,6 +12,12 @@ grow (gpointer array, guint n, gsize size)
   return g_realloc_n (array, capacity, size);
 }
 
+gpointer
+pare_graph_room (guint n, gsize size)
+{
+  return n > 0 ? g_malloc_n ((gsize)1 << g_bit_storage (n - 1), size) : NULL;
+}
+
 PareQuant *
 pare_quant_new (int bits, gboolean is_signed, int axis, guint n)
 {
@@ -207,9 +213,8 @@ pare_node_push_attr (PareNode *node, const char *name, PareAttrKind kind)
 }
 
 static void
-copy_node (const PareNode *from, PareGraph *to)
+copy_node (const PareNode *from, PareNode *node)
 {
-  PareNode *node = pare_graph_push_node (to);
   *node = *from;
   node->name = g_strdup (from->name);
   node->layer = g_strdup (from->layer);
@@ -254,12 +259,16 @@ pare_graph_copy (const PareGraph *self)
       copy->meta_keys[i] = g_strdup (self->meta_keys[i]);
       copy->meta_values[i] = g_strdup (self->meta_values[i]);
     }
+  copy->nodes = pare_graph_room (self->n_nodes, sizeof *self->nodes);
+  copy->n_nodes = self->n_nodes;
   for (guint i = 0; i < self->n_nodes; i++)
-    copy_node (&self->nodes[i], copy);
+    copy_node (&self->nodes[i], &copy->nodes[i]);
+  copy->values = pare_graph_room (self->n_values, sizeof *self->values);
+  copy->n_values = self->n_values;
   for (guint i = 0; i < self->n_values; i++)
     {
       const PareValue *from = &self->values[i];
-      PareValue *to = pare_graph_push_value (copy);
+      PareValue *to = &copy->values[i];
       *to = *from;
       to->name = g_strdup (from->name);
       for (int d = 0; d < PARE_MAX_RANK; d++)

@@ -3,6 +3,19 @@
 #include "engine/base/pare-memory.h"
 #include "engine/lower/pare-lower-private.h"
 
+/* What is less than this fits, whatever else runs: asking the kernel takes longer than many a plan. */
+#define FITS ((guint64)64 << 20)
+
+/* budget 0: none is stated. */
+static gboolean
+is_within (guint64 bytes, guint64 budget, guint64 *limit)
+{
+  if (budget == 0 && bytes <= FITS)
+    return TRUE;
+  *limit = budget > 0 ? budget : pare_memory_available () / 4 * 3;
+  return bytes <= *limit;
+}
+
 static const char *
 file_of (const PareGraph *graph)
 {
@@ -23,11 +36,12 @@ pare_budget_check_values (const PareGraph *graph, guint64 budget, GError **error
     {
       const PareValue *v = &graph->values[i];
       gint64 bytes = v->constant == NULL && v->dtype != PARE_DTYPE_NONE ? pare_shape_bytes (&v->shape, v->dtype) : 0;
-      if (bytes < 0 || (guint64)bytes <= budget)
+      guint64 limit;
+      if (bytes < 0 || is_within ((guint64)bytes, budget, &limit))
         continue;
       const PareNode *node = v->producer != PARE_NONE ? &graph->nodes[v->producer] : NULL;
       g_autofree char *shape = pare_shape_to_string (&v->shape), *need = pare_memory_text ((guint64)bytes),
-                      *allowed = pare_memory_text (budget);
+                      *allowed = pare_memory_text (limit);
       if (node != NULL)
         g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: node '%s' (%s): its output %s needs %s, %s are allowed", file_of (graph),
                      node->layer, node->op, shape, need, allowed);
@@ -149,27 +163,29 @@ total_of (const PareBudget *need)
 }
 
 gboolean
-pare_budget_check_plan (const PareGraph *graph, const PareRtPlan *plan, GPtrArray *constants, gboolean portable, gboolean stated,
-                        guint64 budget, gboolean *packs, GError **error)
+pare_budget_check_plan (const PareGraph *graph, const PareRtPlan *plan, GPtrArray *constants, gboolean portable, guint64 budget,
+                        gboolean *packs, GError **error)
 {
   PareBudget need, lean;
+  gboolean stated = budget > 0;
+  guint64 limit;
   *packs = TRUE;
   pare_budget_of (plan, constants, portable, stated, TRUE, &need);
   guint64 total = total_of (&need);
-  if (total <= budget)
+  if (is_within (total, budget, &limit))
     return TRUE;
   if (portable) /* the kernels read weights as they lie, too, and take longer */
     {
       pare_budget_of (plan, constants, portable, stated, FALSE, &lean);
       *packs = FALSE;
-      if (total_of (&lean) <= budget)
+      if (is_within (total_of (&lean), budget, &limit))
         return TRUE;
       need = lean;
       total = total_of (&need);
     }
   gboolean weights = need.constants + need.packed > need.activations;
   const PareNode *node = node_of (graph, plan, weights ? reader_of (plan, need.largest_constant) : busiest_step (plan));
-  g_autofree char *all = pare_memory_text (total), *allowed = pare_memory_text (budget), *a = pare_memory_text (need.activations),
+  g_autofree char *all = pare_memory_text (total), *allowed = pare_memory_text (limit), *a = pare_memory_text (need.activations),
                   *c = pare_memory_text (need.constants), *p = pare_memory_text (need.packed), *s = pare_memory_text (need.scratch);
   g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY,
                "%s: node '%s' (%s): the model needs %s (activations %s%s, constants %s%s, packed weights %s, scratch %s), %s are allowed",

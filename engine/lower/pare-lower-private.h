@@ -238,9 +238,10 @@ typedef struct
 /* constants: tensors of the plan's constant values, in their order. stated: mapped ones count too. portable: oneDNN is not asked.
  * packs: weights are kept in the order of their kernels, too. */
 void pare_budget_of (const PareRtPlan *plan, GPtrArray *constants, gboolean portable, gboolean stated, gboolean packs, PareBudget *out);
-/* Of the canonical graph, before it is lowered: no single result may be beyond the budget. Errors name the node. */
+/* Of the canonical graph, before it is lowered: no single result may be beyond the budget (0: none is stated, three quarters of what is free).
+ * Errors name the node. */
 gboolean pare_budget_check_values (const PareGraph *graph, guint64 budget, GError **error);
 /* Of the plan, before arena, scratch and packed weights are taken. *packs: there is room for weights in the order of their kernels;
  * portable kernels run without. */
-gboolean pare_budget_check_plan (const PareGraph *graph, const PareRtPlan *plan, GPtrArray *constants, gboolean portable, gboolean stated,
-                                 guint64 budget, gboolean *packs, GError **error);
+gboolean pare_budget_check_plan (const PareGraph *graph, const PareRtPlan *plan, GPtrArray *constants, gboolean portable, guint64 budget,
+                                 gboolean *packs, GError **error);

@@ -1,7 +1,6 @@
 #include "engine/lower/pare-program.h"
 #include "engine/accel/pare-accel.h"
 #include "engine/base/pare-error.h"
-#include "engine/base/pare-memory.h"
 #include "engine/lower/pare-lower-late.h"
 #include "engine/lower/pare-lower-private.h"
 #include "engine/lower/pare-program-cut.h"
@@ -147,8 +146,8 @@ compile (const PareGraph *graph, const PareCompileOptions *options, PareLate **l
   if (options == NULL)
     options = &defaults;
   g_autoptr (PareGraph) canonical = pare_graph_canonicalize (graph, options->shapes, options->n_shapes, pare_lower_eval_node, error);
-  guint64 budget = options->memory_budget > 0 ? options->memory_budget : pare_memory_available () / 4 * 3;
-  if (canonical == NULL || !pare_budget_check_values (canonical, budget, error) || !pare_late_split (canonical, late, error))
+  if (canonical == NULL || !pare_budget_check_values (canonical, options->memory_budget, error)
+      || !pare_late_split (canonical, late, error))
     return NULL;
   g_autofree gboolean *keep = g_new0 (gboolean, canonical->n_values + 1);
   for (guint i = 0; i < canonical->n_outputs; i++)
@@ -179,8 +178,8 @@ compile (const PareGraph *graph, const PareCompileOptions *options, PareLate **l
   if (plan == NULL)
     return NULL;
   gboolean packs;
-  if (!pare_budget_check_plan (canonical, plan, b->constants, options->backend == PARE_BACKEND_PORTABLE, options->memory_budget > 0, budget,
-                               &packs, error))
+  if (!pare_budget_check_plan (canonical, plan, b->constants, options->backend == PARE_BACKEND_PORTABLE, options->memory_budget, &packs,
+                               error))
     {
       pare_plan_free (plan);
       return NULL;
