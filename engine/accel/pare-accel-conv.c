@@ -273,6 +273,7 @@ by_our_own (PareAccel *self, uint32_t step, const Conv *c)
   return !c->transposed
          && (pare_accel_separable (self, step) || (!self->failed && pare_accel_planes (self, step, &c->shape))
              || (!self->failed && pare_accel_winograd (self, step, &c->shape))
+             || (!self->failed && pare_accel_grouped (self, step, &c->shape))
              || (!self->failed && pare_accel_stem (self, step, &c->shape, activations (self, dnnl_f32, y, y)))
              || (!self->failed && pare_accel_point (self, step, activations (self, dnnl_f32, y, y))));
 }

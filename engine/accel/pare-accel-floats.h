@@ -64,6 +64,21 @@ typedef struct
   int64_t first; /* channel in it */
 } PareDepthwiseRow;
 
+/* One row of one block of channels of a convolution of 3 x 3, stride 1, in groups of `depth` channels, a power of two. */
+typedef struct
+{
+  int depth;
+  int64_t out;
+  const float *const *x; /* three rows of blocks of pixels with their padding; NULL: outside */
+  float *y;
+  int64_t y_row;
+  const float *residual; /* lies as y; NULL: none */
+  const float *weights;  /* [3][depth][3][16] */
+  const float *bias;
+  const PareAfter *after;
+  int64_t first; /* channel in these two */
+} PareGroupedRow;
+
 /* One row of a convolution over planes. */
 typedef struct
 {
@@ -117,7 +132,8 @@ typedef struct
   int width; /* of a panel at most */
   void (*product) (const PareProduct *p);
   void (*depthwise) (const PareDepthwiseRow *d);
-  int planes; /* results that `plane` takes at a time, at most */
+  void (*grouped) (const PareGroupedRow *d); /* NULL: none */
+  int planes;                                /* results that `plane` takes at a time, at most */
   void (*plane) (const ParePlaneRow *p);
   /* tiles first..first + n of all (of all images, row by row) to v: [(m + 2)^2][k / 16][n][16], matrices apart floats apart */
   void (*winograd_in) (const PareWinograd *w, const float *x, int64_t first, int64_t n, float *v, int64_t apart);

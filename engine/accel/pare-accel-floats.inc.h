@@ -160,6 +160,9 @@ NAME (product) (const PareProduct *p)
 }
 
 #include "engine/accel/pare-accel-floats-depthwise.inc.h"
+#if LANES == PARE_BLOCK
+#include "engine/accel/pare-accel-floats-grouped.inc.h"
+#endif
 #include "engine/accel/pare-accel-floats-planes.inc.h"
 #include "engine/accel/pare-accel-winograd-lines.inc.h"
 
@@ -317,6 +320,9 @@ static const PareFloats NAME (floats) = {
   .width = MAX_WIDTH,
   .product = NAME (product),
   .depthwise = NAME (depthwise),
+#if LANES == PARE_BLOCK
+  .grouped = NAME (grouped),
+#endif
   .planes = MOST_PLANES,
   .plane = NAME (plane),
   .winograd_in = NAME (winograd_in),

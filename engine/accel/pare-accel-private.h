@@ -286,6 +286,8 @@ bool pare_accel_separable (PareAccel *self, uint32_t step);
 bool pare_accel_stem (PareAccel *self, uint32_t step, const PareConvShape *shape, const PareMd *dst);
 /* A convolution with few results. */
 bool pare_accel_planes (PareAccel *self, uint32_t step, const PareConvShape *shape);
+/* A convolution of 3 x 3 with a step of one in groups of few channels. */
+bool pare_accel_grouped (PareAccel *self, uint32_t step, const PareConvShape *shape);
 /* A float convolution by Winograd's algorithm, where that pays. */
 bool pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape);
 /* The same three of bfloat16. */

@@ -42,6 +42,43 @@ test_winograd (void)
     }
 }
 
+/* Groups of four and eight channels, all that may follow, sizes around those of a tile. */
+static void
+test_grouped (void)
+{
+  static const int channels[] = { 16, 48, 64, 128 }, sides[] = { 1, 2, 5, 7, 9, 14, 19, 29 };
+  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH };
+  for (guint i = 0; i < 90; i++)
+    {
+      Plan *plan = plan_new (17000 + i);
+      PareRng *r = &plan->rng;
+      int c = channels[pare_rng_below (r, G_N_ELEMENTS (channels))], h = sides[pare_rng_below (r, G_N_ELEMENTS (sides))],
+          w = sides[pare_rng_below (r, G_N_ELEMENTS (sides))];
+      PareConvParams p = conv_params (2, c / (i % 2 ? 4 : 8), 3, 1, 1, 1), point = conv_params (2, 1, 1, 1, 1, 0);
+      for (int d = 0; d < 2; d++)
+        {
+          p.pad_begin[d] = (int32_t)pare_rng_below (r, 3);
+          p.pad_end[d] = 2;
+        }
+      p.activation = acts[i % G_N_ELEMENTS (acts)];
+      p.hi = i % 3 ? INFINITY : 0.7f;
+      p.alpha = 0.1f;
+      uint32_t x = plan_input (plan, SHAPE (1 + i % 5 / 4, c, h, w)), residual = PARE_RT_NONE;
+      if (i % 3)
+        x = add_conv (plan, x, c, &point, FALSE, PARE_RT_NONE);
+      if (i % 4 == 1 && p.pad_begin[0] == 0 && p.pad_begin[1] == 0)
+        residual = x;
+      uint32_t y = add_conv (plan, x, c, &p, pare_rng_below (r, 2), residual);
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("grouped conv %u: %d in groups of %d, %d x %d, activation %d%s", i, c, i % 2 ? 4 : 8, h, w,
+                                               p.activation, residual == PARE_RT_NONE ? "" : ", residual");
+      compare (plan, 1 + (int)(i % 2), 1e-5f, what);
+      if (plan->plan.n_steps == 1)
+        same_by_threads (plan, y, what);
+      plan_free (plan);
+    }
+}
+
 /* Pointwise, depthwise, pointwise: with and without the first and the last, normalizations between, what lies between kept, residuals of
  * the group's input and of others, images of more rows than a band. */
 static void
@@ -322,6 +359,7 @@ main (int argc, char **argv)
   if (accel_is_absent ("/accel-floats"))
     return g_test_run ();
   g_test_add_func ("/accel-floats/winograd", test_winograd);
+  g_test_add_func ("/accel-floats/grouped", test_grouped);
   g_test_add_func ("/accel-floats/separable", test_separable);
   g_test_add_func ("/accel-floats/stem", test_stem);
   g_test_add_func ("/accel-floats/planes", test_planes);
