@@ -58,6 +58,15 @@ pare_accel_conv_shape (const PareConvParams *p, bool transposed, const PareShape
   return true;
 }
 
+bool
+pare_accel_conv_is_3x3 (const PareConvParams *p, const PareConvShape *shape)
+{
+  for (int i = 0; i < 2; i++)
+    if (p->spatial != 2 || p->kernel[i] != 3 || shape->stride[i] != 1 || shape->dilation[i] != 1 || shape->pad_begin[i] > 2)
+      return false;
+  return true;
+}
+
 /* In the layout that the convolution likes best, or in blocks if large ones are; few channels of a source stay as they are. */
 static const PareMd *
 activations (PareAccel *self, dnnl_data_type_t type, const PareShape *shape, const PareShape *result)

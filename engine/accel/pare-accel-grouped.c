@@ -84,12 +84,9 @@ pare_accel_grouped (PareAccel *self, uint32_t step, const PareConvShape *shape)
   const PareFloats *isa = pare_accel_floats ();
   const float *weights = pare_accel_constant (self, s->in[1]);
   int64_t n = sx->dims[1], depth = n / p->group;
-  if (!isa || !isa->grouped || p->spatial != 2 || (depth != 4 && depth != 8) || sy->dims[1] != n || n % PARE_BLOCK || !weights
-      || !pare_accel_after_knows (p->activation) || !pare_accel_is_float (self, x) || !pare_accel_is_float (self, y))
+  if (!isa || !isa->grouped || !pare_accel_conv_is_3x3 (p, shape) || (depth != 4 && depth != 8) || sy->dims[1] != n || n % PARE_BLOCK
+      || !weights || !pare_accel_after_knows (p->activation) || !pare_accel_is_float (self, x) || !pare_accel_is_float (self, y))
     return false;
-  for (int i = 0; i < 2; i++)
-    if (p->kernel[i] != 3 || shape->stride[i] != 1 || shape->dilation[i] != 1 || shape->pad_begin[i] > 2)
-      return false;
   const PareMd *blocks = pare_md_new_blocks (self->mds, dnnl_f32, sx->rank, sx->dims),
                *blocks_y = pare_md_new_blocks (self->mds, dnnl_f32, sy->rank, sy->dims),
                *last = pare_md_new_channels_last (self->mds, dnnl_f32, sx->rank, sx->dims),

@@ -249,6 +249,8 @@ typedef struct
 } PareConvShape;
 bool pare_accel_conv_shape (const PareConvParams *p, bool transposed, const PareShape *x, const PareShape *w, const PareShape *y,
                             PareConvShape *shape);
+/* In two dimensions, 3 x 3, a pixel at a time, with at most two pixels of padding in front: what has kernels of its own. */
+bool pare_accel_conv_is_3x3 (const PareConvParams *p, const PareConvShape *shape);
 /* What a window is; false: oneDNN counts such padding differently. */
 typedef struct
 {

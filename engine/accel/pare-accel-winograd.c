@@ -141,12 +141,9 @@ pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape)
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[y].shape;
   const PareFloats *isa = pare_accel_floats ();
   const float *weights = pare_accel_constant (self, s->in[1]);
-  if (!isa || p->spatial != 2 || p->group != 1 || sx->dims[1] % PARE_BLOCK || sy->dims[1] % PARE_BLOCK || !weights
+  if (!isa || !pare_accel_conv_is_3x3 (p, shape) || p->group != 1 || sx->dims[1] % PARE_BLOCK || sy->dims[1] % PARE_BLOCK || !weights
       || !pare_accel_is_float (self, x) || !pare_accel_is_float (self, y))
     return false;
-  for (int i = 0; i < 2; i++)
-    if (p->kernel[i] != 3 || shape->stride[i] != 1 || shape->dilation[i] != 1 || shape->pad_begin[i] > 2)
-      return false;
   double ns;
   int m = choose (sx, sy, &ns);
   if (!m)

@@ -1,9 +1,9 @@
 /* Attention of 16 bits: what is rounded in front of a layer that reads bfloat16, that both backends and the exported file compute it so,
  * against sums of doubles made in the plainest way. */
 #include "engine/accel/pare-accel.h"
-#include "engine/compress/pare-apply.h"
 #include "engine/export/pare-export.h"
 #include "engine/lower/pare-program.h"
+#include "apply-16-bits.h"
 #include "make-graph.h"
 #include "to-bf16.h"
 
@@ -66,19 +66,6 @@ make (void)
   g->values[y].dtype = PARE_DTYPE_FLOAT32;
   pare_graph_name_layers (g);
   return g;
-}
-
-static PareGraph *
-apply (const PareGraph *g, const char *layers)
-{
-  GError *error = NULL;
-  g_autofree char *json = g_strdup_printf (
-      "{\"pare_recipe\": 1, \"defaults\": {\"weights\": {\"bits\": 16}, \"activations\": {\"bits\": 16}}, \"layers\": {%s}}", layers);
-  g_autoptr (PareRecipe) recipe = pare_recipe_parse (json, -1, "test", &error);
-  g_assert_no_error (error);
-  PareGraph *changed = pare_apply (g, recipe, NULL, NULL, NULL, &error);
-  g_assert_no_error (error);
-  return changed;
 }
 
 typedef float Tokens[TOKENS][WIDE];
@@ -157,7 +144,7 @@ static void
 test_definition (void)
 {
   GError *error = NULL;
-  g_autoptr (PareGraph) g = make (), changed = apply (g, ""), exported = pare_export_onnx (changed, NULL, &error);
+  g_autoptr (PareGraph) g = make (), changed = apply_16_bits (g, ""), exported = pare_export_onnx (changed, NULL, &error);
   g_assert_no_error (error);
   Tokens x, want, whole, got, there;
   for (int i = 0; i < TOKENS * WIDE; i++)
@@ -180,7 +167,8 @@ test_definition (void)
 static void
 test_mixed (void)
 {
-  g_autoptr (PareGraph) g = make (), without = apply (g, "\"out\": {\"exclude\": true}"), only = apply (g, "\"q\": {\"exclude\": true}");
+  g_autoptr (PareGraph) g = make (), without = apply_16_bits (g, "\"out\": {\"exclude\": true}"),
+                        only = apply_16_bits (g, "\"q\": {\"exclude\": true}");
   Tokens x, here, there;
   for (int i = 0; i < TOKENS * WIDE; i++)
     x[i / WIDE][i % WIDE] = sinf (1.3f * (float)i);

@@ -1,10 +1,10 @@
 /* Layers of 16 bits from the recipe to the figures: what apply rounds and where, that it is computed so by both backends, here and from the
  * exported file, against sums made in the plainest way. */
 #include "engine/accel/pare-accel.h"
-#include "engine/compress/pare-apply.h"
 #include "engine/cost/pare-cost.h"
 #include "engine/export/pare-export.h"
 #include "engine/lower/pare-program.h"
+#include "apply-16-bits.h"
 #include "make-graph.h"
 #include "to-bf16.h"
 
@@ -43,19 +43,6 @@ make (void)
   g->values[y].dtype = PARE_DTYPE_FLOAT32;
   pare_graph_name_layers (g);
   return g;
-}
-
-static PareGraph *
-apply (const PareGraph *g, const char *layers)
-{
-  GError *error = NULL;
-  g_autofree char *json = g_strdup_printf (
-      "{\"pare_recipe\": 1, \"defaults\": {\"weights\": {\"bits\": 16}, \"activations\": {\"bits\": 16}}, \"layers\": {%s}}", layers);
-  g_autoptr (PareRecipe) recipe = pare_recipe_parse (json, -1, "test", &error);
-  g_assert_no_error (error);
-  PareGraph *changed = pare_apply (g, recipe, NULL, NULL, NULL, &error); /* nothing needs to be measured */
-  g_assert_no_error (error);
-  return changed;
 }
 
 typedef struct
@@ -144,7 +131,7 @@ fill (Net *n)
 static void
 test_definition (void)
 {
-  g_autoptr (PareGraph) g = make (), changed = apply (g, "");
+  g_autoptr (PareGraph) g = make (), changed = apply_16_bits (g, "");
   Net want = { 0 }, whole = { 0 };
   fill (&want);
   fill (&whole);
@@ -178,7 +165,7 @@ static void
 test_export (void)
 {
   GError *error = NULL;
-  g_autoptr (PareGraph) g = make (), changed = apply (g, ""), exported = pare_export_onnx (changed, NULL, &error);
+  g_autoptr (PareGraph) g = make (), changed = apply_16_bits (g, ""), exported = pare_export_onnx (changed, NULL, &error);
   g_assert_no_error (error);
   guint casts = 0;
   for (guint i = 0; i < exported->n_nodes; i++)
@@ -212,8 +199,8 @@ static void
 test_mixed (void)
 {
   g_autoptr (PareGraph) g = make ();
-  g_autoptr (PareGraph) one = apply (g, "\"b\": {\"exclude\": true}"),
-                        weights_only = apply (g, "\"b\": {\"activations\": {\"bits\": \"float\"}}");
+  g_autoptr (PareGraph) one = apply_16_bits (g, "\"b\": {\"exclude\": true}"),
+                        weights_only = apply_16_bits (g, "\"b\": {\"activations\": {\"bits\": \"float\"}}");
   Net n = { 0 }, portable = { 0 };
   fill (&n);
   fill (&portable);
@@ -231,7 +218,7 @@ static void
 test_marks (void)
 {
   GError *error = NULL;
-  g_autoptr (PareGraph) g = make (), changed = apply (g, "");
+  g_autoptr (PareGraph) g = make (), changed = apply_16_bits (g, "");
   for (int k = 0; k < 3; k++)
     {
       PareCompileOptions options = { .backend = k == 2 ? PARE_BACKEND_PORTABLE : PARE_BACKEND_AUTO };

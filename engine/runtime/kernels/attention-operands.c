@@ -71,7 +71,7 @@ pare_rt_attention_read (const PareAttentionParams *p, const PareView *q, const P
 /* Of each row of a mask: how many positions there are until the last that it does not hide; all where there is none. FALSE: it hides no
  * row's last ones. */
 PARE_RT_CLONES static bool
-look (const float *mask, int64_t apart, int64_t rows, int64_t n, float hidden, float least, int32_t *seen)
+look (const float *mask, int64_t apart, int64_t rows, int64_t n, int32_t *seen)
 {
   bool any = false;
   for (int64_t r = 0; r < rows; r++, mask += apart)
@@ -80,25 +80,25 @@ look (const float *mask, int64_t apart, int64_t rows, int64_t n, float hidden, f
       for (int32_t found = 0; left >= 16; left -= 16)
         {
           for (int i = 0; i < 16; i++)
-            found |= !(mask[left - 16 + i] <= hidden);
+            found |= !(mask[left - 16 + i] <= PARE_RT_HIDDEN);
           if (found)
             break;
         }
-      while (left > 0 && mask[left - 1] <= hidden)
+      while (left > 0 && mask[left - 1] <= PARE_RT_HIDDEN)
         left--;
-      seen[r] = (int32_t)(left == 0 || !(mask[left - 1] >= least) ? n : left);
+      seen[r] = (int32_t)(left == 0 || !(mask[left - 1] >= PARE_RT_SEEN) ? n : left);
       any |= seen[r] < n;
     }
   return any;
 }
 
 bool
-pare_rt_attention_seen (const PareRtAttention *a, float hidden, float least, int32_t *seen)
+pare_rt_attention_seen (const PareRtAttention *a, int32_t *seen)
 {
   const PareRtAttended *m = &a->mask;
   int64_t rows = a->q.dim[2];
   if (!m->data || m->stride[0] != 0 || m->stride[1] != 0 || m->stride[3] != 1 || a->k.dim[2] > INT32_MAX
-      || !look (m->data, m->stride[2], m->stride[2] ? rows : 1, a->k.dim[2], hidden, least, seen))
+      || !look (m->data, m->stride[2], m->stride[2] ? rows : 1, a->k.dim[2], seen))
     return false;
   for (int64_t r = 1; m->stride[2] == 0 && r < rows; r++)
     seen[r] = seen[0];

@@ -7,63 +7,32 @@
 
 #define ROWS 48           /* of q, a task's */
 #define SCORES (96 << 10) /* bytes of scores that a task keeps; fewer rows where positions are many */
+#define LARGEST 1e7f      /* what is hidden has no weight as long as no score is larger */
 
 typedef struct
 {
   PareRtAttention a;
   float factor;
   bool round_weights, round_result; /* to bfloat16 */
-  int64_t rows, blocks, wide;       /* rows of q in a task, tasks of a head; floats of a row of scores */
-  uint64_t key_bytes, value_bytes, scratch_bytes;
-  int32_t *seen;  /* positions of each row until the last that the mask does not hide; NULL: not looked for */
-  float *longest; /* the norm of each head's longest key */
-  char *keys, *values, *scratch;
+  PareRtAttentionTasks t;
+  float *longest; /* the norm of each head's longest key, where some positions may not be looked at */
 } Job;
-
-/* A mask of HIDDEN or less makes a weight of exactly 0 beside one of SEEN or more, if no score is larger than LARGEST. */
-#define HIDDEN -1e8f
-#define SEEN -1e6f
-#define LARGEST 1e7f
-
-static uint64_t
-round_up (uint64_t bytes)
-{
-  return (bytes + 63) / 64 * 64;
-}
 
 static void
 plan (Job *j)
 {
-  int64_t positions = j->a.k.dim[2];
-  int64_t fit = SCORES / ((int64_t)sizeof (float) * (positions > 0 ? positions : 1)) / 8 * 8;
-  j->rows = fit < 8 ? 8 : fit > ROWS ? ROWS : fit;
-  j->blocks = (j->a.q.dim[2] + j->rows - 1) / j->rows;
-  j->rows = j->blocks > 0 ? (j->a.q.dim[2] + j->blocks - 1) / j->blocks : 1; /* equal shares */
-  j->key_bytes = round_up (pare_rt_small_pack (positions, j->a.k.dim[3], NULL, 1, 1, NULL));
-  j->value_bytes = round_up (pare_rt_small_pack (j->a.v.dim[3], positions, NULL, 1, 1, NULL));
-  j->wide = pare_rt_small_columns (positions);
-  j->scratch_bytes = round_up ((uint64_t)(j->rows * j->wide) * sizeof (float)) + 64;
+  j->t = pare_rt_attention_tasks (&j->a, ROWS, SCORES);
+  j->t.worker_bytes = attention_round_up ((uint64_t)(j->t.rows * j->t.wide) * sizeof (float)) + 64;
 }
 
 /* Bytes of everything that the kernel keeps; sets the places if there is memory. */
 static uint64_t
 place (Job *j, char *memory)
 {
-  uint64_t keys = (uint64_t)(j->a.q.dim[0] * j->a.key_heads), values = (uint64_t)(j->a.q.dim[0] * j->a.value_heads), at = 0;
-  uint64_t parts[5] = { (uint64_t)pare_rt_workers () * j->scratch_bytes, keys * j->key_bytes, values * j->value_bytes,
-                        round_up (keys * sizeof (float)), round_up ((uint64_t)j->a.q.dim[2] * sizeof (int32_t)) };
-  char *places[5];
-  for (int i = 0; i < 5; at += parts[i++])
-    places[i] = memory + at;
+  uint64_t at = pare_rt_attention_place (&j->a, &j->t, memory);
   if (memory)
-    {
-      j->scratch = places[0];
-      j->keys = places[1];
-      j->values = places[2];
-      j->longest = (float *)(void *)places[3];
-      j->seen = (int32_t *)(void *)places[4];
-    }
-  return at;
+    j->longest = (float *)(void *)(memory + at);
+  return at + attention_round_up ((uint64_t)(j->a.q.dim[0] * j->a.key_heads) * sizeof (float));
 }
 
 static float
@@ -87,13 +56,14 @@ pack_head (int64_t task, int worker, void *arg)
   int64_t keys = j->a.q.dim[0] * j->a.key_heads, head = task < keys ? task : task - keys;
   const PareRtAttended *o = task < keys ? &j->a.k : &j->a.v;
   const float *data = (const float *)o->data + attended_at (o, head / o->dim[1], head % o->dim[1], 0);
-  if (task < keys && j->seen)
+  if (task < keys && j->t.seen)
     j->longest[head] = longest_key (o, data);
   if (task < keys)
-    pare_rt_small_pack (o->dim[2], o->dim[3], data, o->stride[3], o->stride[2], (float *)(void *)(j->keys + (uint64_t)head * j->key_bytes));
+    pare_rt_small_pack (o->dim[2], o->dim[3], data, o->stride[3], o->stride[2],
+                        (float *)(void *)(j->t.keys + (uint64_t)head * j->t.key_bytes));
   else
     pare_rt_small_pack (o->dim[3], o->dim[2], data, o->stride[2], o->stride[3],
-                        (float *)(void *)(j->values + (uint64_t)head * j->value_bytes));
+                        (float *)(void *)(j->t.values + (uint64_t)head * j->t.value_bytes));
 }
 
 PARE_RT_CLONES static void
@@ -127,10 +97,10 @@ positions_of (const Job *j, const float *q, int64_t r0, int64_t rows, float long
 {
   int64_t most = 0, all = j->a.k.dim[2];
   float sum = 0;
-  if (!j->seen)
+  if (!j->t.seen)
     return all;
   for (int64_t r = 0; r < rows; r++)
-    most = j->seen[r0 + r] > most ? j->seen[r0 + r] : most;
+    most = j->t.seen[r0 + r] > most ? j->t.seen[r0 + r] : most;
   /* the norm of all rows together is one of the longest at least */
   for (int64_t r = 0; most < all && r < rows; r++)
     for (int64_t e = 0; e < j->a.q.dim[3]; e++)
@@ -142,20 +112,21 @@ static void
 attend (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
-  int64_t head = task / j->blocks, b = head / j->a.q.dim[1], h = head % j->a.q.dim[1], r0 = task % j->blocks * j->rows;
-  int64_t rows = j->a.q.dim[2] - r0 < j->rows ? j->a.q.dim[2] - r0 : j->rows, positions = j->a.k.dim[2],
+  int64_t head = task / j->t.blocks, b = head / j->a.q.dim[1], h = head % j->a.q.dim[1], r0 = task % j->t.blocks * j->t.rows;
+  int64_t rows = j->a.q.dim[2] - r0 < j->t.rows ? j->a.q.dim[2] - r0 : j->t.rows, positions = j->a.k.dim[2],
           key = b * j->a.key_heads + h % j->a.key_heads;
-  const float *keys = (const float *)(const void *)(j->keys + (uint64_t)key * j->key_bytes);
-  const float *values = (const float *)(const void *)(j->values + (uint64_t)(b * j->a.value_heads + h % j->a.value_heads) * j->value_bytes);
-  float *scores = (float *)(void *)(j->scratch + (uint64_t)worker * j->scratch_bytes);
+  const float *keys = (const float *)(const void *)(j->t.keys + (uint64_t)key * j->t.key_bytes);
+  const float *values
+      = (const float *)(const void *)(j->t.values + (uint64_t)(b * j->a.value_heads + h % j->a.value_heads) * j->t.value_bytes);
+  float *scores = (float *)(void *)(j->t.workers + (uint64_t)worker * j->t.worker_bytes);
   const float *q = (const float *)j->a.q.data + attended_at (&j->a.q, b, h, r0);
   float *y = (float *)(uintptr_t)j->a.y.data + attended_at (&j->a.y, b, h, r0), norm[ROWS];
   const PareRtIsa *isa = pare_rt_isa ();
-  int64_t n = positions_of (j, q, r0, rows, j->seen ? j->longest[key] : 0), wide = pare_rt_small_columns (n);
-  pare_rt_small_product (rows, positions, j->a.q.dim[3], j->a.q.dim[3], n, q, j->a.q.stride[2], keys, scores, j->wide, true);
+  int64_t n = positions_of (j, q, r0, rows, j->t.seen ? j->longest[key] : 0), wide = pare_rt_small_columns (n);
+  pare_rt_small_product (rows, positions, j->a.q.dim[3], j->a.q.dim[3], n, q, j->a.q.stride[2], keys, scores, j->t.wide, true);
   for (int64_t r = 0; r < rows; r++)
     {
-      float *row = scores + r * j->wide;
+      float *row = scores + r * j->t.wide;
       const float *mask = j->a.mask.data ? (const float *)j->a.mask.data + attended_at (&j->a.mask, b, h, r0 + r) : NULL;
       bool here = mask || !(j->factor > 0); /* a mask has no room behind it, and -inf is to stay the least */
       if (here)
@@ -169,7 +140,7 @@ attend (int64_t task, int worker, void *arg)
           norm[r] = 1;
         }
     }
-  pare_rt_small_product (rows, j->a.v.dim[3], n, positions, 0, scores, j->wide, values, y, j->a.y.stride[2], false);
+  pare_rt_small_product (rows, j->a.v.dim[3], n, positions, 0, scores, j->t.wide, values, y, j->a.y.stride[2], false);
   for (int64_t r = 0; r < rows; r++)
     (j->round_result ? scale_and_round : scale) (y + r * j->a.y.stride[2], j->a.v.dim[3], norm[r]);
 }
@@ -193,12 +164,9 @@ KERNEL (pare_rt_k_attention)
   CHECKED;
   plan (&j);
   place (&j, scratch);
-  int64_t heads = j.a.q.dim[0] * j.a.q.dim[1];
-  bool shared = (double)heads * (double)(j.a.q.dim[2] * j.a.k.dim[2]) * (double)j.a.q.dim[3] >= 100000;
-  if (!pare_rt_attention_seen (&j.a, HIDDEN, SEEN, j.seen))
-    j.seen = NULL;
-  pare_rt_parallel_if (shared, j.a.q.dim[0] * (j.a.key_heads + j.a.value_heads), pack_head, &j);
-  pare_rt_parallel_if (shared, heads * j.blocks, attend, &j);
+  if (!pare_rt_attention_seen (&j.a, j.t.seen))
+    j.t.seen = NULL;
+  pare_rt_attention_run (&j.a, &j.t, pack_head, attend, &j);
   return PARE_RT_OK;
 }
 

@@ -9,9 +9,6 @@
 #define SCORES (24 << 10)    /* bytes of scores that a task keeps; fewer rows where positions are many */
 #define EXACT 16777216.0
 
-/* A mask of HIDDEN or less may make weights of exactly 0 beside one of SEEN or more: whether it does is for the grids to say. */
-#define HIDDEN -1e8f
-#define SEEN -1e6f
 #define LIGHTEST -86.0f /* below the largest: of no weight */
 
 typedef struct
@@ -21,17 +18,9 @@ typedef struct
   const float *table;
   PareRtWeighing weighing;
   bool signed_q, signed_k, signed_v, floats; /* floats: the result's type */
-  int64_t rows, blocks, wide, wide_y;        /* rows of q in a task, tasks of a head; floats of a row of scores, of results */
-  uint64_t key_bytes, value_bytes, scratch_bytes;
-  int32_t *seen; /* positions of each row until the last that has a weight; NULL: all */
-  char *keys, *values, *scratch;
+  PareRtAttentionTasks t;
+  int64_t wide_y; /* floats of a row of results */
 } Job;
-
-static uint64_t
-round_up (uint64_t bytes)
-{
-  return (bytes + 63) / 64 * 64;
-}
 
 static double
 largest (PareDtype dtype, int32_t zero)
@@ -113,33 +102,10 @@ plan (Job *j)
                                   .weight_least = least_of (w),
                                   .weight_most = most_of (w) };
   int64_t positions = j->a.k.dim[2], depth = j->a.q.dim[3], values = j->a.v.dim[3];
-  int64_t fit = SCORES / ((int64_t)sizeof (float) * (positions > 0 ? positions : 1)) / 8 * 8;
-  j->rows = fit < 8 ? 8 : fit > ROWS ? ROWS : fit;
-  j->blocks = (j->a.q.dim[2] + j->rows - 1) / j->rows;
-  j->rows = j->blocks > 0 ? (j->a.q.dim[2] + j->blocks - 1) / j->blocks : 1; /* equal shares */
-  j->key_bytes = round_up (pare_rt_small_pack (positions, depth, NULL, 1, 1, NULL));
-  j->value_bytes = round_up (pare_rt_small_pack (values, positions, NULL, 1, 1, NULL));
-  j->wide = pare_rt_small_columns (positions);
+  j->t = pare_rt_attention_tasks (&j->a, ROWS, SCORES);
   j->wide_y = pare_rt_small_columns (values);
-  int64_t attends = j->rows * (j->wide + depth + j->wide_y), packs = positions * (depth > values ? depth : values);
-  j->scratch_bytes = round_up ((uint64_t)(attends > packs ? attends : packs) * sizeof (float)) + 64;
-}
-
-/* Bytes of everything that the kernel keeps; sets the places if there is memory. */
-static uint64_t
-place (Job *j, char *memory)
-{
-  uint64_t keys = (uint64_t)(j->a.q.dim[0] * j->a.key_heads) * j->key_bytes,
-           values = (uint64_t)(j->a.q.dim[0] * j->a.value_heads) * j->value_bytes,
-           scratch = (uint64_t)pare_rt_workers () * j->scratch_bytes;
-  if (memory)
-    {
-      j->scratch = memory;
-      j->keys = memory + scratch;
-      j->values = j->keys + keys;
-      j->seen = (int32_t *)(void *)(j->values + values);
-    }
-  return scratch + keys + values + round_up ((uint64_t)j->a.q.dim[2] * sizeof (int32_t));
+  int64_t attends = j->t.rows * (j->t.wide + depth + j->wide_y), packs = positions * (depth > values ? depth : values);
+  j->t.worker_bytes = attention_round_up ((uint64_t)(attends > packs ? attends : packs) * sizeof (float)) + 64;
 }
 
 PARE_RT_CLONES static void
@@ -160,7 +126,7 @@ pack_head (int64_t task, int worker, void *arg)
   int64_t keys = j->a.q.dim[0] * j->a.key_heads, head = task < keys ? task : task - keys;
   const PareRtAttended *o = task < keys ? &j->a.k : &j->a.v;
   const uint8_t *codes = (const uint8_t *)o->data + attended_at (o, head / o->dim[1], head % o->dim[1], 0);
-  float *reals = (float *)(void *)(j->scratch + (uint64_t)worker * j->scratch_bytes);
+  float *reals = (float *)(void *)(j->t.workers + (uint64_t)worker * j->t.worker_bytes);
   /* along whichever axis lies side by side */
   int run = o->stride[2] == 1 ? 2 : 3, apart = 5 - run;
   bool is_signed = task < keys ? j->signed_k : j->signed_v;
@@ -173,9 +139,9 @@ pack_head (int64_t task, int worker, void *arg)
         widen (codes + i * o->stride[apart] + e * o->stride[run], is_signed, 1, zero, reals + i * o->dim[run] + e);
   int64_t row = run == 2 ? 1 : o->dim[3], element = run == 2 ? o->dim[2] : 1;
   if (task < keys)
-    pare_rt_small_pack (o->dim[2], o->dim[3], reals, element, row, (float *)(void *)(j->keys + (uint64_t)head * j->key_bytes));
+    pare_rt_small_pack (o->dim[2], o->dim[3], reals, element, row, (float *)(void *)(j->t.keys + (uint64_t)head * j->t.key_bytes));
   else
-    pare_rt_small_pack (o->dim[3], o->dim[2], reals, row, element, (float *)(void *)(j->values + (uint64_t)head * j->value_bytes));
+    pare_rt_small_pack (o->dim[3], o->dim[2], reals, row, element, (float *)(void *)(j->t.values + (uint64_t)head * j->t.value_bytes));
 }
 
 PARE_RT_CLONES static void
@@ -205,25 +171,25 @@ attend (int64_t task, int worker, void *arg)
   const Job *j = arg;
   const PareQAttentionParams *p = j->p;
   const PareRtAttention *a = &j->a;
-  int64_t head = task / j->blocks, b = head / a->q.dim[1], h = head % a->q.dim[1], r0 = task % j->blocks * j->rows;
-  int64_t rows = a->q.dim[2] - r0 < j->rows ? a->q.dim[2] - r0 : j->rows, positions = a->k.dim[2], depth = a->q.dim[3], n = 0;
-  const char *keys = j->keys + (uint64_t)(b * a->key_heads + h % a->key_heads) * j->key_bytes;
-  const char *values = j->values + (uint64_t)(b * a->value_heads + h % a->value_heads) * j->value_bytes;
-  float *scores = (float *)(void *)(j->scratch + (uint64_t)worker * j->scratch_bytes), *q = scores + j->rows * j->wide,
-        *y = q + j->rows * depth;
+  int64_t head = task / j->t.blocks, b = head / a->q.dim[1], h = head % a->q.dim[1], r0 = task % j->t.blocks * j->t.rows;
+  int64_t rows = a->q.dim[2] - r0 < j->t.rows ? a->q.dim[2] - r0 : j->t.rows, positions = a->k.dim[2], depth = a->q.dim[3], n = 0;
+  const char *keys = j->t.keys + (uint64_t)(b * a->key_heads + h % a->key_heads) * j->t.key_bytes;
+  const char *values = j->t.values + (uint64_t)(b * a->value_heads + h % a->value_heads) * j->t.value_bytes;
+  float *scores = (float *)(void *)(j->t.workers + (uint64_t)worker * j->t.worker_bytes), *q = scores + j->t.rows * j->t.wide,
+        *y = q + j->t.rows * depth;
   for (int64_t r = 0; r < rows; r++)
     {
-      int64_t until = j->seen ? j->seen[r0 + r] : positions;
+      int64_t until = j->t.seen ? j->t.seen[r0 + r] : positions;
       n = until > n ? until : n;
       widen ((const uint8_t *)a->q.data + attended_at (&a->q, b, h, r0 + r), j->signed_q, depth, p->zero_q, q + r * depth);
     }
   n = (n + 15) / 16 * 16 < positions ? (n + 15) / 16 * 16 : positions;
-  pare_rt_small_product (rows, positions, depth, depth, n, q, depth, (const float *)(const void *)keys, scores, j->wide, true);
+  pare_rt_small_product (rows, positions, depth, depth, n, q, depth, (const float *)(const void *)keys, scores, j->t.wide, true);
   for (int64_t r = 0; j->table && r < rows; r++)
-    look_up (scores + r * j->wide, n, j->weighing.factor, j->weighing.least, j->weighing.most, p->scores.zero, j->table);
+    look_up (scores + r * j->t.wide, n, j->weighing.factor, j->weighing.least, j->weighing.most, p->scores.zero, j->table);
   const float *mask = a->mask.data ? (const float *)a->mask.data + attended_at (&a->mask, b, h, r0) : NULL;
-  pare_rt_isa ()->weigh_codes (scores, j->wide, rows, n, &j->weighing, mask, a->mask.stride[2], j->seen ? j->seen + r0 : NULL);
-  pare_rt_small_product (rows, a->v.dim[3], n, positions, 0, scores, j->wide, (const float *)(const void *)values, y, j->wide_y, true);
+  pare_rt_isa ()->weigh_codes (scores, j->t.wide, rows, n, &j->weighing, mask, a->mask.stride[2], j->t.seen ? j->t.seen + r0 : NULL);
+  pare_rt_small_product (rows, a->v.dim[3], n, positions, 0, scores, j->t.wide, (const float *)(const void *)values, y, j->wide_y, true);
   for (int64_t r = 0; r < rows; r++)
     {
       int64_t at = attended_at (&a->y, b, h, r0 + r);
@@ -235,7 +201,7 @@ attend (int64_t task, int worker, void *arg)
     }
 }
 
-/* What is HIDDEN gets no weight, whatever the scores are. */
+/* What a mask hides gets no weight, whatever the scores are. */
 static bool
 hides (const Job *j)
 {
@@ -248,8 +214,8 @@ hides (const Job *j)
       least = x < least ? x : least;
       most = x > most ? x : most;
     }
-  least = least + SEEN;
-  most = most + HIDDEN;
+  least = least + PARE_RT_SEEN;
+  most = most + PARE_RT_HIDDEN;
   if (p->rounds)
     {
       least = rintf (clamp_plain (least / m->scale, least_of (m), most_of (m))) * m->scale;
@@ -267,13 +233,10 @@ KERNEL (pare_rt_k_qattention)
   REQUIRE (count_of (&in[0]) > 0 && count_of (&in[1]) > 0 && count_of (&in[2]) > 0);
   CHECKED;
   plan (&j);
-  place (&j, scratch);
-  int64_t heads = j.a.q.dim[0] * j.a.q.dim[1];
-  bool shared = (double)heads * (double)(j.a.q.dim[2] * j.a.k.dim[2]) * (double)j.a.q.dim[3] >= 100000;
-  if (!hides (&j) || !pare_rt_attention_seen (&j.a, HIDDEN, SEEN, j.seen))
-    j.seen = NULL;
-  pare_rt_parallel_if (shared, j.a.q.dim[0] * (j.a.key_heads + j.a.value_heads), pack_head, &j);
-  pare_rt_parallel_if (shared, heads * j.blocks, attend, &j);
+  pare_rt_attention_place (&j.a, &j.t, scratch);
+  if (!hides (&j) || !pare_rt_attention_seen (&j.a, j.t.seen))
+    j.t.seen = NULL;
+  pare_rt_attention_run (&j.a, &j.t, pack_head, attend, &j);
   return PARE_RT_OK;
 }
 
@@ -283,5 +246,5 @@ SCRATCH (pare_rt_s_qattention)
   if (read_operands (&j, params, in, n_in, out, n_out) != PARE_RT_OK || count_of (&in[1]) <= 0 || count_of (&in[2]) <= 0)
     return 0;
   plan (&j);
-  return place (&j, NULL);
+  return pare_rt_attention_place (&j.a, &j.t, NULL);
 }
