@@ -3,6 +3,15 @@
 
 #define MOST_INPUTS 4096
 
+/* Extents whose product overflows even where one of them is 0: kernels multiply some of them without the others. */
+static bool
+overflows (PareShape shape, PareDtype dtype)
+{
+  for (int i = 0; i < shape.rank; i++)
+    shape.dims[i] = shape.dims[i] == 0 ? 1 : shape.dims[i];
+  return pare_shape_bytes (&shape, dtype) < 0;
+}
+
 static const char *
 check_value (const PareRtPlan *plan, uint32_t i)
 {
@@ -13,6 +22,8 @@ check_value (const PareRtPlan *plan, uint32_t i)
   bytes = pare_dtype_bits (v->dtype) > 0 ? pare_shape_bytes (&v->shape, v->dtype) : -1;
   if (bytes < 0 || (uint64_t)bytes > v->bytes)
     return "a value is larger than its memory";
+  if (overflows (v->shape, v->dtype))
+    return "a value's extents overflow";
   switch (v->kind)
     {
     case PARE_RT_CONSTANT:

@@ -50,6 +50,7 @@ pare_rt_attention_read (const PareAttentionParams *p, const PareView *q, const P
                         const PareView *y, PareRtAttention *a)
 {
   *a = (PareRtAttention){ 0 };
+  REQUIRE (count_of (q) > 0 && count_of (k) > 0 && count_of (v) > 0 && count_of (y) > 0);
   REQUIRE (q->shape.rank <= 5 && k->shape.rank <= 5 && v->shape.rank <= 5 && y->shape.rank <= 5);
   REQUIRE (read_operand (q, p->q, &a->q) && read_operand (k, p->k, &a->k) && read_operand (v, p->v, &a->v)
            && read_operand (y, p->y, &a->y));

@@ -160,7 +160,6 @@ KERNEL (pare_rt_k_attention)
   PareRtStatus status = read_operands (&j, params, in, n_in, out, n_out);
   if (status != PARE_RT_OK)
     return status;
-  REQUIRE (count_of (&in[0]) > 0 && count_of (&in[1]) > 0 && count_of (&in[2]) > 0);
   CHECKED;
   plan (&j);
   place (&j, scratch);
@@ -173,7 +172,7 @@ KERNEL (pare_rt_k_attention)
 SCRATCH (pare_rt_s_attention)
 {
   Job j;
-  if (read_operands (&j, params, in, n_in, out, n_out) != PARE_RT_OK || count_of (&in[1]) <= 0 || count_of (&in[2]) <= 0)
+  if (read_operands (&j, params, in, n_in, out, n_out) != PARE_RT_OK)
     return 0;
   plan (&j);
   return place (&j, NULL);

@@ -15,7 +15,7 @@ typedef struct
   int64_t key_heads, value_heads;  /* as many as q has, or one */
 } PareRtAttention;
 
-/* Reads and checks what both have in common; types are checked by the caller. mask: may be NULL. */
+/* Reads and checks what both have in common, among it that nothing is empty; types are checked by the caller. mask: may be NULL. */
 PareRtStatus pare_rt_attention_read (const PareAttentionParams *p, const PareView *q, const PareView *k, const PareView *v,
                                      const PareView *mask, const PareView *y, PareRtAttention *a);
 

@@ -8,12 +8,22 @@ run_f32 (const float *x, float *y, int64_t n, float lo, float hi)
     y[i] = clip_f32 (x[i], lo, hi);
 }
 
-#define WHOLE(type)                                                                                                                        \
-  for (int64_t i = 0; i < n; i++)                                                                                                          \
-    {                                                                                                                                      \
-      type v = ((const type *)in[0].data)[i];                                                                                              \
-      ((type *)out[0].data)[i] = (double)v < (double)p->lo ? (type)p->lo : (double)v > (double)p->hi ? (type)p->hi : v;                    \
-    }
+/* A bound that the type cannot hold is the nearest that it can. */
+static double
+bound (double at, double least, double most)
+{
+  return at < least ? least : at > most ? most : at;
+}
+
+#define CLIP(type, least, most)                                                                                                            \
+  {                                                                                                                                        \
+    double lo = bound (p->lo, least, most), hi = bound (p->hi, least, most);                                                               \
+    for (int64_t i = 0; i < n; i++)                                                                                                        \
+      {                                                                                                                                    \
+        type v = ((const type *)in[0].data)[i];                                                                                            \
+        ((type *)out[0].data)[i] = (double)v < lo ? (type)lo : (double)v > hi ? (type)hi : v;                                              \
+      }                                                                                                                                    \
+  }
 
 KERNEL (pare_rt_k_clip)
 {
@@ -29,15 +39,15 @@ KERNEL (pare_rt_k_clip)
       run_f32 (in[0].data, out[0].data, n, p->lo, p->hi);
       break;
     case PARE_DTYPE_FLOAT64:
-      WHOLE (double) break;
+      CLIP (double, -INFINITY, INFINITY) break;
     case PARE_DTYPE_INT8:
-      WHOLE (int8_t) break;
+      CLIP (int8_t, INT8_MIN, INT8_MAX) break;
     case PARE_DTYPE_UINT8:
-      WHOLE (uint8_t) break;
+      CLIP (uint8_t, 0, UINT8_MAX) break;
     case PARE_DTYPE_INT32:
-      WHOLE (int32_t) break;
+      CLIP (int32_t, INT32_MIN, INT32_MAX) break;
     default:
-      WHOLE (int64_t)
+      CLIP (int64_t, -0x1p63, 0x1.fffffffffffffp62)
     }
   return PARE_RT_OK;
 }

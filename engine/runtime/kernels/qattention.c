@@ -230,7 +230,6 @@ KERNEL (pare_rt_k_qattention)
   PareRtStatus status = read_operands (&j, params, in, n_in, out, n_out);
   if (status != PARE_RT_OK)
     return status;
-  REQUIRE (count_of (&in[0]) > 0 && count_of (&in[1]) > 0 && count_of (&in[2]) > 0);
   CHECKED;
   plan (&j);
   pare_rt_attention_place (&j.a, &j.t, scratch);
@@ -243,7 +242,7 @@ KERNEL (pare_rt_k_qattention)
 SCRATCH (pare_rt_s_qattention)
 {
   Job j;
-  if (read_operands (&j, params, in, n_in, out, n_out) != PARE_RT_OK || count_of (&in[1]) <= 0 || count_of (&in[2]) <= 0)
+  if (read_operands (&j, params, in, n_in, out, n_out) != PARE_RT_OK)
     return 0;
   plan (&j);
   return pare_rt_attention_place (&j.a, &j.t, NULL);
