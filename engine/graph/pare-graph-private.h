@@ -97,7 +97,8 @@ typedef struct {
   int depth;
   gint64 folded;            /* bytes that were computed from nothing (smaller constants), so far */
   gint64 *turns;            /* that loops may still take, all together; not NULL where `fold` */
-  gint64 most;              /* bytes that a node of a running graph may make; 0: whatever it does */
+  gint64 most;              /* bytes that all results of a running graph may take; 0: what is free */
+  gint64 held;              /* bytes that they take so far */
   PareControl *control;     /* (nullable) */
 } PareWalk;
 gboolean pare_graph_walk (PareGraph *self, PareWalk *walk, GError **error);

@@ -179,8 +179,10 @@ gboolean pare_graph_bind_input (PareGraph *self, PareValueId input, PareTensor *
  * elements as some values say, Loop and Scan, and all behind them. *late: (transfer full) (nullable) those nodes as a graph, which reads what
  * `self` now also has as outputs, under the same names; its outputs are those of `self` that are gone from there. NULL: there are none. */
 gboolean pare_graph_split_late (PareGraph *self, PareGraph **late, GError **error);
-/* Computes a canonical graph node by node, of inputs in its order, each of whatever shape. Fills outputs (transfer full). */
-gboolean pare_graph_compute (const PareGraph *self, PareTensor *const *inputs, PareTensor **outputs, PareEvalFunc eval, PareControl *control, GError **error);
+/* Computes a canonical graph node by node, of inputs in its order, each of whatever shape. Fills outputs (transfer full). most: bytes that inputs and
+ * results may take together; 0: three quarters of what is free. What takes more is an error naming the node, told before memory is taken. */
+gboolean pare_graph_compute (const PareGraph *self, PareTensor *const *inputs, PareTensor **outputs, PareEvalFunc eval, gint64 most,
+                             PareControl *control, GError **error);
 
 /* BatchNormalization folded into the producing Conv/ConvTranspose/Gemm wherever it is the only reader, at the graph's own opset. only: NULL or layer
  * names to which folding is restricted (a GHashTable set of char*). Used by apply, so that a layer's weights are those that deploy. */

@@ -149,6 +149,7 @@ pare_graph_compute_within (const PareGraph *self, const PareWalk *walk, PareTens
                    .depth = walk->depth,
                    .turns = walk->turns,
                    .most = walk->most,
+                   .held = walk->held,
                    .control = walk->control };
   if (!pare_graph_walk (g, &run, error))
     return FALSE;
@@ -164,10 +165,12 @@ pare_graph_compute_within (const PareGraph *self, const PareWalk *walk, PareTens
 }
 
 gboolean
-pare_graph_compute (const PareGraph *self, PareTensor *const *inputs, PareTensor **outputs, PareEvalFunc eval, PareControl *control,
-                    GError **error)
+pare_graph_compute (const PareGraph *self, PareTensor *const *inputs, PareTensor **outputs, PareEvalFunc eval, gint64 most,
+                    PareControl *control, GError **error)
 {
   gint64 turns = 1 << 17; /* a file may ask for any number */
-  PareWalk walk = { .eval = eval, .turns = &turns, .control = control };
+  PareWalk walk = { .eval = eval, .turns = &turns, .most = most, .control = control };
+  for (guint i = 0; i < self->n_inputs; i++)
+    walk.held += (gint64)inputs[i]->bytes;
   return pare_graph_compute_within (self, &walk, inputs, outputs, error);
 }

@@ -57,7 +57,7 @@ row (const PareTensor *of, gint64 i)
 typedef struct
 {
   PareGraph *body; /* of its own, with what it captures as constants */
-  const PareWalk *walk;
+  PareWalk walk;
   GPtrArray *in, *out; /* PareTensor, of one turn */
 } Turn;
 
@@ -69,7 +69,7 @@ run_turn (Turn *t, const PareNode *node, GError **error)
   for (guint i = 0; i < t->in->len; i++)
     if (t->in->pdata[i] == NULL)
       return refuse (node, error, "no memory for an operand of its body");
-  return pare_graph_compute_within (t->body, t->walk, (PareTensor *const *)t->in->pdata, (PareTensor **)t->out->pdata, error);
+  return pare_graph_compute_within (t->body, &t->walk, (PareTensor *const *)t->in->pdata, (PareTensor **)t->out->pdata, error);
 }
 
 static PareTensor *
@@ -94,7 +94,11 @@ take_turn (Turn *t, GPtrArray *states, GPtrArray **stacks, guint from, guint n_s
       states->pdata[i] = g_steal_pointer (&t->out->pdata[from + i]);
     }
   for (guint i = 0; i < n_stacks; i++)
-    g_ptr_array_add (stacks[i], g_steal_pointer (&t->out->pdata[from + n_states + i]));
+    {
+      PareTensor *part = g_steal_pointer (&t->out->pdata[from + n_states + i]);
+      t->walk.held += (gint64)part->bytes;
+      g_ptr_array_add (stacks[i], part);
+    }
 }
 
 static void
@@ -122,7 +126,7 @@ run (const PareGraph *g, const PareNode *node, Turn *t, gint64 scans, PareTensor
     g_ptr_array_add (made, g_ptr_array_new_with_free_func (unref_tensor));
   for (gint64 turn = 0; turn < turns && go_on; turn++)
     {
-      if (--*t->walk->turns < 0)
+      if (--*t->walk.turns < 0)
         return refuse (node, error, "it goes on for too many turns");
       g_ptr_array_set_size (t->in, 0);
       if (loop)
@@ -192,7 +196,7 @@ pare_loop_node (const PareGraph *graph, const PareNode *node, PareGraph *body, c
   if (!loop && !is_plain_scan (graph, node, scans))
     return refuse (node, error, "sequences along other axes, backwards, or of different lengths are not supported");
   Turn t = {
-    .body = body, .walk = walk, .in = g_ptr_array_new_with_free_func (unref_tensor), .out = g_ptr_array_new_with_free_func (unref_tensor)
+    .body = body, .walk = *walk, .in = g_ptr_array_new_with_free_func (unref_tensor), .out = g_ptr_array_new_with_free_func (unref_tensor)
   };
   gboolean fine = run (graph, node, &t, scans, outputs, error);
   g_ptr_array_unref (t.in);

@@ -1,4 +1,5 @@
 /* The walk that every pass on meaning shares: upgrade, infer, fold, node by node in topological order. */
+#include "engine/base/pare-memory.h"
 #include "engine/graph/pare-graph-private.h"
 
 #include <string.h>
@@ -11,6 +12,8 @@
 #define MAX_PRODUCT (G_GINT64_CONSTANT (4) << 20)
 /* Loops are folded that count or shape something. */
 #define MAX_TURNED (64 << 10)
+/* What a running graph may take before the machine is asked for what is free, which takes longer than many a node. */
+#define UNASKED (G_GINT64_CONSTANT (64) << 20)
 
 static gboolean step (PareGraph *g, PareNodeId id, PareWalk *w, GError **error);
 static gboolean visit (PareGraph *g, PareNodeId id, PareWalk *w, GError **error);
@@ -130,14 +133,54 @@ may_fold (const PareGraph *g, const PareNode *node, const PareWalk *w, gint64 *g
   return *grown <= MAX_GROWN - w->folded && !(is_product (node) && MAX (total, in) > MAX_PRODUCT);
 }
 
+/* In a graph that runs: there is room for so many bytes more, of which the node makes one of this shape. */
+static gboolean
+has_room (const PareNode *node, const PareWalk *w, gint64 bytes, const PareShape *shape, GError **error)
+{
+  if (w->most == 0 && bytes <= UNASKED - w->held)
+    return TRUE;
+  gint64 left = w->most > 0 ? w->most - w->held : (gint64)MIN (pare_memory_available () / 4 * 3, G_MAXINT64);
+  if (bytes <= left)
+    return TRUE;
+  g_autofree char *what = pare_node_describe (node), *extents = pare_shape_to_string (shape), *need = pare_memory_text ((guint64)bytes),
+                  *allowed = pare_memory_text ((guint64)MAX (left, 0));
+  g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: its output %s needs %s, %s are left", what, extents, need, allowed);
+  return FALSE;
+}
+
 /* In a graph that runs. */
 static gboolean
-may_run (const PareGraph *g, const PareNode *node, const PareWalk *w)
+may_run (const PareGraph *g, const PareNode *node, const PareWalk *w, GError **error)
 {
+  gint64 need = 0;
   for (guint i = 0; i < node->n_inputs; i++)
     if (node->inputs[i] != PARE_NONE && g->values[node->inputs[i]].constant == NULL)
       return FALSE;
-  return !pare_node_has_graph (node) && (w->most == 0 || output_bytes (g, node, input_bytes (g, node), w->most) <= w->most);
+  for (guint i = 0; i < node->n_outputs; i++)
+    {
+      const PareValue *v = pare_node_output (g, node, i);
+      gint64 bytes = v != NULL && v->dtype != PARE_DTYPE_NONE ? pare_shape_bytes (&v->shape, v->dtype) : 0;
+      if (bytes > 0
+          && (__builtin_mul_overflow (bytes, 2, &bytes) || __builtin_add_overflow (need, bytes, &need))) /* where it is computed, too */
+        need = G_MAXINT64;
+      if (bytes > 0 && !has_room (node, w, need, &v->shape, error))
+        return FALSE;
+    }
+  return !pare_node_has_graph (node);
+}
+
+/* Counts what the node has made; how much that would be was perhaps not known before. */
+static gboolean
+keep_run (const PareNode *node, PareWalk *w, PareTensor **outputs, GError **error)
+{
+  for (guint i = 0; i < node->n_outputs; i++)
+    {
+      gint64 bytes = outputs[i] != NULL ? (gint64)outputs[i]->bytes : 0;
+      if (w->most > 0 && bytes > 0 && !has_room (node, w, bytes, &outputs[i]->shape, error))
+        return FALSE;
+      w->held += bytes;
+    }
+  return TRUE;
 }
 
 static void
@@ -269,8 +312,9 @@ fold (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
         done = compute_loop (g, node, w, outputs, &reason);
       else if (shape_only && !w->run)
         done = pare_arith_node (g, node, outputs);
-      else if (w->run ? may_run (g, node, w) : may_fold (g, node, w, &grown))
+      else if (w->run ? may_run (g, node, w, &reason) : may_fold (g, node, w, &grown))
         done = compute (g, node, w, outputs, &reason);
+      done = done && (!w->run || keep_run (node, w, outputs, &reason));
     }
   guint n = node->n_outputs;
   if (done)

@@ -164,7 +164,7 @@ total_of (const PareBudget *need)
 
 gboolean
 pare_budget_check_plan (const PareGraph *graph, const PareRtPlan *plan, GPtrArray *constants, gboolean portable, guint64 budget,
-                        gboolean *packs, GError **error)
+                        gboolean *packs, guint64 *left, GError **error)
 {
   PareBudget need, lean;
   gboolean stated = budget > 0;
@@ -172,12 +172,14 @@ pare_budget_check_plan (const PareGraph *graph, const PareRtPlan *plan, GPtrArra
   *packs = TRUE;
   pare_budget_of (plan, constants, portable, stated, TRUE, &need);
   guint64 total = total_of (&need);
+  *left = stated ? budget - MIN (total, budget) : G_MAXUINT64;
   if (is_within (total, budget, &limit))
     return TRUE;
   if (portable) /* the kernels read weights as they lie, too, and take longer */
     {
       pare_budget_of (plan, constants, portable, stated, FALSE, &lean);
       *packs = FALSE;
+      *left = stated ? budget - MIN (total_of (&lean), budget) : G_MAXUINT64;
       if (is_within (total_of (&lean), budget, &limit))
         return TRUE;
       need = lean;

@@ -4,10 +4,8 @@
 
 #include <string.h>
 
-#define MOST_BYTES (256 << 20)
-
 static PareTensor *
-constant_of_shape (const PareNode *node, PareTensor *extents)
+constant_of_shape (const PareNode *node, PareTensor *extents, GError **error)
 {
   PareShape shape = { .rank = (int)pare_tensor_count (extents) };
   const PareAttr *value = pare_node_get_attr (node, "value");
@@ -16,9 +14,9 @@ constant_of_shape (const PareNode *node, PareTensor *extents)
   for (int i = 0; i < shape.rank; i++)
     shape.dims[i] = pare_tensor_get_int (extents, i);
   PareTensor *of = value != NULL ? value->tensor : NULL;
-  if (pare_shape_count (&shape) < 0 || pare_shape_count (&shape) > MOST_BYTES / 8 || (of != NULL && pare_tensor_count (of) != 1))
+  if (pare_shape_count (&shape) < 0 || (of != NULL && pare_tensor_count (of) != 1))
     return NULL;
-  PareTensor *t = pare_tensor_new (of != NULL ? of->dtype : PARE_DTYPE_FLOAT32, &shape, NULL);
+  PareTensor *t = pare_tensor_new (of != NULL ? of->dtype : PARE_DTYPE_FLOAT32, &shape, error);
   gsize size = of != NULL ? pare_dtype_bits (of->dtype) / 8 : 0;
   for (gint64 i = 0; t != NULL && size > 0 && i < pare_tensor_count (t); i++)
     memcpy ((char *)t->data + (gsize)i * size, of->data, size);
@@ -56,7 +54,7 @@ pare_lower_eval_node (const PareGraph *graph, const PareNode *node, PareTensor *
       return TRUE;
     }
   if (pare_node_is (node, "ConstantOfShape") && inputs[0] != NULL)
-    return (outputs[0] = constant_of_shape (node, inputs[0])) != NULL;
+    return (outputs[0] = constant_of_shape (node, inputs[0], error)) != NULL;
   if (pare_node_is (node, "Size") && inputs[0] != NULL)
     {
       gint64 n = pare_tensor_count (inputs[0]);
@@ -97,8 +95,7 @@ pare_lower_eval_node (const PareGraph *graph, const PareNode *node, PareTensor *
         }
       else
         {
-          gint64 bytes = values[i].dtype == PARE_DTYPE_NONE ? -1 : pare_shape_bytes (&values[i].shape, values[i].dtype);
-          if (bytes < 0 || bytes > MOST_BYTES)
+          if (values[i].dtype == PARE_DTYPE_NONE || pare_shape_bytes (&values[i].shape, values[i].dtype) < 0)
             return FALSE;
           keep[i] = TRUE;
         }
@@ -122,7 +119,7 @@ pare_lower_eval_node (const PareGraph *graph, const PareNode *node, PareTensor *
     if (alone.outputs[i] != PARE_NONE)
       {
         PareView v = pare_rt_runner_view (runner, plan->outputs[k++]);
-        outputs[i] = pare_tensor_new (v.dtype, &v.shape, NULL);
+        outputs[i] = pare_tensor_new_unset (v.dtype, &v.shape, error);
         if (outputs[i] != NULL && outputs[i]->bytes > 0)
           memcpy (outputs[i]->data, v.data, outputs[i]->bytes);
         done &= outputs[i] != NULL;

@@ -77,7 +77,7 @@ pare_late_run (const PareLate *self, const PareView *views, PareTensor **outputs
       g_ptr_array_add (inputs, t);
     }
   GError *local = NULL;
-  if (pare_graph_compute (self->graph, (PareTensor *const *)inputs->pdata, outputs, pare_lower_eval_node, control, &local))
+  if (pare_graph_compute (self->graph, (PareTensor *const *)inputs->pdata, outputs, pare_lower_eval_node, self->most, control, &local))
     return TRUE;
   if (self->graph->path != NULL && !g_error_matches (local, PARE_ERROR, PARE_ERROR_CANCELLED)
       && strstr (local->message, self->graph->path) == NULL)

@@ -7,6 +7,7 @@ typedef struct
 {
   PareGraph *graph;
   guint *inputs; /* of its graph: each is this output of the plan */
+  gint64 most; /* bytes that its values may take; 0: three quarters of what is free */
   guint n_outputs;
   guint *early, *late; /* each output of the whole: this output of the plan, or this one of the graph; the other is PARE_NONE */
 } PareLate;

@@ -242,6 +242,6 @@ void pare_budget_of (const PareRtPlan *plan, GPtrArray *constants, gboolean port
  * Errors name the node. */
 gboolean pare_budget_check_values (const PareGraph *graph, guint64 budget, GError **error);
 /* Of the plan, before arena, scratch and packed weights are taken. *packs: there is room for weights in the order of their kernels;
- * portable kernels run without. */
+ * portable kernels run without. *left: bytes that the plan leaves of the limit; where none is stated nobody is asked, and it is G_MAXUINT64. */
 gboolean pare_budget_check_plan (const PareGraph *graph, const PareRtPlan *plan, GPtrArray *constants, gboolean portable, guint64 budget,
-                                 gboolean *packs, GError **error);
+                                 gboolean *packs, guint64 *left, GError **error);

@@ -178,12 +178,15 @@ compile (const PareGraph *graph, const PareCompileOptions *options, PareLate **l
   if (plan == NULL)
     return NULL;
   gboolean packs;
+  guint64 left;
   if (!pare_budget_check_plan (canonical, plan, b->constants, options->backend == PARE_BACKEND_PORTABLE, options->memory_budget, &packs,
-                               error))
+                               &left, error))
     {
       pare_plan_free (plan);
       return NULL;
     }
+  if (*late != NULL && options->memory_budget > 0)
+    (*late)->most = MAX ((gint64)MIN (left, G_MAXINT64), 1);
   PareProgram *self = g_new0 (PareProgram, 1);
   g_atomic_ref_count_init (&self->refs);
   g_mutex_init (&self->lock);

@@ -315,10 +315,11 @@ start_display (void)
   gssize n = x != NULL ? read (ends[0], number, sizeof number - 1) : 0;
   close (ends[0]);
   int status = 1;
+  g_autofree char *place = NULL; /* of the mouse: that there is an answer */
   g_autofree char *display = g_strdup_printf (":%d", atoi (number));
   g_setenv ("DISPLAY", display, TRUE);
   g_setenv ("GDK_BACKEND", "x11", TRUE);
-  if (n > 0 && g_spawn_command_line_sync ("xdotool getmouselocation", NULL, NULL, &status, NULL) && status == 0)
+  if (n > 0 && g_spawn_command_line_sync ("xdotool getmouselocation", &place, NULL, &status, NULL) && status == 0)
     return x;
   if (x != NULL)
     g_subprocess_force_exit (x);

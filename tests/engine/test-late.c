@@ -220,6 +220,54 @@ test_around (void)
   g_assert_cmpstr (why, ==, "node 'strange' (StringNormalizer): StringNormalizer is not an operator that Pare runs");
 }
 
+/* As many zeros as x says, and twice that. */
+static PareGraph *
+make_zeros (void)
+{
+  PareGraph *g = make_graph (17);
+  PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (1, (gint64)1));
+  PareValueId n = MAKE (g, "Cast", "n", x);
+  pare_node_set_int (node_of (g, n), "to", 7);
+  PareValueId zeros = MAKE (g, "ConstantOfShape", "zeros", n);
+  make_output (g, MAKE (g, "Add", "twice", zeros, zeros));
+  pare_graph_name_layers (g);
+  return g;
+}
+
+/* (nullable) (transfer full) The error of a run that asks for so many elements within a budget. */
+static char *
+run_zeros (guint64 budget, float elements)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PareGraph) g = make_zeros ();
+  const PareCompileOptions options = { .backend = PARE_BACKEND_PORTABLE, .memory_budget = budget };
+  g_autoptr (PareProgram) program = pare_program_compile (g, &options, &error);
+  g_assert_no_error (error);
+  g_autoptr (PareRunner) runner = pare_runner_new (program, 1, &error);
+  g_assert_no_error (error);
+  const PareView view = { .dtype = PARE_DTYPE_FLOAT32, .shape = pare_shape_make (1, (gint64)1), .data = &elements };
+  if (pare_runner_run (runner, &view, 1, NULL, &error))
+    {
+      PareView y = pare_runner_get_output (runner, 0);
+      g_assert_cmpfloat ((float)y.shape.dims[0], ==, elements);
+      return NULL;
+    }
+  g_assert_error (error, PARE_ERROR, PARE_ERROR_MEMORY);
+  return g_strdup (error->message);
+}
+
+/* What late nodes make is held against the budget, one by one and together; without one against the machine. */
+static void
+test_memory (void)
+{
+  g_assert_null (run_zeros (1 << 20, 1000));
+  g_assert_null (run_zeros (0, 1000));
+  g_autofree char *alone = run_zeros (1 << 20, 1 << 20), *together = run_zeros (1 << 20, 120000), *machine = run_zeros (0, 0x1p44f);
+  g_assert_nonnull (strstr (alone, "node 'zeros' (ConstantOfShape): its output 1048576 needs 8.0 MiB, "));
+  g_assert_nonnull (strstr (together, "node 'twice' (Add): its output 120000 needs 937.5 KiB, "));
+  g_assert_nonnull (strstr (machine, "node 'zeros' (ConstantOfShape): its output 17592186044416 needs 131072.0 GiB, "));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -229,5 +277,6 @@ main (int argc, char **argv)
   g_test_add_func ("/late/folded", test_folded);
   g_test_add_func ("/late/cancel", test_cancel);
   g_test_add_func ("/late/around", test_around);
+  g_test_add_func ("/late/memory", test_memory);
   return g_test_run ();
 }
