@@ -1,7 +1,8 @@
-/* QAttention: attention on codes, see PareQAttentionParams. Codes less their zero point are multiplied as floats, which is exact as long as
- * sums stay below 2^24, in whatever order. Keys and values are packed once for each head; tasks of a few rows keep their scores in the
- * cache. */
+/* QAttention: attention on codes, see PareQAttentionParams. They are multiplied as they are where the CPU can (code-products.h); elsewhere
+ * codes less their zero point are multiplied as floats, which is exact as long as sums stay below 2^24, in whatever order. Keys and values
+ * are packed once for each head; tasks of a few rows keep their scores in the cache. */
 #include "engine/runtime/kernels/attention.h"
+#include "engine/runtime/kernels/code-products.h"
 #include "engine/runtime/kernels/integer.h"
 #include "engine/runtime/kernels/tile.h"
 
@@ -18,6 +19,7 @@ typedef struct
   const float *table;
   PareRtWeighing weighing;
   bool signed_q, signed_k, signed_v, floats; /* floats: the result's type */
+  bool as_codes;                             /* they are multiplied as they are; weights are bytes then */
   PareRtAttentionTasks t;
   int64_t wide_y; /* floats of a row of results */
 } Job;
@@ -85,6 +87,12 @@ most_of (const PareCodeGrid *g)
   return (float)(g->hi - g->zero);
 }
 
+static int64_t
+whole_columns (int64_t n)
+{
+  return (n + PARE_RT_CODE_COLUMNS - 1) / PARE_RT_CODE_COLUMNS * PARE_RT_CODE_COLUMNS;
+}
+
 static void
 plan (Job *j)
 {
@@ -101,8 +109,15 @@ plan (Job *j)
                                   .weight_scale = w->scale,
                                   .weight_least = least_of (w),
                                   .weight_most = most_of (w) };
+  j->as_codes = pare_rt_code_products () && least_of (w) >= 0 && most_of (w) <= 255;
   int64_t positions = j->a.k.dim[2], depth = j->a.q.dim[3], values = j->a.v.dim[3];
   j->t = pare_rt_attention_tasks (&j->a, ROWS, SCORES);
+  if (j->as_codes)
+    {
+      j->t.key_bytes = attention_round_up (
+          (uint64_t)(pare_rt_code_pack_bytes (depth, positions) + whole_columns (positions) * (int64_t)sizeof (int32_t)));
+      j->t.value_bytes = attention_round_up ((uint64_t)pare_rt_code_pack_bytes (positions, values));
+    }
   j->wide_y = pare_rt_small_columns (values);
   int64_t attends = j->t.rows * (j->t.wide + depth + j->wide_y), packs = positions * (depth > values ? depth : values);
   j->t.worker_bytes = attention_round_up ((uint64_t)(attends > packs ? attends : packs) * sizeof (float)) + 64;
@@ -119,6 +134,45 @@ widen (const uint8_t *x, bool is_signed, int64_t n, int32_t zero, float *to)
       to[i] = (float)(x[i] - zero);
 }
 
+/* What each column of scores starts from lies behind the keys. */
+static int32_t *
+starts_of (const Job *j, char *keys)
+{
+  return (int32_t *)(void *)(keys + pare_rt_code_pack_bytes (j->a.k.dim[3], j->a.k.dim[2]));
+}
+
+/* Codes of q and of the weights have no sign, those of keys and values have one: what their bytes and zero points are then. */
+static int32_t
+zero_of_left (bool is_signed, int32_t zero)
+{
+  return is_signed ? zero + 128 : zero;
+}
+
+static int32_t
+zero_of_right (bool is_signed, int32_t zero)
+{
+  return is_signed ? zero : zero - 128;
+}
+
+static void
+pack_codes (const Job *j, const uint8_t *codes, int64_t head, bool keys)
+{
+  const PareRtAttended *o = keys ? &j->a.k : &j->a.v;
+  int64_t positions = o->dim[2], depth = o->dim[3];
+  if (!keys)
+    {
+      pare_rt_code_pack (codes, positions, depth, o->stride[2], o->stride[3], j->signed_v ? 0 : 0x80,
+                         (int8_t *)j->t.values + (uint64_t)head * j->t.value_bytes, NULL);
+      return;
+    }
+  char *to = j->t.keys + (uint64_t)head * j->t.key_bytes;
+  int32_t *starts = starts_of (j, to), zero_k = zero_of_right (j->signed_k, j->p->zero_k),
+          zero_q = zero_of_left (j->signed_q, j->p->zero_q);
+  pare_rt_code_pack (codes, depth, positions, o->stride[3], o->stride[2], j->signed_k ? 0 : 0x80, (int8_t *)to, starts);
+  for (int64_t i = 0; i < positions; i++)
+    starts[i] = -zero_q * (starts[i] - zero_k * (int32_t)depth);
+}
+
 static void
 pack_head (int64_t task, int worker, void *arg)
 {
@@ -126,6 +180,11 @@ pack_head (int64_t task, int worker, void *arg)
   int64_t keys = j->a.q.dim[0] * j->a.key_heads, head = task < keys ? task : task - keys;
   const PareRtAttended *o = task < keys ? &j->a.k : &j->a.v;
   const uint8_t *codes = (const uint8_t *)o->data + attended_at (o, head / o->dim[1], head % o->dim[1], 0);
+  if (j->as_codes)
+    {
+      pack_codes (j, codes, head, task < keys);
+      return;
+    }
   float *reals = (float *)(void *)(j->t.workers + (uint64_t)worker * j->t.worker_bytes);
   /* along whichever axis lies side by side */
   int run = o->stride[2] == 1 ? 2 : 3, apart = 5 - run;
@@ -165,40 +224,135 @@ store_reals (const float *x, float *y, int64_t n, float factor)
     y[i] = x[i] * factor;
 }
 
-static void
-attend (int64_t task, int worker, void *arg)
+/* Some rows of one head. */
+typedef struct
 {
-  const Job *j = arg;
-  const PareQAttentionParams *p = j->p;
+  int64_t b, h, r0, rows, n; /* n: positions that they see */
+  float *scores;
+  char *more, *keys, *values; /* more: what is left of the scratch */
+} Rows;
+
+static void
+multiply_floats (const Job *j, const Rows *t)
+{
   const PareRtAttention *a = &j->a;
-  int64_t head = task / j->t.blocks, b = head / a->q.dim[1], h = head % a->q.dim[1], r0 = task % j->t.blocks * j->t.rows;
-  int64_t rows = a->q.dim[2] - r0 < j->t.rows ? a->q.dim[2] - r0 : j->t.rows, positions = a->k.dim[2], depth = a->q.dim[3], n = 0;
-  const char *keys = j->t.keys + (uint64_t)(b * a->key_heads + h % a->key_heads) * j->t.key_bytes;
-  const char *values = j->t.values + (uint64_t)(b * a->value_heads + h % a->value_heads) * j->t.value_bytes;
-  float *scores = (float *)(void *)(j->t.workers + (uint64_t)worker * j->t.worker_bytes), *q = scores + j->t.rows * j->t.wide,
-        *y = q + j->t.rows * depth;
-  for (int64_t r = 0; r < rows; r++)
+  int64_t depth = a->q.dim[3];
+  float *q = (float *)(void *)t->more;
+  for (int64_t r = 0; r < t->rows; r++)
+    widen ((const uint8_t *)a->q.data + attended_at (&a->q, t->b, t->h, t->r0 + r), j->signed_q, depth, j->p->zero_q, q + r * depth);
+  pare_rt_small_product (t->rows, a->k.dim[2], depth, depth, t->n, q, depth, (const float *)(const void *)t->keys, t->scores, j->t.wide,
+                         true);
+}
+
+static void
+weigh_floats (const Job *j, const Rows *t)
+{
+  const PareRtAttention *a = &j->a;
+  const PareQAttentionParams *p = j->p;
+  float *y = (float *)(void *)t->more;
+  pare_rt_small_product (t->rows, a->v.dim[3], t->n, a->k.dim[2], 0, t->scores, j->t.wide, (const float *)(const void *)t->values, y,
+                         j->wide_y, true);
+  for (int64_t r = 0; r < t->rows; r++)
     {
-      int64_t until = j->t.seen ? j->t.seen[r0 + r] : positions;
-      n = until > n ? until : n;
-      widen ((const uint8_t *)a->q.data + attended_at (&a->q, b, h, r0 + r), j->signed_q, depth, p->zero_q, q + r * depth);
-    }
-  n = (n + 15) / 16 * 16 < positions ? (n + 15) / 16 * 16 : positions;
-  pare_rt_small_product (rows, positions, depth, depth, n, q, depth, (const float *)(const void *)keys, scores, j->t.wide, true);
-  for (int64_t r = 0; j->table && r < rows; r++)
-    look_up (scores + r * j->t.wide, n, j->weighing.factor, j->weighing.least, j->weighing.most, p->scores.zero, j->table);
-  const float *mask = a->mask.data ? (const float *)a->mask.data + attended_at (&a->mask, b, h, r0) : NULL;
-  pare_rt_isa ()->weigh_codes (scores, j->t.wide, rows, n, &j->weighing, mask, a->mask.stride[2], j->t.seen ? j->t.seen + r0 : NULL);
-  pare_rt_small_product (rows, a->v.dim[3], n, positions, 0, scores, j->t.wide, (const float *)(const void *)values, y, j->wide_y, true);
-  for (int64_t r = 0; r < rows; r++)
-    {
-      int64_t at = attended_at (&a->y, b, h, r0 + r);
+      int64_t at = attended_at (&a->y, t->b, t->h, t->r0 + r);
       if (j->floats)
         store_reals (y + r * j->wide_y, (float *)(uintptr_t)a->y.data + at, a->v.dim[3], p->factor_y);
       else
         store_codes (y + r * j->wide_y, (uint8_t *)(uintptr_t)a->y.data + at, a->v.dim[3], p->factor_y, least_of (&p->y), most_of (&p->y),
                      p->y.zero);
     }
+}
+
+static void
+multiply_codes (const Job *j, const Rows *t)
+{
+  const PareRtAttention *a = &j->a;
+  int64_t depth = a->q.dim[3], steps = (depth + 3) / 4;
+  int32_t starts[ROWS], zero = zero_of_right (j->signed_k, j->p->zero_k);
+  uint8_t *q = (uint8_t *)t->more, flip = j->signed_q ? 0x80 : 0;
+  for (int64_t r = 0; r < t->rows; r++)
+    {
+      const uint8_t *from = (const uint8_t *)a->q.data + attended_at (&a->q, t->b, t->h, t->r0 + r);
+      uint8_t *to = q + r * 4 * steps;
+      int32_t sum = 0;
+      for (int64_t e = 0; e < depth; e++)
+        sum += to[e] = from[e] ^ flip;
+      memset (to + depth, 0, (size_t)(4 * steps - depth));
+      starts[r] = -zero * sum;
+    }
+  PareRtCodeProduct product = { .a = q,
+                                .lda = 4 * steps,
+                                .steps = steps,
+                                .row = starts,
+                                .column = starts_of (j, t->keys),
+                                .b = (const int8_t *)t->keys,
+                                .apart = steps * 4 * PARE_RT_CODE_COLUMNS,
+                                .columns = whole_columns (t->n),
+                                .factor = 1,
+                                .y = t->scores,
+                                .ldy = j->t.wide };
+  pare_rt_code_product (&product, t->rows);
+}
+
+static void
+weigh_codes (const Job *j, const Rows *t, int32_t *sums)
+{
+  const PareRtAttention *a = &j->a;
+  const PareQAttentionParams *p = j->p;
+  int64_t at = attended_at (&a->y, t->b, t->h, t->r0), zero = zero_of_right (j->signed_v, p->zero_v);
+  for (int64_t r = 0; r < t->rows; r++)
+    sums[r] *= (int32_t)-zero;
+  PareRtCodeProduct product = { .a = (const uint8_t *)t->scores,
+                                .lda = j->t.wide * (int64_t)sizeof (float),
+                                .steps = (t->n + 3) / 4,
+                                .row = sums,
+                                .b = (const int8_t *)t->values,
+                                .apart = (a->k.dim[2] + 3) / 4 * 4 * PARE_RT_CODE_COLUMNS,
+                                .columns = a->v.dim[3],
+                                .codes = !j->floats,
+                                .factor = p->factor_y,
+                                .ldy = a->y.stride[2] };
+  if (j->floats)
+    product.y = (float *)(uintptr_t)a->y.data + at;
+  else
+    {
+      product.y = (uint8_t *)(uintptr_t)a->y.data + at;
+      product.least = least_of (&p->y);
+      product.most = most_of (&p->y);
+      product.zero = p->y.zero;
+    }
+  pare_rt_code_product (&product, t->rows);
+}
+
+static void
+attend (int64_t task, int worker, void *arg)
+{
+  const Job *j = arg;
+  const PareRtAttention *a = &j->a;
+  int64_t head = task / j->t.blocks, positions = a->k.dim[2];
+  int32_t sums[ROWS];
+  Rows t = { .b = head / a->q.dim[1], .h = head % a->q.dim[1], .r0 = task % j->t.blocks * j->t.rows };
+  t.rows = a->q.dim[2] - t.r0 < j->t.rows ? a->q.dim[2] - t.r0 : j->t.rows;
+  t.keys = j->t.keys + (uint64_t)(t.b * a->key_heads + t.h % a->key_heads) * j->t.key_bytes;
+  t.values = j->t.values + (uint64_t)(t.b * a->value_heads + t.h % a->value_heads) * j->t.value_bytes;
+  t.scores = (float *)(void *)(j->t.workers + (uint64_t)worker * j->t.worker_bytes);
+  t.more = (char *)(t.scores + j->t.rows * j->t.wide);
+  for (int64_t r = 0; r < t.rows; r++)
+    {
+      int64_t until = j->t.seen ? j->t.seen[t.r0 + r] : positions;
+      t.n = until > t.n ? until : t.n;
+    }
+  t.n = (t.n + 15) / 16 * 16 < positions ? (t.n + 15) / 16 * 16 : positions;
+  (j->as_codes ? multiply_codes : multiply_floats) (j, &t);
+  for (int64_t r = 0; j->table && r < t.rows; r++)
+    look_up (t.scores + r * j->t.wide, t.n, j->weighing.factor, j->weighing.least, j->weighing.most, j->p->scores.zero, j->table);
+  const float *mask = a->mask.data ? (const float *)a->mask.data + attended_at (&a->mask, t.b, t.h, t.r0) : NULL;
+  pare_rt_isa ()->weigh_codes (t.scores, j->t.wide, t.rows, t.n, &j->weighing, mask, a->mask.stride[2], j->t.seen ? j->t.seen + t.r0 : NULL,
+                               j->as_codes ? sums : NULL);
+  if (j->as_codes)
+    weigh_codes (j, &t, sums);
+  else
+    weigh_floats (j, &t);
 }
 
 /* What a mask hides gets no weight, whatever the scores are. */

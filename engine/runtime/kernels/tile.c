@@ -43,6 +43,7 @@ _Static_assert(sizeof (float) == 4 && sizeof (double) == 8, "IEEE 754 floats");
                                        (__m512)(b)))
 #define ROUND(x) ((avx512_vec)_mm512_roundscale_ps ((__m512)(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
 #define TIMES_POWER(x, k) ((avx512_vec)_mm512_scalef_ps ((__m512)(x), (__m512)(k)))
+#define STORE_BYTES(p, x) _mm_storeu_si128 ((__m128i *)(p), _mm512_cvtepi32_epi8 (_mm512_cvtps_epi32 ((__m512)(x))))
 #define FOLD_SUM(v) _mm512_reduce_add_ps ((__m512)(v))
 #define FOLD_MAX(v) _mm512_reduce_max_ps ((__m512)(v))
 #include "engine/runtime/kernels/tile.inc.h"

@@ -146,9 +146,10 @@ typedef struct
   /* s = e^(factor * s - the largest of them), n scores in whole vectors (-inf where there is none); returns their sum */
   float (*weigh) (float *s, int64_t n, float factor);
   /* Rows (at most PARE_RT_WEIGHED) of n scores, with room for whole sixteens, become the codes of their weights less their zero point; those behind n
-   * may be written. mask: NULL, or rows as long, mask_apart from each other. seen: NULL, or how many of each row have a weight. */
+   * may be written. mask: NULL, or rows as long, mask_apart from each other. seen: NULL, or how many of each row have a weight. sums: NULL,
+   * or they are written as bytes, from where the row begins, and this is what each row is together; none is negative then. */
   void (*weigh_codes) (float *s, int64_t apart, int64_t rows, int64_t n, const PareRtWeighing *w, const float *mask, int64_t mask_apart,
-                       const int32_t *seen);
+                       const int32_t *seen, int32_t *sums);
   float (*max) (const float *x, int64_t n);
 } PareRtIsa;
 

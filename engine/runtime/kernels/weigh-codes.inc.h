@@ -3,6 +3,7 @@
 #define ALL(x) ((x) + (NAME (vec)){ 0 })
 #define UNROLL _Pragma ("GCC unroll 4")
 #define PARTS (16 / LANES)
+#define ABREAST (LANES >= 8 ? LANES / 4 : 1) /* rows: each ends in a single number that the next step waits for, and is over soon */
 
 #ifndef ROUND
 #define ROUND(x) ((x) + ALL (12582912.0f) - ALL (12582912.0f))
@@ -20,13 +21,14 @@ TARGET static inline __attribute__ ((always_inline)) NAME (vec) NAME (lay) (NAME
   return ROUND (x);
 }
 
-TARGET static inline __attribute__ ((always_inline)) NAME (vec) NAME (score) (PareRtWeighing w, NAME (vec) x, const float *mask)
+TARGET static inline __attribute__ ((always_inline)) NAME (vec)
+    NAME (score) (PareRtWeighing w, NAME (vec) x, const float *mask, const bool looked_up, const bool rounds)
 {
-  if (!w.looked_up)
+  if (!looked_up)
     x = NAME (lay) (x * ALL (w.factor), w.least, w.most) * ALL (w.scale);
   if (mask)
     x = x + LOAD (mask);
-  if (w.rounds)
+  if (rounds)
     x = NAME (lay) (x / ALL (w.masked_scale), w.masked_least, w.masked_most) * ALL (w.masked_scale);
   return x;
 }
@@ -46,78 +48,140 @@ TARGET static inline __attribute__ ((always_inline)) NAME (vec) NAME (exponent) 
   return (NAME (vec)) ((NAME (ints))TIMES_POWER (p, k) & ~small);
 }
 
-/* Scores, as they enter the softmax, in whole sixteens; returns the largest. */
-TARGET static float
-NAME (scores) (PareRtWeighing w, float *s, int64_t n, const float *mask)
+/* Whole sixteens of the scores of some rows; returns how many scores that are. The last three are constants where it matters. */
+TARGET static inline __attribute__ ((always_inline)) int64_t
+NAME (whole_scores) (PareRtWeighing w, float *s, int64_t apart, const int rows, int64_t n, const float *mask, int64_t mask_apart,
+                     NAME (vec) (*best)[PARTS], const bool looked_up, const bool masks, const bool rounds)
 {
-  NAME (vec) best[PARTS];
-  float last[16];
   int64_t i = 0;
-  UNROLL for (int v = 0; v < PARTS; v++) best[v] = ALL (-INFINITY);
   for (; i + 16 <= n; i += 16)
-    UNROLL for (int v = 0; v < PARTS; v++)
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < PARTS; v++)
     {
-      NAME (vec) x = NAME (score) (w, LOAD (s + i + v * LANES), mask ? mask + i + v * LANES : NULL);
-      STORE (s + i + v * LANES, x);
-      best[v] = LARGER (best[v], x);
+      float *at = s + r * apart + i + v * LANES;
+      NAME (vec) x = NAME (score) (w, LOAD (at), masks ? mask + r * mask_apart + i + v * LANES : NULL, looked_up, rounds);
+      STORE (at, x);
+      best[r][v] = LARGER (best[r][v], x);
     }
-  if (i < n)
+  return i;
+}
+
+/* Scores of some rows, as they enter the softmax, in whole sixteens; the largest of each. */
+TARGET static inline __attribute__ ((always_inline)) void
+NAME (scores) (PareRtWeighing w, float *s, int64_t apart, const int rows, int64_t n, const float *mask, int64_t mask_apart, float *most)
+{
+  NAME (vec) best[ABREAST][PARTS];
+  int64_t i = 0;
+  UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < PARTS; v++) best[r][v] = ALL (-INFINITY);
+  if (mask && w.rounds && !w.looked_up) /* as models that look back only have it */
+    i = NAME (whole_scores) (w, s, apart, rows, n, mask, mask_apart, best, false, true, true);
+  else if (!mask && !w.rounds && !w.looked_up)
+    i = NAME (whole_scores) (w, s, apart, rows, n, mask, mask_apart, best, false, false, false);
+  else
+    i = NAME (whole_scores) (w, s, apart, rows, n, mask, mask_apart, best, w.looked_up, mask != NULL, w.rounds);
+  for (int r = 0; r < rows && i < n; r++)
     {
+      float last[16], *rest = s + r * apart + i;
       for (int l = 0; l < 16; l++)
-        last[l] = mask && i + l < n ? mask[i + l] : 0;
+        last[l] = mask && i + l < n ? mask[r * mask_apart + i + l] : 0;
       for (int v = 0; v < PARTS; v++)
-        STORE (s + i + v * LANES, NAME (score) (w, LOAD (s + i + v * LANES), mask ? last + v * LANES : NULL));
-      for (int64_t l = n; l < i + 16; l++)
-        s[l] = -INFINITY;
-      UNROLL for (int v = 0; v < PARTS; v++) best[v] = LARGER (best[v], (NAME (vec))LOAD (s + i + v * LANES));
+        STORE (rest + v * LANES, NAME (score) (w, LOAD (rest + v * LANES), mask ? last + v * LANES : NULL, w.looked_up, w.rounds));
+      for (int64_t l = n - i; l < 16; l++)
+        rest[l] = -INFINITY;
+      UNROLL for (int v = 0; v < PARTS; v++) best[r][v] = LARGER (best[r][v], (NAME (vec))LOAD (rest + v * LANES));
     }
-  UNROLL for (int v = 1; v < PARTS; v++) best[0] = LARGER (best[0], best[v]);
-  return FOLD_MAX (best[0]);
+  UNROLL for (int r = 0; r < rows; r++)
+  {
+    UNROLL for (int v = 1; v < PARTS; v++) best[r][0] = LARGER (best[r][0], best[r][v]);
+    most[r] = FOLD_MAX (best[r][0]);
+  }
 }
 
-/* Returns the sum. */
-TARGET static float
-NAME (exponents) (float *s, int64_t n, float most)
+/* `of` of each row: the largest, then one by the sum. */
+TARGET static inline __attribute__ ((always_inline)) void
+NAME (exponents) (float *s, int64_t apart, const int rows, int64_t n, float *of)
 {
-  NAME (vec) sum[PARTS] = { { 0 } }, top = ALL (most);
+  NAME (vec) sum[ABREAST][PARTS] = { { { 0 } } }, top[ABREAST];
+  UNROLL for (int r = 0; r < rows; r++) top[r] = ALL (of[r]);
   for (int64_t i = 0; i < n; i += 16)
-    UNROLL for (int v = 0; v < PARTS; v++)
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < PARTS; v++)
     {
-      NAME (vec) x = NAME (exponent) (LOAD (s + i + v * LANES) - top);
-      STORE (s + i + v * LANES, x);
-      sum[v] += x;
+      NAME (vec) x = NAME (exponent) (LOAD (s + r * apart + i + v * LANES) - top[r]);
+      STORE (s + r * apart + i + v * LANES, x);
+      sum[r][v] += x;
     }
-  UNROLL for (int half = PARTS / 2; half > 0; half /= 2) UNROLL for (int v = 0; v < half; v++) sum[v] += sum[v + half];
-  return FOLD_SUM (sum[0]);
+  UNROLL for (int r = 0; r < rows; r++)
+  {
+    UNROLL for (int half = PARTS / 2; half > 0; half /= 2) UNROLL for (int v = 0; v < half; v++) sum[r][v] += sum[r][v + half];
+    of[r] = 1.0f / FOLD_SUM (sum[r][0]);
+  }
 }
 
-/* Whole sixteens, so that a row has no rest. */
-static inline int64_t
-NAME (until) (const int32_t *seen, int64_t r, int64_t n)
+#ifndef STORE_BYTES
+static inline __attribute__ ((always_inline)) void
+NAME (store_bytes) (uint8_t *to, NAME (vec) x)
 {
-  return seen && (seen[r] + 15) / 16 * 16 < n ? (seen[r] + 15) / 16 * 16 : n;
+  for (int l = 0; l < LANES; l++)
+    to[l] = (uint8_t)x[l];
+}
+#define STORE_BYTES(p, x) NAME (store_bytes) (p, x)
+#endif
+
+/* Weights, less their zero point. As bytes they begin where the row does, which is behind what is still read; sums: of each row. */
+TARGET static inline __attribute__ ((always_inline)) void
+NAME (weights) (const PareRtWeighing w, float *s, int64_t apart, const int rows, int64_t n, int64_t end, const float *norm, int32_t *sums,
+                bool bytes)
+{
+  NAME (vec) sum[ABREAST] = { { 0 } };
+  int64_t i = 0;
+  for (; i < end; i += LANES)
+    UNROLL for (int r = 0; r < rows; r++)
+    {
+      NAME (vec) x = NAME (lay) (LOAD (s + r * apart + i) * ALL (norm[r]) / ALL (w.weight_scale), w.weight_least, w.weight_most);
+      sum[r] += x;
+      if (bytes)
+        STORE_BYTES ((uint8_t *)(s + r * apart) + i, x);
+      else
+        STORE (s + r * apart + i, x);
+    }
+  for (; i < n; i += LANES)
+    UNROLL for (int r = 0; r < rows; r++) if (bytes) STORE_BYTES ((uint8_t *)(s + r * apart) + i, (NAME (vec)){ 0 });
+  else STORE (s + r * apart + i, (NAME (vec)){ 0 });
+  UNROLL for (int r = 0; r < rows && bytes; r++) sums[r] = (int32_t)FOLD_SUM (sum[r]);
 }
 
-/* See PareRtIsa. A step at a time for all rows: each ends in a single number that the next waits for. */
+TARGET static inline __attribute__ ((always_inline)) void
+NAME (weigh_some) (PareRtWeighing w, float *s, int64_t apart, const int rows, int64_t n, const float *mask, int64_t mask_apart,
+                   const int32_t *seen, int32_t *sums)
+{
+  float of[ABREAST];
+  int64_t end = seen ? 0 : n;
+  for (int r = 0; r < rows && seen; r++) /* whole sixteens, so that a row has no rest */
+    end = (seen[r] + 15) / 16 * 16 > end ? (seen[r] + 15) / 16 * 16 : end;
+  end = end < n ? end : n;
+  NAME (scores) (w, s, apart, rows, end, mask, mask_apart, of);
+  NAME (exponents) (s, apart, rows, end, of);
+  if (sums)
+    NAME (weights) (w, s, apart, rows, n, end, of, sums, true);
+  else
+    NAME (weights) (w, s, apart, rows, n, end, of, NULL, false);
+}
+
+/* See PareRtIsa. */
 TARGET static void
 NAME (weigh_codes) (float *s, int64_t apart, int64_t rows, int64_t n, const PareRtWeighing *w, const float *mask, int64_t mask_apart,
-                    const int32_t *seen)
+                    const int32_t *seen, int32_t *sums)
 {
-  float of[PARE_RT_WEIGHED];
-  const float weight_scale = w->weight_scale, least = w->weight_least, most = w->weight_most; /* what is stored could be they */
-  for (int64_t r = 0; r < rows; r++)
-    of[r] = NAME (scores) (*w, s + r * apart, NAME (until) (seen, r, n), mask ? mask + r * mask_apart : NULL);
-  for (int64_t r = 0; r < rows; r++)
-    of[r] = 1.0f / NAME (exponents) (s + r * apart, NAME (until) (seen, r, n), of[r]);
-  for (int64_t r = 0; r < rows; r++)
-    {
-      int64_t i = 0, end = NAME (until) (seen, r, n);
-      for (; i < end; i += LANES)
-        STORE (s + r * apart + i, NAME (lay) (LOAD (s + r * apart + i) * ALL (of[r]) / ALL (weight_scale), least, most));
-      for (; i < n; i += LANES)
-        STORE (s + r * apart + i, (NAME (vec)){ 0 });
-    }
+  const PareRtWeighing here = *w; /* what is stored could be they */
+  int64_t r = 0;
+  for (; r + ABREAST <= rows; r += ABREAST)
+    NAME (weigh_some)
+  (here, s + r * apart, apart, ABREAST, n, mask ? mask + r * mask_apart : NULL, mask_apart, seen ? seen + r : NULL, sums ? sums + r : NULL);
+  for (; r < rows; r++)
+    NAME (weigh_some)
+  (here, s + r * apart, apart, 1, n, mask ? mask + r * mask_apart : NULL, mask_apart, seen ? seen + r : NULL, sums ? sums + r : NULL);
 }
+#undef STORE_BYTES
+#undef ABREAST
 #undef PARTS
 #undef UNROLL
 #undef ALL
