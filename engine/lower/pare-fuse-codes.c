@@ -58,13 +58,6 @@ grid_of (const PareQuant *q)
   return (PareCodeGrid){ .scale = q->scale[0], .zero = q->zero[0], .lo = q->lo, .hi = q->hi };
 }
 
-static float
-laid (float x, const PareQuant *q)
-{
-  float v = rintf (x / q->scale[0]), least = (float)(q->lo - q->zero[0]), most = (float)(q->hi - q->zero[0]);
-  return (v < least ? least : v > most ? most : v) * q->scale[0];
-}
-
 /* What each code of the product's grid is behind the chain: a multiple of the last grid's scale by itself, else a table. */
 static gboolean
 read_chain (PareBuilder *b, const Set *chain, PareFusion *f)
@@ -72,22 +65,10 @@ read_chain (PareBuilder *b, const Set *chain, PareFusion *f)
   const PareGraph *graph = b->graph;
   guint at = chain->n - 2; /* behind the product */
   const PareQuant *first = b->grid[graph->nodes[chain->nodes[at]].outputs[0]], *last = b->grid[graph->nodes[chain->nodes[0]].outputs[0]];
-  PareShape shape = pare_shape_make (1, (gint64)256);
-  g_autoptr (PareTensor) reals = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL);
-  for (int i = 0; i < 256; i++)
-    ((float *)reals->data)[i] = (float)((first->is_signed ? (gint8)i : i) - first->zero[0]) * first->scale[0];
-  while (at-- > 0)
-    {
-      const PareNode *node = &graph->nodes[chain->nodes[at]];
-      if (!rounds (b, node))
-        {
-          if (!pare_lower_apply (graph, node, &reals))
-            return FALSE;
-          continue;
-        }
-      for (int i = 0; i < 256; i++)
-        ((float *)reals->data)[i] = laid (((float *)reals->data)[i], b->grid[node->outputs[0]]);
-    }
+  g_autoptr (PareTensor) reals
+      = pare_lower_table_reals (b, graph->nodes[chain->nodes[at]].outputs[0], graph->nodes[chain->nodes[0]].outputs[0]);
+  if (reals == NULL)
+    return FALSE;
   gboolean plain = TRUE;
   for (gint32 c = first->lo; c <= first->hi; c++)
     plain &= ((float *)reals->data)[(guint8)c] == (float)(c - first->zero[0]) * last->scale[0];

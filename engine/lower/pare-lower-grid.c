@@ -26,9 +26,8 @@ pare_lower_same_grid (const PareQuant *a, const PareQuant *b)
              && a->zero[0] == b->zero[0]);
 }
 
-/* The PareQuantize that alone reads what the node, with what is fused into it, writes. */
-static PareNodeId
-quantize_after (const PareBuilder *b, PareNodeId id)
+PareNodeId
+pare_lower_quantize_after (const PareBuilder *b, PareNodeId id)
 {
   const PareFusion *f = &b->fusions[id];
   PareValueId y = f->head != PARE_NONE ? f->output : b->graph->nodes[id].outputs[0];
@@ -58,7 +57,7 @@ quantize_after_norm (const PareBuilder *b, PareNodeId id, PareValueId y, PareNod
   for (guint i = 1; i < node->n_outputs; i++)
     if (node->outputs[i] != PARE_NONE)
       return PARE_NONE;
-  return quantize_after (b, *norm);
+  return pare_lower_quantize_after (b, *norm);
 }
 
 static void
@@ -87,7 +86,7 @@ consider_product (PareBuilder *b, PareNodeId id)
       fused = FALSE;
     }
   gboolean bounds = !fused || f->activation == PARE_ACT_NONE || f->activation == PARE_ACT_CLIP;
-  PareNodeId after = bounds ? quantize_after (b, id) : PARE_NONE, between = after, norm, last;
+  PareNodeId after = bounds ? pare_lower_quantize_after (b, id) : PARE_NONE, between = after, norm, last;
   PareValueId y = between != PARE_NONE ? b->graph->nodes[between].outputs[0] : fused ? f->output : node->outputs[0];
   if (bounds && (last = quantize_after_norm (b, id, y, &norm)) != PARE_NONE)
     {
@@ -123,7 +122,7 @@ consider_add (PareBuilder *b, PareNodeId id)
       f.output = graph->nodes[clip].outputs[0];
       b->fusions[id] = f;
     }
-  PareNodeId after = quantize_after (b, id);
+  PareNodeId after = pare_lower_quantize_after (b, id);
   if (after == PARE_NONE)
     {
       b->fusions[id].head = PARE_NONE;
@@ -140,7 +139,7 @@ consider_average (PareBuilder *b, PareNodeId id)
 {
   const PareNode *node = &b->graph->nodes[id];
   int rank = b->graph->values[node->inputs[0]].shape.rank;
-  PareNodeId after = quantize_after (b, id);
+  PareNodeId after = pare_lower_quantize_after (b, id);
   if ((!pare_node_is (node, "AveragePool") && !pare_node_is (node, "GlobalAveragePool")) || b->grid[node->inputs[0]] == NULL
       || after == PARE_NONE || rank < 3 || rank > 5)
     return FALSE;
@@ -153,51 +152,7 @@ consider_attention (PareBuilder *b, PareNodeId id)
 {
   if (!pare_lower_find_code_attention (b, id))
     return FALSE;
-  take (b, id, PARE_INTEGER_ATTENTION, quantize_after (b, id));
-  return TRUE;
-}
-
-int
-pare_lower_function_of (const PareGraph *graph, const PareNode *node)
-{
-  static const char *const unary[] = { "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Elu", "Selu",
-                                       "Gelu", "Mish", "Softplus",  "Abs",     "Neg",  "Sqrt",        "Exp",       "Erf", NULL },
-                           *const binary[] = { "Add", "Sub", "Mul", "Div", "Pow", NULL };
-  if ((node->domain != NULL && *node->domain != '\0') || node->n_inputs < 1 || node->n_outputs != 1)
-    return -1;
-  if (g_strv_contains (binary, node->op)) /* with a number */
-    {
-      int of = node->n_inputs == 2 && pare_lower_constant (graph, node, 0) != NULL ? 1 : 0;
-      PareTensor *number = node->n_inputs == 2 ? pare_lower_constant (graph, node, 1 - (guint)of) : NULL;
-      return number != NULL && number->dtype == PARE_DTYPE_FLOAT32 && number->shape.rank <= 1 && pare_tensor_count (number) == 1 ? of : -1;
-    }
-  if (!g_strv_contains (unary, node->op) || node->inputs[0] == PARE_NONE)
-    return -1;
-  for (guint i = 1; i < node->n_inputs; i++)
-    if (pare_lower_has_input (node, i) && pare_lower_constant (graph, node, i) == NULL)
-      return -1;
-  return 0;
-}
-
-/* Functions of each element alone, one after the other, up to a rounding. */
-static gboolean
-consider_table (PareBuilder *b, PareNodeId id)
-{
-  const PareGraph *graph = b->graph;
-  PareNodeId after = PARE_NONE, last = id;
-  int of = pare_lower_function_of (graph, &graph->nodes[id]);
-  if (of < 0 || b->grid[graph->nodes[id].inputs[of]] == NULL || b->fusions[id].head != PARE_NONE)
-    return FALSE;
-  while ((after = quantize_after (b, last)) == PARE_NONE)
-    {
-      last = pare_lower_only_reader (b, graph->nodes[last].outputs[0]);
-      if (last == PARE_NONE || b->fused_into[last] != PARE_NONE || b->fusions[last].head != PARE_NONE
-          || pare_lower_function_of (graph, &graph->nodes[last]) < 0)
-        return FALSE;
-    }
-  for (PareNodeId on = id; on != last; b->rounded[on] = TRUE)
-    on = pare_lower_only_reader (b, graph->nodes[on].outputs[0]);
-  take (b, id, PARE_INTEGER_TABLE, after);
+  take (b, id, PARE_INTEGER_ATTENTION, pare_lower_quantize_after (b, id));
   return TRUE;
 }
 
@@ -215,7 +170,7 @@ consider_concat (PareBuilder *b, PareNodeId id)
         return FALSE;
       same &= pare_lower_same_grid (b->grid[node->inputs[i]], b->grid[node->inputs[0]]);
     }
-  PareNodeId after = quantize_after (b, id);
+  PareNodeId after = pare_lower_quantize_after (b, id);
   if (same && after == PARE_NONE)
     {
       b->grid[node->outputs[0]] = b->grid[node->inputs[0]];
@@ -271,7 +226,7 @@ find_wanted (PareBuilder *b, gboolean *wanted)
         {
           PareValueId x = node->inputs[k];
           if (kind == PARE_INTEGER_TABLE)
-            x = node->inputs[pare_lower_function_of (graph, node)];
+            x = b->integers[i].source;
           if (kind == PARE_INTEGER_PRODUCT && f->head != PARE_NONE && f->pad != PARE_NONE)
             x = graph->nodes[f->pad].inputs[0];
           if (x != PARE_NONE)
@@ -307,7 +262,7 @@ pare_lower_find_integers (PareBuilder *b)
         }
       else if (b->fused_into[i] != PARE_NONE || graph->values[node->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
         continue;
-      else if (!consider_product (b, i) && !consider_add (b, i) && !consider_average (b, i) && !consider_table (b, i)
+      else if (!consider_product (b, i) && !consider_add (b, i) && !consider_average (b, i) && !pare_lower_find_table (b, i)
                && !consider_attention (b, i) && !consider_concat (b, i))
         consider_move (b, i);
     }

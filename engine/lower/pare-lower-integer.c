@@ -394,45 +394,6 @@ average_step (PareBuilder *b, const PareNode *node)
   return TRUE;
 }
 
-gboolean
-pare_lower_apply (const PareGraph *graph, const PareNode *node, PareTensor **reals)
-{
-  PareTensor *inputs[8] = { NULL }, *outputs[1] = { NULL };
-  int of = pare_lower_function_of (graph, node);
-  PareGraph one = *graph; /* the node's values, but for these 256 */
-  g_autofree PareValue *values = g_memdup2 (one.values, one.n_values * sizeof *values);
-  one.values = values;
-  values[node->inputs[of]].shape = values[node->outputs[0]].shape = (*reals)->shape;
-  for (guint i = 0; i < node->n_inputs && i < G_N_ELEMENTS (inputs); i++)
-    inputs[i] = (int)i == of ? *reals : pare_lower_constant (graph, node, i);
-  if (node->n_inputs > G_N_ELEMENTS (inputs) || !pare_lower_eval_node (&one, node, inputs, outputs, NULL))
-    return FALSE;
-  pare_tensor_unref (*reals);
-  *reals = outputs[0];
-  return TRUE;
-}
-
-/* Every code of grid x through `node` and the functions behind it up to `rounds` (NULL: nothing) and onto grid y. */
-static guint32
-table (PareBuilder *b, const PareNode *node, const PareNode *rounds, const PareQuant *x, const PareQuant *y)
-{
-  PareShape shape = pare_shape_make (1, (gint64)256);
-  g_autoptr (PareTensor) reals = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL), codes = pare_tensor_new (code_dtype (y), &shape, NULL);
-  for (int i = 0; i < 256; i++)
-    ((float *)reals->data)[i] = (float)((x->is_signed ? (gint8)i : i) - x->zero[0]) * x->scale[0];
-  for (; node != rounds; node = &b->graph->nodes[pare_lower_only_reader (b, node->outputs[0])])
-    if (!pare_lower_apply (b->graph, node, &reals))
-      return PARE_RT_NONE;
-  for (int i = 0; i < 256; i++)
-    {
-      float v = rintf (((float *)reals->data)[i] / y->scale[0]) + (float)y->zero[0];
-      v = v > (float)y->lo ? v : (float)y->lo;
-      v = v < (float)y->hi ? v : (float)y->hi;
-      ((guint8 *)codes->data)[i] = (guint8)(gint32)v;
-    }
-  return pare_builder_constant (b, codes);
-}
-
 static void
 table_step (PareBuilder *b, const PareNode *node, guint32 x, guint32 codes, guint32 out)
 {
@@ -450,7 +411,7 @@ lay (PareBuilder *b, const PareNode *node)
   else if (pare_lower_same_grid (b->grid[x], b->grid[y]))
     b->codes_of[y] = pare_builder_view (b, pare_lower_codes (b, x), &b->graph->values[y].shape);
   else
-    table_step (b, node, pare_lower_codes (b, x), table (b, NULL, NULL, b->grid[x], b->grid[y]), pare_lower_codes (b, y));
+    table_step (b, node, pare_lower_codes (b, x), pare_lower_table (b, x, x, b->grid[y]), pare_lower_codes (b, y));
 }
 
 static gboolean
@@ -466,7 +427,7 @@ concat_steps (PareBuilder *b, const PareNode *node, GError **error)
       if (pare_lower_same_grid (b->grid[x], qy))
         continue;
       guint32 laid = pare_builder_temporary (b, code_dtype (qy), &b->graph->values[x].shape);
-      table_step (b, node, in[i], table (b, NULL, NULL, b->grid[x], qy), laid);
+      table_step (b, node, in[i], pare_lower_table (b, x, x, qy), laid);
       in[i] = laid;
     }
   return pare_lower_concat_of (b, node, in, result_of (b, id), error);
@@ -486,8 +447,8 @@ pare_lower_integer_node (PareBuilder *b, const PareNode *node, gboolean *done, G
       return average_step (b, node) || pare_lower_refuse (b->graph, node, error, "attributes are out of range");
     case PARE_INTEGER_TABLE:
       {
-        PareValueId x = node->inputs[pare_lower_function_of (b->graph, node)];
-        guint32 codes = table (b, node, &b->graph->nodes[b->integers[id].rounds], b->grid[x], result_grid (b, id));
+        PareValueId x = b->integers[id].source;
+        guint32 codes = pare_lower_table (b, x, b->graph->nodes[b->integers[id].rounds].inputs[0], result_grid (b, id));
         if (codes == PARE_RT_NONE)
           return pare_lower_refuse (b->graph, node, error, "it cannot be computed for every code");
         table_step (b, node, pare_lower_codes (b, x), codes, result_of (b, id));

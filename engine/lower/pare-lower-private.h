@@ -64,6 +64,7 @@ typedef struct
   PareNodeId rounds;          /* the PareQuantize behind it that its step does too, PARE_NONE */
   PareTensor *weights, *bias; /* PRODUCT: codes less their zero point; int32 or NULL */
   gint64 channels;            /* PRODUCT: of the result */
+  PareValueId source;         /* TABLE: what it is a function of */
   PareNodeId between;         /* PRODUCT: a PareQuantize in front of that BatchNormalization, PARE_NONE */
   PareNodeId normalizes;      /* PRODUCT: a BatchNormalization between its activation and that PareQuantize, PARE_NONE */
 } PareInteger;
@@ -162,9 +163,19 @@ void pare_lower_code_attention (PareBuilder *self, PareNodeId product, const Par
 
 /* --- pare-lower-grid.c --- */
 void pare_lower_find_integers (PareBuilder *self);
+/* The PareQuantize that alone reads what the node, with what is fused into it, writes; PARE_NONE. */
+PareNodeId pare_lower_quantize_after (const PareBuilder *self, PareNodeId id);
+gboolean pare_lower_same_grid (const PareQuant *a, const PareQuant *b);
+
+/* --- pare-lower-table.c --- */
 /* The operand of which the node computes a function of each element alone, all others being constants; -1: it does not. */
 int pare_lower_function_of (const PareGraph *graph, const PareNode *node);
-gboolean pare_lower_same_grid (const PareQuant *a, const PareQuant *b);
+/* From this node on to a rounding, all is a function of one value on codes: it is in self->integers then. */
+gboolean pare_lower_find_table (PareBuilder *self, PareNodeId id);
+/* (nullable) v, a function of x element by element, for each byte that a code of x can be. */
+PareTensor *pare_lower_table_reals (const PareBuilder *self, PareValueId x, PareValueId v);
+/* The same laid on a grid: a constant of codes. PARE_RT_NONE: a node cannot be computed so. */
+guint32 pare_lower_table (PareBuilder *self, PareValueId x, PareValueId v, const PareQuant *grid);
 
 /* --- pare-lower-integer.c --- */
 /* TRUE: weights and bias of this product fit a grid of 8 bits or fewer; they are in self->integers then. */
@@ -173,8 +184,6 @@ gboolean pare_lower_integer_operands (PareBuilder *self, PareNodeId id, const Pa
 guint32 pare_lower_codes (PareBuilder *self, PareValueId v);
 /* Writes the real values of what is on codes to `out`. */
 void pare_lower_floats (PareBuilder *self, PareValueId v, guint32 out);
-/* 256 values through a function of each; *reals is replaced. */
-gboolean pare_lower_apply (const PareGraph *graph, const PareNode *node, PareTensor **reals);
 guint32 pare_lower_floats_constant (PareBuilder *self, const float *values, gint64 n);
 /* The code of zero on the value's grid, a constant of one element. */
 guint32 pare_lower_zero (PareBuilder *self, PareValueId v);

@@ -99,3 +99,14 @@ material_models (void)
     g_clear_pointer (&path, g_free);
   return path;
 }
+
+/* v rounded to codes without a sign and back. */
+G_GNUC_UNUSED static PareValueId
+round_to (PareGraph *g, const char *name, PareValueId v, float scale, gint64 zero)
+{
+  g_autofree char *s = g_strconcat (name, ".s", NULL), *z = g_strconcat (name, ".z", NULL), *q = g_strconcat (name, ".q", NULL),
+                  *d = g_strconcat (name, ".d", NULL);
+  PareShape none = { .rank = 0 };
+  PareValueId by = make_float (g, s, none, &scale), at = make_typed (g, z, PARE_DTYPE_UINT8, none, &zero);
+  return MAKE (g, "DequantizeLinear", d, MAKE (g, "QuantizeLinear", q, v, by, at), by, at);
+}

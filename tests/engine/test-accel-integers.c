@@ -436,7 +436,7 @@ random_plan (guint64 seed)
                               .pad_end = { k / 2, k / 2 } };
       ParePoolParams window
           = { .spatial = 2, .kernel = { 3, 3 }, .stride = { 1, 1 }, .dilation = { 1, 1 }, .pad_begin = { 1, 1 }, .pad_end = { 1, 1 } };
-      switch (pare_rng_below (r, 13))
+      switch (pare_rng_below (r, 14))
         {
         case 0:
           conv.group = (int)c;
@@ -528,6 +528,17 @@ random_plan (guint64 seed)
                        STEP (plan, PARE_RT_QUANTIZE_LINEAR, &both, s, y, plan_constant_data (plan, PARE_DTYPE_FLOAT32, SHAPE (1), &sy),
                              plan_constant_data (plan, out, SHAPE (1), &zy)),
                        out);
+          }
+          break;
+        case 12:
+          {
+            PareResizeParams twice = { .mode = PARE_RESIZE_NEAREST,
+                                       .coord = PARE_COORD_ASYMMETRIC,
+                                       .nearest = (PareNearestMode)pare_rng_below (r, 4),
+                                       .scale = { 1, 1, 2, 3 } };
+            ParePoolParams back = { .spatial = 2, .kernel = { 2, 2 }, .stride = { 2, 3 }, .dilation = { 1, 1 } };
+            y = typed (plan, STEP (plan, PARE_RT_RESIZE, &twice, SHAPE (batch, c, 2 * h, 3 * w), a), ta);
+            y = typed (plan, STEP (plan, PARE_RT_MAX_POOL, &back, s, y), ta);
           }
           break;
         default:

@@ -371,6 +371,41 @@ test_attention_shared (void)
 #undef LONG
 }
 
+/* Functions of one value on codes whose ways part and meet again are one table, with the figures of the nodes one by one: those are read
+ * (so that nothing is fused) in the second graph. */
+static void
+test_code_tables (void)
+{
+  static const PareBackend backends[] = { PARE_BACKEND_PORTABLE, PARE_BACKEND_ONEDNN };
+  for (int i = 0; i < 4; i++)
+    {
+      g_autoptr (PareGraph) g = make_graph (21);
+      PareValueId in = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, (gint64)2, (gint64)3, (gint64)77)),
+                  x = round_to (g, "xr", in, 0.021f, 120), s = MAKE (g, "Sigmoid", "sigmoid", x), parts[3] = { s };
+      if (i != 1) /* as they are, rounded, and a function of what is rounded */
+        parts[0] = s = round_to (g, "sr", s, 1 / 255.0f, 0);
+      if (i == 2)
+        parts[1] = s = round_to (g, "tr", MAKE (g, "Tanh", "tanh", s), 0.004f, 30);
+      PareValueId m = i == 3 ? MAKE (g, "Sub", "minus", MAKE (g, "Abs", "abs", x), s) : MAKE (g, "Mul", "mul", x, s);
+      parts[2] = m;
+      make_output (g, round_to (g, "yr", m, 0.0132f, 40));
+      g_autoptr (GPtrArray) inputs = make_inputs (g);
+      for (guint b = 0; b < G_N_ELEMENTS (backends); b++)
+        {
+          guint fused, apart, outputs = g->n_outputs;
+          g_autoptr (PareTensor) got = run (g, inputs, backends[b], FALSE, 1, &fused);
+          for (guint k = 0; k < G_N_ELEMENTS (parts); k++)
+            if (parts[k] != 0)
+              make_output (g, parts[k]);
+          g_autoptr (PareTensor) want = run (g, inputs, backends[b], FALSE, 1, &apart);
+          g->n_outputs = outputs;
+          g_assert_cmpuint (fused, ==, 3); /* onto the grid, the table, back */
+          g_assert_cmpuint (apart, >, fused);
+          g_assert_cmpmem (got->data, got->bytes, want->data, want->bytes);
+        }
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -380,6 +415,7 @@ main (int argc, char **argv)
   g_test_add_func ("/fuse/residual", test_residual);
   g_test_add_func ("/fuse/norm", test_norm);
   g_test_add_func ("/fuse/rms-norm", test_rms_norm);
+  g_test_add_func ("/fuse/code-tables", test_code_tables);
   g_test_add_func ("/fuse/attention", test_attention);
   g_test_add_func ("/fuse/attention-plain", test_attention_plain);
   g_test_add_func ("/fuse/attention-shared", test_attention_shared);

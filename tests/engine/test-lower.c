@@ -708,16 +708,6 @@ test_table (void)
     }
 }
 
-static PareValueId
-round_to (PareGraph *g, const char *name, PareValueId v, float scale, gint64 zero)
-{
-  g_autofree char *s = g_strconcat (name, ".s", NULL), *z = g_strconcat (name, ".z", NULL), *q = g_strconcat (name, ".q", NULL),
-                  *d = g_strconcat (name, ".d", NULL);
-  PareShape none = { .rank = 0 };
-  PareValueId by = add_scalar (g, s, scale), at = make_typed (g, z, PARE_DTYPE_UINT8, none, &zero);
-  return MAKE (g, "DequantizeLinear", d, MAKE (g, "QuantizeLinear", q, v, by, at), by, at);
-}
-
 /* Attention whose every part is rounded is one step on codes; where a part of it is read (tapped) too, it is computed step by step in
  * floats, whose sums may fall on the other side of a half now and then. */
 static void
