@@ -59,10 +59,11 @@ pare_accel_conv_shape (const PareConvParams *p, bool transposed, const PareShape
 }
 
 bool
-pare_accel_conv_is_3x3 (const PareConvParams *p, const PareConvShape *shape)
+pare_accel_conv_is_3x3 (const PareConvParams *p, const PareConvShape *shape, int64_t most)
 {
   for (int i = 0; i < 2; i++)
-    if (p->spatial != 2 || p->kernel[i] != 3 || shape->stride[i] != 1 || shape->dilation[i] != 1 || shape->pad_begin[i] > 2)
+    if (p->spatial != 2 || p->kernel[i] != 3 || shape->stride[i] > most || shape->stride[i] != shape->stride[0] || shape->dilation[i] != 1
+        || shape->pad_begin[i] > 2)
       return false;
   return true;
 }

@@ -64,10 +64,12 @@ typedef struct
   int64_t first; /* channel in it */
 } PareDepthwiseRow;
 
-/* One row of one block of channels of a convolution of 3 x 3, stride 1, in groups of `depth` channels, a power of two. */
+/* One row of one block of channels of a convolution of 3 x 3 in groups of `depth` channels, a power of two. */
 typedef struct
 {
   int depth;
+  int stride;  /* 1 or 2 */
+  int columns; /* channels that are stored, at most a block */
   int64_t out;
   const float *const *x; /* three rows of blocks of pixels with their padding; NULL: outside */
   float *y;

@@ -1,7 +1,7 @@
 /* Arithmetic on sixteen floats, by the names that kernels are written with. */
 #define LOAD(p) _mm512_loadu_ps (p)
 #define STORE(p, x) _mm512_storeu_ps (p, x)
-#define LOAD_SOME(p, n) _mm512_maskz_loadu_ps ((__mmask16)((1u << (n)) - 1), p) /* n < LANES */
+#define LOAD_SOME(p, n) _mm512_maskz_loadu_ps ((__mmask16)((1u << (n)) - 1), p) /* n <= LANES */
 #define STORE_SOME(p, x, n) _mm512_mask_storeu_ps (p, (__mmask16)((1u << (n)) - 1), x)
 #define ALL(s) _mm512_set1_ps (s)
 #define ADD(a, b) _mm512_add_ps (a, b)

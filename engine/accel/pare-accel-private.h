@@ -249,8 +249,9 @@ typedef struct
 } PareConvShape;
 bool pare_accel_conv_shape (const PareConvParams *p, bool transposed, const PareShape *x, const PareShape *w, const PareShape *y,
                             PareConvShape *shape);
-/* In two dimensions, 3 x 3, a pixel at a time, with at most two pixels of padding in front: what has kernels of its own. */
-bool pare_accel_conv_is_3x3 (const PareConvParams *p, const PareConvShape *shape);
+/* In two dimensions, 3 x 3, the same step both ways and at most that long, with at most two pixels of padding in front: what has kernels of
+ * its own. */
+bool pare_accel_conv_is_3x3 (const PareConvParams *p, const PareConvShape *shape, int64_t most);
 /* What a window is; false: oneDNN counts such padding differently. */
 typedef struct
 {
@@ -288,7 +289,7 @@ bool pare_accel_separable (PareAccel *self, uint32_t step);
 bool pare_accel_stem (PareAccel *self, uint32_t step, const PareConvShape *shape, const PareMd *dst);
 /* A convolution with few results. */
 bool pare_accel_planes (PareAccel *self, uint32_t step, const PareConvShape *shape);
-/* A convolution of 3 x 3 with a step of one in groups of few channels. */
+/* A convolution of 3 x 3 in groups of few channels. */
 bool pare_accel_grouped (PareAccel *self, uint32_t step, const PareConvShape *shape);
 /* A float convolution by Winograd's algorithm, where that pays. */
 bool pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape);

@@ -118,7 +118,7 @@ pare_accel_winograd_bf16 (PareAccel *self, uint32_t step, const PareConvShape *s
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[s->out[0]].shape;
   const PareBfloats *isa = pare_accel_bfloats ();
   const float *weights = pare_accel_constant (self, s->in[1]);
-  if (!isa || s->op != PARE_RT_CONV || !pare_accel_conv_is_3x3 (p, shape) || p->group != 1 || sx->dims[1] % PARE_BLOCK
+  if (!isa || s->op != PARE_RT_CONV || !pare_accel_conv_is_3x3 (p, shape, 1) || p->group != 1 || sx->dims[1] % PARE_BLOCK
       || sy->dims[1] % PARE_BLOCK || !weights || !pare_accel_is_float (self, x) || !pare_accel_is_float (self, s->out[0])
       || !pare_accel_after_knows (p->activation))
     return false;

@@ -141,7 +141,7 @@ pare_accel_winograd (PareAccel *self, uint32_t step, const PareConvShape *shape)
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[y].shape;
   const PareFloats *isa = pare_accel_floats ();
   const float *weights = pare_accel_constant (self, s->in[1]);
-  if (!isa || !pare_accel_conv_is_3x3 (p, shape) || p->group != 1 || sx->dims[1] % PARE_BLOCK || sy->dims[1] % PARE_BLOCK || !weights
+  if (!isa || !pare_accel_conv_is_3x3 (p, shape, 1) || p->group != 1 || sx->dims[1] % PARE_BLOCK || sy->dims[1] % PARE_BLOCK || !weights
       || !pare_accel_is_float (self, x) || !pare_accel_is_float (self, y))
     return false;
   double ns;

@@ -43,19 +43,20 @@ test_winograd (void)
     }
 }
 
-/* Groups of four and eight channels, all that may follow, sizes around those of a tile. */
+/* Groups of two, four and eight channels, some of them in a last block that is not whole, both steps, all that may follow, sizes around
+ * those of a tile. */
 static void
 test_grouped (void)
 {
-  static const int channels[] = { 16, 48, 64, 128 }, sides[] = { 1, 2, 5, 7, 9, 14, 19, 29 };
+  static const int channels[] = { 16, 48, 64, 128, 24, 40, 104 }, depths[] = { 8, 4, 2 }, sides[] = { 1, 2, 5, 7, 9, 14, 19, 29 };
   static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY, PARE_ACT_SWISH };
-  for (guint i = 0; i < 90; i++)
+  for (guint i = 0; i < 180; i++)
     {
       Plan *plan = plan_new (17000 + i);
       PareRng *r = &plan->rng;
       int c = channels[pare_rng_below (r, G_N_ELEMENTS (channels))], h = sides[pare_rng_below (r, G_N_ELEMENTS (sides))],
-          w = sides[pare_rng_below (r, G_N_ELEMENTS (sides))];
-      PareConvParams p = conv_params (2, c / (i % 2 ? 4 : 8), 3, 1, 1, 1), point = conv_params (2, 1, 1, 1, 1, 0);
+          w = sides[pare_rng_below (r, G_N_ELEMENTS (sides))], depth = depths[i % G_N_ELEMENTS (depths)], stride = 1 + (int)(i / 4 % 2);
+      PareConvParams p = conv_params (2, c / depth, 3, stride, 1, 1), point = conv_params (2, 1, 1, 1, 1, 0);
       for (int d = 0; d < 2; d++)
         {
           p.pad_begin[d] = (int32_t)pare_rng_below (r, 3);
@@ -68,11 +69,11 @@ test_grouped (void)
       if (i % 3)
         x = add_conv (plan, x, c, &point, FALSE, PARE_RT_NONE);
       if (i % 4 == 1 && p.pad_begin[0] == 0 && p.pad_begin[1] == 0)
-        residual = x;
+        residual = stride == 1 ? x : plan_input (plan, SHAPE (1 + i % 5 / 4, c, (h - 1) / 2 + 1, (w - 1) / 2 + 1));
       uint32_t y = add_conv (plan, x, c, &p, pare_rng_below (r, 2), residual);
       plan_output (plan, y);
-      g_autofree char *what = g_strdup_printf ("grouped conv %u: %d in groups of %d, %d x %d, activation %d%s", i, c, i % 2 ? 4 : 8, h, w,
-                                               p.activation, residual == PARE_RT_NONE ? "" : ", residual");
+      g_autofree char *what = g_strdup_printf ("grouped conv %u: %d in groups of %d, a step of %d, %d x %d, activation %d%s", i, c, depth,
+                                               stride, h, w, p.activation, residual == PARE_RT_NONE ? "" : ", residual");
       compare (plan, 1 + (int)(i % 2), 1e-5f, what);
       if (plan->plan.n_steps == 1 && pare_accel_floats () != NULL && pare_accel_floats ()->grouped != NULL)
         same_by_threads (plan, y, what);
