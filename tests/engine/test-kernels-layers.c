@@ -292,6 +292,33 @@ test_norms (void)
   SAME (unit[0], 1, 1, 0, 0);
 }
 
+/* Rows of about a vector, a block and more, as many as are taken together and some beside; around the mean and around 0. */
+static void
+test_layer_norm_rows (void)
+{
+  static const int sizes[] = { 1, 5, 15, 16, 17, 37, 96, 1023, 1030, 4100 };
+  for (guint i = 0; i < 2 * G_N_ELEMENTS (sizes); i++)
+    {
+      const int n = sizes[i / 2], rows = 37;
+      const bool rms = i % 2;
+      g_autofree char *shape = g_strdup_printf ("%dx%d", rows, n), *row = g_strdup_printf ("%d", n);
+      PareView in[] = { floats (shape, 3 + i), floats (row, 40 + i), floats (row, 70 + i) }, out[] = { make (PARE_DTYPE_FLOAT32, shape) };
+      MUST (PARE_RT_LAYER_NORM, ((PareLayerNormParams){ 1, 1e-3f, rms }), in, out);
+      for (int r = 0; r < rows; r++)
+        {
+          const float *x = F (in[0]) + r * n;
+          double mean = 0, square = 0;
+          for (int k = 0; k < n && !rms; k++)
+            mean += x[k] / (double)n;
+          for (int k = 0; k < n; k++)
+            square += (x[k] - mean) * (x[k] - mean) / n;
+          for (int k = 0; k < n; k++)
+            g_assert_cmpfloat_with_epsilon (F (out[0])[r * n + k], (x[k] - mean) / sqrt (square + 1e-3) * F (in[1])[k] + F (in[2])[k],
+                                            4e-6);
+        }
+    }
+}
+
 static void
 test_lrn (void)
 {
@@ -477,6 +504,7 @@ main (int argc, char **argv)
   ADD ("/kernels/small-ones", test_small_ones);
   ADD ("/kernels/einsum", test_einsum);
   ADD ("/kernels/norms", test_norms);
+  ADD ("/kernels/layer-norm-rows", test_layer_norm_rows);
   ADD ("/kernels/lrn", test_lrn);
   ADD ("/kernels/resize", test_resize);
   ADD ("/kernels/recurrent", test_recurrent);

@@ -80,15 +80,12 @@ scale_and_round (float *y, int64_t n, float factor)
     y[i] = bfloat_to_float (float_to_bfloat (y[i] * factor));
 }
 
+/* A mask with one number for all positions of a row. */
 PARE_RT_CLONES static void
-scale_and_mask (float *row, int64_t n, float factor, const float *mask, int64_t apart)
+scale_and_shift (float *y, int64_t n, float factor, float by)
 {
-  if (mask && apart == 1)
-    for (int64_t i = 0; i < n; i++)
-      row[i] = row[i] * factor + mask[i];
-  else
-    for (int64_t i = 0; i < n; i++)
-      row[i] = row[i] * factor + (mask ? mask[i * apart] : 0);
+  for (int64_t i = 0; i < n; i++)
+    y[i] = y[i] * factor + by;
 }
 
 /* Positions that some of the rows see: all, unless their scores are surely small enough. */
@@ -122,21 +119,19 @@ attend (int64_t task, int worker, void *arg)
   const float *q = (const float *)j->a.q.data + attended_at (&j->a.q, b, h, r0);
   float *y = (float *)(uintptr_t)j->a.y.data + attended_at (&j->a.y, b, h, r0), norm[ROWS];
   const PareRtIsa *isa = pare_rt_isa ();
-  int64_t n = positions_of (j, q, r0, rows, j->t.seen ? j->longest[key] : 0), wide = pare_rt_small_columns (n);
+  int64_t n = positions_of (j, q, r0, rows, j->t.seen ? j->longest[key] : 0);
   pare_rt_small_product (rows, positions, j->a.q.dim[3], j->a.q.dim[3], n, q, j->a.q.stride[2], keys, scores, j->t.wide, true);
+  const float *mask = j->a.mask.data ? (const float *)j->a.mask.data + attended_at (&j->a.mask, b, h, r0) : NULL;
+  bool shifted = mask && j->a.mask.stride[3] == 0;
+  for (int64_t r = 0; shifted && r < rows; r++)
+    scale_and_shift (scores + r * j->t.wide, n, j->factor, mask[r * j->a.mask.stride[2]]);
+  isa->weigh (scores, j->t.wide, rows, n, shifted ? 1 : j->factor, shifted ? NULL : mask, j->a.mask.stride[2], norm);
   for (int64_t r = 0; r < rows; r++)
     {
-      float *row = scores + r * j->t.wide;
-      const float *mask = j->a.mask.data ? (const float *)j->a.mask.data + attended_at (&j->a.mask, b, h, r0 + r) : NULL;
-      bool here = mask || !(j->factor > 0); /* a mask has no room behind it, and -inf is to stay the least */
-      if (here)
-        scale_and_mask (row, n, j->factor, mask, j->a.mask.stride[3]);
-      for (int64_t i = n; i < wide; i++)
-        row[i] = -INFINITY;
-      norm[r] = 1.0f / isa->weigh (row, wide, here ? 1.0f : j->factor);
+      norm[r] = 1.0f / norm[r];
       if (j->round_weights)
         {
-          scale_and_round (row, n, norm[r]);
+          scale_and_round (scores + r * j->t.wide, n, norm[r]);
           norm[r] = 1;
         }
     }

@@ -1,45 +1,8 @@
 /* LayerNormalization, InstanceNormalization, GroupNormalization, LpNormalization. The variance is taken around the mean. */
 #include "engine/runtime/kernels/move.h"
+#include "engine/runtime/kernels/tile.h"
 
-#define BLOCK 1024
-
-/* Squares of up to a block in sixteen parts of float, folded in a fixed order; the blocks are added in double. */
-PARE_RT_CLONES static float
-block_squares (const float *x, int64_t n, float mean)
-{
-  float part[16] = { 0 };
-  int64_t i = 0;
-  for (; i + 16 <= n; i += 16)
-    for (int l = 0; l < 16; l++)
-      {
-        float d = x[i + l] - mean;
-        part[l] += d * d;
-      }
-  for (int l = 0; i < n; i++, l++)
-    {
-      float d = x[i] - mean;
-      part[l] += d * d;
-    }
-  for (int w = 8; w > 0; w /= 2)
-    for (int l = 0; l < w; l++)
-      part[l] += part[l + w];
-  return part[0];
-}
-
-/* origin: 0 instead of the mean. */
-static void
-moments (const float *x, int64_t n, float epsilon, bool origin, float *mean, float *inverse)
-{
-  double sum = 0, squares = 0;
-  for (int64_t i = 0; i < n && !origin; i += BLOCK)
-    sum += (double)pare_rt_row_sum (x + i, n - i < BLOCK ? n - i : BLOCK);
-  *mean = n > 0 ? (float)(sum / (double)n) : 0;
-  for (int64_t i = 0; i < n; i += BLOCK)
-    squares += (double)block_squares (x + i, n - i < BLOCK ? n - i : BLOCK, *mean);
-  /* what the mean lost when it was rounded */
-  double off = n > 0 ? sum / (double)n - (double)*mean : 0;
-  *inverse = (float)(1 / sqrt ((n > 0 ? squares / (double)n - off * off : 0) + (double)epsilon));
-}
+#define NEAR 4096 /* elements that stay in the nearest cache */
 
 /* y = (x - mean) * inverse * scale + bias, a vector each or NULL. */
 PARE_RT_CLONES static void
@@ -65,10 +28,11 @@ typedef struct
 {
   const float *x, *scale, *bias;
   float *y, *mean, *inverse, epsilon;
-  int64_t n, rows, each, channels, groups, area; /* each: rows of a task */
+  int64_t n, rows, each, together, channels, groups, area; /* rows of a task, and of it those whose moments are taken together */
   const PareShape *shape;
   int64_t scale_strides[PARE_MAX_RANK], bias_strides[PARE_MAX_RANK]; /* elements */
   bool scale_plain, bias_plain, rms;
+  const PareRtIsa *isa;
 } Job;
 
 /* Element of a broadcast operand for element i of x. */
@@ -85,12 +49,10 @@ broadcast_index (const PareShape *s, const int64_t *strides, int64_t i)
 }
 
 static void
-layer_row (const Job *j, int64_t row)
+layer_row (const Job *j, int64_t row, float mean, float inverse)
 {
   const float *x = j->x + row * j->n;
   float *y = j->y + row * j->n;
-  float mean, inverse;
-  moments (x, j->n, j->epsilon, j->rms, &mean, &inverse);
   bool plain = j->scale_plain && (!j->bias || j->bias_plain);
   scale_row (x, y, j->n, mean, inverse, plain ? j->scale : NULL, plain ? j->bias : NULL);
   for (int64_t i = 0; !plain && i < j->n; i++)
@@ -107,14 +69,21 @@ static void
 layer_rows (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
-  for (int64_t row = task * j->each; row < (task + 1) * j->each && row < j->rows; row++)
-    layer_row (j, row);
+  float mean[PARE_RT_MOMENTS], inverse[PARE_RT_MOMENTS];
+  int64_t end = (task + 1) * j->each < j->rows ? (task + 1) * j->each : j->rows, some;
+  for (int64_t row = task * j->each; row < end; row += some)
+    {
+      some = j->together < end - row ? j->together : end - row;
+      j->isa->moments (j->x + row * j->n, j->n, some, j->epsilon, j->rms, mean, inverse);
+      for (int64_t r = 0; r < some; r++)
+        layer_row (j, row + r, mean[r], inverse[r]);
+    }
 }
 
 KERNEL (pare_rt_k_layer_norm)
 {
   const PareLayerNormParams *p = params;
-  Job job = { 0 };
+  Job job = { .isa = pare_rt_isa () };
   REQUIRE (p && n_in >= 2 && n_out >= 1 && n_out <= 3 && same_shape (&in[0], &out[0]) && p->axis >= 0 && p->axis < in[0].shape.rank);
   SUPPORT (is_f32 (&in[0]) && is_f32 (&in[1]) && is_f32 (&out[0]) && (!given (in, n_in, 2) || is_f32 (&in[2])));
   const PareShape *s = &in[0].shape;
@@ -140,6 +109,8 @@ KERNEL (pare_rt_k_layer_norm)
   job.rms = p->rms != 0;
   job.rows = rows;
   job.each = job.n >= PARE_RT_SHARE ? 1 : PARE_RT_SHARE / (job.n < 1 ? 1 : job.n);
+  job.together = job.n > 0 ? NEAR / job.n : 1;
+  job.together = job.together < 1 ? 1 : job.together > PARE_RT_MOMENTS ? PARE_RT_MOMENTS : job.together;
   pare_rt_parallel_if (rows * job.n >= 2 * PARE_RT_SHARE, (rows + job.each - 1) / job.each, layer_rows, &job);
   return PARE_RT_OK;
 }
@@ -153,7 +124,7 @@ group_row (int64_t task, int worker, void *arg)
   const float *x = j->x + task * each * j->area;
   float *y = j->y + task * each * j->area;
   float mean, inverse;
-  moments (x, each * j->area, j->epsilon, false, &mean, &inverse);
+  j->isa->moments (x, each * j->area, 1, j->epsilon, false, &mean, &inverse);
   for (int64_t c = 0; c < each; c++)
     scale_plane (x + c * j->area, y + c * j->area, j->area, mean, j->scale[first + c] * inverse, j->bias[first + c]);
 }
@@ -168,9 +139,14 @@ group_norm (const PareView *in, uint32_t n_in, PareView *out, uint32_t n_out, vo
   groups = groups == 0 ? channels : groups;
   REQUIRE (channels == 0 || (groups >= 1 && channels % groups == 0));
   CHECKED;
-  Job job = {
-    .x = in[0].data, .scale = in[1].data, .bias = in[2].data, .y = out[0].data, .epsilon = epsilon, .channels = channels, .groups = groups
-  };
+  Job job = { .isa = pare_rt_isa (),
+              .x = in[0].data,
+              .scale = in[1].data,
+              .bias = in[2].data,
+              .y = out[0].data,
+              .epsilon = epsilon,
+              .channels = channels,
+              .groups = groups };
   job.area = product (&in[0].shape, 2, in[0].shape.rank);
   pare_rt_parallel_if (count_of (&in[0]) >= 2 * PARE_RT_SHARE, count_of (&in[0]) > 0 ? in[0].shape.dims[0] * groups : 0, group_row, &job);
   return PARE_RT_OK;

@@ -102,6 +102,8 @@ typedef struct
   float lo, hi, alpha;
 } PareRtWinogradOut;
 
+#define PARE_RT_SUMMED 1024 /* elements that are summed in float before sums are added in double */
+#define PARE_RT_MOMENTS 16
 #define PARE_RT_WEIGHED 48
 /* From a row of scores to its weights, see PareQAttentionParams: bounds are those of codes less their zero point. */
 typedef struct
@@ -143,14 +145,18 @@ typedef struct
   void (*max_row) (float *y, const float *x, const int64_t *taps, int64_t n_taps, int64_t n);
   void (*mean_row) (float *y, const float *x, const int64_t *taps, int64_t n_taps, int64_t n, float rows, const float *columns);
   float (*sum) (const float *x, int64_t n);
-  /* s = e^(factor * s - the largest of them), n scores in whole vectors (-inf where there is none); returns their sum */
-  float (*weigh) (float *s, int64_t n, float factor);
+  /* Rows of n scores, with room for whole sixteens, become e^(factor * s + mask - the largest of them); sums: of each row. What is behind n
+   * may be written. mask: NULL, or rows as long, mask_apart from each other. */
+  void (*weigh) (float *s, int64_t apart, int64_t rows, int64_t n, float factor, const float *mask, int64_t mask_apart, float *sums);
   /* Rows (at most PARE_RT_WEIGHED) of n scores, with room for whole sixteens, become the codes of their weights less their zero point; those behind n
    * may be written. mask: NULL, or rows as long, mask_apart from each other. seen: NULL, or how many of each row have a weight. sums: NULL,
    * or they are written as bytes, from where the row begins, and this is what each row is together; none is negative then. */
   void (*weigh_codes) (float *s, int64_t apart, int64_t rows, int64_t n, const PareRtWeighing *w, const float *mask, int64_t mask_apart,
                        const int32_t *seen, int32_t *sums);
   float (*max) (const float *x, int64_t n);
+  /* Of each row of n, at most PARE_RT_MOMENTS of them, the mean (origin: 0 instead) and 1 / sqrt (variance around it + epsilon); the same
+   * bits on all sets. */
+  void (*moments) (const float *x, int64_t n, int64_t rows, float epsilon, bool origin, float *mean, float *inverse);
 } PareRtIsa;
 
 /* Of this CPU; the environment's PARE_RT_ISA (base, avx2, avx512, neon) can name a lesser one. */

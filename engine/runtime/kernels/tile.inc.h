@@ -583,39 +583,7 @@ NAME (max) (const float *x, int64_t n)
   return s[0];
 }
 
-/* See PareRtIsa. e^x for x <= 0: 2^n (1 + r + ...), to 0 where the result would not be a normal number. */
-TARGET static float
-NAME (weigh) (float *s, int64_t n, float factor)
-{
-#define ALL(x) ((x) + (NAME (vec)){ 0 })
-  NAME (vec) best = ALL (-INFINITY), sum = ALL (0), f = ALL (factor);
-  for (int64_t i = 0; i < n; i += LANES)
-    {
-      NAME (vec) x = (NAME (vec))LOAD (s + i) * f;
-      STORE (s + i, x);
-      best = LARGER (best, x);
-    }
-  NAME (vec) top = ALL (FOLD_MAX (best)), least = ALL (-87.3f);
-  for (int64_t i = 0; i < n; i += LANES)
-    {
-      NAME (vec) given = (NAME (vec))LOAD (s + i) - top, x = LARGER (least, given);
-      NAME (vec) t = FMADD (x, ALL (1.44269504088896341f), ALL (12582912.0f)), k = t - ALL (12582912.0f);
-      NAME (vec) r = FMADD (k, ALL (2.12194440e-4f), FMADD (k, ALL (-0.693359375f), x)), p = ALL (1.9875691500e-4f);
-      p = FMADD (p, r, ALL (1.3981999507e-3f));
-      p = FMADD (p, r, ALL (8.3334519073e-3f));
-      p = FMADD (p, r, ALL (4.1665795894e-2f));
-      p = FMADD (p, r, ALL (1.6666665459e-1f));
-      p = FMADD (p, r, ALL (5.0000001201e-1f));
-      p = FMADD (p * r, r, r) + ALL (1.0f);
-      NAME (ints) n2 = ((NAME (ints))t - 0x4B400000 + 127) << 23, small = given < least;
-      p = (NAME (vec)) ((NAME (ints)) (p * (NAME (vec))n2) & ~small);
-      STORE (s + i, p);
-      sum += p;
-    }
-  return FOLD_SUM (sum);
-#undef ALL
-}
-
+#include "engine/runtime/kernels/rows.inc.h"
 #include "engine/runtime/kernels/weigh-codes.inc.h"
 #include "engine/runtime/kernels/winograd.inc.h"
 
@@ -652,6 +620,7 @@ static const PareRtIsa NAME (isa) = {
   .narrow_of_rows = { NAME (narrow_panel_rows1), NAME (narrow_panel_rows2), NAME (narrow_panel_rows3), NAME (narrow_panel_rows4) },
   .sum = NAME (sum),
   .weigh = NAME (weigh),
+  .moments = NAME (moments),
   .weigh_codes = NAME (weigh_codes),
   .max = NAME (max),
 };
