@@ -66,14 +66,21 @@ look (PareAccel *self, uint32_t mask, const PareBfloatAttention *a)
   return seen;
 }
 
+/* The first element that is read of what is at `data`. */
+static void *
+begin (const PareBfloatOperand *o, void *data)
+{
+  return (char *)data + o->at * (int64_t)(o->wide ? sizeof (float) : sizeof (uint16_t));
+}
+
 /* With its operands where this run has them: q, k, v, y, keys, values, scratch memory and (only for rows) a mask. */
 static PareBfloatAttention
 placed (const PareBfloatAttention *plan, const PareView *args)
 {
   PareBfloatAttention a = *plan;
-  a.q.data = args[0].data;
-  a.k.data = args[1].data;
-  a.v.data = args[2].data;
+  a.q.data = begin (&a.q, args[0].data);
+  a.k.data = begin (&a.k, args[1].data);
+  a.v.data = begin (&a.v, args[2].data);
   a.y.data = args[3].data;
   a.keys = args[4].data;
   a.values = args[5].data;
@@ -121,6 +128,9 @@ read_operands (PareAccel *self, const PareRtStep *s, PareBfloatAttention *a)
   a->n = v[3];
   a->factor = p->factor;
   a->rounds = p->round_result;
+  a->q.at = p->at[0];
+  a->k.at = p->at[1];
+  a->v.at = p->at[2];
   return true;
 }
 

@@ -119,7 +119,7 @@ void pare_accel_multiply_point (const PareBfloats *isa, const PareBfloatPoint *p
 typedef struct
 {
   void *data;
-  int64_t stride[3]; /* batch, head, row; elements lie side by side */
+  int64_t at, stride[3]; /* its first element; batch, head, row; elements lie side by side */
   bool wide;
 } PareBfloatOperand;
 typedef struct

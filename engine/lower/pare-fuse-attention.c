@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#define MOST 16
+#define MOST 24
 
 typedef struct
 {
@@ -14,36 +14,154 @@ typedef struct
 static gboolean
 add (Set *set, PareNodeId id)
 {
+  for (guint i = 0; i < set->n; i++)
+    if (set->nodes[i] == id)
+      return TRUE;
   if (set->n == MOST)
     return FALSE;
   set->nodes[set->n++] = id;
   return TRUE;
 }
 
-/* Reads through the transpositions in front of a value that nobody else reads: perm[axis] is then the axis of *v. */
+/* An operand on its way back to what it is read from: perm[axis] is an axis of the value, as in PareAttentionParams. */
+typedef struct
+{
+  PareValueId value;
+  gint32 perm[4];
+  gint32 *axes;   /* where perm goes to in the end */
+  int part;       /* the axis of which one element is read, or -1 */
+  gint64 at;      /* which */
+  float factor;   /* that it is multiplied by */
+  gboolean taken; /* other parts of the value are read, too */
+} Source;
+
+/* One element of an axis is read, which the value lacks. */
+static void
+add_axis (Source *s, int axis, gint64 at)
+{
+  for (int a = 0; a < 4; a++)
+    s->perm[a] += s->perm[a] >= axis;
+  s->part = axis;
+  s->at = at;
+  s->taken = TRUE;
+}
+
 static gboolean
-read_through (const PareBuilder *b, PareValueId *v, gint32 *perm, Set *set)
+through_transpose (const PareBuilder *b, const PareNode *node, Source *s)
+{
+  guint n = 0;
+  const gint64 *order = pare_node_get_ints (node, "perm", &n);
+  if (order == NULL || n != (guint)b->graph->values[s->value].shape.rank)
+    return FALSE;
+  for (guint a = 0; a < n; a++)
+    if (order[a] < 0 || order[a] >= n)
+      return FALSE;
+  for (int a = 0; a < 4; a++)
+    if (s->perm[a] >= 0)
+      s->perm[a] = (gint32)order[s->perm[a]];
+  if (s->part >= 0)
+    s->part = (int)order[s->part];
+  s->value = node->inputs[0];
+  return TRUE;
+}
+
+/* A number that all is multiplied by. */
+static gboolean
+through_factor (const PareBuilder *b, const PareNode *node, Source *s)
+{
+  double number;
+  gboolean times = pare_node_is (node, "Mul");
+  guint constant = times && pare_lower_number (b->graph, node, 0, &number) ? 0 : 1;
+  if (node->n_inputs != 2 || !pare_lower_number (b->graph, node, constant, &number) || number == 0 || !isfinite (number)
+      || !pare_shape_equal (&b->graph->values[node->inputs[1 - constant]].shape, &b->graph->values[s->value].shape))
+    return FALSE;
+  s->factor *= (float)(times ? number : 1 / number);
+  s->value = node->inputs[1 - constant];
+  return TRUE;
+}
+
+/* One of several that lie in one value: Gather of one number. */
+static gboolean
+through_gather (const PareBuilder *b, const PareNode *node, Source *s)
+{
+  const PareShape *from = &b->graph->values[node->inputs[0]].shape;
+  const PareTensor *index = pare_lower_constant (b->graph, node, 1);
+  int axis = pare_lower_axis (pare_node_get_int (node, "axis", 0), from->rank);
+  if (index == NULL || index->shape.rank != 0 || from->rank > 5 || axis < 0 || axis >= from->rank)
+    return FALSE;
+  gint64 at = (gint64)pare_tensor_get_double (index, 0);
+  at += at < 0 ? from->dims[axis] : 0;
+  if (at < 0 || at >= from->dims[axis])
+    return FALSE;
+  add_axis (s, axis, at);
+  s->value = node->inputs[0];
+  return TRUE;
+}
+
+/* The same, split into parts of one element each, and the axis dropped. */
+static gboolean
+through_split (const PareBuilder *b, const PareNode *node, Source *s, Set *set)
+{
+  const PareGraph *graph = b->graph;
+  const PareShape *whole = &graph->values[node->inputs[0]].shape;
+  const PareTensor *axes = pare_lower_constant (graph, node, 1);
+  PareNodeId id = graph->values[node->inputs[0]].producer;
+  if (id == PARE_NONE || !pare_node_is (&graph->nodes[id], "Split") || axes == NULL || pare_tensor_count (axes) != 1 || whole->rank > 5)
+    return FALSE;
+  const PareNode *split = &graph->nodes[id];
+  int axis = pare_lower_axis ((gint64)pare_tensor_get_double (axes, 0), whole->rank);
+  gint64 at = 0;
+  if (axis != pare_lower_axis (pare_node_get_int (split, "axis", 0), whole->rank) || axis < 0 || axis >= whole->rank
+      || pare_lower_only_reader (b, node->inputs[0]) == PARE_NONE)
+    return FALSE;
+  for (guint i = 0; i < split->n_outputs && split->outputs[i] != node->inputs[0]; i++)
+    at += split->outputs[i] != PARE_NONE ? graph->values[split->outputs[i]].shape.dims[axis] : 1;
+  if (whole->dims[axis] != 1 || !add (set, id))
+    return FALSE;
+  add_axis (s, axis, at);
+  s->value = split->inputs[0];
+  return TRUE;
+}
+
+/* Reads through what is in front of a value that nobody else reads: transpositions, a factor, and (parts) the taking of one part of a value
+ * that the others are parts of, too. FALSE: too many nodes. */
+static gboolean
+read_through (const PareBuilder *b, Source *s, gboolean parts, Set *set)
 {
   for (;;)
     {
-      PareNodeId id = b->graph->values[*v].producer;
+      PareNodeId id = b->graph->values[s->value].producer;
       const PareNode *node = id != PARE_NONE ? &b->graph->nodes[id] : NULL;
-      guint n = 0;
-      const gint64 *order = node != NULL && pare_node_is (node, "Transpose") ? pare_node_get_ints (node, "perm", &n) : NULL;
-      int rank = b->graph->values[*v].shape.rank;
-      if (order == NULL || n != (guint)rank || pare_lower_only_reader (b, *v) == PARE_NONE || b->integers[id].kind != PARE_INTEGER_NONE
-          || b->fused_into[id] != PARE_NONE)
+      if (node == NULL || (!s->taken && pare_lower_only_reader (b, s->value) == PARE_NONE) || b->integers[id].kind != PARE_INTEGER_NONE
+          || b->fused_into[id] != PARE_NONE || b->rounded[id])
         return TRUE;
-      for (guint a = 0; a < n; a++)
-        if (order[a] < 0 || order[a] >= rank)
-          return FALSE;
-      for (int a = 0; a < 4; a++)
-        if (perm[a] >= 0)
-          perm[a] = (gint32)order[perm[a]];
+      gboolean through = pare_node_is (node, "Transpose")                           ? through_transpose (b, node, s)
+                         : s->taken                                                 ? FALSE
+                         : pare_node_is (node, "Mul") || pare_node_is (node, "Div") ? through_factor (b, node, s)
+                         : !parts || s->part >= 0                                   ? FALSE
+                         : pare_node_is (node, "Gather")                            ? through_gather (b, node, s)
+                         : pare_node_is (node, "Squeeze")                           ? through_split (b, node, s, set)
+                                                                                    : FALSE;
+      if (!through)
+        return TRUE;
       if (!add (set, id))
         return FALSE;
-      *v = node->inputs[0];
     }
+}
+
+/* What q, k or v becomes. FALSE: it lies too far behind the value's beginning. */
+static gboolean
+place (const PareBuilder *b, const Source *s, PareValueId *operand, gint32 *at)
+{
+  const PareShape *shape = &b->graph->values[s->value].shape;
+  gint64 offset = s->part >= 0 ? s->at : 0;
+  for (int a = s->part + 1; s->part >= 0 && a < shape->rank; a++)
+    offset *= shape->dims[a];
+  *operand = s->value;
+  *at = (gint32)offset;
+  for (int a = 0; a < 4; a++)
+    s->axes[a] = s->perm[a];
+  return offset <= G_MAXINT32;
 }
 
 /* batch, head, row, element of a product's operand or result of rank 3 (no heads), 4, or 5: one sample, where heads that share their keys
@@ -55,13 +173,6 @@ pare_lower_attention_axes (int rank, gboolean keys, gint32 *perm)
   perm[1] = rank == 5 ? 2 : rank == 4 ? 1 : -1;
   perm[2] = keys ? rank - 1 : rank - 2;
   perm[3] = keys ? rank - 2 : rank - 1;
-}
-
-/* The elements of a row lie side by side. */
-static gboolean
-in_rows (const PareBuilder *b, PareValueId v, const gint32 *perm)
-{
-  return perm[3] == b->graph->values[v].shape.rank - 1;
 }
 
 /* An operand goes with the scores: the same batch, its head or, of keys and values, one for all. */
@@ -153,8 +264,9 @@ read_scores (const PareBuilder *b, PareValueId v, PareFusion *f, Set *set)
     }
 }
 
-static void
-take (PareBuilder *b, PareNodeId softmax_id)
+/* parts: q, k and v may be parts of one value. */
+static gboolean
+take (PareBuilder *b, PareNodeId softmax_id, gboolean parts)
 {
   const PareGraph *graph = b->graph;
   const PareNode *softmax = &graph->nodes[softmax_id];
@@ -165,7 +277,7 @@ take (PareBuilder *b, PareNodeId softmax_id)
       = { .kind = PARE_FUSION_ATTENTION, .operands = { PARE_NONE, PARE_NONE, PARE_NONE, PARE_NONE }, .attention = { .factor = 1 } };
   if (rank < 3 || rank > 5 || pare_lower_axis (pare_node_get_int (softmax, "axis", -1), rank) != rank - 1
       || graph->values[softmax->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
-    return;
+    return FALSE;
   PareValueId weights = softmax->outputs[0];
   PareNodeId rounded = rounding_of (b, weights), scores_id = read_scores (b, softmax->inputs[0], &f, &set);
   if (rounded != PARE_NONE && add (&set, rounded))
@@ -175,34 +287,41 @@ take (PareBuilder *b, PareNodeId softmax_id)
     }
   PareNodeId after_id = pare_lower_only_reader (b, weights);
   if (after_id == PARE_NONE || scores_id == PARE_NONE || !pare_node_is (&graph->nodes[after_id], "MatMul") || !add (&set, after_id))
-    return;
+    return FALSE;
   const PareNode *after = &graph->nodes[after_id], *scores = &graph->nodes[scores_id];
   f.operands[0] = scores->inputs[0];
   f.operands[1] = scores->inputs[1];
   f.operands[2] = after->inputs[1];
   if (after->inputs[0] != weights || after->inputs[1] == after->inputs[0])
-    return;
+    return FALSE;
   if (!pare_lower_attention_fits (graph, f.operands, shape))
-    return;
+    return FALSE;
   pare_lower_attention_axes (rank, FALSE, f.attention.q);
   pare_lower_attention_axes (rank, TRUE, f.attention.k);
   pare_lower_attention_axes (rank, FALSE, f.attention.v);
   pare_lower_attention_axes (rank, FALSE, f.attention.y);
   PareAttentionParams *p = &f.attention;
-  PareValueId q = f.operands[0];
-  gint32 plain[4] = { p->q[0], p->q[1], p->q[2], p->q[3] };
-  Set before = set;
-  if (!read_through (b, &f.operands[0], p->q, &set))
-    return;
-  if (!in_rows (b, f.operands[0], p->q)) /* as the model lays it out then */
+  gint32 *const axes[3] = { p->q, p->k, p->v };
+  for (guint i = 0; i < 3; i++)
     {
-      f.operands[0] = q;
+      Source first = { .value = f.operands[i], .axes = axes[i], .part = -1, .factor = 1 }, source;
+      Set before = set;
       for (int a = 0; a < 4; a++)
-        p->q[a] = plain[a];
-      set = before;
+        first.perm[a] = axes[i][a];
+      source = first;
+      if (!read_through (b, &source, parts, &set))
+        return FALSE;
+      if (i == 0 && source.perm[3] != graph->values[source.value].shape.rank - 1) /* rows of q have their elements side by side */
+        {
+          source = first;
+          set = before;
+        }
+      if (!place (b, &source, &f.operands[i], &p->at[i]))
+        return FALSE;
+      p->factor *= source.factor;
     }
-  if (!read_through (b, &f.operands[1], p->k, &set) || !read_through (b, &f.operands[2], p->v, &set) || !in_rows (b, f.operands[0], p->q))
-    return;
+  if (p->q[3] != graph->values[f.operands[0]].shape.rank - 1)
+    return FALSE;
   f.head = scores_id;
   f.last = after_id;
   PareValueId y = after->outputs[0];
@@ -221,6 +340,7 @@ take (PareBuilder *b, PareNodeId softmax_id)
                             : NULL;
   if (order != NULL && n == (guint)rank && order[rank - 1] == rank - 1 && add (&set, joined))
     {
+      gint32 plain[4];
       pare_lower_attention_axes (rank, FALSE, plain);
       for (int a = 0; a < 4; a++)
         for (int to = 0; p->y[a] >= 0 && to < rank; to++)
@@ -232,16 +352,19 @@ take (PareBuilder *b, PareNodeId softmax_id)
       f.last = joined;
     }
   f.output = graph->nodes[f.last].outputs[0];
-  if (pare_lower_is_closed (b, set.nodes, set.n, f.last))
-    pare_lower_take (b, &f, set.nodes, set.n);
+  if (!pare_lower_is_closed (b, set.nodes, set.n, f.last))
+    return FALSE;
+  pare_lower_take (b, &f, set.nodes, set.n);
+  return TRUE;
 }
 
 void
 pare_lower_find_attention (PareBuilder *b)
 {
   for (guint i = 0; i < b->graph->n_nodes; i++)
-    if (b->graph->nodes[i].op != NULL && pare_node_is (&b->graph->nodes[i], "Softmax") && pare_lower_has_input (&b->graph->nodes[i], 0))
-      take (b, i);
+    if (b->graph->nodes[i].op != NULL && pare_node_is (&b->graph->nodes[i], "Softmax") && pare_lower_has_input (&b->graph->nodes[i], 0)
+        && !take (b, i, TRUE))
+      take (b, i, FALSE);
 }
 
 gboolean

@@ -9,7 +9,7 @@
 #pragma once
 #include "engine/runtime/pare-rt.h"
 
-#define PARE_RT_FILE_VERSION 1
+#define PARE_RT_FILE_VERSION 2
 
 typedef struct
 {

@@ -418,7 +418,7 @@ test_attention (void)
       int64_t batch = 1 + i % 7 / 6, heads = 1 + (int64_t)pare_rng_below (r, 4), rows = 1 + (int64_t)pare_rng_below (r, 70),
               positions = 1 + (int64_t)pare_rng_below (r, i % 9 ? 90 : 400), depth = 1 + (int64_t)pare_rng_below (r, i % 3 ? 20 : 80),
               n = 1 + (int64_t)pare_rng_below (r, i % 4 ? 20 : 80), shared = i % 5 == 4 ? 1 : heads;
-      bool turned = i % 2, same = i % 6 == 5;
+      bool turned = i % 2, same = i % 6 == 5, parts = i % 12 == 5 || i % 24 == 11; /* of one value */
       if (same)
         {
           shared = heads;
@@ -435,7 +435,17 @@ test_attention (void)
       if (turned) /* rows in front of heads */
         for (int a = 1; a < 3; a++)
           p.q[a] = p.k[a] = p.v[a] = p.y[a] = 3 - a;
-      uint32_t q = add_rounding (plan, plan_input (plan, turned ? SHAPE (batch, rows, heads, depth) : SHAPE (batch, heads, rows, depth)));
+      PareShape whole = turned ? SHAPE (batch, rows, heads, depth) : SHAPE (batch, heads, rows, depth);
+      if (parts)
+        {
+          int axis = turned ? 2 : 1;
+          whole = turned ? SHAPE (batch, rows, 3, heads, depth) : SHAPE (batch, 3, heads, rows, depth);
+          for (int a = 0; a < 4; a++)
+            p.q[a] = p.k[a] = p.v[a] = p.q[a] + (p.q[a] >= axis);
+          for (int k = 1; k < 3; k++)
+            p.at[k] = k * (int32_t)(turned ? heads * depth : heads * rows * depth);
+        }
+      uint32_t q = add_rounding (plan, plan_input (plan, whole));
       uint32_t k = q, v = q;
       if (!same)
         {

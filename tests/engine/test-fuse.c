@@ -315,6 +315,78 @@ test_attention (void)
     }
 }
 
+/* Queries, keys and values are parts of one product, in front of or behind a transposition, taken one by one or split; queries are scaled.
+ * They are read where they lie, unless somebody else reads the parts. */
+static void
+test_attention_parts (void)
+{
+  static const gint64 split[5] = { 0, 0, 3, HEADS, EACH }, merge[3] = { 0, 0, WIDE }, heads[4] = { 0, 2, 1, 3 }, last[4] = { 0, 1, 3, 2 },
+                      front[5] = { 2, 0, 3, 1, 4 }, ones[3] = { 1, 1, 1 };
+  static const char *const names[] = { "q", "k", "v" };
+  for (guint form = 0; form < 8; form++)
+    {
+      gboolean late = form % 2 == 1, one_by_one = form / 2 % 2 == 1, read = form / 4 == 1;
+      gint64 axis = late ? 2 : 0;
+      PareGraph *g = make_graph (17);
+      PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, TOKENS, WIDE)), parts[3];
+      PareValueId all = MAKE (g, "Reshape", "shaped", linear (g, x, "all", WIDE, 3 * WIDE), make_ints (g, "split", 5, split));
+      if (!late)
+        all = transpose (g, all, "front", front, 5);
+      for (guint i = 0; i < 3; i++)
+        if (one_by_one)
+          {
+            const gint64 at = i < 2 ? (gint64)i : -1;
+            g_autofree char *index = g_strconcat (names[i], "_index", NULL);
+            PareValueId which = make_typed (g, index, PARE_DTYPE_INT64, pare_shape_make (0), &at);
+            parts[i] = MAKE (g, "Gather", names[i], all, which);
+            pare_node_set_int (node_of (g, parts[i]), "axis", axis);
+          }
+      if (!one_by_one)
+        {
+          PareValueId from[] = { all, make_ints (g, "sizes", 3, ones) }, axes = make_ints (g, "axes", 1, &axis);
+          for (guint i = 0; i < 3; i++)
+            parts[i] = pare_graph_add_value (g, names[i], PARE_DTYPE_NONE, NULL, PARE_NONE);
+          PareNodeId id = pare_graph_add_node (g, "Split", "cut", from, 2, parts, 3, PARE_NONE, PARE_ROLE_SELF);
+          pare_node_set_int (&g->nodes[id], "axis", axis);
+          g->nodes[id].origin = id;
+          for (guint i = 0; i < 3; i++)
+            {
+              g_autofree char *name = g_strconcat (names[i], "_part", NULL);
+              g->values[parts[i]].origin = parts[i];
+              parts[i] = MAKE (g, "Squeeze", name, parts[i], axes);
+            }
+        }
+      for (guint i = 0; i < 3 && late; i++)
+        {
+          g_autofree char *name = g_strconcat (names[i], "_heads", NULL);
+          parts[i] = transpose (g, parts[i], name, heads, 4);
+        }
+      PareValueId q = MAKE (g, "Mul", "q_scaled", parts[0], number (g, "factor", 0.2f));
+      PareValueId scores = MAKE (g, "MatMul", "scores", q, transpose (g, parts[1], "k_turned", last, 4));
+      PareValueId y = MAKE (g, "MatMul", "mixed", MAKE (g, "Softmax", "softmax", scores), parts[2]);
+      if (read)
+        y = MAKE (g, "Add", "more", y, parts[2]);
+      y = MAKE (g, "Reshape", "joined", transpose (g, y, "merged", heads, 4), make_ints (g, "merge", 3, merge));
+      y = linear (g, y, "out", WIDE, WIDE);
+      make_output (g, y);
+      g_autoptr (GPtrArray) inputs = make_inputs (g);
+      g_autoptr (PareTensor) want = run (g, inputs, PARE_BACKEND_PORTABLE, TRUE, 1, NULL);
+      for (guint way = 0; way < 4; way++)
+        {
+          guint layers;
+          g_autoptr (PareTensor) got
+              = run (g, inputs, way < 2 ? PARE_BACKEND_PORTABLE : PARE_BACKEND_AUTO, FALSE, 1 + (int)(way % 2), &layers);
+          if (read)
+            g_assert_cmpuint (layers, >, 3);
+          else
+            g_assert_cmpuint (layers, ==, 3);
+          for (gint64 i = 0; i < pare_tensor_count (want); i++)
+            g_assert_cmpfloat_with_epsilon (((const float *)got->data)[i], ((const float *)want->data)[i], 1e-4f);
+        }
+      pare_graph_unref (g);
+    }
+}
+
 /* Of three axes, not turned, and where somebody reads the probabilities: then it stays as it is. */
 static void
 test_attention_plain (void)
@@ -417,6 +489,7 @@ main (int argc, char **argv)
   g_test_add_func ("/fuse/rms-norm", test_rms_norm);
   g_test_add_func ("/fuse/code-tables", test_code_tables);
   g_test_add_func ("/fuse/attention", test_attention);
+  g_test_add_func ("/fuse/attention-parts", test_attention_parts);
   g_test_add_func ("/fuse/attention-plain", test_attention_plain);
   g_test_add_func ("/fuse/attention-shared", test_attention_shared);
   return g_test_run ();

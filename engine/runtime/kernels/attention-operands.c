@@ -1,11 +1,13 @@
 /* Operands of attention, and the positions that a mask hides. */
 #include "engine/runtime/kernels/attention.h"
 
-/* The operand's extents and strides as the four axes name them; FALSE: they do not name all of its axes but those of one element. */
+/* The operand's extents and strides as the four axes name them, from element `at` on; FALSE: that ends behind it, or (whole) there is more
+ * in it. */
 static bool
-read_operand (const PareView *view, const int32_t *perm, PareRtAttended *o)
+read_operand (const PareView *view, const int32_t *perm, int32_t at, bool whole, PareRtAttended *o)
 {
   uint32_t seen = 0;
+  int64_t last = at;
   for (int a = 0; a < 4; a++)
     {
       o->dim[a] = 1;
@@ -17,12 +19,13 @@ read_operand (const PareView *view, const int32_t *perm, PareRtAttended *o)
       seen |= 1u << perm[a];
       o->dim[a] = view->shape.dims[perm[a]];
       o->stride[a] = product (&view->shape, perm[a] + 1, view->shape.rank);
+      last += (o->dim[a] - 1) * o->stride[a];
     }
-  o->data = view->data;
+  o->data = view->data ? (const char *)view->data + (int64_t)at * element_size (view) : NULL;
   for (int axis = 0; axis < view->shape.rank; axis++)
-    if (!(seen >> axis & 1) && view->shape.dims[axis] != 1)
+    if (!(seen >> axis & 1) && view->shape.dims[axis] != 1 && whole)
       return false;
-  return true;
+  return at == 0 || (at > 0 && last < count_of (view));
 }
 
 static bool
@@ -52,8 +55,8 @@ pare_rt_attention_read (const PareAttentionParams *p, const PareView *q, const P
   *a = (PareRtAttention){ 0 };
   REQUIRE (count_of (q) > 0 && count_of (k) > 0 && count_of (v) > 0 && count_of (y) > 0);
   REQUIRE (q->shape.rank <= 5 && k->shape.rank <= 5 && v->shape.rank <= 5 && y->shape.rank <= 5);
-  REQUIRE (read_operand (q, p->q, &a->q) && read_operand (k, p->k, &a->k) && read_operand (v, p->v, &a->v)
-           && read_operand (y, p->y, &a->y));
+  REQUIRE (read_operand (q, p->q, p->at[0], false, &a->q) && read_operand (k, p->k, p->at[1], false, &a->k)
+           && read_operand (v, p->v, p->at[2], false, &a->v) && read_operand (y, p->y, 0, true, &a->y));
   REQUIRE (a->q.dim[0] == a->k.dim[0] && a->q.dim[0] == a->v.dim[0] && a->q.dim[0] == a->y.dim[0] && a->q.dim[1] == a->y.dim[1]);
   a->key_heads = a->k.dim[1];
   a->value_heads = a->v.dim[1];

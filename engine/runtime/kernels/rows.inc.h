@@ -119,10 +119,11 @@ NAME (block_sum) (const float *x, int64_t n, float mean, const bool squares)
       d = (NAME (vec))LOAD (x + i + v * LANES) - ALL (squares ? mean : 0);
       part[v] += squares ? d * d : d;
     }
-  UNROLL for (int v = 0; v < PARTS && i < n; v++, i += LANES)
+  UNROLL for (int v = 0; v < PARTS; v++) if (i + v * LANES < n)
   {
-    d = NAME (load_first) (x + i, n - i) - ALL (squares ? mean : 0);
-    d = NAME (first_of) (d, n - i, 0);
+    int64_t at = i + v * LANES;
+    d = NAME (load_first) (x + at, n - at) - ALL (squares ? mean : 0);
+    d = NAME (first_of) (d, n - at, 0);
     part[v] += squares ? d * d : d;
   }
   return NAME (fold_parts) (part);
