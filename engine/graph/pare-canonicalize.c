@@ -183,7 +183,7 @@ canonicalize (const PareGraph *source, const PareNamedShape *shapes, guint n_sha
       g->source_dtypes[i] = g->values[i].dtype;
     }
   pare_canonical_drop_identities (g);
-  if (!pare_canonical_lift (g, error))
+  if (!pare_canonical_join_transposes (g, error) || !pare_canonical_lift (g, error))
     return NULL;
   pare_canonical_drop_identities (g);
   if (!pare_graph_sort (g, error) || !pare_fold_batch_norm_in_place (g, NULL, error) || !pare_graph_compact (g, error))

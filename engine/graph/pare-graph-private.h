@@ -62,6 +62,7 @@ gboolean pare_infer_axis (PareInfer *c, gint64 axis, int rank, int *out);
 typedef struct { gint64 kernel[PARE_MAX_RANK], stride[PARE_MAX_RANK], dilation[PARE_MAX_RANK], pad[2 * PARE_MAX_RANK]; char mode; /* U, L, V, N */ } PareWindow;
 gboolean pare_infer_window (PareInfer *c, const PareShape *x, const gint64 *kernel, gboolean ceil_mode, PareWindow *w, gint64 *out);
 gboolean pare_infer_conv (PareInfer *c, const PareShape *x, const PareShape *w, PareDtype dtype);
+gboolean pare_infer_pool (PareInfer *c); /* by the node's kernel_shape */
 gboolean pare_infer_matmul (PareInfer *c, const PareShape *a, const PareShape *b, PareDtype dtype);
 typedef gboolean (*PareInferFunc) (PareInfer *c);
 typedef struct { const char *domain, *op; PareInferFunc func; } PareInferRule;
@@ -118,4 +119,6 @@ void pare_extents_bind (GHashTable *extents, const char *name, gint64 extent);
 gboolean pare_canonical_half (PareGraph *self, GError **error);
 gboolean pare_canonical_lift (PareGraph *self, GError **error);
 void pare_canonical_drop_identities (PareGraph *self);
+/* Transposes one behind the other become one, or none; those in front of what computes codes element by element move behind it. */
+gboolean pare_canonical_join_transposes (PareGraph *self, GError **error);
 gboolean pare_fold_batch_norm_in_place (PareGraph *self, GHashTable *only, GError **error);

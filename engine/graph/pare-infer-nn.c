@@ -144,8 +144,8 @@ conv_transpose (PareInfer *c)
   return pare_infer_set (c, 0, dtype, &y);
 }
 
-static gboolean
-pool (PareInfer *c)
+gboolean
+pare_infer_pool (PareInfer *c)
 {
   const PareShape *x = pare_infer_shape (c, 0);
   PareDtype dtype = pare_infer_dtype (c, 0);
@@ -330,9 +330,9 @@ einsum (PareInfer *c)
 const PareInferRule pare_infer_rules_nn[] = {
   { "", "Conv", conv },
   { "", "ConvTranspose", conv_transpose },
-  { "", "MaxPool", pool },
-  { "", "AveragePool", pool },
-  { "", "LpPool", pool },
+  { "", "MaxPool", pare_infer_pool },
+  { "", "AveragePool", pare_infer_pool },
+  { "", "LpPool", pare_infer_pool },
   { "", "GlobalAveragePool", global_pool },
   { "", "GlobalMaxPool", global_pool },
   { "", "GlobalLpPool", global_pool },

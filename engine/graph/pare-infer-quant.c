@@ -144,6 +144,7 @@ const PareInferRule pare_infer_rules_quant[] = {
   { "", "MatMulInteger", matmul_integer },
   { MS, "QLinearAdd", qlinear_binary },
   { MS, "QLinearMul", qlinear_binary },
+  { MS, "QLinearAveragePool", pare_infer_pool },
   { MS, "QLinearGlobalAveragePool", qlinear_pool },
   { MS, "QLinearSigmoid", qlinear_unary },
   { MS, "QLinearLeakyRelu", qlinear_unary },

@@ -86,22 +86,34 @@ pare_infer_broadcast (PareInfer *c, const PareShape *a, const PareShape *b, Pare
   return TRUE;
 }
 
+/* What computes elements from those of its first inputs: passes count on them. */
+static gboolean
+has_inputs (PareInfer *c, guint needed)
+{
+  gboolean fine = c->node->n_inputs >= needed;
+  for (guint i = 0; fine && i < needed; i++)
+    fine = c->node->inputs[i] != PARE_NONE;
+  return fine || pare_infer_fail (c, "inputs are missing");
+}
+
 static gboolean
 same (PareInfer *c)
 {
-  return pare_infer_set (c, 0, pare_infer_dtype (c, 0), pare_infer_shape (c, 0));
+  return has_inputs (c, 1) && pare_infer_set (c, 0, pare_infer_dtype (c, 0), pare_infer_shape (c, 0));
 }
 
 static gboolean
 to_bool (PareInfer *c)
 {
-  return pare_infer_set (c, 0, PARE_DTYPE_BOOL, pare_infer_shape (c, 0));
+  return has_inputs (c, 1) && pare_infer_set (c, 0, PARE_DTYPE_BOOL, pare_infer_shape (c, 0));
 }
 
 static gboolean
 spread (PareInfer *c, PareDtype dtype)
 {
   PareShape s = *pare_infer_shape (c, 0);
+  if (!has_inputs (c, MAX (c->node->n_inputs, 1)))
+    return FALSE;
   for (guint i = 1; i < c->node->n_inputs; i++)
     if (!pare_infer_broadcast (c, &s, pare_infer_shape (c, i), &s))
       return FALSE;
@@ -139,7 +151,7 @@ static gboolean
 prelu (PareInfer *c)
 {
   PareShape s;
-  return pare_infer_broadcast (c, pare_infer_shape (c, 0), pare_infer_shape (c, 1), &s)
+  return has_inputs (c, 2) && pare_infer_broadcast (c, pare_infer_shape (c, 0), pare_infer_shape (c, 1), &s)
          && pare_infer_set (c, 0, pare_infer_dtype (c, 0), pare_infer_shape (c, 0));
 }
 
@@ -358,10 +370,28 @@ pare_infer_has_rule (const PareNode *node)
   return find_rule (node) != NULL;
 }
 
+/* Nobody may read the first of several outputs; an operator that has but one is not complete without it. */
+static gboolean
+has_first_output (const PareNode *node)
+{
+  static const char *const several[] = { "Attention", "BatchNormalization",
+                                         "Dropout",   "DynamicQuantizeLinear",
+                                         "GRU",       "If",
+                                         "LSTM",      "LayerNormalization",
+                                         "Loop",      "MaxPool",
+                                         "RNN",       "Scan",
+                                         "Split",     "TopK",
+                                         "Unique",    NULL };
+  return node->n_outputs < 2 || node->outputs[0] != PARE_NONE || (node->domain != NULL && node->domain[0] != '\0')
+         || g_strv_contains (several, node->op);
+}
+
 gboolean
 pare_infer_node (PareGraph *graph, PareNodeId id, GError **error)
 {
   PareInfer c = { graph, &graph->nodes[id], error };
   PareInferFunc func = find_rule (c.node);
+  if (func != NULL && !has_first_output (c.node))
+    return pare_infer_fail (&c, "its output is missing");
   return func == NULL || func (&c);
 }

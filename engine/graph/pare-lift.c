@@ -451,7 +451,7 @@ lift_activations (PareGraph *g)
           pare_node_unset (node, "saturate");
           pare_node_unset (node, "output_dtype");
         }
-      else if (pare_node_is (node, "Pad") && node->inputs[0] != PARE_NONE && grids[node->inputs[0]] != NULL)
+      else if (pare_node_is (node, "Pad") && node->n_inputs > 0 && node->inputs[0] != PARE_NONE && grids[node->inputs[0]] != NULL)
         lift_pad (g, id, grids[node->inputs[0]]);
       else if (pare_node_is (node, "DequantizeLinear") && node->n_inputs > 0 && node->inputs[0] != PARE_NONE
                && grids[node->inputs[0]] != NULL)

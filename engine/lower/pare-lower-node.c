@@ -111,7 +111,7 @@ by_tanh (const PareNode *node)
 gboolean
 pare_lower_activation (const PareGraph *graph, const PareNode *node, PareActivation *activation, float *lo, float *hi, float *alpha)
 {
-  if (graph->values[node->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
+  if (node->n_outputs == 0 || node->outputs[0] == PARE_NONE || graph->values[node->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
     return FALSE;
   double slope;
   *lo = -INFINITY;
