@@ -1,5 +1,6 @@
 /* The accelerator's own kernels on bfloat16: Winograd's convolutions, convolutions of few channels, pointwise, depthwise and separable
  * ones, fully connected layers, recurrent ones, attention. The portable kernels multiply the same operands exactly. */
+#include "engine/accel/pare-accel-bfloats.h"
 #include "tests/engine/accel-compare.h"
 
 /* A convolution whose operands are both of 16 bits. */
@@ -229,6 +230,25 @@ test_depthwise (void)
     }
 }
 
+static uint32_t
+last_step (const Plan *plan)
+{
+  return plan->steps->len - 1;
+}
+
+/* The steps from the expansion (or none) to the projection (or none) are one; the plan is finished. */
+static void
+is_one_step (Plan *plan, uint32_t expansion, uint32_t depthwise, uint32_t projection, const char *what)
+{
+  PareAccel *accel = pare_accel_has_bf16 () && pare_accel_bfloats () ? pare_accel_new (&plan->plan, 1) : NULL;
+  if (!accel)
+    return;
+  uint32_t owner = pare_accel_get_owner (accel, depthwise);
+  if ((expansion != PARE_RT_NONE && pare_accel_get_owner (accel, expansion) != owner)
+      || (projection != PARE_RT_NONE && pare_accel_get_owner (accel, projection) != owner))
+    g_error ("%s: not one step", what);
+}
+
 /* Pointwise, depthwise, pointwise, each rounded: with and without the first and the last, normalizations between, what lies between kept,
  * residuals of the group's input and of others, read by somebody between, images of more rows than a band. */
 static void
@@ -251,19 +271,27 @@ test_separable (void)
       point.activation = acts[i % G_N_ELEMENTS (acts)];
       point.hi = deep.hi = i % 2 ? INFINITY : 0.7f;
       point.alpha = deep.alpha = 0.1f;
-      uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (1 + i % 6 / 5, expands ? c : e, side, wide))), y, residual = PARE_RT_NONE;
+      uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (1 + i % 6 / 5, expands ? c : e, side, wide))), y, residual = PARE_RT_NONE,
+               expansion = PARE_RT_NONE, projection = PARE_RT_NONE;
       if (i % 2)
         x = add_rounding (plan, add_narrow (plan, x, expands ? c : e, &point, FALSE, PARE_RT_NONE));
       y = x;
       if (expands)
-        y = add_narrow (plan, y, e, &point, TRUE, PARE_RT_NONE);
+        {
+          y = add_narrow (plan, y, e, &point, TRUE, PARE_RT_NONE);
+          expansion = c < 8 ? PARE_RT_NONE : last_step (plan); /* few channels go with their rounding, not with what follows */
+        }
       if (expands && norms)
         y = add_norm (plan, y);
       if (expands)
         y = add_rounding (plan, y);
       if (i % 13 == 12) /* wanted by others */
-        plan_output (plan, y);
+        {
+          plan_output (plan, y);
+          expansion = PARE_RT_NONE;
+        }
       y = add_narrow (plan, y, e, &deep, i % 2, PARE_RT_NONE);
+      const uint32_t depthwise = last_step (plan);
       if (norms)
         y = add_norm (plan, y);
       y = add_rounding (plan, y);
@@ -278,7 +306,11 @@ test_separable (void)
         plan_output (plan, add_narrow (plan, x, 16, &point, FALSE, PARE_RT_NONE));
       point.activation = acts[i / 5 % G_N_ELEMENTS (acts)];
       if (projects)
-        y = add_narrow (plan, y, residual == PARE_RT_NONE ? c : n, &point, TRUE, residual);
+        {
+          y = add_narrow (plan, y, residual == PARE_RT_NONE ? c : n, &point, TRUE, residual);
+          if (residual == PARE_RT_NONE || residual == x) /* what else is added is computed behind the depthwise one */
+            projection = last_step (plan);
+        }
       if (projects && norms && i % 2)
         y = add_norm (plan, y);
       if (i % 3)
@@ -288,6 +320,8 @@ test_separable (void)
                                                wide, k, stride, expands ? ", expanded" : "", projects ? ", projected" : "",
                                                norms ? ", normalized" : "", residual == PARE_RT_NONE ? "" : ", residual");
       compare (plan, 1 + (int)(i % 3), 0.03f, what);
+      if (!norms) /* not each of them can be part of the sums in front of it */
+        is_one_step (plan, expansion, depthwise, projection, what);
       if (i % 2 == 0)
         same_by_threads (plan, y, what);
       plan_free (plan);
