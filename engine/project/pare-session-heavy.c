@@ -8,7 +8,8 @@
 typedef struct
 {
   PareSessionModel *model;
-  PareGraph *graph; /* what runs */
+  PareGraph *graph; /* what runs; NULL: what is promised */
+  ParePromise *promise;
   PareDataset *dataset;
   PareSplit split;
   PareEvaluation *baseline;
@@ -27,7 +28,8 @@ heavy_free (gpointer data)
 {
   HeavyJob *h = data;
   pare_session_model_unref (h->model);
-  pare_graph_unref (h->graph);
+  g_clear_pointer (&h->graph, pare_graph_unref);
+  pare_promise_unref (h->promise);
   g_clear_pointer (&h->dataset, pare_dataset_unref);
   g_clear_pointer (&h->baseline, pare_evaluation_unref);
   g_clear_pointer (&h->prefix, pare_prefix_cache_unref);
@@ -37,11 +39,11 @@ heavy_free (gpointer data)
 }
 
 static HeavyJob *
-heavy_new (PareSession *self, PareGraph *graph, const char *key)
+heavy_new (PareSession *self, PareGraph *graph /* nullable */, const char *key)
 {
   HeavyJob *h = g_new0 (HeavyJob, 1);
   h->model = pare_session_model_ref (self->model);
-  h->graph = pare_graph_ref (graph);
+  h->graph = graph != NULL ? pare_graph_ref (graph) : NULL;
   h->dataset = self->dataset != NULL ? pare_dataset_ref (self->dataset) : NULL;
   h->split = self->split;
   h->key = g_strdup (key);
@@ -94,7 +96,14 @@ run_evaluate (PareJob *job, PareControl *control, gpointer data, GError **error)
                                   .stop_early = h->early,
                                   .tolerance = h->tolerance,
                                   .resume = h->unfinished };
-  return pare_evaluate (h->graph, h->dataset, &options, control, error);
+  PareGraph *graph = h->graph != NULL ? h->graph : pare_promise_wait (h->promise);
+  pare_thread_roam ();
+  if (graph == NULL)
+    {
+      g_set_error_literal (error, PARE_ERROR, PARE_ERROR_CANCELLED, "there is no such graph"); /* who was to make it says why */
+      return NULL;
+    }
+  return pare_evaluate (graph, h->dataset, &options, control, error);
 }
 
 static void
@@ -171,7 +180,7 @@ on_evaluated (PareJob *job, gpointer data, const GError *error, gpointer owner)
   if (current && error == NULL && result->stopped_early)
     {
       /* Enough is known to go on dragging; the whole figure comes when the person rests. */
-      pare_session_keep_unfinished (self, h->key, result);
+      pare_session_keep_unfinished (self, h->key, result, g_get_monotonic_time () - pare_job_get_info (job)->started);
       pare_session_entry_set_evaluation (self, h->key, result, PARE_ORIGIN_PROVISIONAL);
       set_evaluation (self, result, PARE_ORIGIN_PROVISIONAL);
       pare_session_emit (self, SIGNAL_EVALUATION);
@@ -208,9 +217,10 @@ start_heavy (PareSession *self, HeavyJob *h, int tag, const char *name, PareJobR
                        .name = name,
                        .generation = self->generation,
                        .tag = tag,
-                       .quiet = h->early,                     /* many in a second while a knob moves */
+                       .quiet = self->debounce != NULL,       /* many in a second while a knob moves */
                        .nice = tag <= HEAVY_EVALUATE ? 8 : 0, /* the window stays smooth; times are taken at full priority */
-                       .urgent = tag <= HEAVY_EVALUATE,
+                       .place = tag <= HEAVY_EVALUATE ? PARE_THREAD_ELSEWHERE : PARE_THREAD_ANYWHERE,
+                       .stays = h->promise != NULL, /* the graph is made there: none has to be woken to take it over */
                        .run = run,
                        .data = h,
                        .data_free = heavy_free,
@@ -230,16 +240,17 @@ pare_session_start_baseline (PareSession *self)
 }
 
 void
-pare_session_start_evaluation (PareSession *self)
+pare_session_start_evaluation (PareSession *self, ParePromise *promise)
 {
-  HeavyJob *h = heavy_new (self, self->changed, pare_session_current (self)->key);
+  HeavyJob *h = heavy_new (self, promise == NULL ? self->changed : NULL, pare_session_current (self)->key);
   PareEvaluation *unfinished = pare_session_find_unfinished (self, h->key);
   PareLimits limits;
+  h->promise = promise != NULL ? pare_promise_ref (promise) : NULL;
   h->baseline = pare_evaluation_ref (self->baseline);
   h->prefix = pare_prefix_cache_ref (pare_session_get_prefix (self));
   h->unfinished = unfinished != NULL ? pare_evaluation_ref (unfinished) : NULL;
   pare_session_get_limits (self, &limits);
-  h->early = self->debounce != NULL;
+  h->early = self->debounce != NULL && unfinished == NULL;
   h->tolerance = limits.tolerance_pp / 100;
   start_heavy (self, h, HEAVY_EVALUATE, "Measuring accuracy", run_evaluate, on_evaluated, (GDestroyNotify)pare_evaluation_unref);
 }

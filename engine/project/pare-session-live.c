@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define SOON_US 33000 /* moves of a drag come 30 times in a second */
+
 ParePrefixCache *
 pare_session_get_prefix (PareSession *self)
 {
@@ -30,7 +32,7 @@ pare_session_reset_live (PareSession *self)
 }
 
 void
-pare_session_keep_unfinished (PareSession *self, const char *key, PareEvaluation *evaluation)
+pare_session_keep_unfinished (PareSession *self, const char *key, PareEvaluation *evaluation, gint64 took)
 {
   pare_evaluation_ref (evaluation);
   g_clear_pointer (&self->unfinished, pare_evaluation_unref);
@@ -38,12 +40,19 @@ pare_session_keep_unfinished (PareSession *self, const char *key, PareEvaluation
   char *copy = g_strdup (key);
   g_free (self->unfinished_key);
   self->unfinished_key = copy;
+  self->unfinished_left = (gint64)((double)took * (evaluation->all - evaluation->done) / MAX (evaluation->done, 1));
 }
 
 PareEvaluation *
 pare_session_find_unfinished (PareSession *self, const char *key)
 {
   return g_strcmp0 (self->unfinished_key, key) == 0 ? self->unfinished : NULL;
+}
+
+gboolean
+pare_session_is_nearly_finished (PareSession *self)
+{
+  return self->unfinished != NULL && self->unfinished_left < SOON_US;
 }
 
 void

@@ -5,6 +5,7 @@
  * pump() looks at what is missing and starts what may run now; it is called after every edit and every answer, so that no order of events needs a case of its own. */
 #pragma once
 #include "engine/project/pare-history.h"
+#include "engine/project/pare-promise.h"
 #include "engine/project/pare-scheduler.h"
 #include "engine/project/pare-session.h"
 #include "engine/project/pare-store.h"
@@ -142,6 +143,7 @@ struct _PareSession {
   ParePrefixCache *prefix;    /* NULL until the first evaluation */
   PareEvaluation *unfinished; /* of a drag: stopped once the tolerance was decided; gone on with when the person rests */
   char *unfinished_key;
+  gint64 unfinished_left;     /* us: about what the rest of it takes */
   GArray *expected;           /* PareNodeId: layers that are likely to be changed next (nullable) */
   gboolean fill_wanted;       /* states for the next change are to be kept */
   GSource *debounce;
@@ -232,15 +234,19 @@ const char *pare_session_host (void);
 /* pare-session-live.c */
 ParePrefixCache *pare_session_get_prefix (PareSession *self);
 void pare_session_reset_live (PareSession *self);
-void pare_session_keep_unfinished (PareSession *self, const char *key, PareEvaluation *evaluation);
+/* took: us, of what is done. */
+void pare_session_keep_unfinished (PareSession *self, const char *key, PareEvaluation *evaluation, gint64 took);
 void pare_session_forget_unfinished (PareSession *self);
 PareEvaluation *pare_session_find_unfinished (PareSession *self, const char *key); /* borrowed, NULL */
+/* The rest is worth measuring while a drag goes on: it is there before the next move. */
+gboolean pare_session_is_nearly_finished (PareSession *self);
 /* If nothing else is to be done. */
 void pare_session_start_fill (PareSession *self);
 
 /* pare-session-heavy.c */
 void pare_session_start_baseline (PareSession *self);
-void pare_session_start_evaluation (PareSession *self);
+/* Of graph' as it is, or as it is being made. */
+void pare_session_start_evaluation (PareSession *self, ParePromise *promise /* nullable */);
 void pare_session_start_latency (PareSession *self, gboolean original);
 void pare_session_start_calibration (PareSession *self);
 void pare_session_start_recall (PareSession *self); /* of ranges measured before */

@@ -41,33 +41,41 @@ test_fill (void)
   watch_clear (&w);
 }
 
+typedef struct
+{
+  guint early, whole; /* while the drag goes on */
+} Drag;
+
 static void
-count_early (PareSession *s, guint *early)
+count_drag (PareSession *s, Drag *drag)
 {
   PareOrigin origin;
   const PareEvaluation *e = pare_session_get_evaluation (s, &origin);
-  if (e != NULL && e->stopped_early)
+  if (e != NULL && e->stopped_early && origin != PARE_ORIGIN_STALE) /* that of the move before */
     {
       g_assert_cmpint (origin, ==, PARE_ORIGIN_PROVISIONAL);
       g_assert_cmpuint (e->done, <, e->all);
       g_assert_true (pare_evaluation_is_decided (e, 0.01));
-      ++*early;
+      drag->early++;
     }
+  else if (e != NULL && origin == PARE_ORIGIN_MEASURED && s->debounce != NULL)
+    drag->whole++;
 }
 
 static void
 test_drag (void)
 {
   Watch w;
-  guint early = 0;
+  Drag drag = { 0 };
   open_both (&w);
   PareSession *s = w.session;
   WAIT (s, quiet);
   pare_session_set_limit (s, PARE_LIMIT_TOLERANCE, 1.0);
-  g_signal_connect (s, "evaluation-changed", G_CALLBACK (count_early), &early);
-  /* The hand does not rest for longer than 100 ms, each time long enough for the few samples that decide. */
+  g_signal_connect (s, "evaluation-changed", G_CALLBACK (count_drag), &drag);
+  /* The hand does not rest for longer than 100 ms, each time long enough for the few samples that decide, and for the rest, which is as
+   * few. */
   guint wake = g_timeout_add (5, on_wake, NULL);
-  for (int i = 0; i < 60 && early == 0; i++)
+  for (int i = 0; i < 60 && (drag.early == 0 || drag.whole == 0); i++)
     {
       set_bits (s, "conv1", 2, 0, 17);
       PareLayerRecipe change;
@@ -80,7 +88,8 @@ test_drag (void)
         g_main_context_iteration (NULL, TRUE);
     }
   g_source_remove (wake);
-  g_assert_cmpuint (early, >, 0);
+  g_assert_cmpuint (drag.early, >, 0);
+  g_assert_cmpuint (drag.whole, >, 0);
   /* At rest the whole figure comes, and it is the one that a whole run gives. */
   WAIT (s, measured);
   const PareEvaluation *e = pare_session_get_evaluation (s, NULL);
@@ -89,9 +98,32 @@ test_drag (void)
   g_autoptr (PareEvaluation) direct = directly (pare_session_get_recipe (s));
   assert_same (e, direct);
   g_assert_cmpint (pare_session_get_entry (s, pare_session_get_n_entries (s) - 1)->accuracy_origin, ==, PARE_ORIGIN_MEASURED);
-  g_signal_handlers_disconnect_by_data (s, &early);
+  g_signal_handlers_disconnect_by_data (s, &drag);
   remove_project (s);
   watch_clear (&w);
+}
+
+static gpointer
+wait_promise (gpointer data)
+{
+  return pare_promise_wait (data);
+}
+
+/* Who waits gets what was made, or learns that there is nothing. */
+static void
+test_promise (void)
+{
+  for (int made = 0; made < 2; made++)
+    {
+      g_autoptr (ParePromise) promise = pare_promise_new ();
+      g_autoptr (PareGraph) graph = made ? pare_graph_new ("made") : NULL;
+      GThread *thread = g_thread_new ("waits", wait_promise, promise);
+      g_assert_true (pare_promise_is_open (promise));
+      pare_promise_keep (promise, graph);
+      g_assert_true (g_thread_join (thread) == graph);
+      g_assert_false (pare_promise_is_open (promise));
+      g_assert_true (pare_promise_wait (promise) == graph);
+    }
 }
 
 /* Another split is other data: nothing of the drag before is gone on with. */
@@ -120,6 +152,7 @@ main (int argc, char **argv)
   session_tests_init (&argc, &argv);
   g_test_add_func ("/session-live/fill", test_fill);
   g_test_add_func ("/session-live/drag", test_drag);
+  g_test_add_func ("/session-live/promise", test_promise);
   g_test_add_func ("/session-live/split", test_split);
   return session_tests_run ();
 }
