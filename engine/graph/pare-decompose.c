@@ -278,8 +278,12 @@ static const PareDecomposeRule rules_here[] = {
 static PareDecomposeFunc
 find_rule (const PareNode *node)
 {
-  const PareDecomposeRule *const lists[] = { rules_here, pare_decompose_rules_attention, pare_decompose_rules_contrib,
-                                             pare_decompose_rules_integer, pare_decompose_rules_channels };
+  const PareDecomposeRule *const lists[] = { rules_here,
+                                             pare_decompose_rules_attention,
+                                             pare_decompose_rules_contrib,
+                                             pare_decompose_rules_integer,
+                                             pare_decompose_rules_channels,
+                                             pare_decompose_rules_signal };
   const char *domain = node->domain == NULL || g_str_equal (node->domain, "ai.onnx") ? "" : node->domain;
   for (guint i = 0; i < G_N_ELEMENTS (lists); i++)
     for (const PareDecomposeRule *rule = lists[i]; rule->domain != NULL; rule++)

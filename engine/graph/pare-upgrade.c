@@ -472,6 +472,19 @@ grid_sample_20 (PareUpgrade *u)
   return TRUE;
 }
 
+/* The axis became an operand. */
+static gboolean
+dft_20 (PareUpgrade *u)
+{
+  gint64 axis = pare_node_get_int (self (u), "axis", 1);
+  PareShape scalar = { .rank = 0 };
+  g_autoptr (PareTensor) t = pare_tensor_new (PARE_DTYPE_INT64, &scalar, NULL);
+  *(gint64 *)t->data = axis;
+  set_input (u, 2, pare_graph_add_constant (u->graph, "axis", t, PARE_NONE));
+  pare_node_unset (self (u), "axis");
+  return TRUE;
+}
+
 /* Until then pixels were not shifted. */
 static gboolean
 roi_align_16 (PareUpgrade *u)
@@ -551,6 +564,7 @@ static const Rule rules[] = {
   { "Scatter", 11, scatter_11 },
   { "GroupNormalization", 21, group_norm_21 },
   { "GridSample", 20, grid_sample_20 },
+  { "DFT", 20, dft_20 },
   { "RoiAlign", 16, roi_align_16 },
   { "Squeeze", 13, axes_to_input },
   { "Unsqueeze", 13, axes_to_input },
