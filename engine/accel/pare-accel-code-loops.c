@@ -438,10 +438,18 @@ concat_body (const void *params, const PareView *args, int part, int parts)
       int64_t run = s->run[i];
       const uint8_t *restrict x = (const uint8_t *)args[i].data + (int64_t)begin * run;
       uint8_t *restrict y = (uint8_t *)args[s->n].data + (int64_t)begin * whole + at;
-      if (run % 16 == 0) /* calls for such short copies would take longer than they do */
+      /* calls for such short copies would take longer than they do */
+      if (run % 16 == 0)
         for (uint64_t r = begin; r < end; r++, x += run, y += whole)
           for (int64_t k = 0; k < run; k += 16)
             memcpy (y + k, x + k, 16);
+      else if (run == 4)
+        for (uint64_t r = begin; r < end; r++, x += 4, y += whole)
+          memcpy (y, x, 4);
+      else if (run % 8 == 0)
+        for (uint64_t r = begin; r < end; r++, x += run, y += whole)
+          for (int64_t k = 0; k < run; k += 8)
+            memcpy (y + k, x + k, 8);
       else
         for (uint64_t r = begin; r < end; r++, x += run, y += whole)
           memcpy (y, x, (size_t)run);
