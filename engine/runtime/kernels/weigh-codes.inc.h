@@ -117,7 +117,7 @@ NAME (exponents) (float *s, int64_t apart, const int rows, int64_t n, float *of)
 }
 
 #ifndef STORE_BYTES
-static inline __attribute__ ((always_inline)) void
+TARGET static inline __attribute__ ((always_inline)) void
 NAME (store_bytes) (uint8_t *to, NAME (vec) x)
 {
   for (int l = 0; l < LANES; l++)
@@ -144,9 +144,13 @@ NAME (weights) (const PareRtWeighing w, float *s, int64_t apart, const int rows,
         STORE (s + r * apart + i, x);
     }
   for (; i < n; i += LANES)
-    UNROLL for (int r = 0; r < rows; r++) if (bytes) STORE_BYTES ((uint8_t *)(s + r * apart) + i, (NAME (vec)){ 0 });
-  else STORE (s + r * apart + i, (NAME (vec)){ 0 });
-  UNROLL for (int r = 0; r < rows && bytes; r++) sums[r] = (int32_t)FOLD_SUM (sum[r]);
+    for (int r = 0; r < rows; r++)
+      if (bytes)
+        STORE_BYTES ((uint8_t *)(s + r * apart) + i, (NAME (vec)){ 0 });
+      else
+        STORE (s + r * apart + i, (NAME (vec)){ 0 });
+  for (int r = 0; r < rows && bytes; r++)
+    sums[r] = (int32_t)FOLD_SUM (sum[r]);
 }
 
 TARGET static inline __attribute__ ((always_inline)) void
