@@ -25,58 +25,33 @@ typedef struct
   cpu_set_t allowed;
 } Start;
 
-/* Where the thread may run once it roams; empty: it does. */
-static _Thread_local cpu_set_t home;
-
 static void *
 run (void *data)
 {
   Start *start = data;
   void *(*func) (void *) = start->func;
   void *argument = start->data;
-  home = start->allowed;
+  sched_setaffinity (0, sizeof start->allowed, &start->allowed);
   g_free (start);
   return func (argument);
 }
 
-void
-pare_thread_roam (void)
-{
-  if (CPU_COUNT (&home) > 0)
-    sched_setaffinity (0, sizeof home, &home);
-  CPU_ZERO (&home);
-}
-
-/* The CPUs of a place; FALSE: it is anywhere. */
-static gboolean
-cpus_of (PareThreadPlace place, const cpu_set_t *allowed, cpu_set_t *own)
-{
-  int here = sched_getcpu ();
-  if (here < 0 || here >= CPU_SETSIZE || !CPU_ISSET (here, allowed))
-    return FALSE;
-  *own = *allowed;
-  CPU_CLR (here, own);
-  if (place == PARE_THREAD_ELSEWHERE)
-    return CPU_COUNT (own) > 0;
-  if (CPU_COUNT (own) != 1)
-    return FALSE;
-  CPU_ZERO (own);
-  CPU_SET (here, own);
-  return TRUE;
-}
-
 gboolean
-pare_thread_start (pthread_t *thread, PareThreadPlace place, void *(*func) (void *), void *data)
+pare_thread_start_elsewhere (pthread_t *thread, void *(*func) (void *), void *data)
 {
   Start *start = g_new (Start, 1);
-  cpu_set_t own;
+  cpu_set_t others;
   pthread_attr_t attributes;
   gboolean started = FALSE;
+  int here = sched_getcpu ();
   *start = (Start){ .func = func, .data = data };
-  if (place != PARE_THREAD_ANYWHERE && sched_getaffinity (0, sizeof start->allowed, &start->allowed) == 0
-      && cpus_of (place, &start->allowed, &own) && pthread_attr_init (&attributes) == 0)
+  if (here >= 0 && here < CPU_SETSIZE && sched_getaffinity (0, sizeof start->allowed, &start->allowed) == 0
+      && pthread_attr_init (&attributes) == 0)
     {
-      started = pthread_attr_setaffinity_np (&attributes, sizeof own, &own) == 0 && pthread_create (thread, &attributes, run, start) == 0;
+      others = start->allowed;
+      CPU_CLR (here, &others);
+      started = CPU_COUNT (&others) > 0 && pthread_attr_setaffinity_np (&attributes, sizeof others, &others) == 0
+                && pthread_create (thread, &attributes, run, start) == 0;
       pthread_attr_destroy (&attributes);
     }
   if (started)

@@ -1,5 +1,6 @@
 #include "engine/project/pare-scheduler.h"
 #include "engine/base/pare-error.h"
+#include "engine/base/pare-thread.h"
 
 #include <sys/resource.h>
 
@@ -220,8 +221,6 @@ job_main (void *data)
 {
   PareJob *job = data;
   pthread_setname_np (pthread_self (), "pare-job");
-  if (!job->spec.stays)
-    pare_thread_roam ();
   /* On Linux a nice value is the thread's own, and the threads that it starts inherit it. */
   if (job->spec.background || job->spec.nice > 0)
     setpriority (PRIO_PROCESS, 0, MIN (19, getpriority (PRIO_PROCESS, 0) + (job->spec.background ? 10 : job->spec.nice)));
@@ -259,7 +258,9 @@ pare_scheduler_start (PareScheduler *self, const PareJobSpec *spec)
   g_source_set_priority (job->answer, G_PRIORITY_DEFAULT);
   g_source_set_callback (job->answer, on_answer, job, NULL);
   g_ptr_array_add (self->jobs, job);
-  if (!pare_thread_start (&job->thread, spec->place, job_main, job))
+  gboolean begun
+      = spec->urgent ? pare_thread_start_elsewhere (&job->thread, job_main, job) : pthread_create (&job->thread, NULL, job_main, job) == 0;
+  if (!begun)
     g_error ("no thread can be started");
   update_tick (self);
   if (job->listed)

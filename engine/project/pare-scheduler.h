@@ -2,7 +2,6 @@
  * post snapshots, of which the newest reaches the main thread. Supersession is the owner's: it cancels the job, starts the next when the lane is free, and
  * compares `generation` before it takes a result. */
 #pragma once
-#include "engine/base/pare-thread.h"
 #include "engine/project/pare-session.h"
 
 typedef struct _PareScheduler PareScheduler;
@@ -21,8 +20,7 @@ typedef struct {
   gboolean quiet;           /* listed only once it has run for a while */
   gboolean hidden;          /* never listed: nobody waits for it */
   int nice;                 /* of its threads: a little, so that the window comes first; 0: none */
-  PareThreadPlace place;    /* ELSEWHERE: a figure waits for it; HERE: none that others wait for */
-  gboolean stays;           /* there, until its function says pare_thread_roam(); else it roams once it has begun */
+  gboolean urgent;          /* a figure waits for it: begins at once, on another CPU than the main thread's */
   gboolean background;      /* its threads yield to others */
   gboolean not_cancellable;
   PareJobRun run;

@@ -8,8 +8,7 @@
 typedef struct
 {
   PareSessionModel *model;
-  PareGraph *graph; /* what runs; NULL: what is promised */
-  ParePromise *promise;
+  PareGraph *graph; /* what runs */
   PareDataset *dataset;
   PareSplit split;
   PareEvaluation *baseline;
@@ -28,8 +27,7 @@ heavy_free (gpointer data)
 {
   HeavyJob *h = data;
   pare_session_model_unref (h->model);
-  g_clear_pointer (&h->graph, pare_graph_unref);
-  pare_promise_unref (h->promise);
+  pare_graph_unref (h->graph);
   g_clear_pointer (&h->dataset, pare_dataset_unref);
   g_clear_pointer (&h->baseline, pare_evaluation_unref);
   g_clear_pointer (&h->prefix, pare_prefix_cache_unref);
@@ -39,11 +37,11 @@ heavy_free (gpointer data)
 }
 
 static HeavyJob *
-heavy_new (PareSession *self, PareGraph *graph /* nullable */, const char *key)
+heavy_new (PareSession *self, PareGraph *graph, const char *key)
 {
   HeavyJob *h = g_new0 (HeavyJob, 1);
   h->model = pare_session_model_ref (self->model);
-  h->graph = graph != NULL ? pare_graph_ref (graph) : NULL;
+  h->graph = pare_graph_ref (graph);
   h->dataset = self->dataset != NULL ? pare_dataset_ref (self->dataset) : NULL;
   h->split = self->split;
   h->key = g_strdup (key);
@@ -96,14 +94,7 @@ run_evaluate (PareJob *job, PareControl *control, gpointer data, GError **error)
                                   .stop_early = h->early,
                                   .tolerance = h->tolerance,
                                   .resume = h->unfinished };
-  PareGraph *graph = h->graph != NULL ? h->graph : pare_promise_wait (h->promise);
-  pare_thread_roam ();
-  if (graph == NULL)
-    {
-      g_set_error_literal (error, PARE_ERROR, PARE_ERROR_CANCELLED, "there is no such graph"); /* who was to make it says why */
-      return NULL;
-    }
-  return pare_evaluate (graph, h->dataset, &options, control, error);
+  return pare_evaluate (h->graph, h->dataset, &options, control, error);
 }
 
 static void
@@ -219,8 +210,7 @@ start_heavy (PareSession *self, HeavyJob *h, int tag, const char *name, PareJobR
                        .tag = tag,
                        .quiet = self->debounce != NULL,       /* many in a second while a knob moves */
                        .nice = tag <= HEAVY_EVALUATE ? 8 : 0, /* the window stays smooth; times are taken at full priority */
-                       .place = tag <= HEAVY_EVALUATE ? PARE_THREAD_ELSEWHERE : PARE_THREAD_ANYWHERE,
-                       .stays = h->promise != NULL, /* the graph is made there: none has to be woken to take it over */
+                       .urgent = tag <= HEAVY_EVALUATE,
                        .run = run,
                        .data = h,
                        .data_free = heavy_free,
@@ -240,12 +230,11 @@ pare_session_start_baseline (PareSession *self)
 }
 
 void
-pare_session_start_evaluation (PareSession *self, ParePromise *promise)
+pare_session_start_evaluation (PareSession *self)
 {
-  HeavyJob *h = heavy_new (self, promise == NULL ? self->changed : NULL, pare_session_current (self)->key);
+  HeavyJob *h = heavy_new (self, self->changed, pare_session_current (self)->key);
   PareEvaluation *unfinished = pare_session_find_unfinished (self, h->key);
   PareLimits limits;
-  h->promise = promise != NULL ? pare_promise_ref (promise) : NULL;
   h->baseline = pare_evaluation_ref (self->baseline);
   h->prefix = pare_prefix_cache_ref (pare_session_get_prefix (self));
   h->unfinished = unfinished != NULL ? pare_evaluation_ref (unfinished) : NULL;

@@ -5,7 +5,6 @@
  * pump() looks at what is missing and starts what may run now; it is called after every edit and every answer, so that no order of events needs a case of its own. */
 #pragma once
 #include "engine/project/pare-history.h"
-#include "engine/project/pare-promise.h"
 #include "engine/project/pare-scheduler.h"
 #include "engine/project/pare-session.h"
 #include "engine/project/pare-store.h"
@@ -245,8 +244,7 @@ void pare_session_start_fill (PareSession *self);
 
 /* pare-session-heavy.c */
 void pare_session_start_baseline (PareSession *self);
-/* Of graph' as it is, or as it is being made. */
-void pare_session_start_evaluation (PareSession *self, ParePromise *promise /* nullable */);
+void pare_session_start_evaluation (PareSession *self);
 void pare_session_start_latency (PareSession *self, gboolean original);
 void pare_session_start_calibration (PareSession *self);
 void pare_session_start_recall (PareSession *self); /* of ranges measured before */

@@ -25,7 +25,6 @@ typedef struct
   char *key;
   gboolean exact;
   PareStatistics *statistics; /* nullable */
-  ParePromise *promise;
 } ApplyJob;
 
 typedef struct
@@ -41,7 +40,6 @@ apply_job_free (gpointer data)
   pare_session_model_unref (a->model);
   pare_recipe_unref (a->recipe);
   g_clear_pointer (&a->statistics, pare_statistics_unref);
-  pare_promise_unref (a->promise);
   g_free (a->key);
   g_free (a);
 }
@@ -63,7 +61,6 @@ run_apply (PareJob *job, PareControl *control, gpointer data, GError **error)
   Applied *result = g_new0 (Applied, 1);
   result->warnings = g_ptr_array_new_with_free_func (g_free);
   result->changed = pare_apply (a->model->graph, recipe, a->statistics, result->warnings, control, error);
-  pare_promise_keep (a->promise, result->changed);
   return result;
 }
 
@@ -154,12 +151,11 @@ start_apply (PareSession *self)
   a->key = g_strdup (entry->key);
   a->exact = exact;
   a->statistics = self->statistics != NULL ? pare_statistics_ref (self->statistics) : NULL;
-  a->promise = pare_promise_new ();
   PareJobSpec spec = { .lane = LANE_APPLY,
                        .name = "Applying the recipe",
                        .generation = self->generation,
                        .quiet = TRUE,
-                       .place = PARE_THREAD_ELSEWHERE,
+                       .urgent = TRUE,
                        .run = run_apply,
                        .data = a,
                        .data_free = apply_job_free,
@@ -315,7 +311,6 @@ start_size (PareSession *self, PareGraph *graph, PareRecipe *recipe)
                        .generation = recipe != NULL ? self->changed_generation : 0,
                        .quiet = TRUE,
                        .nice = 8, /* as the evaluation, which it takes no time from that others would have */
-                       .place = PARE_THREAD_HERE,
                        .run = run_size,
                        .data = s,
                        .data_free = size_job_free,
@@ -378,15 +373,6 @@ pump_latency (PareSession *self)
     pare_session_start_latency (self, FALSE);
 }
 
-/* The recipe's graph, complete, that is being made now: its evaluation need not wait for the main loop. */
-static ParePromise *
-promised (PareSession *self)
-{
-  PareJob *job = pare_scheduler_get_running (self->scheduler, LANE_APPLY);
-  ApplyJob *a = job != NULL && pare_job_get_generation (job) == self->generation ? pare_job_get_data (job) : NULL;
-  return a != NULL && a->exact && a->model == self->model && pare_promise_is_open (a->promise) ? a->promise : NULL;
-}
-
 static void
 pump_heavy (PareSession *self)
 {
@@ -428,11 +414,8 @@ pump_heavy (PareSession *self)
           /* While a drag goes on, until the tolerance is decided; the rest when the person rests, or where it takes no time. */
           gboolean rests
               = self->debounce == NULL || pare_session_find_unfinished (self, entry->key) == NULL || pare_session_is_nearly_finished (self);
-          ParePromise *promise = promised (self);
           if (rests && self->changed_generation == self->generation && self->changed_exact)
-            pare_session_start_evaluation (self, NULL);
-          else if (rests && promise != NULL)
-            pare_session_start_evaluation (self, promise);
+            pare_session_start_evaluation (self);
           if (!idle (self, LANE_HEAVY))
             return;
         }

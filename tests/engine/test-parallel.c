@@ -87,61 +87,6 @@ test_places (void)
   g_assert_true (CPU_EQUAL (&before, &after));
 }
 
-typedef struct
-{
-  cpu_set_t at_first, later;
-} Place;
-
-static void *
-note_start (void *data)
-{
-  Place *p = data;
-  sched_getaffinity (0, sizeof p->at_first, &p->at_first);
-  pare_thread_roam ();
-  sched_getaffinity (0, sizeof p->later, &p->later);
-  return NULL;
-}
-
-/* A thread begins where it was told to, and then runs where its starter may. */
-static void
-test_start (void)
-{
-  cpu_set_t all, one, other;
-  sched_getaffinity (0, sizeof all, &all);
-  for (PareThreadPlace place = PARE_THREAD_ANYWHERE; place <= PARE_THREAD_HERE; place++)
-    {
-      Place p;
-      pthread_t thread;
-      g_assert_true (pare_thread_start (&thread, place, note_start, &p));
-      pthread_join (thread, NULL);
-      g_assert_true (CPU_EQUAL (&p.later, &all));
-      CPU_AND (&other, &p.at_first, &all);
-      g_assert_true (CPU_EQUAL (&other, &p.at_first));
-      if (place == PARE_THREAD_ELSEWHERE && CPU_COUNT (&all) > 1)
-        g_assert_cmpint (CPU_COUNT (&p.at_first), ==, CPU_COUNT (&all) - 1);
-      else if (place == PARE_THREAD_HERE && CPU_COUNT (&all) == 2)
-        g_assert_cmpint (CPU_COUNT (&p.at_first), ==, 1);
-      else
-        g_assert_true (CPU_EQUAL (&p.at_first, &all));
-    }
-  /* with a single CPU there is no choice */
-  CPU_ZERO (&one);
-  for (int cpu = 0; CPU_COUNT (&one) == 0; cpu++)
-    if (CPU_ISSET (cpu, &all))
-      CPU_SET (cpu, &one);
-  sched_setaffinity (0, sizeof one, &one);
-  for (PareThreadPlace place = PARE_THREAD_ANYWHERE; place <= PARE_THREAD_HERE; place++)
-    {
-      Place p;
-      pthread_t thread;
-      g_assert_true (pare_thread_start (&thread, place, note_start, &p));
-      pthread_join (thread, NULL);
-      g_assert_true (CPU_EQUAL (&p.at_first, &one));
-      g_assert_true (CPU_EQUAL (&p.later, &one));
-    }
-  sched_setaffinity (0, sizeof all, &all);
-}
-
 static gpointer
 check_ordinary (gpointer data)
 {
@@ -180,7 +125,6 @@ main (int argc, char **argv)
   g_test_add_func ("/parallel/once", test_once);
   g_test_add_func ("/parallel/stop", test_stop);
   g_test_add_func ("/parallel/places", test_places);
-  g_test_add_func ("/thread/start", test_start);
   g_test_add_func ("/thread/prompt", test_prompt);
   return g_test_run ();
 }

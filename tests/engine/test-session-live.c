@@ -105,29 +105,6 @@ test_drag (void)
   watch_clear (&w);
 }
 
-static gpointer
-wait_promise (gpointer data)
-{
-  return pare_promise_wait (data);
-}
-
-/* Who waits gets what was made, or learns that there is nothing. */
-static void
-test_promise (void)
-{
-  for (int made = 0; made < 2; made++)
-    {
-      g_autoptr (ParePromise) promise = pare_promise_new ();
-      g_autoptr (PareGraph) graph = made ? pare_graph_new ("made") : NULL;
-      GThread *thread = g_thread_new ("waits", wait_promise, promise);
-      g_assert_true (pare_promise_is_open (promise));
-      pare_promise_keep (promise, graph);
-      g_assert_true (g_thread_join (thread) == graph);
-      g_assert_false (pare_promise_is_open (promise));
-      g_assert_true (pare_promise_wait (promise) == graph);
-    }
-}
-
 /* Another split is other data: nothing of the drag before is gone on with. */
 static void
 test_split (void)
@@ -154,7 +131,6 @@ main (int argc, char **argv)
   session_tests_init (&argc, &argv);
   g_test_add_func ("/session-live/fill", test_fill);
   g_test_add_func ("/session-live/drag", test_drag);
-  g_test_add_func ("/session-live/promise", test_promise);
   g_test_add_func ("/session-live/split", test_split);
   return session_tests_run ();
 }
