@@ -43,6 +43,14 @@ typedef struct
   GError *error;
 } Run;
 
+typedef struct
+{
+  gint32 prediction;
+  gboolean correct, top5;
+  float confidence, score;
+  double kl;
+} Entry;
+
 /* What one worker gathers over the runs of one sample. */
 typedef struct
 {
@@ -51,6 +59,7 @@ typedef struct
   const PareSample *data;
   double sum; /* anomaly: errors of the windows */
   guint windows;
+  Entry entry; /* where the sample is one: stored with the lock that counts it */
   GError *error;
 } Visit;
 
@@ -106,14 +115,14 @@ log_softmax (const float *v, guint n, double *out)
     out[i] = v[i] - max - log (total);
 }
 
+/* now: log p of each class; a: room for as many. */
 static double
-divergence (const float *before, const float *now, guint n, double *a, double *b)
+divergence (const float *before, const double *now, guint n, double *a)
 {
   double kl = 0;
   log_softmax (before, n, a);
-  log_softmax (now, n, b);
   for (guint i = 0; i < n; i++)
-    kl += exp (a[i]) * (a[i] - b[i]);
+    kl += exp (a[i]) * (a[i] - now[i]);
   return MAX (kl, 0);
 }
 
@@ -148,14 +157,6 @@ settle_width (Run *run, guint width, GError **error)
   return good;
 }
 
-typedef struct
-{
-  gint32 prediction;
-  gboolean correct, top5;
-  float confidence, score;
-  double kl;
-} Entry;
-
 /* One class decision: `v` are the outputs, entry is its place in the result. */
 static void
 judge (Run *run, guint entry, const float *v, guint n, gint64 label, Entry *e, double *scratch)
@@ -179,7 +180,7 @@ judge (Run *run, guint entry, const float *v, guint n, gint64 label, Entry *e, d
   else
     e->correct = baseline == NULL || (entry < baseline->n && baseline->prediction[entry] == e->prediction);
   if (baseline != NULL && baseline->outputs != NULL && baseline->n_outputs == n && entry < baseline->n)
-    e->kl = divergence (baseline->outputs + (gsize)entry * n, v, n, scratch, scratch + n);
+    e->kl = divergence (baseline->outputs + (gsize)entry * n, scratch, n, scratch + n);
   if (run->result->outputs != NULL)
     memcpy (run->result->outputs + (gsize)entry * n, v, n * sizeof *v);
 }
@@ -221,12 +222,8 @@ visit_classes (PareRunner *runner, Visit *visit)
     return FALSE;
   g_autofree float *v = g_new (float, n);
   g_autofree double *scratch = g_new (double, 2 * n);
-  Entry e = { 0 };
   to_floats (&view, 0, (guint)n, v);
-  judge (run, visit->sample, v, (guint)n, label, &e, scratch);
-  g_mutex_lock (&run->lock);
-  store (run, visit->sample, (gint32)label, &e);
-  g_mutex_unlock (&run->lock);
+  judge (run, visit->sample, v, (guint)n, label, &visit->entry, scratch);
   return TRUE;
 }
 
@@ -339,11 +336,14 @@ is_decided (Run *run)
   return low >= -run->options->tolerance || high < -run->options->tolerance;
 }
 
-/* Called after every sample. The copy is made under the lock; the figures and the callback happen outside it, one at a time. */
+/* Called after every sample; entry: what is to be stored of it, with its label, NULL: nothing. The copy is made under the lock; the figures
+ * and the callback happen outside it, one at a time. */
 static void
-after_sample (Run *run)
+after_sample (Run *run, guint sample, gint64 label, const Entry *entry)
 {
   g_mutex_lock (&run->lock);
+  if (entry != NULL)
+    store (run, sample, (gint32)label, entry);
   guint done = ++run->samples_done;
   gint64 now = g_get_monotonic_time ();
   gboolean first = run->last_snapshot == 0;
@@ -456,13 +456,8 @@ one_sample (guint index, int worker, gpointer data)
       return fail (run, index, error);
     }
   if (run->task == PARE_TASK_ANOMALY)
-    {
-      Entry e = { .score = (float)(visit.sum / MAX (visit.windows, 1)), .kl = NAN };
-      g_mutex_lock (&run->lock);
-      store (run, sample, (gint32)loaded.label, &e);
-      g_mutex_unlock (&run->lock);
-    }
-  after_sample (run);
+    visit.entry = (Entry){ .score = (float)(visit.sum / MAX (visit.windows, 1)), .kl = NAN };
+  after_sample (run, sample, loaded.label, run->task != PARE_TASK_NEXT_TOKEN ? &visit.entry : NULL);
   return TRUE;
 }
 
