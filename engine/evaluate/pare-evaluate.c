@@ -342,6 +342,11 @@ static void
 after_sample (Run *run, guint sample, gint64 label, const Entry *entry)
 {
   g_mutex_lock (&run->lock);
+  if (entry != NULL && g_atomic_int_get (&run->decided)) /* what was decided without it stays so */
+    {
+      g_mutex_unlock (&run->lock);
+      return;
+    }
   if (entry != NULL)
     store (run, sample, (gint32)label, entry);
   guint done = ++run->samples_done;

@@ -55,9 +55,7 @@ count_drag (PareSession *s, Drag *drag)
     {
       g_assert_cmpint (origin, ==, PARE_ORIGIN_PROVISIONAL);
       g_assert_cmpuint (e->done, <, e->all);
-      /* a sample that another thread was at when this was known still counts, and may bring the interval back over the tolerance: the
-       * first move's answer is far from it, later ones need not be */
-      g_assert_true (drag->early > 0 || pare_evaluation_is_decided (e, 0.01));
+      g_assert_true (pare_evaluation_is_decided (e, 0.01));
       drag->early++;
     }
   else if (e != NULL && origin == PARE_ORIGIN_MEASURED && s->debounce != NULL)
