@@ -74,7 +74,7 @@ mel_matrix (PareWriter *w, const PareNode *node)
   gint64 filters, length, rate;
   double low, high;
   if (!whole (w, 0, 0, 1, 1 << 16, &filters) || !whole (w, 1, 0, 1, 1 << 24, &length) || !whole (w, 2, 0, 1, 1 << 30, &rate)
-      || !number (w, 3, 0, &low) || !number (w, 4, 0, &high) || !(low >= 0 && high > low))
+      || !number (w, 3, 0, &low) || !number (w, 4, 0, &high) || !(low >= 0 && high > low && high <= 1e9))
     return FALSE;
   gint64 bins = length / 2 + 1;
   PareShape shape = { .rank = 2, .dims = { bins, filters } };
@@ -139,13 +139,14 @@ dft (PareWriter *w, const PareNode *node)
   const PareShape x = *pare_writer_shape (w, w->in[0]);
   gint64 axis, length;
   gboolean inverse = pare_node_get_int (node, "inverse", 0) != 0, half = pare_node_get_int (node, "onesided", 0) != 0;
-  if (!pare_writer_is_float (w, w->in[0]) || x.rank < 2 || !whole (w, 2, -2, -x.rank, x.rank - 2, &axis) || axis == -1)
+  if (!pare_writer_is_float (w, w->in[0]) || x.rank < 2 || pare_shape_count (&x) < 1 || !whole (w, 2, -2, -x.rank, x.rank - 2, &axis)
+      || axis == -1)
     return FALSE;
   axis += axis < 0 ? x.rank : 0;
   gint64 samples = x.dims[axis], parts = x.dims[x.rank - 1];
   gboolean real = half && inverse; /* what is made */
-  if (samples < 1 || !whole (w, 1, (double)(real ? MAX (2 * (samples - 1), 1) : samples), 1, MOST_SAMPLES, &length) || parts < 1
-      || parts > 2 || (half && parts != (inverse ? 2 : 1)))
+  if (!whole (w, 1, (double)(real ? MAX (2 * (samples - 1), 1) : samples), 1, MOST_SAMPLES, &length) || parts > 2
+      || (half && parts != (inverse ? 2 : 1)))
     return FALSE;
   gint64 bins = half && !inverse ? length / 2 + 1 : length, made = real ? 1 : 2;
   if (samples > MOST_SAMPLES || samples * parts > MOST_WAVES / (made * bins))
@@ -186,8 +187,8 @@ stft (PareWriter *w, const PareNode *node)
   const PareTensor *shape = w->in[2] != PARE_NONE ? w->graph->values[w->in[2]].constant : NULL;
   gboolean half = pare_node_get_int (node, "onesided", 1) != 0;
   gint64 step, length, parts = x.rank == 3 ? x.dims[2] : 1;
-  if (!pare_writer_is_float (w, w->in[0]) || x.rank < 2 || x.rank > 3 || x.dims[1] < 1 || (parts != 1 && parts != 2) || (half && parts == 2)
-      || w->in[1] == PARE_NONE || !whole (w, 1, 0, 1, MOST_SAMPLES, &step)
+  if (!pare_writer_is_float (w, w->in[0]) || x.rank < 2 || x.rank > 3 || pare_shape_count (&x) < 1 || (parts != 1 && parts != 2)
+      || (half && parts == 2) || w->in[1] == PARE_NONE || !whole (w, 1, 0, 1, MOST_SAMPLES, &step)
       || (w->in[2] != PARE_NONE && (shape == NULL || shape->dtype != f32 || shape->shape.rank != 1)))
     return FALSE;
   if (!whole (w, 3, shape != NULL ? (double)shape->shape.dims[0] : 0, 1, x.dims[1], &length)

@@ -65,7 +65,10 @@ gboolean pare_infer_conv (PareInfer *c, const PareShape *x, const PareShape *w, 
 gboolean pare_infer_pool (PareInfer *c); /* by the node's kernel_shape */
 gboolean pare_infer_matmul (PareInfer *c, const PareShape *a, const PareShape *b, PareDtype dtype);
 typedef gboolean (*PareInferFunc) (PareInfer *c);
-typedef struct { const char *domain, *op; PareInferFunc func; } PareInferRule;
+/* needs: which inputs it says nothing without, a bit for each; 0: the first, PARE_NEEDS_NONE: no one. */
+#define PARE_NEEDS(n) ((1u << (n)) - 1) /* the first n */
+#define PARE_NEEDS_NONE (1u << 31)
+typedef struct { const char *domain, *op; PareInferFunc func; guint needs; } PareInferRule;
 extern const PareInferRule pare_infer_rules_nn[], pare_infer_rules_move[], pare_infer_rules_quant[];
 
 /* --- small arithmetic --- */

@@ -81,6 +81,15 @@ qlinear_pool (PareInfer *c)
   return pare_infer_set (c, 0, pare_infer_dtype (c, 0), &y);
 }
 
+/* With channels last its shape is known where it runs: there it is taken apart (pare-channels-last.c). */
+static gboolean
+qlinear_average (PareInfer *c)
+{
+  if (pare_node_get_int (c->node, "channels_last", 0) != 0)
+    return pare_infer_set (c, 0, pare_infer_dtype (c, 0), NULL);
+  return pare_infer_pool (c);
+}
+
 /* sy, zy, then x, sx, zx of each input. */
 static gboolean
 qlinear_concat (PareInfer *c)
@@ -132,25 +141,27 @@ qlinear_where (PareInfer *c)
 }
 
 #define MS "com.microsoft"
+#define UNARY 0xb   /* x, sx, sy; zero points are 0 where they are omitted */
+#define BINARY 0x5b /* a, sa, b, sb, sy */
 const PareInferRule pare_infer_rules_quant[] = {
-  { "", "QuantizeLinear", quantize },
-  { "", "DequantizeLinear", dequantize },
-  { MS, "QuantizeLinear", quantize },
-  { MS, "DequantizeLinear", dequantize },
+  { "", "QuantizeLinear", quantize, PARE_NEEDS (2) },
+  { "", "DequantizeLinear", dequantize, PARE_NEEDS (2) },
+  { MS, "QuantizeLinear", quantize, PARE_NEEDS (2) },
+  { MS, "DequantizeLinear", dequantize, PARE_NEEDS (2) },
   { "", "DynamicQuantizeLinear", dynamic_quantize },
-  { "", "QLinearConv", qlinear_conv },
-  { "", "QLinearMatMul", qlinear_matmul },
-  { "", "ConvInteger", conv_integer },
-  { "", "MatMulInteger", matmul_integer },
-  { MS, "QLinearAdd", qlinear_binary },
-  { MS, "QLinearMul", qlinear_binary },
-  { MS, "QLinearAveragePool", pare_infer_pool },
-  { MS, "QLinearGlobalAveragePool", qlinear_pool },
-  { MS, "QLinearSigmoid", qlinear_unary },
-  { MS, "QLinearLeakyRelu", qlinear_unary },
-  { MS, "QLinearSoftmax", qlinear_unary },
-  { MS, "QLinearWhere", qlinear_where },
-  { MS, "QLinearConcat", qlinear_concat },
-  { MS, "QGemm", q_gemm },
+  { "", "QLinearConv", qlinear_conv, PARE_NEEDS (8) },
+  { "", "QLinearMatMul", qlinear_matmul, PARE_NEEDS (8) },
+  { "", "ConvInteger", conv_integer, PARE_NEEDS (2) },
+  { "", "MatMulInteger", matmul_integer, PARE_NEEDS (2) },
+  { MS, "QLinearAdd", qlinear_binary, BINARY },
+  { MS, "QLinearMul", qlinear_binary, BINARY },
+  { MS, "QLinearAveragePool", qlinear_average, UNARY },
+  { MS, "QLinearGlobalAveragePool", qlinear_pool, UNARY },
+  { MS, "QLinearSigmoid", qlinear_unary, UNARY },
+  { MS, "QLinearLeakyRelu", qlinear_unary, UNARY },
+  { MS, "QLinearSoftmax", qlinear_unary, UNARY },
+  { MS, "QLinearWhere", qlinear_where, PARE_NEEDS (9) },
+  { MS, "QLinearConcat", qlinear_concat, PARE_NEEDS (5) },
+  { MS, "QGemm", q_gemm, PARE_NEEDS (6) },
   { NULL, NULL, NULL },
 };

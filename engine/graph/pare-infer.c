@@ -86,36 +86,26 @@ pare_infer_broadcast (PareInfer *c, const PareShape *a, const PareShape *b, Pare
   return TRUE;
 }
 
-/* What computes elements from those of its first inputs: passes count on them. */
-static gboolean
-has_inputs (PareInfer *c, guint needed)
-{
-  gboolean fine = c->node->n_inputs >= needed;
-  for (guint i = 0; fine && i < needed; i++)
-    fine = c->node->inputs[i] != PARE_NONE;
-  return fine || pare_infer_fail (c, "inputs are missing");
-}
-
 static gboolean
 same (PareInfer *c)
 {
-  return has_inputs (c, 1) && pare_infer_set (c, 0, pare_infer_dtype (c, 0), pare_infer_shape (c, 0));
+  return pare_infer_set (c, 0, pare_infer_dtype (c, 0), pare_infer_shape (c, 0));
 }
 
 static gboolean
 to_bool (PareInfer *c)
 {
-  return has_inputs (c, 1) && pare_infer_set (c, 0, PARE_DTYPE_BOOL, pare_infer_shape (c, 0));
+  return pare_infer_set (c, 0, PARE_DTYPE_BOOL, pare_infer_shape (c, 0));
 }
 
 static gboolean
 spread (PareInfer *c, PareDtype dtype)
 {
   PareShape s = *pare_infer_shape (c, 0);
-  if (!has_inputs (c, MAX (c->node->n_inputs, 1)))
-    return FALSE;
   for (guint i = 1; i < c->node->n_inputs; i++)
-    if (!pare_infer_broadcast (c, &s, pare_infer_shape (c, i), &s))
+    if (c->node->inputs[i] == PARE_NONE)
+      return pare_infer_fail (c, "inputs are missing");
+    else if (!pare_infer_broadcast (c, &s, pare_infer_shape (c, i), &s))
       return FALSE;
   return pare_infer_set (c, 0, dtype, &s);
 }
@@ -151,7 +141,7 @@ static gboolean
 prelu (PareInfer *c)
 {
   PareShape s;
-  return has_inputs (c, 2) && pare_infer_broadcast (c, pare_infer_shape (c, 0), pare_infer_shape (c, 1), &s)
+  return pare_infer_broadcast (c, pare_infer_shape (c, 0), pare_infer_shape (c, 1), &s)
          && pare_infer_set (c, 0, pare_infer_dtype (c, 0), pare_infer_shape (c, 0));
 }
 
@@ -253,7 +243,6 @@ static const char *const names_same[] = { "Abs",
                                           "Clip",
                                           "Cos",
                                           "Cosh",
-                                          "CumSum",
                                           "Elu",
                                           "Erf",
                                           "Exp",
@@ -285,46 +274,50 @@ static const char *const names_same[] = { "Abs",
                                           "ThresholdedRelu",
                                           "Trilu",
                                           "LRN",
-                                          "InstanceNormalization",
-                                          "GroupNormalization",
                                           "LpNormalization",
                                           "MeanVarianceNormalization",
-                                          "RMSNormalization",
-                                          "ReverseSequence",
-                                          "RotaryEmbedding",
-                                          "ScatterElements",
-                                          "ScatterND",
-                                          "Scatter",
                                           "PareQuantize",
                                           NULL };
-static const char *const names_elementwise[] = { "Add",  "Sub", "Mul", "Div", "Pow",      "Mod",        "Max",       "Min",        "Sum",
-                                                 "Mean", "And", "Or",  "Xor", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", NULL };
+static const char *const names_binary[]
+    = { "Add", "Sub", "Mul", "Div", "Pow", "Mod", "And", "Or", "Xor", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", NULL };
+static const char *const names_variadic[] = { "Max", "Min", "Sum", "Mean", NULL };
 static const char *const names_compare[] = { "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", NULL };
+static const PareInferRule rule_same = { .func = same }, rule_binary = { .func = elementwise, .needs = PARE_NEEDS (2) },
+                           rule_variadic = { .func = elementwise }, rule_compare = { .func = compare, .needs = PARE_NEEDS (2) };
 static const PareInferRule rules_here[] = {
   { "", "IsNaN", to_bool },
   { "", "IsInf", to_bool },
-  { "", "Where", where },
-  { "", "PRelu", prelu },
+  { "", "Where", where, PARE_NEEDS (3) },
+  { "", "PRelu", prelu, PARE_NEEDS (2) },
   { "", "Cast", cast },
-  { "", "CastLike", cast_like },
+  { "", "CastLike", cast_like, PARE_NEEDS (2) },
   { "", "RandomNormalLike", random_like },
   { "", "RandomUniformLike", random_like },
   { "", "Bernoulli", random_like },
-  { "", "RandomNormal", random_new },
-  { "", "RandomUniform", random_new },
+  { "", "RandomNormal", random_new, PARE_NEEDS_NONE },
+  { "", "RandomUniform", random_new, PARE_NEEDS_NONE },
   { "", "Dropout", dropout },
   { "", "Softmax", softmax },
   { "", "LogSoftmax", softmax },
   { "", "Hardmax", softmax },
   { "", "If", branch },
-  { "", "Loop", turns },
+  { "", "Loop", turns, PARE_NEEDS_NONE },
   { "", "Scan", turns },
+  { "", "CumSum", same, PARE_NEEDS (2) },
+  { "", "GroupNormalization", same, PARE_NEEDS (3) },
+  { "", "InstanceNormalization", same, PARE_NEEDS (3) },
+  { "", "RMSNormalization", same, PARE_NEEDS (2) },
+  { "", "ReverseSequence", same, PARE_NEEDS (2) },
+  { "", "RotaryEmbedding", same, PARE_NEEDS (3) },
+  { "", "Scatter", same, PARE_NEEDS (3) },
+  { "", "ScatterElements", same, PARE_NEEDS (3) },
+  { "", "ScatterND", same, PARE_NEEDS (3) },
   { "com.microsoft", "Gelu", same },
   { "com.microsoft", "FastGelu", same },
   { "com.microsoft", "QuickGelu", same },
-  { "onnx.brevitas", "Quant", same },
-  { "qonnx.custom_op.general", "Quant", same },
-  { "com.microsoft", "BiasGelu", same },
+  { "onnx.brevitas", "Quant", same, PARE_NEEDS (4) },
+  { "qonnx.custom_op.general", "Quant", same, PARE_NEEDS (4) },
+  { "com.microsoft", "BiasGelu", same, PARE_NEEDS (2) },
   { NULL, NULL, NULL },
 };
 
@@ -332,18 +325,18 @@ static void
 add_rules (GHashTable *table, const PareInferRule *rules)
 {
   for (; rules->op != NULL; rules++)
-    g_hash_table_insert (table, g_strconcat (rules->domain, ":", rules->op, NULL), (gpointer)rules->func);
+    g_hash_table_insert (table, g_strconcat (rules->domain, ":", rules->op, NULL), (gpointer)rules);
 }
 
 static void
-add_names (GHashTable *table, const char *const *names, PareInferFunc func)
+add_names (GHashTable *table, const char *const *names, const PareInferRule *rule)
 {
   for (; *names != NULL; names++)
-    g_hash_table_insert (table, g_strconcat (":", *names, NULL), (gpointer)func);
+    g_hash_table_insert (table, g_strconcat (":", *names, NULL), (gpointer)rule);
 }
 
 /* (transfer none) NULL: an operator without a rule. */
-static PareInferFunc
+static const PareInferRule *
 find_rule (const PareNode *node)
 {
   static gsize once = 0;
@@ -351,9 +344,10 @@ find_rule (const PareNode *node)
   if (g_once_init_enter (&once))
     {
       table = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-      add_names (table, names_same, same);
-      add_names (table, names_elementwise, elementwise);
-      add_names (table, names_compare, compare);
+      add_names (table, names_same, &rule_same);
+      add_names (table, names_binary, &rule_binary);
+      add_names (table, names_variadic, &rule_variadic);
+      add_names (table, names_compare, &rule_compare);
       add_rules (table, rules_here);
       add_rules (table, pare_infer_rules_nn);
       add_rules (table, pare_infer_rules_move);
@@ -361,13 +355,24 @@ find_rule (const PareNode *node)
       g_once_init_leave (&once, 1);
     }
   g_autofree char *key = g_strconcat (node->domain ? node->domain : "", ":", node->op, NULL);
-  return (PareInferFunc)g_hash_table_lookup (table, key);
+  return g_hash_table_lookup (table, key);
 }
 
 gboolean
 pare_infer_has_rule (const PareNode *node)
 {
   return find_rule (node) != NULL;
+}
+
+/* Passes and kernels count on what their operators need. */
+static gboolean
+has_needed_inputs (const PareInferRule *rule, const PareNode *node)
+{
+  guint needs = rule->needs == 0 ? 1 : rule->needs & ~PARE_NEEDS_NONE;
+  for (guint i = 0; needs >> i != 0; i++)
+    if ((needs >> i & 1) != 0 && (i >= node->n_inputs || node->inputs[i] == PARE_NONE))
+      return FALSE;
+  return TRUE;
 }
 
 /* Nobody may read the first of several outputs; an operator that has but one is not complete without it. */
@@ -390,8 +395,12 @@ gboolean
 pare_infer_node (PareGraph *graph, PareNodeId id, GError **error)
 {
   PareInfer c = { graph, &graph->nodes[id], error };
-  PareInferFunc func = find_rule (c.node);
-  if (func != NULL && !has_first_output (c.node))
+  const PareInferRule *rule = find_rule (c.node);
+  if (rule == NULL)
+    return TRUE;
+  if (!has_needed_inputs (rule, c.node))
+    return pare_infer_fail (&c, "inputs are missing");
+  if (!has_first_output (c.node))
     return pare_infer_fail (&c, "its output is missing");
-  return func == NULL || func (&c);
+  return rule->func (&c);
 }

@@ -1,6 +1,7 @@
 /* The ONNX project's own backend tests, as Debian's libonnx-testdata installs them, or those in the folder PARE_CONFORMANCE names
  * (`onnx.backend.test` writes them, of any version): each model runs on both backends and its outputs must be those that ONNX says. What
- * Pare refuses is listed in conformance-refused.txt, so that a new refusal, and one that is no longer, is seen. */
+ * Pare refuses is listed in conformance-refused.txt, so that a new refusal, and one that is no longer, is seen. Each model is also run with
+ * an input or output of its nodes missing: whatever comes of that, it comes in order. */
 #include "engine/base/pare-error.h"
 #include "engine/lower/pare-program.h"
 #include "engine/onnx/pare-onnx.h"
@@ -98,6 +99,23 @@ compile (const Case *c, Give give, PareBackend backend, guint *order, GError **e
   return pare_program_compile (graph, &options, error);
 }
 
+/* What a program is given. FALSE: the case has it in another type. */
+static gboolean
+make_views (const Case *c, PareProgram *program, const guint *order, PareView *views, char **what)
+{
+  for (guint i = 0; i < pare_program_get_n_inputs (program); i++)
+    {
+      views[i] = pare_tensor_view (c->inputs[order[i]]);
+      pare_program_get_input (program, i, &views[i].dtype, &(PareShape){ 0 }); /* bfloat16 stands in the files as 16-bit integers */
+      if (pare_dtype_bits (views[i].dtype) != pare_dtype_bits (c->inputs[order[i]]->dtype))
+        {
+          *what = g_strdup_printf ("input %u is %s", i, pare_dtype_name (c->inputs[order[i]]->dtype));
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
 /* (transfer full) What is wrong with the outputs; NULL: nothing. */
 static char *
 compare (PareRunner *runner, const char *folder)
@@ -137,13 +155,8 @@ run_given (const Case *c, const char *folder, Give give, PareBackend backend, ch
     return *what = g_strdup (error->message), RUN_WRONG;
   PareView views[LIMIT];
   guint n = pare_program_get_n_inputs (program);
-  for (guint i = 0; i < n; i++)
-    {
-      views[i] = pare_tensor_view (c->inputs[order[i]]);
-      pare_program_get_input (program, i, &views[i].dtype, &(PareShape){ 0 }); /* bfloat16 stands in the files as 16-bit integers */
-      if (pare_dtype_bits (views[i].dtype) != pare_dtype_bits (c->inputs[order[i]]->dtype))
-        return *what = g_strdup_printf ("input %u is %s", i, pare_dtype_name (c->inputs[order[i]]->dtype)), RUN_WRONG;
-    }
+  if (!make_views (c, program, order, views, what))
+    return RUN_WRONG;
   gboolean late = pare_program_runs_late (program, NULL);
   if (!pare_runner_run (runner, views, n, NULL, &error))
     {
@@ -226,6 +239,69 @@ test_one (gconstpointer data)
     g_test_fail_printf ("%s: %s", name, what);
 }
 
+/* --- what lacks something --- */
+
+/* Reads the case's graph again as a file would hold it, and runs it. */
+static void
+run_anyhow (const Case *c, Give give)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *what = NULL;
+  guint order[LIMIT];
+  PareView views[LIMIT];
+  g_autoptr (GBytes) bytes = pare_onnx_serialize (c->graph, NULL);
+  g_autoptr (PareGraph) graph = bytes != NULL ? pare_onnx_parse (bytes, NULL, &error) : NULL;
+  if (graph == NULL)
+    return;
+  Case again = *c;
+  again.graph = graph;
+  g_autoptr (PareProgram) program = compile (&again, give, PARE_BACKEND_AUTO, order, &error);
+  g_assert_true ((program == NULL) == (error != NULL));
+  g_autoptr (PareRunner) runner = program != NULL ? pare_runner_new (program, 1, &error) : NULL;
+  if (runner != NULL && make_views (&again, program, order, views, &what))
+    g_assert_true (pare_runner_run (runner, views, pare_program_get_n_inputs (program), NULL, &error) == (error == NULL));
+}
+
+/* Without operand i of a node's list: left out, or the list ends in front of it. */
+static void
+run_without (const Case *c, PareValueId *list, guint *n, guint i)
+{
+  for (Give give = GIVE_ALL; give < GIVE_WAYS; give++)
+    {
+      PareValueId was = list[i];
+      guint all = *n;
+      list[i] = PARE_NONE;
+      run_anyhow (c, give);
+      list[i] = was;
+      *n = i;
+      run_anyhow (c, give);
+      *n = all;
+    }
+}
+
+static void
+test_incomplete (gconstpointer path)
+{
+  g_autofree char *file = g_build_filename (path, "model.onnx", NULL), *folder = g_build_filename (path, "test_data_set_0", NULL);
+  g_auto (Case) c = { .graph = pare_onnx_load (file, NULL, NULL) };
+  for (; c.graph != NULL && c.n < MIN (c.graph->n_inputs, LIMIT); c.n++)
+    if ((c.inputs[c.n] = load_tensor (folder, "input", c.n)) == NULL)
+      break;
+  if (c.graph == NULL || c.n < c.graph->n_inputs)
+    {
+      g_test_skip ("it is not read, or takes what is no tensor of numbers");
+      return;
+    }
+  for (guint k = 0; k < c.graph->n_nodes; k++)
+    {
+      PareNode *node = &c.graph->nodes[k];
+      for (guint i = 0; i < node->n_inputs; i++)
+        run_without (&c, node->inputs, &node->n_inputs, i);
+      for (guint i = 0; i < node->n_outputs; i++)
+        run_without (&c, node->outputs, &node->n_outputs, i);
+    }
+}
+
 static void
 add_folder (const char *kind)
 {
@@ -236,6 +312,11 @@ add_folder (const char *kind)
     {
       g_autofree char *test = g_strdup_printf ("/conformance/%s/%s", kind, name);
       g_test_add_data_func_full (test, g_build_filename (folder, name, NULL), test_one, g_free);
+      if (g_str_equal (kind, "node")) /* all operators are there */
+        {
+          g_autofree char *incomplete = g_strdup_printf ("/conformance/incomplete/%s", name);
+          g_test_add_data_func_full (incomplete, g_build_filename (folder, name, NULL), test_incomplete, g_free);
+        }
     }
 }
 
