@@ -110,15 +110,15 @@ through_split (const PareBuilder *b, const PareNode *node, Source *s, Set *set)
     return FALSE;
   const PareNode *split = &graph->nodes[id];
   int axis = pare_lower_axis ((gint64)pare_tensor_get_double (axes, 0), whole->rank);
-  gint64 at = 0;
+  guint part = 0;
   if (axis != pare_lower_axis (pare_node_get_int (split, "axis", 0), whole->rank) || axis < 0 || axis >= whole->rank
       || pare_lower_only_reader (b, node->inputs[0]) == PARE_NONE)
     return FALSE;
-  for (guint i = 0; i < split->n_outputs && split->outputs[i] != node->inputs[0]; i++)
-    at += split->outputs[i] != PARE_NONE ? graph->values[split->outputs[i]].shape.dims[axis] : 1;
+  while (split->outputs[part] != node->inputs[0])
+    part++;
   if (whole->dims[axis] != 1 || !add (set, id))
     return FALSE;
-  add_axis (s, axis, at);
+  add_axis (s, axis, pare_lower_part_begins (graph, split, part));
   s->value = split->inputs[0];
   return TRUE;
 }

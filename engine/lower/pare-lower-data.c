@@ -54,31 +54,43 @@ pare_lower_slice (PareBuilder *b, const PareNode *node, GError **error)
   return pare_lower_step (b, node, PARE_RT_SLICE, &p, sizeof p, 1);
 }
 
+gint64
+pare_lower_part_begins (const PareGraph *graph, const PareNode *split, guint part)
+{
+  const PareTensor *sizes = pare_lower_constant (graph, split, 1);
+  const PareShape *x = &graph->values[split->inputs[0]].shape;
+  gint64 at = 0;
+  for (guint i = 0; sizes != NULL && i < part && i < pare_tensor_count (sizes); i++)
+    at += (gint64)pare_tensor_get_double (sizes, i);
+  if (sizes != NULL)
+    return at;
+  gint64 extent = x->dims[pare_lower_axis (pare_node_get_int (split, "axis", 0), x->rank)];
+  return MIN (part * ((extent + split->n_outputs - 1) / split->n_outputs), extent); /* alike, but for the last */
+}
+
 gboolean
 pare_lower_split (PareBuilder *b, const PareNode *node, GError **error)
 {
   const PareGraph *graph = b->graph;
   const PareShape *xs = &graph->values[node->inputs[0]].shape;
   int axis = pare_lower_axis (pare_node_get_int (node, "axis", 0), xs->rank);
-  gint64 at = 0;
   if (axis < 0)
     return pare_lower_refuse (graph, node, error, "axis is out of range");
   guint32 in = pare_builder_value (b, node->inputs[0]);
   for (guint i = 0; i < node->n_outputs; i++) /* each part a slice: any number of them */
     {
+      if (node->outputs[i] == PARE_NONE)
+        continue;
       PareSliceParams p;
       for (int d = 0; d < PARE_MAX_RANK; d++)
         {
           p.start[d] = 0;
           p.step[d] = 1;
         }
-      p.start[axis] = at;
-      if (node->outputs[i] == PARE_NONE)
-        return pare_lower_refuse (graph, node, error, "an omitted output is not supported");
+      p.start[axis] = pare_lower_part_begins (graph, node, i);
       const PareShape *ys = &graph->values[node->outputs[i]].shape;
       if (ys->rank != xs->rank)
         return pare_lower_refuse (graph, node, error, "the shape of output %u is not known", i);
-      at += ys->dims[axis];
       guint32 out = pare_builder_value (b, node->outputs[i]);
       pare_builder_step (b, node, PARE_RT_SLICE, &p, sizeof p, &in, 1, &out, 1);
     }

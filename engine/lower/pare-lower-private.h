@@ -201,6 +201,8 @@ gboolean pare_lower_activation (const PareGraph *graph, const PareNode *node, Pa
 
 /* --- pare-lower-attrs.c: attributes and constant operands --- */
 PareTensor *pare_lower_constant (const PareGraph *graph, const PareNode *node, guint i); /* borrowed; NULL: omitted or not constant */
+/* Where part `part` of a Split begins along its axis, read or not. */
+gint64 pare_lower_part_begins (const PareGraph *graph, const PareNode *split, guint part);
 gboolean pare_lower_has_input (const PareNode *node, guint i);
 gboolean pare_lower_ints (const PareGraph *graph, const PareNode *node, guint i, gint64 *values, guint most,
                           guint *n);         /* constant operand as integers */
