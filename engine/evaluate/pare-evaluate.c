@@ -45,7 +45,7 @@ typedef struct
 
 typedef struct
 {
-  gint32 prediction;
+  gint32 prediction, label;
   gboolean correct, top5;
   float confidence, score;
   double kl;
@@ -59,7 +59,7 @@ typedef struct
   const PareSample *data;
   double sum; /* anomaly: errors of the windows */
   guint windows;
-  Entry entry; /* where the sample is one: stored with the lock that counts it */
+  Entry *entries; /* as many as the sample has: stored with the lock that counts it */
   GError *error;
 } Visit;
 
@@ -165,6 +165,7 @@ judge (Run *run, guint entry, const float *v, guint n, gint64 label, Entry *e, d
   guint best = argmax (v, n);
   log_softmax (v, n, scratch);
   e->prediction = (gint32)best - run->offset;
+  e->label = (gint32)label;
   e->confidence = isnan (v[best]) ? 0 : (float)exp (scratch[best]);
   e->kl = NAN;
   if (run->labelled)
@@ -186,11 +187,11 @@ judge (Run *run, guint entry, const float *v, guint n, gint64 label, Entry *e, d
 }
 
 static void
-store (Run *run, guint entry, gint32 label, const Entry *e)
+store (Run *run, guint entry, const Entry *e)
 {
   PareEvaluation *r = run->result;
   r->prediction[entry] = e->prediction;
-  r->label[entry] = label;
+  r->label[entry] = e->label;
   r->confidence[entry] = e->confidence;
   r->correct[entry] = e->correct != 0;
   r->score[entry] = e->score;
@@ -223,7 +224,7 @@ visit_classes (PareRunner *runner, Visit *visit)
   g_autofree float *v = g_new (float, n);
   g_autofree double *scratch = g_new (double, 2 * n);
   to_floats (&view, 0, (guint)n, v);
-  judge (run, visit->sample, v, (guint)n, label, &visit->entry, scratch);
+  judge (run, run->starts[visit->sample], v, (guint)n, label, visit->entries, scratch);
   return TRUE;
 }
 
@@ -247,7 +248,6 @@ visit_tokens (PareRunner *runner, Visit *visit)
     return FALSE;
   g_autofree float *v = g_new (float, width);
   g_autofree double *scratch = g_new (double, 2 * width);
-  g_autofree Entry *entries = g_new0 (Entry, MAX (positions, 1));
   const gint64 *labels = visit->data->labels != NULL ? visit->data->labels->data : NULL;
   for (guint k = 0; k < positions; k++)
     {
@@ -260,12 +260,8 @@ visit_tokens (PareRunner *runner, Visit *visit)
           return FALSE;
         }
       to_floats (&view, (gsize)(count / width - positions + k) * (gsize)width, (guint)width, v);
-      judge (run, start + k, v, (guint)width, label, &entries[k], scratch);
+      judge (run, start + k, v, (guint)width, label, &visit->entries[k], scratch);
     }
-  g_mutex_lock (&run->lock);
-  for (guint k = 0; k < positions; k++)
-    store (run, start + k, labels != NULL ? (gint32)labels[k] : -1, &entries[k]);
-  g_mutex_unlock (&run->lock);
   return TRUE;
 }
 
@@ -336,19 +332,19 @@ is_decided (Run *run)
   return low >= -run->options->tolerance || high < -run->options->tolerance;
 }
 
-/* Called after every sample; entry: what is to be stored of it, with its label, NULL: nothing. The copy is made under the lock; the figures
- * and the callback happen outside it, one at a time. */
+/* Called after every sample, stores what was gathered of it. The copy is made under the lock; the figures and the callback happen outside
+ * it, one at a time. */
 static void
-after_sample (Run *run, guint sample, gint64 label, const Entry *entry)
+after_sample (Run *run, guint sample, const Entry *entries)
 {
   g_mutex_lock (&run->lock);
-  if (entry != NULL && g_atomic_int_get (&run->decided)) /* what was decided without it stays so */
+  if (g_atomic_int_get (&run->decided)) /* what was decided without it stays so */
     {
       g_mutex_unlock (&run->lock);
       return;
     }
-  if (entry != NULL)
-    store (run, sample, (gint32)label, entry);
+  for (guint i = run->starts[sample]; i < run->starts[sample + 1]; i++)
+    store (run, i, entries++);
   guint done = ++run->samples_done;
   gint64 now = g_get_monotonic_time ();
   gboolean first = run->last_snapshot == 0;
@@ -446,7 +442,8 @@ one_sample (guint index, int worker, gpointer data)
     return TRUE;
   if (run->runners[worker] == NULL && (run->runners[worker] = pare_runner_new (run->program, 1, &error)) == NULL)
     return fail (run, index, error);
-  Visit visit = { .run = run, .sample = sample, .data = &loaded };
+  g_autofree Entry *entries = g_new0 (Entry, run->starts[sample + 1] - run->starts[sample]);
+  Visit visit = { .run = run, .sample = sample, .data = &loaded, .entries = entries };
   gboolean fine;
   if (run->prefix != NULL)
     fine = run_from_prefix (run, index, sample, run->runners[worker], &visit, &loaded, &error);
@@ -461,8 +458,8 @@ one_sample (guint index, int worker, gpointer data)
       return fail (run, index, error);
     }
   if (run->task == PARE_TASK_ANOMALY)
-    visit.entry = (Entry){ .score = (float)(visit.sum / MAX (visit.windows, 1)), .kl = NAN };
-  after_sample (run, sample, loaded.label, run->task != PARE_TASK_NEXT_TOKEN ? &visit.entry : NULL);
+    entries[0] = (Entry){ .label = (gint32)loaded.label, .score = (float)(visit.sum / MAX (visit.windows, 1)), .kl = NAN };
+  after_sample (run, sample, entries);
   return TRUE;
 }
 
