@@ -310,9 +310,23 @@ pare_md_channel_block (const PareMd *md)
   return block;
 }
 
+static bool
+begins (dnnl_primitive_desc_t pd, const char *name)
+{
+  return !strncmp (pare_pd_name (pd), name, strlen (name));
+}
+
+/* oneDNN 2.6's convolution by tiles of bytes reads beside its sums of what padding adds to a zero point: rows at the end of an image that
+ * is padded by 4 or more are wrong, and it reads out of bounds. */
+static bool
+is_wrong (dnnl_primitive_desc_t pd, const ParePostOps *post)
+{
+  return post && post->zero_src && begins (pd, "jit:avx512_core_amx_int8");
+}
+
 /* The next implementation after those whose names begin with `avoid`, of the kind that is generated for the case; NULL if there is none. */
 static dnnl_primitive_desc_t
-make_other (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const_dnnl_primitive_attr_t attr, const char *avoid)
+make_other (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const_dnnl_primitive_attr_t attr, const ParePostOps *post, const char *avoid)
 {
   dnnl_primitive_desc_iterator_t iterator = NULL;
   dnnl_primitive_desc_t found = NULL;
@@ -321,7 +335,7 @@ make_other (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const_dnnl_primitiv
   do
     {
       dnnl_primitive_desc_t pd = dnnl_primitive_desc_iterator_fetch (iterator);
-      if (pd && strncmp (pare_pd_name (pd), avoid, strlen (avoid)) && !strncmp (pare_pd_name (pd), "jit", 3))
+      if (pd && (!avoid || !begins (pd, avoid)) && begins (pd, "jit") && !is_wrong (pd, post))
         found = pd;
       else if (pd)
         dnnl_primitive_desc_destroy (pd);
@@ -360,12 +374,11 @@ make_avoiding (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const ParePostOp
     fine = dnnl_primitive_attr_set_zero_points (attr, DNNL_ARG_SRC, 1, 0, &post->zero_src) == dnnl_success;
   if (fine && dnnl_primitive_desc_create (&pd, desc, attr, engine, NULL) != dnnl_success)
     pd = NULL;
-  if (!pd && avoid)
-    avoid = NULL;
-  if (avoid)
+  bool wrong = pd && is_wrong (pd, post);
+  if (wrong || (pd && avoid && begins (pd, avoid)))
     {
-      dnnl_primitive_desc_t other = strncmp (pare_pd_name (pd), avoid, strlen (avoid)) ? NULL : make_other (engine, desc, attr, avoid);
-      if (other)
+      dnnl_primitive_desc_t other = make_other (engine, desc, attr, post, avoid);
+      if (other || wrong)
         {
           dnnl_primitive_desc_destroy (pd);
           pd = other;
@@ -375,7 +388,7 @@ make_avoiding (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const ParePostOp
     dnnl_post_ops_destroy (ops);
   if (attr)
     dnnl_primitive_attr_destroy (attr);
-  if (pd && !strncmp (pare_pd_name (pd), "ref", 3)) /* correct, but slower than the portable kernels */
+  if (pd && begins (pd, "ref")) /* correct, but slower than the portable kernels */
     {
       dnnl_primitive_desc_destroy (pd);
       pd = NULL;
@@ -413,7 +426,7 @@ pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const Pa
   int64_t ic = src->md.dims[1], oc = dst->md.dims[1];
   bool single = grouped && weights->md.dims[1] == 1 && weights->md.dims[2] == 1, few = !grouped && (ic <= 4 || (ic <= 16 && oc <= 16));
   const char *avoid = single ? "brdgmm" : few ? "brgconv:" : NULL;
-  if (!avoid || strncmp (pare_pd_name (pd), avoid, strlen (avoid)))
+  if (!avoid || !begins (pd, avoid))
     return pd;
   const dnnl_memory_desc_t *src_md = dnnl_primitive_desc_query_md (pd, dnnl_query_src_md, 0),
                            *dst_md = dnnl_primitive_desc_query_md (pd, dnnl_query_dst_md, 0);

@@ -321,6 +321,37 @@ test_conv (void)
     }
 }
 
+/* Windows of which several rows lie in the padding, which counts as the zero point. */
+static void
+test_far_padding (void)
+{
+  static const int64_t channels[] = { 4, 16, 24, 33, 64, 130 };
+  for (guint i = 0; i < cases (300); i++)
+    {
+      Plan *plan = plan_new (9000 + i);
+      PareRng *r = &plan->rng;
+      int64_t c = channels[pare_rng_below (r, G_N_ELEMENTS (channels))], m = channels[pare_rng_below (r, G_N_ELEMENTS (channels))];
+      int32_t k = 5 + 2 * (int32_t)pare_rng_below (r, 2), gap = 1 + (int32_t)pare_rng_below (r, 2);
+      PareConvParams conv = { .spatial = 2, .group = 1 };
+      for (int d = 0; d < 2; d++)
+        {
+          conv.kernel[d] = k;
+          conv.stride[d] = 1;
+          conv.dilation[d] = gap;
+          conv.pad_begin[d] = (int32_t)pare_rng_below (r, (guint64)k);
+          conv.pad_end[d] = k - 1 - (int32_t)pare_rng_below (r, 3);
+        }
+      int64_t extent = (k - 1) * gap + 1 + (int64_t)pare_rng_below (r, 9);
+      PareDtype in = any_codes (r);
+      uint32_t x = typed (plan, plan_input (plan, SHAPE (1, c, extent, extent + 1)), in);
+      plan_output (plan, add_qconv (plan, x, m, conv, PARE_DTYPE_FLOAT32, least (in) + 77));
+      g_autofree char *what
+          = g_strdup_printf ("padding %u: %d -> %d, kernel %d, dilation %d, padding %d", i, (int)c, (int)m, k, gap, conv.pad_end[0]);
+      compare (plan, 1, what);
+      plan_free (plan);
+    }
+}
+
 /* Few results and long windows: lanes hold several pixels of a row. */
 static void
 test_wide (void)
@@ -648,6 +679,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/accel-integers/conv", test_conv);
+  g_test_add_func ("/accel-integers/far-padding", test_far_padding);
   g_test_add_func ("/accel-integers/wide", test_wide);
   g_test_add_func ("/accel-integers/gemm", test_gemm);
   g_test_add_func ("/accel-integers/random", test_random);
