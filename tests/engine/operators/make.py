@@ -51,8 +51,8 @@ def from_onnx():
         save(name, case.model, {v.name: a for v, a in zip(graph.input, inputs)}, {v.name: a for v, a in zip(graph.output, outputs)})
 
 
-def ms(name, op, operands, outputs=1, constants=(), domain=MS, **attrs):
-    """outputs: how many, or which of them (1 and 0); constants: which operands are."""
+def computed(name, op, operands, outputs=1, constants=(), domain="", version=17, **attrs):
+    """outputs: how many, or which of them (1 and 0); constants: which operands are; version: of ONNX's operators."""
     wanted = [1] * outputs if isinstance(outputs, int) else outputs
     names = ["" if a is None else f"x{i}" for i, a in enumerate(operands)]
     results = [f"y{i}" if wanted[i] else "" for i in range(len(wanted))]
@@ -69,14 +69,18 @@ def ms(name, op, operands, outputs=1, constants=(), domain=MS, **attrs):
             inputs.append(helper.make_tensor_value_info(names[i], helper.np_dtype_to_tensor_dtype(array.dtype), array.shape))
             given[names[i]] = array
     graph = helper.make_graph([node], "graph", inputs, [helper.make_empty_tensor_value_info(r) for r in results if r], constant)
-    opsets = [helper.make_opsetid("", 17)] + ([helper.make_opsetid(MS, 1)] if domain else [])
+    opsets = [helper.make_opsetid("", version)] + ([helper.make_opsetid(MS, 1)] if domain else [])
     model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     want = dict(zip([o.name for o in session.get_outputs()], session.run(None, given)))
     for output in graph.output:
         array = want[output.name]
         output.CopyFrom(helper.make_tensor_value_info(output.name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape))
-    save("ms_" + name, helper.make_model(graph, opset_imports=opsets, ir_version=10), given, want)
+    save(name, helper.make_model(graph, opset_imports=opsets, ir_version=10), given, want)
+
+
+def ms(name, op, operands, outputs=1, constants=(), domain=MS, **attrs):
+    computed("ms_" + name, op, operands, outputs, constants, domain, **attrs)
 
 
 def f(*shape):
@@ -144,7 +148,22 @@ def from_runtime():
     # one step from states of 0: what ONNX Runtime rounds between steps is not looked at
     ms("dynamic_lstm", "DynamicQuantizeLSTM", [f(1, 3, 5), *lstm, *by_direction], 3, (1, 2, 3, 8, 9, 10, 11), hidden_size=6, direction="bidirectional")
     ms("dynamic_lstm_columns", "DynamicQuantizeLSTM", [f(1, 1, 5), *lstm, *by_column], 3, (1, 2, 3, 8, 9, 10, 11), hidden_size=6, direction="bidirectional")
+    axis = np.array(1)
+    computed("dft_complex", "DFT", [f(2, 10, 6, 2), None, axis], constants=(2,), version=20)
+    computed("dft_longer_onesided", "DFT", [f(1, 10, 6, 1), np.array(16), np.array(-3)], constants=(1, 2), version=20, onesided=1)
+    computed("dft_inverse", "DFT", [f(1, 10, 6, 2), None, axis], constants=(2,), version=20, inverse=1)
+    computed("dft_inverse_onesided", "DFT", [f(1, 6, 7, 2), np.array(10), axis], constants=(1, 2), version=20, inverse=1, onesided=1)
+    # as ONNX Runtime saves integer networks: channels last
+    pool = [one(0.1), one(100, np.uint8), one(0.0713), one(3, np.uint8)] # no mean lies between two codes
+    ms("q_conv_last", "QLinearConv",
+       [u8(1, 5, 7, 8), one(0.05), one(120, np.uint8), i8(6, 8, 3, 3), f(6) ** 2 / 100, np.zeros(6, np.int8), one(0.5), one(99, np.uint8),
+        random.integers(-900, 900, 6).astype(i32)], constants=range(1, 9), channels_last=1, pads=[1, 0, 1, 2], strides=[2, 1])
+    ms("nhwc_max_pool", "NhwcMaxPool", [u8(2, 5, 7, 3)], kernel_shape=[3, 2], pads=[1, 1, 1, 0], strides=[2, 1])
+    ms("q_average_pool_last", "QLinearAveragePool", [u8(2, 5, 7, 3), *pool], constants=range(1, 5), channels_last=1, kernel_shape=[3, 2], pads=[1, 0, 1, 1],
+       strides=[2, 1])
+    ms("q_global_average_pool_last", "QLinearGlobalAveragePool", [u8(2, 5, 7, 3), *pool], constants=range(1, 5), channels_last=1)
 
 
-from_onnx()
-from_runtime()
+if __name__ == "__main__":
+    from_onnx()
+    from_runtime()
