@@ -482,9 +482,8 @@ lower_any (PareBuilder *b, PareNodeId id, GError **error)
               known ? "the shape of its output '%s' is not known" : "operators of its domain are not supported ('%s')", v->name);
         }
     }
-  gboolean recurrent
-      = pare_node_is (node, "LSTM") || pare_node_is (node, "GRU") || pare_node_is (node, "RNN"); /* often only the last state is read */
-  if (node->n_outputs == 0 || (node->outputs[0] == PARE_NONE && !recurrent))
+  static const char *const several[] = { "GRU", "LSTM", "RNN", "Split", NULL }; /* often only the last state, or one part, is read */
+  if (node->n_outputs == 0 || (node->outputs[0] == PARE_NONE && !g_strv_contains (several, node->op)))
     return pare_lower_refuse (b->graph, node, error, "has no first output");
   if (g_str_equal (node->op, PARE_OP_QUANTIZE))
     return pare_lower_quantize (b, node, error);

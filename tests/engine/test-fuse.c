@@ -316,20 +316,20 @@ test_attention (void)
 }
 
 /* Queries, keys and values are parts of one product, in front of or behind a transposition, taken one by one or split; queries are scaled.
- * They are read where they lie, unless somebody else reads the parts. */
+ * They are read where they lie, unless somebody else reads the parts; also behind a larger part that nobody reads. */
 static void
 test_attention_parts (void)
 {
-  static const gint64 split[5] = { 0, 0, 3, HEADS, EACH }, merge[3] = { 0, 0, WIDE }, heads[4] = { 0, 2, 1, 3 }, last[4] = { 0, 1, 3, 2 },
-                      front[5] = { 2, 0, 3, 1, 4 }, ones[3] = { 1, 1, 1 };
+  static const gint64 merge[3] = { 0, 0, WIDE }, heads[4] = { 0, 2, 1, 3 }, last[4] = { 0, 1, 3, 2 }, front[5] = { 2, 0, 3, 1, 4 },
+                      sizes[4] = { 2, 1, 1, 1 };
   static const char *const names[] = { "q", "k", "v" };
-  for (guint form = 0; form < 8; form++)
+  for (guint form = 0; form < 10; form++)
     {
-      gboolean late = form % 2 == 1, one_by_one = form / 2 % 2 == 1, read = form / 4 == 1;
-      gint64 axis = late ? 2 : 0;
+      gboolean late = form % 2 == 1, one_by_one = form / 2 % 2 == 1, read = form / 4 == 1, unread = form / 4 == 2;
+      const gint64 axis = late ? 2 : 0, split[5] = { 0, 0, unread ? 5 : 3, HEADS, EACH };
       PareGraph *g = make_graph (17);
       PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, 2, TOKENS, WIDE)), parts[3];
-      PareValueId all = MAKE (g, "Reshape", "shaped", linear (g, x, "all", WIDE, 3 * WIDE), make_ints (g, "split", 5, split));
+      PareValueId all = MAKE (g, "Reshape", "shaped", linear (g, x, "all", WIDE, (int)split[2] * WIDE), make_ints (g, "split", 5, split));
       if (!late)
         all = transpose (g, all, "front", front, 5);
       for (guint i = 0; i < 3; i++)
@@ -343,10 +343,12 @@ test_attention_parts (void)
           }
       if (!one_by_one)
         {
-          PareValueId from[] = { all, make_ints (g, "sizes", 3, ones) }, axes = make_ints (g, "axes", 1, &axis);
+          guint skip = unread ? 0 : 1; /* of the sizes */
+          PareValueId from[] = { all, make_ints (g, "sizes", 4 - skip, sizes + skip) }, axes = make_ints (g, "axes", 1, &axis),
+                      cut[4] = { PARE_NONE };
           for (guint i = 0; i < 3; i++)
-            parts[i] = pare_graph_add_value (g, names[i], PARE_DTYPE_NONE, NULL, PARE_NONE);
-          PareNodeId id = pare_graph_add_node (g, "Split", "cut", from, 2, parts, 3, PARE_NONE, PARE_ROLE_SELF);
+            cut[i + 1] = parts[i] = pare_graph_add_value (g, names[i], PARE_DTYPE_NONE, NULL, PARE_NONE);
+          PareNodeId id = pare_graph_add_node (g, "Split", "cut", from, 2, cut + skip, 4 - skip, PARE_NONE, PARE_ROLE_SELF);
           pare_node_set_int (&g->nodes[id], "axis", axis);
           g->nodes[id].origin = id;
           for (guint i = 0; i < 3; i++)
