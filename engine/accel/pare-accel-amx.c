@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "engine/accel/pare-accel-amx.h"
 
 #include <dnnl.h>
