@@ -8,9 +8,11 @@
 #include <string.h>
 
 #define MAX_TAPS 1024
-#define LANES 64  /* of a block */
-#define FRAMED 16 /* channels at most, of images that are copied into a frame */
-#define LONG 24   /* bytes of a window's row */
+#define LANES 64                 /* of a block */
+#define FRAMED 16                /* channels at most, of images that are copied into a frame */
+#define LONG 24                  /* bytes of a window's row */
+#define MATRIX_ROWS 32           /* pixels that the matrix unit has at once */
+#define MATRIX_BYTES (256 << 10) /* of windows that are copied for it */
 
 /* A step, and where its weights lie: of output channel m, input channel c, tap t at m * row + c * channel + t. Where a tap is a whole row
  * of the window, `joined` pixels of `wide` channels, c counts through them. Where `own` channels leave lanes empty, the lanes hold some
@@ -24,6 +26,7 @@ typedef struct
   int64_t row, channel, joined, wide;
   int64_t own, together, shift; /* channels and pixels of what is a pixel below, pixels of x from one to the next */
   int64_t taps[2];              /* of the window of one */
+  bool matrix;                  /* the matrix unit computes it: signed codes, too, are multiplied as they are */
   PareTileConv s;
 } Tiles;
 
@@ -95,10 +98,11 @@ pack (PareAccel *self, Tiles *t)
 {
   PareTileConv *s = &t->s;
   PareView w = constant_view (self, t->w);
-  const int32_t *own = t->bias == PARE_RT_NONE ? NULL : pare_accel_constant (self, t->bias), zero = t->zero_x + (s->signed_x ? 128 : 0);
+  const int32_t *own = t->bias == PARE_RT_NONE ? NULL : pare_accel_constant (self, t->bias),
+                zero = t->zero_x + (s->signed_x && !t->matrix ? 128 : 0);
   const float *scale = pare_accel_constant (self, t->scale);
   int64_t taps = s->k[0] * s->k[1], all = s->vectors * 16;
-  int8_t *bytes = pare_accel_pack (self, (uint64_t)(all * taps * s->steps * 4));
+  int8_t *bytes = pare_accel_pack (self, (uint64_t)(all * s->terms * 4));
   uint8_t *outside = pare_accel_pack (self, (uint64_t)s->steps * 4 + 64);
   int32_t *init = pare_accel_pack (self, (uint64_t)all * sizeof *init), *shift = pare_accel_pack (self, (uint64_t)all * sizeof *shift);
   float *factor = pare_accel_pack (self, (uint64_t)all * sizeof *factor), *bias = pare_accel_pack (self, (uint64_t)all * sizeof *bias);
@@ -108,7 +112,7 @@ pack (PareAccel *self, Tiles *t)
       free (row);
       return false;
     }
-  memset (bytes, 0, (size_t)(all * taps * s->steps * 4));
+  memset (bytes, 0, (size_t)(all * s->terms * 4));
   memset (outside, t->zero_x, (size_t)s->steps * 4 + 64);
   bool moved = false, folds = true, small = s->result != PARE_TILE_FLOATS;
   for (int64_t m = 0; m < all; m++)
@@ -120,7 +124,7 @@ pack (PareAccel *self, Tiles *t)
     {
       int vector, n;
       pare_accel_tile_block (s, block, &vector, &n);
-      int8_t *to = bytes + vector * 64 * taps * s->steps;
+      int8_t *to = bytes + vector * 64 * s->terms;
       for (int64_t m = vector * 16; m < (vector + n) * 16 && m < s->m; m++)
         {
           read_row (&w, t, m, row);
@@ -319,14 +323,36 @@ frame (PareAccel *self, uint32_t step, Tiles *t, uint32_t in)
              : PARE_RT_NONE;
 }
 
+/* Whether the matrix unit does it, and the chunks that it is done in. */
+static void
+choose_unit (PareAccel *self, Tiles *t)
+{
+  PareTileConv *s = &t->s;
+  int64_t taps = s->k[0] * s->k[1], pixels = s->images * s->out[0] * s->out[1];
+  s->terms = taps * s->steps;
+  s->chunk = PARE_TILE_TABLE / taps < PARE_TILE_PIXELS ? PARE_TILE_TABLE / taps : PARE_TILE_PIXELS;
+  t->matrix = pare_accel_loop_matrix () && self->plan->values[t->w].dtype != PARE_DTYPE_INT16 && s->chunk >= MATRIX_ROWS
+              && pixels >= PARE_MATRIX_LEAST;
+  if (!t->matrix)
+    return;
+  s->terms = (s->terms + 15) / 16 * 16;
+  s->row = s->terms * 4 + (s->terms % 1024 == 0 ? 64 : 0); /* rows a multiple of 4 KiB apart share their places in the cache */
+  s->flat = taps == 1 && s->stride[0] == 1 && s->stride[1] == 1 && !s->pad[0] && !s->pad[1] && s->in[0] == s->out[0]
+            && s->in[1] == s->out[1] && s->x_pixel == s->c && s->c >= 16;
+  if (!s->flat && s->chunk * s->row > MATRIX_BYTES)
+    s->chunk = MATRIX_BYTES / s->row < MATRIX_ROWS ? MATRIX_ROWS : MATRIX_BYTES / s->row / MATRIX_ROWS * MATRIX_ROWS;
+  s->scratch = ((s->flat ? 3 * MATRIX_ROWS : s->chunk + MATRIX_ROWS) * s->row + 64 + 63) / 64 * 64;
+}
+
 static bool
 emit (PareAccel *self, uint32_t step, Tiles *t, const PareMd *src, const PareMd *dst)
 {
   PareTileConv *s = &t->s;
   uint32_t other = PARE_RT_NONE, add = find_add (self, t, dst, &other), y = t->y;
-  uint32_t in = pare_accel_form (self, step, t->x, src), buffers[3], n = 2;
+  uint32_t in = pare_accel_form (self, step, t->x, src), buffers[4], n = 2;
   if (in != PARE_RT_NONE && joins_rows (s))
     in = frame (self, step, t, in);
+  choose_unit (self, t);
   if (in == PARE_RT_NONE || !may_read_beyond (self, t, in) || !pack (self, t))
     return false;
   if (add != PARE_RT_NONE)
@@ -347,7 +373,12 @@ emit (PareAccel *self, uint32_t step, Tiles *t, const PareMd *src, const PareMd 
   buffers[1] = pare_accel_new_form (self, y, dst);
   uint64_t work
       = (uint64_t)(s->images * s->out[0] * s->out[1]) * (uint64_t)(s->k[0] * s->k[1] * s->c) * (uint64_t)s->m * PARE_ACCEL_IN_NS / 350;
-  return pare_accel_add_work (self, step, pare_accel_loop_tiles (), s, sizeof *s, work, buffers, n);
+  if (!t->matrix)
+    return pare_accel_add_work (self, step, pare_accel_loop_tiles (), s, sizeof *s, work, buffers, n);
+  buffers[3] = pare_accel_buffer_new (self, (uint64_t)(s->scratch * self->threads));
+  if (n == 2)
+    buffers[2] = buffers[3];
+  return buffers[3] != PARE_RT_NONE && pare_accel_add_work (self, step, pare_accel_loop_matrix (), s, sizeof *s, work, buffers, 4);
 }
 
 bool

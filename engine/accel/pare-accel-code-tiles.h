@@ -27,6 +27,7 @@ typedef struct
   int64_t images, c, m, in[2], out[2], k[2], stride[2], dilation[2], pad[2];
   int64_t x_pixel, x_row, x_image; /* bytes; c: of a tap, which may be several pixels of a row */
   int64_t steps;                   /* of four channels, of a tap */
+  int64_t terms;                   /* of all taps, so many of weights; to whole tiles for the matrix unit */
   int64_t y_pixel, y_first;        /* bytes */
   int64_t other_pixel;             /* ADDED */
   int vectors, blocks;             /* of 16 channels; of up to four of those */
@@ -39,7 +40,15 @@ typedef struct
   bool rounds;                 /* what is clipped */
   PareQAddParams add;          /* ADDED */
   bool signed_other, own_is_b; /* ADDED: which operand is computed here */
-} PareTileConv;                /* x, y, (other) */
+  /* For the matrix unit: windows lie one behind the other, as pixels do; pixels of a chunk; bytes of a window that is copied, and of the
+   * memory of a thread. */
+  bool flat;
+  int64_t chunk, row, scratch;
+} PareTileConv; /* x, y, (other), (the matrix unit's memory) */
+
+#define PARE_TILE_TABLE 2560 /* pointers to windows */
+#define PARE_TILE_PIXELS 240 /* of a chunk */
+#define PARE_MATRIX_LEAST 8  /* pixels that the matrix unit is worth while for */
 
 /* Images with a frame around them, so that what a window reads of a row lies in one piece. */
 typedef struct
@@ -51,5 +60,15 @@ PareAccelLoop pare_accel_loop_frame (void);
 
 /* NULL: this CPU has no such instructions, or oneDNN may not use them either. */
 PareAccelLoop pare_accel_loop_tiles (void);
+PareAccelLoop pare_accel_loop_matrix (void);
+/* Where the windows of `n` pixels lie, from pixel `first` on: at[tap][n], at most PARE_TILE_TABLE of them. */
+void pare_accel_tile_windows (const PareTileConv *s, const uint8_t *x, int64_t first, int64_t n, const uint8_t **at);
+/* What one of several threads computes: pixels begin..end-1, blocks from..to-1. */
+typedef struct
+{
+  int64_t begin, end;
+  int from, to;
+} PareTileShare;
+PareTileShare pare_accel_tile_share (const PareTileConv *s, int part, int parts);
 /* Vectors of block `block`, and the first of them. */
 void pare_accel_tile_block (const PareTileConv *s, int block, int *first, int *n);

@@ -686,6 +686,7 @@ main (int argc, char **argv)
   g_test_add_func ("/accel-integers/blocks", test_blocks);
   g_test_add_func ("/accel-integers/coverage", test_coverage);
   g_test_add_data_func ("/accel-integers/avx2", "AVX2", test_older);
+  g_test_add_data_func ("/accel-integers/vnni", "AVX512_CORE_VNNI", test_older);
   g_test_add_data_func ("/accel-integers/avx512", "AVX512_CORE", test_older);
   g_test_add_data_func ("/accel-integers/sse", "SSE41", test_older);
   return g_test_run ();

@@ -1,0 +1,233 @@
+/* The same convolutions and products of codes on the matrix unit: a tile has the windows of up to 16 pixels, 64 bytes of each at a time.
+ * Pixels that lie one behind the other are read where they are; other windows are copied, once for all output channels. */
+#include "engine/accel/pare-accel-amx.h"
+#include "engine/accel/pare-accel-code-tiles.h"
+
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__) && defined(__linux__)
+#include "engine/accel/pare-accel-code-after.inc.h"
+
+#define AMX __attribute__ ((target ("amx-tile,amx-int8,avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
+#define ROWS 16                                       /* of a tile */
+#define GROUPS (PARE_TILE_PIXELS / PARE_MATRIX_LEAST) /* pairs of tiles, of no fewer pixels, in a chunk */
+
+/* Windows of two tiles. */
+typedef struct
+{
+  const uint8_t *x;
+  int64_t pitch; /* bytes from one to the next */
+} Group;
+
+/* What is stored of sums that lie in memory. */
+VNNI INLINE void
+store_rows (const PareTileConv *s, const Tile *t, const __m512i (*sum)[4], int rows, const int nv)
+{
+  __m512 scale[4], x[4] = { nothing, nothing, nothing, nothing };
+  for (int v = 0; v < nv; v++)
+    scale[v] = _mm512_loadu_ps (s->scale + t->channel + v * 16);
+#define EACH(what)                                                                                                                         \
+  for (int r = 0; r < rows; r++)                                                                                                           \
+    {                                                                                                                                      \
+      UNROLL for (int v = 0; v < nv; v++) x[v] = _mm512_mul_ps (_mm512_cvtepi32_ps (sum[r][v]), scale[v]);                                 \
+      what;                                                                                                                                \
+    }
+  if (s->result == PARE_TILE_PLAIN)
+    {
+      __m512i zero = _mm512_set1_epi16 ((int16_t)s->zero);
+      EACH (plain (_mm512_cvtps_epi32 (x[0]), _mm512_cvtps_epi32 (x[1]), _mm512_cvtps_epi32 (x[2]), _mm512_cvtps_epi32 (x[3]), zero,
+                   t->y + r * s->y_pixel, t->mask, nv))
+    }
+  else if (s->result == PARE_TILE_TWICE)
+    EACH (relay (x[0], x[1], x[2], x[3], s, t, r, nv))
+  else
+    EACH (added (x[0], x[1], x[2], x[3], s, t, r, nv))
+#undef EACH
+}
+
+#define STORE(nv)                                                                                                                          \
+  VNNI static __attribute__ ((noinline)) void store_##nv (const PareTileConv *s, const Tile *t, const __m512i (*sum)[4], int rows)         \
+  {                                                                                                                                        \
+    if (s->result == PARE_TILE_PLAIN || s->result == PARE_TILE_TWICE || (s->result == PARE_TILE_ADDED && !s->bias))                        \
+      store_rows (s, t, sum, rows, nv);                                                                                                    \
+    else                                                                                                                                   \
+      finish_##nv (s, t, sum, rows);                                                                                                       \
+  }
+STORE (1)
+STORE (2)
+STORE (3)
+STORE (4)
+static void (*const stores[4]) (const PareTileConv *, const Tile *, const __m512i (*)[4], int) = { store_1, store_2, store_3, store_4 };
+
+/* One or two tiles of `rows` pixels by one or two vectors of channels, pitch bytes of weights apart. Sums lie in rows of four vectors. */
+AMX INLINE void
+multiply (const Group *g, int64_t rows, const int8_t *w, int64_t pitch, int64_t pieces, const int32_t *init, __m512i (*sum)[4],
+          const bool two_rows, const bool two_vectors, const bool is_signed)
+{
+#define DOT(c, a, b) is_signed ? ({ _tile_dpbssd (c, a, b); }) : ({ _tile_dpbusd (c, a, b); })
+  const uint8_t *x = g->x, *below = x + rows * g->pitch;
+  _tile_loadd (0, init, 0); /* the same for each row */
+  if (two_vectors)
+    _tile_loadd (1, init + 16, 0);
+  if (two_rows)
+    _tile_loadd (2, init, 0);
+  if (two_rows && two_vectors)
+    _tile_loadd (3, init + 16, 0);
+  for (; pieces > 0; pieces--, x += 64, below += 64, w += ROWS * pitch)
+    {
+      _tile_loadd (4, x, g->pitch);
+      _tile_loadd (6, w, pitch);
+      DOT (0, 4, 6);
+      if (two_vectors)
+        {
+          _tile_loadd (7, w + 64, pitch);
+          DOT (1, 4, 7);
+        }
+      if (two_rows)
+        {
+          _tile_loadd (5, below, g->pitch);
+          DOT (2, 5, 6);
+          if (two_vectors)
+            DOT (3, 5, 7);
+        }
+    }
+  _tile_stored (0, sum, sizeof *sum);
+  if (two_vectors)
+    _tile_stored (1, &sum[0][1], sizeof *sum);
+  if (two_rows)
+    _tile_stored (2, sum + rows, sizeof *sum);
+  if (two_rows && two_vectors)
+    _tile_stored (3, &sum[rows][1], sizeof *sum);
+#undef DOT
+}
+
+#define MULTIPLY(name, two_rows, two_vectors, is_signed)                                                                                   \
+  AMX static void name (const Group *g, int64_t rows, const int8_t *w, int64_t pitch, int64_t pieces, const int32_t *init,                 \
+                        __m512i (*sum)[4])                                                                                                 \
+  {                                                                                                                                        \
+    multiply (g, rows, w, pitch, pieces, init, sum, two_rows, two_vectors, is_signed);                                                     \
+  }
+MULTIPLY (multiply_1_1_u, false, false, false)
+MULTIPLY (multiply_1_2_u, false, true, false)
+MULTIPLY (multiply_2_1_u, true, false, false)
+MULTIPLY (multiply_2_2_u, true, true, false)
+MULTIPLY (multiply_1_1_s, false, false, true)
+MULTIPLY (multiply_1_2_s, false, true, true)
+MULTIPLY (multiply_2_1_s, true, false, true)
+MULTIPLY (multiply_2_2_s, true, true, true)
+static void (*const multiplies[2][2][2]) (const Group *, int64_t, const int8_t *, int64_t, int64_t, const int32_t *, __m512i (*)[4])
+    = { { { multiply_1_1_u, multiply_1_2_u }, { multiply_2_1_u, multiply_2_2_u } },
+        { { multiply_1_1_s, multiply_1_2_s }, { multiply_2_1_s, multiply_2_2_s } } };
+
+/* The window of one pixel, tap behind tap. */
+VNNI INLINE void
+copy_window (const PareTileConv *s, const uint8_t *const *at, int64_t ld, int64_t taps, uint8_t *to)
+{
+  int64_t bytes = s->steps * 4, rest = (s->c - 1) % 64 + 1;
+  __mmask64 mask = ~(__mmask64)0 >> (64 - rest);
+  for (int64_t tap = 0; tap < taps; tap++, at += ld, to += bytes)
+    {
+      const uint8_t *x = *at;
+      for (int64_t i = 0; i < s->c - rest; i += 64)
+        _mm512_storeu_si512 (to + i, _mm512_loadu_si512 (x + i));
+      _mm512_storeu_si512 (to + s->c - rest, _mm512_maskz_loadu_epi8 (mask, x + s->c - rest)); /* beyond it is written next, or nobody's */
+    }
+}
+
+/* Where the windows of n pixels from `first` on lie, in pairs of tiles of `rows`. */
+VNNI static void
+gather (const PareTileConv *s, const uint8_t *x, uint8_t *scratch, int64_t first, int64_t n, int64_t rows, Group *groups)
+{
+  const uint8_t *at[PARE_TILE_TABLE];
+  int64_t taps = s->k[0] * s->k[1], all = s->images * s->out[0] * s->out[1];
+  bool found = false;
+  for (int64_t p = 0; p < n; p += 2 * rows, groups++)
+    {
+      int64_t here = n - p < 2 * rows ? n - p : 2 * rows, read = here > rows ? 2 * rows : rows;
+      if (s->flat && (first + p + read - 1) * s->x_pixel + s->terms * 4 <= all * s->x_pixel)
+        {
+          *groups = (Group){ x + (first + p) * s->x_pixel, s->x_pixel };
+          continue;
+        }
+      if (!found)
+        pare_accel_tile_windows (s, x, first, n, at);
+      found = true;
+      *groups = (Group){ scratch, s->row };
+      for (int64_t i = 0; i < here; i++)
+        copy_window (s, at + p + i, n, taps, scratch + i * s->row);
+      scratch += read * s->row;
+    }
+}
+
+AMX static void
+run_chunk (const PareTileConv *s, const PareView *args, uint8_t *scratch, int64_t first, int64_t n, int from, int to, int64_t rows)
+{
+  Group groups[GROUPS];
+  __m512i sum[2 * ROWS][4];
+  int64_t size = s->result == PARE_TILE_FLOATS ? 4 : 1;
+  gather (s, args[0].data, scratch, first, n, rows, groups);
+  __asm__ volatile("" ::: "memory"); /* tiles are loaded behind the compiler's back */
+  for (int block = from; block < to; block++)
+    {
+      int vector, nv;
+      pare_accel_tile_block (s, block, &vector, &nv);
+      int64_t channel = vector * 16, some = s->m - channel < nv * 16 ? s->m - channel : nv * 16;
+      const int8_t *w = s->weights + vector * 64 * s->terms;
+      Tile t = { .channel = channel, .mask = some < 64 ? ((__mmask64)1 << some) - 1 : ~(__mmask64)0 };
+      for (int64_t p = 0, g = 0; p < n; p += 2 * rows, g++)
+        {
+          int64_t here = n - p < 2 * rows ? n - p : 2 * rows;
+          for (int v = 0; v < nv; v += 2)
+            multiplies[s->signed_x][here > rows][nv - v > 1](&groups[g], rows, w + v * 64, nv * 64, s->terms / ROWS,
+                                                             s->init + channel + v * 16, (__m512i (*)[4]) & sum[0][v]);
+          t.y = (uint8_t *)args[1].data + s->y_first + (first + p) * s->y_pixel + channel * size;
+          if (s->result == PARE_TILE_ADDED)
+            t.other = (const uint8_t *)args[2].data + (first + p) * s->other_pixel + channel;
+          stores[nv - 1](s, &t, (const __m512i (*)[4])sum, (int)here);
+        }
+    }
+}
+
+AMX static void
+configure (int64_t rows)
+{
+  PareAmxTiles tiles = { .palette = 1 };
+  for (int i = 0; i < 8; i++)
+    {
+      tiles.row_bytes[i] = 64;
+      tiles.rows[i] = i < 6 ? (uint8_t)rows : ROWS; /* sums and pixels; weights */
+    }
+  _tile_loadconfig (&tiles);
+}
+
+AMX static void
+run (const void *params, const PareView *args, int part, int parts)
+{
+  const PareTileConv *s = params;
+  PareTileShare a = pare_accel_tile_share (s, part, parts);
+  int64_t most = s->chunk, chunks = (a.end - a.begin + most - 1) / most, before = 0;
+  uint8_t *scratch = (uint8_t *)args[3].data + part * s->scratch;
+  for (int64_t i = 0; i < chunks; i++)
+    {
+      int64_t first = a.begin + (a.end - a.begin) * i / chunks, n = a.begin + (a.end - a.begin) * (i + 1) / chunks - first;
+      int64_t tiles = (n + ROWS - 1) / ROWS, rows = (n + tiles - 1) / tiles;
+      if (rows != before)
+        configure (rows);
+      before = rows;
+      run_chunk (s, args, scratch, first, n, a.from, a.to, rows);
+    }
+  _tile_release ();
+}
+
+PareAccelLoop
+pare_accel_loop_matrix (void)
+{
+  return pare_accel_has_amx () ? run : NULL;
+}
+#else
+PareAccelLoop
+pare_accel_loop_matrix (void)
+{
+  return NULL;
+}
+#endif
