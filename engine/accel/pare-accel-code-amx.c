@@ -59,10 +59,19 @@ STORE (3)
 STORE (4)
 static void (*const stores[4]) (const PareTileConv *, const Tile *, const __m512i (*)[4], int) = { store_1, store_2, store_3, store_4 };
 
-/* One or two tiles of `rows` pixels by one or two vectors of channels, pitch bytes of weights apart. Sums lie in rows of four vectors. */
+/* Weights of some vectors of channels. */
+typedef struct
+{
+  const int8_t *w;
+  int64_t pitch, pieces; /* bytes from four channels to the next; of 64 bytes of a window */
+  const char *next;      /* weights that are fetched meanwhile, lines of them with every piece */
+  int64_t lines;
+} Panel;
+
+/* One or two tiles of `rows` pixels by one or two vectors of channels. Sums lie in rows of four vectors. */
 AMX INLINE void
-multiply (const Group *g, int64_t rows, const int8_t *w, int64_t pitch, int64_t pieces, const int32_t *init, __m512i (*sum)[4],
-          const bool two_rows, const bool two_vectors, const bool is_signed)
+multiply (const Group *g, int64_t rows, const Panel *p, const int32_t *init, __m512i (*sum)[4], const bool two_rows, const bool two_vectors,
+          const bool is_signed)
 {
 #define DOT(c, a, b) is_signed ? ({ _tile_dpbssd (c, a, b); }) : ({ _tile_dpbusd (c, a, b); })
   const uint8_t *x = g->x, *below = x + rows * g->pitch;
@@ -73,8 +82,13 @@ multiply (const Group *g, int64_t rows, const int8_t *w, int64_t pitch, int64_t 
     _tile_loadd (2, init, 0);
   if (two_rows && two_vectors)
     _tile_loadd (3, init + 16, 0);
-  for (; pieces > 0; pieces--, x += 64, below += 64, w += ROWS * pitch)
+  const int8_t *w = p->w;
+  const char *next = p->next;
+  int64_t pitch = p->pitch;
+  for (int64_t i = 0; i < p->pieces; i++, x += 64, below += 64, w += ROWS * pitch)
     {
+      for (int64_t k = 0; k < p->lines; k++, next += 64)
+        __builtin_prefetch (next, 0, 2);
       _tile_loadd (4, x, g->pitch);
       _tile_loadd (6, w, pitch);
       DOT (0, 4, 6);
@@ -102,10 +116,9 @@ multiply (const Group *g, int64_t rows, const int8_t *w, int64_t pitch, int64_t 
 }
 
 #define MULTIPLY(name, two_rows, two_vectors, is_signed)                                                                                   \
-  AMX static void name (const Group *g, int64_t rows, const int8_t *w, int64_t pitch, int64_t pieces, const int32_t *init,                 \
-                        __m512i (*sum)[4])                                                                                                 \
+  AMX static void name (const Group *g, int64_t rows, const Panel *p, const int32_t *init, __m512i (*sum)[4])                              \
   {                                                                                                                                        \
-    multiply (g, rows, w, pitch, pieces, init, sum, two_rows, two_vectors, is_signed);                                                     \
+    multiply (g, rows, p, init, sum, two_rows, two_vectors, is_signed);                                                                    \
   }
 MULTIPLY (multiply_1_1_u, false, false, false)
 MULTIPLY (multiply_1_2_u, false, true, false)
@@ -115,7 +128,7 @@ MULTIPLY (multiply_1_1_s, false, false, true)
 MULTIPLY (multiply_1_2_s, false, true, true)
 MULTIPLY (multiply_2_1_s, true, false, true)
 MULTIPLY (multiply_2_2_s, true, true, true)
-static void (*const multiplies[2][2][2]) (const Group *, int64_t, const int8_t *, int64_t, int64_t, const int32_t *, __m512i (*)[4])
+static void (*const multiplies[2][2][2]) (const Group *, int64_t, const Panel *, const int32_t *, __m512i (*)[4])
     = { { { multiply_1_1_u, multiply_1_2_u }, { multiply_2_1_u, multiply_2_2_u } },
         { { multiply_1_1_s, multiply_1_2_s }, { multiply_2_1_s, multiply_2_2_s } } };
 
@@ -169,17 +182,24 @@ run_chunk (const PareTileConv *s, const PareView *args, uint8_t *scratch, int64_
   __asm__ volatile("" ::: "memory"); /* tiles are loaded behind the compiler's back */
   for (int block = from; block < to; block++)
     {
-      int vector, nv;
+      int vector, nv, next, next_nv = 0;
       pare_accel_tile_block (s, block, &vector, &nv);
+      if (s->streams && block + 1 < to)
+        pare_accel_tile_block (s, block + 1, &next, &next_nv);
       int64_t channel = vector * 16, some = s->m - channel < nv * 16 ? s->m - channel : nv * 16;
-      const int8_t *w = s->weights + vector * 64 * s->terms;
+      int64_t count = (n + 2 * rows - 1) / (2 * rows) * ((nv + 1) / 2); /* of times that the pieces are gone through */
+      Panel panel = { .pitch = nv * 64, .pieces = s->terms / ROWS, .lines = (ROWS * next_nv + count - 1) / count };
+      panel.next = (const char *)s->weights + (vector + nv) * 64 * s->terms;
       Tile t = { .channel = channel, .mask = some < 64 ? ((__mmask64)1 << some) - 1 : ~(__mmask64)0 };
       for (int64_t p = 0, g = 0; p < n; p += 2 * rows, g++)
         {
           int64_t here = n - p < 2 * rows ? n - p : 2 * rows;
-          for (int v = 0; v < nv; v += 2)
-            multiplies[s->signed_x][here > rows][nv - v > 1](&groups[g], rows, w + v * 64, nv * 64, s->terms / ROWS,
-                                                             s->init + channel + v * 16, (__m512i (*)[4]) & sum[0][v]);
+          for (int v = 0; v < nv; v += 2, panel.next += panel.pieces * panel.lines * 64)
+            {
+              panel.w = s->weights + vector * 64 * s->terms + v * 64;
+              multiplies[s->signed_x][here > rows][nv - v > 1](&groups[g], rows, &panel, s->init + channel + v * 16,
+                                                               (__m512i (*)[4]) & sum[0][v]);
+            }
           t.y = (uint8_t *)args[1].data + s->y_first + (first + p) * s->y_pixel + channel * size;
           if (s->result == PARE_TILE_ADDED)
             t.other = (const uint8_t *)args[2].data + (first + p) * s->other_pixel + channel;

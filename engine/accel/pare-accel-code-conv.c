@@ -341,6 +341,7 @@ choose_unit (PareAccel *self, Tiles *t)
             && s->in[1] == s->out[1] && s->x_pixel == s->c && s->c >= 16;
   if (!s->flat && s->chunk * s->row > MATRIX_BYTES)
     s->chunk = MATRIX_BYTES / s->row < MATRIX_ROWS ? MATRIX_ROWS : MATRIX_BYTES / s->row / MATRIX_ROWS * MATRIX_ROWS;
+  s->streams = s->vectors * 64 * s->terms > MATRIX_BYTES;
   s->scratch = ((s->flat ? 3 * MATRIX_ROWS : s->chunk + MATRIX_ROWS) * s->row + 64 + 63) / 64 * 64;
 }
 

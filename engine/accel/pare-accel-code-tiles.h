@@ -41,8 +41,8 @@ typedef struct
   PareQAddParams add;          /* ADDED */
   bool signed_other, own_is_b; /* ADDED: which operand is computed here */
   /* For the matrix unit: windows lie one behind the other, as pixels do; pixels of a chunk; bytes of a window that is copied, and of the
-   * memory of a thread. */
-  bool flat;
+   * memory of a thread; weights are more than the cache keeps. */
+  bool flat, streams;
   int64_t chunk, row, scratch;
 } PareTileConv; /* x, y, (other), (the matrix unit's memory) */
 
