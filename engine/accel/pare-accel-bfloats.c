@@ -3,6 +3,7 @@
 #endif
 #include "engine/accel/pare-accel-bfloats.h"
 
+#include "engine/accel/pare-accel-amx.h"
 #include "engine/accel/pare-accel.h"
 
 #include <stddef.h>
@@ -40,28 +41,38 @@ moved (PareBfloatPlace place, int64_t elements)
   return place;
 }
 
-void
-pare_accel_multiply_pairs (const PareBfloats *isa, int64_t n, PareBfloatProduct p)
+bool
+pare_accel_bfloat_panel_of (const PareBfloatProduct *all, int64_t n, int64_t i, PareBfloatProduct *p)
 {
-  const PareBfloatProduct all = p;
   int64_t at;
-  for (int64_t i = 0; (p.width = pare_accel_bfloat_panel (pare_accel_whole_blocks (n), i, &at)) > 0; i++)
-    {
-      p.columns = (int)(n - at < p.width ? n - at : p.width);
-      p.b = all.b + at * p.pairs * 2;
-      p.bias = all.bias ? all.bias + at : NULL;
-      p.factor = all.factor ? all.factor + at : NULL;
-      p.first = all.first + at;
-      p.c = moved (all.c, at / PARE_BLOCK * p.c_block);
-      p.residual = moved (all.residual, at / PARE_BLOCK * p.c_block);
-      isa->product (&p);
-    }
+  *p = *all;
+  p->width = pare_accel_bfloat_panel (pare_accel_whole_blocks (n), i, &at);
+  p->columns = (int)(n - at < p->width ? n - at : p->width);
+  p->b = all->b + at * p->pairs * 2;
+  p->bias = all->bias ? all->bias + at : NULL;
+  p->factor = all->factor ? all->factor + at : NULL;
+  p->first = all->first + at;
+  p->c = moved (all->c, at / PARE_BLOCK * p->c_block);
+  p->residual = moved (all->residual, at / PARE_BLOCK * p->c_block);
+  return p->width > 0;
+}
+
+void
+pare_accel_multiply_pairs (const PareBfloats *isa, int64_t n, const PareBfloatProduct *all)
+{
+  PareBfloatProduct p;
+  if (isa->panels)
+    isa->panels (all, n);
+  for (int64_t i = 0; !isa->panels && pare_accel_bfloat_panel_of (all, n, i, &p); i++)
+    isa->product (&p);
 }
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include "engine/accel/pare-accel-bfloats-lanes.inc.h"
+#include "engine/accel/pare-accel-bfloats-end.inc.h"
 
-#define AHEAD 4096 /* bytes: columns are fetched so far ahead, for many come from memory */
+#define LEAST_ROWS 8 /* by tiles: fewer leave the matrix unit idle, and a tile has to be set up */
+#define AHEAD 4096   /* bytes: columns are fetched so far ahead, for many come from memory */
 
 BF16 INLINE __m512bh
 pair (const uint16_t *a)
@@ -87,20 +98,6 @@ multiply (__m512 acc[14][4], const uint16_t *a, int64_t a_row, const uint16_t *b
         OPAQUE (a); /* or all addresses would be kept in registers that there are not */
       }
   }
-}
-
-/* A function over a tile: it is longer than what stands around it, and would be so in every tile. */
-BF16 __attribute__ ((noinline)) static void
-activate (float *values, int n, PareActivation kind, bool wide)
-{
-  if (!wide && kind == PARE_ACT_SWISH)
-    for (int i = 0; i < n; i += LANES)
-      STORE (values + i, short_sigmoid_times (LOAD (values + i), LOAD (values + i)));
-  else if (!wide && kind == PARE_ACT_SIGMOID)
-    for (int i = 0; i < n; i += LANES)
-      STORE (values + i, short_sigmoid_times (LOAD (values + i), ALL (1)));
-  else
-    bf16_activate (values, n, LANES, 1, n, kind);
 }
 
 /* `rows` rows by `vecs` vectors. */
@@ -129,77 +126,7 @@ tile (const PareBfloatProduct *p, int64_t row, const int rows, const int vecs, c
           for (int i = 0; i < k; i++, b += step)
             multiply (acc, a + 2 * i, a_row, b, rows, vecs);
       }
-#define EACH UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vecs; v++)
-  if (p->factor)
-    {
-      UNROLL for (int v = 0; v < vecs; v++)
-      {
-        __m512 factor = _mm512_loadu_ps (p->factor + v * LANES), bias = _mm512_loadu_ps (p->bias + v * LANES);
-        UNROLL for (int r = 0; r < rows; r++) acc[r][v] = _mm512_fmadd_ps (acc[r][v], factor, bias);
-      }
-    }
-  const int64_t c_row = p->c_row, c_block = p->c_block;
-#define AT ((row + r) * c_row + v * c_block)
-  if (p->residual.data && p->columns < vecs * LANES)
-    {
-      int left[4];
-      UNROLL for (int v = 0; v < vecs; v++) left[v] = v < vecs - 1 ? LANES : p->columns - v * LANES;
-      EACH acc[r][v] = _mm512_add_ps (acc[r][v], load_some (p->residual.data, p->residual.wide, AT, left[v]));
-    }
-  else if (p->residual.data)
-    {
-      EACH acc[r][v] = _mm512_add_ps (acc[r][v], load (p->residual.data, p->residual.wide, AT));
-    }
-  const PareActivation kind = p->after ? p->after->kind : PARE_ACT_NONE;
-  if (kind == PARE_ACT_CLIP)
-    {
-      const float *lo = p->after->lo + p->first, *hi = p->after->hi + p->first;
-      UNROLL for (int v = 0; v < vecs; v++)
-      {
-        __m512 least = _mm512_loadu_ps (lo + v * LANES), most = _mm512_loadu_ps (hi + v * LANES);
-        UNROLL for (int r = 0; r < rows; r++) acc[r][v] = _mm512_min_ps (most, _mm512_max_ps (least, acc[r][v]));
-      }
-    }
-  else if (kind == PARE_ACT_LEAKY)
-    {
-      __m512 alpha = ALL (p->after->alpha);
-      EACH acc[r][v] = FMA (SMALLER (ALL (0), acc[r][v]), alpha, LARGER (ALL (0), acc[r][v]));
-    }
-  else if (kind != PARE_ACT_NONE)
-    {
-      float values[rows * vecs * LANES];
-      EACH STORE (values + (r * vecs + v) * LANES, acc[r][v]);
-      activate (values, rows * vecs * LANES, kind, p->c.wide);
-      EACH acc[r][v] = LOAD (values + (r * vecs + v) * LANES);
-    }
-#undef AT
-  if (p->columns < vecs * LANES) /* the last vector has some of its lanes */
-    {
-      UNROLL for (int r = 0; r < rows; r++)
-      {
-        UNROLL for (int v = 0; v < vecs - 1; v++) store (p->c.data, p->c.wide, (row + r) * c_row + v * c_block, acc[r][v]);
-        store_some (p->c.data, p->c.wide, (row + r) * c_row + (vecs - 1) * c_block, acc[r][vecs - 1], p->columns - (vecs - 1) * LANES);
-      }
-    }
-  else if (p->c.wide)
-    {
-      float *c = (float *)p->c.data + row * c_row;
-      UNROLL for (int r = 0; r < rows; r++, c += c_row)
-      {
-        OPAQUE (c);
-        UNROLL for (int v = 0; v < vecs; v++) _mm512_storeu_ps (c + v * c_block, acc[r][v]);
-      }
-    }
-  else
-    {
-      uint16_t *c = (uint16_t *)p->c.data + row * c_row;
-      UNROLL for (int r = 0; r < rows; r++, c += c_row)
-      {
-        OPAQUE (c);
-        UNROLL for (int v = 0; v < vecs; v++) narrow (c + v * c_block, acc[r][v]);
-      }
-    }
-#undef EACH
+  finish_tile (p, row, acc, rows, vecs);
 }
 
 #define TILE(ROWS, VECS)                                                                                                                   \
@@ -494,11 +421,12 @@ winograd_weights (const float *weights, const float *factor, int64_t n, int64_t 
     }
 }
 
+#define VECTORS .row = row, .winograd_in = winograd_in, .winograd_out = winograd_out, .winograd_weights = winograd_weights
+
 const PareBfloats *
 pare_accel_bfloats (void)
 {
-  static const PareBfloats bfloats
-      = { .product = product, .row = row, .winograd_in = winograd_in, .winograd_out = winograd_out, .winograd_weights = winograd_weights };
+  static const PareBfloats bfloats = { .product = product, VECTORS };
   static int known; /* kernels ask in every run, and oneDNN takes its time to answer */
   int has = __atomic_load_n (&known, __ATOMIC_RELAXED);
   if (has == 0)
@@ -511,9 +439,23 @@ pare_accel_bfloats (void)
     }
   return has > 0 ? &bfloats : NULL;
 }
+
+const PareBfloats *
+pare_accel_bfloats_for (int64_t rows)
+{
+  static const PareBfloats tiles = { .product = pare_accel_tiles_product, .panels = pare_accel_tiles_panels, VECTORS };
+  const PareBfloats *bfloats = pare_accel_bfloats ();
+  return bfloats && rows >= LEAST_ROWS && pare_accel_has_amx () ? &tiles : bfloats;
+}
 #else
 const PareBfloats *
 pare_accel_bfloats (void)
+{
+  return NULL;
+}
+
+const PareBfloats *
+pare_accel_bfloats_for (int64_t rows)
 {
   return NULL;
 }

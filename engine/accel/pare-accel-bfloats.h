@@ -51,6 +51,8 @@ typedef struct
 typedef struct
 {
   void (*product) (const PareBfloatProduct *p);
+  /* the same of n columns, panel after panel; NULL: by `product` */
+  void (*panels) (const PareBfloatProduct *p, int64_t n);
   /* One row in blocks that follow one another, without a factor; the terms of a sum come in four chains. */
   void (*row) (const PareBfloatProduct *p);
   /* tiles first..first + n of all to v: [size][k / 16][n][16], matrices apart elements apart */
@@ -64,12 +66,19 @@ typedef struct
 
 /* NULL: this CPU has no such instructions, or oneDNN may not use them. */
 const PareBfloats *pare_accel_bfloats (void);
+/* The same for products of a step that has so many rows in all: by the matrix unit, if there is one. The order of their sums is another. */
+const PareBfloats *pare_accel_bfloats_for (int64_t rows);
+void pare_accel_tiles_product (const PareBfloatProduct *p);
+void pare_accel_tiles_panels (const PareBfloatProduct *p, int64_t n);
 /* The panels of n columns: as pare_accel_panel. */
 int pare_accel_bfloat_panel (int64_t n, int64_t i, int64_t *at);
 /* Weights [n][k] that are bfloat16 already as panels of pairs. terms: which of a row each half of a pair is, -1: 0; NULL: in order. */
 void pare_accel_pack_pairs (const float *weights, int64_t n, int64_t k, const int32_t *terms, int64_t pairs, uint16_t *to);
-/* All panels of a product: columns n, of which weights, bias and factor are filled up to whole blocks; p: the rest. */
-void pare_accel_multiply_pairs (const PareBfloats *isa, int64_t n, PareBfloatProduct p);
+/* Panel i of a product of n columns, of which weights, bias and factor are filled up to whole blocks; all: the rest. False: there is none.
+ */
+bool pare_accel_bfloat_panel_of (const PareBfloatProduct *all, int64_t n, int64_t i, PareBfloatProduct *p);
+/* All panels of it. */
+void pare_accel_multiply_pairs (const PareBfloats *isa, int64_t n, const PareBfloatProduct *all);
 
 /* One row of a convolution with few results: neighbouring pixels of a plane side by side, each of them with all terms of one pair. */
 #define PARE_BF16_MOST_RESULTS 8

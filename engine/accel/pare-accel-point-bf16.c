@@ -42,7 +42,7 @@ pare_accel_multiply_point (const PareBfloats *isa, const PareBfloatPoint *p, Par
   product.factor = p->factor;
   product.bias = p->bias;
   product.after = &p->after;
-  pare_accel_multiply_pairs (isa, p->n, product);
+  pare_accel_multiply_pairs (isa, p->n, &product);
 }
 
 typedef struct
@@ -58,7 +58,7 @@ static void
 run (const void *params, const PareView *args, int part, int parts)
 {
   const Pointwise *s = params;
-  const PareBfloats *isa = pare_accel_bfloats ();
+  const PareBfloats *isa = pare_accel_bfloats_for (s->batch * s->pixels);
   int64_t all = s->batch * s->pixels, at = all * part / parts, end = all * (part + 1) / parts;
   while (at < end)
     {

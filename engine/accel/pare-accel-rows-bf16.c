@@ -25,7 +25,7 @@ static void
 multiply (const void *params, const PareView *args, int64_t row, int64_t rows, int64_t panel, bool last)
 {
   const Rows *s = params;
-  const PareBfloats *isa = pare_accel_bfloats ();
+  const PareBfloats *isa = pare_accel_bfloats_for (s->walk.rows);
   int64_t at;
   int width = pare_accel_bfloat_panel (pare_accel_whole_blocks (s->n), panel, &at);
   (s->walk.rows == 1 ? isa->row : isa->product) (&(PareBfloatProduct){

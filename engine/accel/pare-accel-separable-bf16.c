@@ -43,7 +43,7 @@ run (const void *params, const PareView *args, int part, int parts)
 {
   const Separable *s = params;
   const PareBfloatDepthwise *d = &s->depthwise;
-  const PareBfloats *isa = pare_accel_bfloats ();
+  const PareBfloats *isa = pare_accel_bfloats_for (d->out[0] * d->out[1]);
   uint16_t *ring = (uint16_t *)((char *)args[2].data + part * s->scratch),
            *middle = ring + (s->expand.n ? d->channels / PARE_BLOCK * d->x_block : 0);
   int64_t twos = (d->out[0] + 1) / 2, all = s->batch * twos, at = all * part / parts, end = all * (part + 1) / parts, known = 0;

@@ -121,7 +121,7 @@ static void
 run (const void *params, const PareView *args, int part, int parts)
 {
   const Stem *s = params;
-  const PareBfloats *isa = pare_accel_bfloats ();
+  const PareBfloats *isa = pare_accel_bfloats_for (s->out[1]);
   uint16_t *band = (uint16_t *)args[2].data + part * s->scratch;
   int64_t all = s->batch * s->out[0], row = all * part / parts, end = all * (part + 1) / parts;
   while (row < end)
@@ -138,18 +138,18 @@ run (const void *params, const PareView *args, int part, int parts)
             }
           int64_t y = image * s->y_image + (oy + r) * s->out[1] * s->y_row;
           pare_accel_multiply_pairs (isa, s->n,
-                                     (PareBfloatProduct){ .rows = s->out[1],
-                                                          .pairs = s->pairs,
-                                                          .a = band + r * s->stride[0] * s->pitch * 2,
-                                                          .a_row = s->stride[1] * 2,
-                                                          .taps = s->taps,
-                                                          .b = s->weights,
-                                                          .factor = s->factor,
-                                                          .bias = s->bias,
-                                                          .c = { (char *)args[1].data + y * (s->wide ? 4 : 2), s->wide },
-                                                          .c_row = s->y_row,
-                                                          .c_block = s->y_block,
-                                                          .after = &s->after });
+                                     &(PareBfloatProduct){ .rows = s->out[1],
+                                                           .pairs = s->pairs,
+                                                           .a = band + r * s->stride[0] * s->pitch * 2,
+                                                           .a_row = s->stride[1] * 2,
+                                                           .taps = s->taps,
+                                                           .b = s->weights,
+                                                           .factor = s->factor,
+                                                           .bias = s->bias,
+                                                           .c = { (char *)args[1].data + y * (s->wide ? 4 : 2), s->wide },
+                                                           .c_row = s->y_row,
+                                                           .c_block = s->y_block,
+                                                           .after = &s->after });
         }
       row += some;
     }

@@ -1,0 +1,329 @@
+/* Products of bfloat16 by the matrix unit. Rows whose pairs lie in one piece are read where they are, others are copied once for all
+ * panels. A tile of sums gets the same terms in the same order wherever its rows begin, and whichever others are computed with them. */
+#include "engine/accel/pare-accel-amx.h"
+#include "engine/accel/pare-accel-bfloats.h"
+
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include "engine/accel/pare-accel-bfloats-lanes.inc.h"
+#include "engine/accel/pare-accel-bfloats-end.inc.h"
+
+#if defined(__clang__)
+#define AMX __attribute__ ((target ("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma")))
+#else
+#define AMX __attribute__ ((target ("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,prefer-vector-width=512")))
+#endif
+#define AMX_INLINE AMX static inline __attribute__ ((always_inline))
+
+#define DEPTH LANES            /* pairs of a step at most */
+#define COPY (140 * 1024)      /* bytes of copied rows at most, which are on the stack */
+#define NEAR (32 * 1024)       /* as many of them stay in the first cache */
+#define STRIP (2 * LANES)      /* rows that are multiplied together */
+#define MOST_RUNS (16 * LANES) /* of taps that follow one another */
+
+/* Rows as tiles read them: a step is `depth` pairs that lie side by side. */
+typedef struct
+{
+  const char *a;
+  int64_t row, n; /* bytes from row to row; rows */
+  int64_t steps, depth;
+  int64_t last; /* the pair where the last step begins; what it has in common with the step before is 0 in it */
+} Rows;
+
+/* Pairs that lie side by side. */
+typedef struct
+{
+  int64_t from;
+  int32_t to; /* bytes */
+  uint32_t mask;
+} Run;
+
+static void
+configure (int rows, int depth)
+{
+  PareAmxTiles tiles = { .palette = 1 };
+  for (int i = 0; i < 8; i++)
+    {
+      tiles.rows[i] = (uint8_t)(i < 6 ? rows : depth);
+      tiles.row_bytes[i] = (uint16_t)(i == 4 || i == 5 ? depth * 4 : 64);
+    }
+  __asm__ volatile("ldtilecfg %0" : : "m"(tiles));
+}
+
+/* Sums of one or two tiles of rows by up to four vectors (of one), up to two (of two), to memory: sums [vecs][..] of rows * 16 floats. */
+AMX_INLINE void
+sum_up (const Rows *r, const char *first, const char *second, const uint16_t *b, int64_t width, const float *bias, float *to,
+        const int tall, const int vecs)
+{
+  if (bias)
+    {
+      _tile_loadd (0, bias, 0);
+      if (tall == 2)
+        _tile_loadd (2, bias, 0);
+      if (vecs > 1)
+        _tile_loadd (1, bias + LANES, 0);
+      if (vecs > 1 && tall == 2)
+        _tile_loadd (3, bias + LANES, 0);
+      if (vecs > 2)
+        _tile_loadd (2, bias + 2 * LANES, 0);
+      if (vecs > 3)
+        _tile_loadd (3, bias + 3 * LANES, 0);
+    }
+  else
+    {
+      _tile_zero (0);
+      _tile_zero (1);
+      _tile_zero (2);
+      _tile_zero (3);
+    }
+  const int64_t row = r->row, pitch = width * 4, step = r->depth * 4, next = r->depth * width * 2;
+  const uint16_t *last = b + r->last * width * 2;
+  for (int64_t i = r->steps; i > 0; i--, first += step, second += step, b += next)
+    {
+      const uint16_t *w = i > 1 ? b : last;
+      _tile_loadd (4, first, row);
+      _tile_loadd (6, w, pitch);
+      _tile_dpbf16ps (0, 4, 6);
+      if (vecs > 1)
+        {
+          _tile_loadd (7, w + 2 * LANES, pitch);
+          _tile_dpbf16ps (1, 4, 7);
+        }
+      if (tall == 2)
+        {
+          _tile_loadd (5, second, row);
+          _tile_dpbf16ps (2, 5, 6);
+          if (vecs > 1)
+            _tile_dpbf16ps (3, 5, 7);
+        }
+      if (vecs > 2)
+        {
+          _tile_loadd (6, w + 4 * LANES, pitch);
+          _tile_dpbf16ps (2, 4, 6);
+        }
+      if (vecs > 3)
+        {
+          _tile_loadd (7, w + 6 * LANES, pitch);
+          _tile_dpbf16ps (3, 4, 7);
+        }
+    }
+  _tile_stored (0, to, 64);
+  if (vecs > 1)
+    _tile_stored (1, to + LANES * LANES, 64);
+  if (vecs > 2 || tall == 2)
+    _tile_stored (2, to + 2 * LANES * LANES, 64);
+  if (vecs > 3 || (vecs > 1 && tall == 2))
+    _tile_stored (3, to + 3 * LANES * LANES, 64);
+}
+
+/* Rows `row`..end - 1 of sums, which begin with those of `row` less `skip`. */
+AMX_INLINE void
+finish_rows (const PareBfloatProduct *p, int64_t row, int64_t end, const float *sums, const int vecs)
+{
+  __m512 acc[8][4];
+  for (; row + 8 <= end; row += 8, sums += 8 * LANES)
+    {
+      UNROLL for (int i = 0; i < 8; i++) UNROLL for (int v = 0; v < vecs; v++) acc[i][v] = LOAD (sums + v * LANES * LANES + i * LANES);
+      finish_tile (p, row, acc, 8, vecs);
+    }
+  for (; row < end; row++, sums += LANES)
+    {
+      UNROLL for (int v = 0; v < vecs; v++) acc[0][v] = LOAD (sums + v * LANES * LANES);
+      finish_tile (p, row, acc, 1, vecs);
+    }
+}
+
+/* The same of two or one vectors. */
+AMX __attribute__ ((noinline)) static void
+finish_some (const PareBfloatProduct *p, int64_t row, int64_t end, const float *sums)
+{
+  if (p->width > LANES)
+    finish_rows (p, row, end, sums, 2);
+  else
+    finish_rows (p, row, end, sums, 1);
+}
+
+/* Columns at..at + width of a panel. */
+static PareBfloatProduct
+columns (const PareBfloatProduct *p, int at, int width)
+{
+  PareBfloatProduct some = *p;
+  int64_t by = at / LANES * p->c_block;
+  some.width = width;
+  some.columns = p->columns - at < width ? p->columns - at : width;
+  some.b += 2 * at;
+  some.first += at;
+  if (p->factor)
+    some.factor += at;
+  if (p->bias)
+    some.bias += at;
+  some.c.data = (char *)p->c.data + by * (p->c.wide ? 4 : 2);
+  if (p->residual.data)
+    some.residual.data = (char *)p->residual.data + by * (p->residual.wide ? 4 : 2);
+  return some;
+}
+
+/* Rows from row on, at most a strip, by a panel. Sixteen are read also where fewer are left. */
+AMX static void
+multiply_strip (const Rows *r, const PareBfloatProduct *p, const PareBfloatProduct halves[2], int64_t row)
+{
+  float sums[4 * LANES * LANES] __attribute__ ((aligned (64)));
+  const int tile = LANES * LANES;
+  int64_t left = r->n - row, width = p->width;
+  int64_t at = left >= LANES || r->n < LANES ? row : r->n - LANES, second = left >= STRIP ? row + LANES : r->n - LANES;
+  const float *bias = p->factor ? NULL : p->bias;
+  const char *a = r->a + at * r->row, *next = r->a + second * r->row;
+  if (left > LANES)
+    for (int i = 0; i < 2 && i * 2 * LANES < width; i++)
+      {
+        const PareBfloatProduct *half = &halves[i];
+        const float *own = bias ? half->bias : NULL;
+        if (half->width > LANES)
+          sum_up (r, a, next, half->b, width, own, sums, 2, 2);
+        else
+          sum_up (r, a, next, half->b, width, own, sums, 2, 1);
+        int64_t end = left < STRIP ? r->n : row + STRIP;
+        finish_some (half, row, row + LANES, sums);
+        finish_some (half, row + LANES, end, sums + 2 * tile + (row + LANES - second) * LANES);
+      }
+  else
+    {
+      if (width == LANES)
+        sum_up (r, a, a, p->b, width, bias, sums, 1, 1);
+      else if (width == 2 * LANES)
+        sum_up (r, a, a, p->b, width, bias, sums, 1, 2);
+      else if (width == 3 * LANES)
+        sum_up (r, a, a, p->b, width, bias, sums, 1, 3);
+      else
+        sum_up (r, a, a, p->b, width, bias, sums, 1, 4);
+      for (int i = 0; i < 2 && i * 2 * LANES < width; i++)
+        finish_some (&halves[i], row, r->n, sums + 2 * i * tile + (row - at) * LANES);
+    }
+}
+
+/* All columns of rows first.. of the product's. */
+static void
+multiply_rows (const Rows *r, const PareBfloatProduct *all, int64_t first, int64_t n)
+{
+  PareBfloatProduct p;
+  for (int64_t i = 0; pare_accel_bfloat_panel_of (all, n, i, &p); i++)
+    {
+      p.c.data = (char *)p.c.data + first * p.c_row * (p.c.wide ? 4 : 2);
+      if (p.residual.data)
+        p.residual.data = (char *)p.residual.data + first * p.c_row * (p.residual.wide ? 4 : 2);
+      int half = p.width < 2 * LANES ? p.width : 2 * LANES;
+      const PareBfloatProduct halves[2] = { columns (&p, 0, half), half < p.width ? columns (&p, half, p.width - half) : p };
+      for (int64_t row = 0; row < r->n; row += STRIP)
+        multiply_strip (r, &p, halves, row);
+    }
+}
+
+/* Where a pair lies in a copied row. */
+static int64_t
+place_of (const Rows *r, int64_t pair)
+{
+  return pair < (r->steps - 1) * r->depth ? pair : pair + (r->steps - 1) * r->depth - r->last;
+}
+
+/* What follows one another of taps, or the blocks of eight. */
+static int
+find_runs (const PareBfloatProduct *p, const Rows *r, Run *runs)
+{
+  int n = 0;
+  for (int64_t i = 0, count; i < p->pairs; i += count)
+    {
+      int64_t border = (r->steps - 1) * r->depth, most = i < border && border - i < LANES ? border - i : LANES;
+      most = p->pairs - i < most ? p->pairs - i : most;
+      if (p->taps)
+        for (count = 1; count < most && p->taps[i + count] == p->taps[i] + 2 * count;)
+          count++;
+      else
+        count = most < LANES / 2 - i % (LANES / 2) ? most : LANES / 2 - i % (LANES / 2);
+      if (n == MOST_RUNS)
+        return 0;
+      runs[n++] = (Run){ p->taps ? p->taps[i] : i / (LANES / 2) * p->a_block + i % (LANES / 2) * 2, (int32_t)place_of (r, i) * 4,
+                         (1u << count) - 1 };
+    }
+  return n;
+}
+
+AMX static void
+copy (const PareBfloatProduct *p, const Run *runs, int n, int64_t first, const Rows *r, char *to)
+{
+  const uint16_t *a = p->a + first * p->a_row;
+  for (int64_t i = 0; i < r->n; i++, a += p->a_row, to += r->row)
+    {
+      if (r->last < (r->steps - 1) * r->depth)
+        _mm512_storeu_si512 (to + (r->steps - 1) * r->depth * 4, _mm512_setzero_si512 ());
+      for (int k = 0; k < n; k++)
+        {
+          __mmask16 mask = (__mmask16)runs[k].mask;
+          _mm512_mask_storeu_epi32 (to + runs[k].to, mask, _mm512_maskz_loadu_epi32 (mask, a + runs[k].from));
+        }
+    }
+}
+
+/* Steps as long as they can be that divide the pairs, where that takes one step more at most. */
+static bool
+divides (Rows *r, int64_t pairs)
+{
+  for (r->depth = pairs < DEPTH ? pairs : DEPTH; pairs % r->depth; r->depth--)
+    ;
+  r->steps = pairs / r->depth;
+  r->last = pairs - r->depth;
+  return r->steps <= (pairs + DEPTH - 1) / DEPTH + 1;
+}
+
+static bool
+lies_in_rows (const PareBfloatProduct *p)
+{
+  return !p->taps && (p->a_block == LANES || p->pairs <= LANES / 2);
+}
+
+void
+pare_accel_tiles_panels (const PareBfloatProduct *p, int64_t n)
+{
+  Rows r = { .a = (const char *)p->a, .row = p->a_row * 2, .n = p->rows };
+  if (lies_in_rows (p) && divides (&r, p->pairs))
+    {
+      configure (r.n < LANES ? (int)r.n : LANES, (int)r.depth);
+      multiply_rows (&r, p, 0, n);
+      __asm__ volatile("tilerelease" : : : "memory");
+      return;
+    }
+  char scratch[COPY] __attribute__ ((aligned (64)));
+  Run runs[MOST_RUNS];
+  r.depth = p->pairs < DEPTH ? p->pairs : DEPTH;
+  r.steps = (p->pairs + DEPTH - 1) / DEPTH;
+  r.last = p->pairs - r.depth;
+  r.a = scratch;
+  r.row = (r.steps | 1) * 64; /* an odd number: rows do not share a set of the cache */
+  int64_t most = (n > PARE_BF16_WIDTH ? COPY : NEAR) / r.row / STRIP * STRIP;
+  int n_runs = find_runs (p, &r, runs);
+  most = most < STRIP ? STRIP : most;
+  if (n_runs == 0 || most * r.row > COPY)
+    {
+      pare_accel_multiply_pairs (pare_accel_bfloats (), n, p);
+      return;
+    }
+  for (int64_t row = 0, configured = 0; row < p->rows; row += most)
+    {
+      r.n = p->rows - row < most ? p->rows - row : most;
+      copy (p, runs, n_runs, row, &r, scratch);
+      __asm__ volatile("" : : : "memory"); /* tiles are loaded by addresses only */
+      int64_t rows = r.n < LANES ? r.n : LANES;
+      if (configured != rows)
+        configure ((int)rows, (int)r.depth);
+      configured = rows;
+      multiply_rows (&r, p, row, n);
+    }
+  __asm__ volatile("tilerelease" : : : "memory");
+}
+
+void
+pare_accel_tiles_product (const PareBfloatProduct *p)
+{
+  pare_accel_tiles_panels (p, p->columns);
+}
+#endif
