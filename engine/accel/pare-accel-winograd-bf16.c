@@ -1,6 +1,8 @@
 /* Convolutions of 3 x 3 with a step of one on bfloat16 by Winograd's algorithm, as pare-accel-winograd.c has them for floats. Transforms
  * are computed in floats, transformed tiles and weights are rounded to bfloat16, so that a model's answers are 1.2 to 1.8 times as far from
- * those in float as with direct sums, for tiles of 4 x 4 (ARCHITECTURE.md). */
+ * those in float as with direct sums, for tiles of 4 x 4 (ARCHITECTURE.md). Where there is a matrix unit, transforms take longer than
+ * the products that they save: oneDNN's direct ones are two to four times as fast. */
+#include "engine/accel/pare-accel-amx.h"
 #include "engine/accel/pare-accel-bfloats.h"
 #include "engine/accel/pare-accel-private.h"
 
@@ -118,9 +120,9 @@ pare_accel_winograd_bf16 (PareAccel *self, uint32_t step, const PareConvShape *s
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[s->out[0]].shape;
   const PareBfloats *isa = pare_accel_bfloats ();
   const float *weights = pare_accel_constant (self, s->in[1]);
-  if (!isa || s->op != PARE_RT_CONV || !pare_accel_conv_is_3x3 (p, shape, 1) || p->group != 1 || sx->dims[1] % PARE_BLOCK
-      || sy->dims[1] % PARE_BLOCK || !weights || !pare_accel_is_float (self, x) || !pare_accel_is_float (self, s->out[0])
-      || !pare_accel_after_knows (p->activation))
+  if (!isa || pare_accel_has_amx () || s->op != PARE_RT_CONV || !pare_accel_conv_is_3x3 (p, shape, 1) || p->group != 1
+      || sx->dims[1] % PARE_BLOCK || sy->dims[1] % PARE_BLOCK || !weights || !pare_accel_is_float (self, x)
+      || !pare_accel_is_float (self, s->out[0]) || !pare_accel_after_knows (p->activation))
     return false;
   double ns;
   PareBfloatWinograd w = { .batch = sx->dims[0],
