@@ -28,7 +28,8 @@ typedef struct
   const char *a;
   int64_t row, n; /* bytes from row to row; rows */
   int64_t steps, depth;
-  int64_t last; /* the pair where the last step begins; what it has in common with the step before is 0 in it */
+  const int64_t *taps; /* of all pairs; NULL: one step follows another */
+  int64_t last;        /* the pair where the last step begins; what it has in common with the step before is 0 in it */
 } Rows;
 
 /* Pairs that lie side by side. */
@@ -79,10 +80,11 @@ sum_up (const Rows *r, const char *first, const char *second, const uint16_t *b,
     }
   const int64_t row = r->row, pitch = width * 4, step = r->depth * 4, next = r->depth * width * 2;
   const uint16_t *last = b + r->last * width * 2;
-  for (int64_t i = r->steps; i > 0; i--, first += step, second += step, b += next)
+  for (int64_t i = 0; i < r->steps; i++, b += next)
     {
-      const uint16_t *w = i > 1 ? b : last;
-      _tile_loadd (4, first, row);
+      const uint16_t *w = i + 1 < r->steps ? b : last;
+      const int64_t at = r->taps ? r->taps[i * r->depth] * 2 : i * step;
+      _tile_loadd (4, first + at, row);
       _tile_loadd (6, w, pitch);
       _tile_dpbf16ps (0, 4, 6);
       if (vecs > 1)
@@ -92,7 +94,7 @@ sum_up (const Rows *r, const char *first, const char *second, const uint16_t *b,
         }
       if (tall == 2)
         {
-          _tile_loadd (5, second, row);
+          _tile_loadd (5, second + at, row);
           _tile_dpbf16ps (2, 5, 6);
           if (vecs > 1)
             _tile_dpbf16ps (3, 5, 7);
@@ -134,14 +136,23 @@ finish_rows (const PareBfloatProduct *p, int64_t row, int64_t end, const float *
     }
 }
 
-/* The same of two or one vectors. */
+/* The same of two or one vectors, without what is skipped. */
 AMX __attribute__ ((noinline)) static void
 finish_some (const PareBfloatProduct *p, int64_t row, int64_t end, const float *sums)
 {
-  if (p->width > LANES)
-    finish_rows (p, row, end, sums, 2);
-  else
-    finish_rows (p, row, end, sums, 1);
+  const int64_t line = p->skip ? p->line : INT64_MAX, whole = line + p->skip;
+  for (int64_t n; row < end; row += n, sums += n * LANES)
+    {
+      int64_t at = row % whole, before = row / whole * p->skip;
+      n = (at < line ? line : whole) - at;
+      n = end - row < n ? end - row : n;
+      if (at >= line)
+        continue;
+      if (p->width > LANES)
+        finish_rows (p, row - before, row - before + n, sums, 2);
+      else
+        finish_rows (p, row - before, row - before + n, sums, 1);
+    }
 }
 
 /* Columns at..at + width of a panel. */
@@ -285,7 +296,14 @@ void
 pare_accel_tiles_panels (const PareBfloatProduct *p, int64_t n)
 {
   Rows r = { .a = (const char *)p->a, .row = p->a_row * 2, .n = p->rows };
-  if (lies_in_rows (p) && divides (&r, p->pairs))
+  if (p->run > 0)
+    {
+      r.taps = p->taps;
+      r.depth = p->run;
+      r.steps = p->pairs / p->run;
+      r.last = p->pairs - p->run;
+    }
+  if (p->run > 0 || (lies_in_rows (p) && divides (&r, p->pairs)))
     {
       configure (r.n < LANES ? (int)r.n : LANES, (int)r.depth);
       multiply_rows (&r, p, 0, n);

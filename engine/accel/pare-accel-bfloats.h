@@ -21,6 +21,8 @@ typedef struct
   const uint16_t *a;
   int64_t a_row, a_block;      /* 8 pairs in a block */
   const int64_t *taps;         /* pair i of row r is at a + r * a_row + taps[i]; NULL: in blocks */
+  int64_t run;                 /* by tiles: so many pairs of taps, at most 16, follow one another each time; 0: as it happens */
+  int64_t line, skip;          /* by tiles: after so many rows, so many are skipped, which c does not have; 0: none */
   const uint16_t *b;           /* [pairs][width][2] */
   int width;                   /* a multiple of 16 */
   int columns;                 /* that are stored, at most width; the last block has some */

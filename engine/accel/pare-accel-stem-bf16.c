@@ -15,6 +15,8 @@ typedef struct
 {
   int64_t batch, channels, n, in[2], out[2], kernel[2], stride[2], pad[2];
   int64_t rows, pitch; /* of a plane's copy, in elements of one plane */
+  int64_t together;    /* by tiles: elements of a pixel, which lie side by side instead; else 0 */
+  int64_t run, skip;   /* pairs of a step then; pixels between rows of results, if these are multiplied together */
   int64_t y_row, y_block, y_image, pairs;
   const int64_t *taps;
   const uint16_t *weights;
@@ -28,33 +30,99 @@ typedef struct
 #if defined(__x86_64__) && defined(__GNUC__)
 #include "engine/accel/pare-accel-bfloats-lanes.inc.h"
 
-/* Pairs of x[a..a + n - 1] and x[b..b + n - 1], floats or bfloat16; -1: 0. */
-BF16 static void
-join (uint16_t *to, const void *x, bool wide, int64_t a, int64_t b, int64_t n)
+/* Pairs of x[a..a + n - 1] and x[b..b + n - 1], n <= 16, floats or bfloat16; -1: 0. */
+BF16 INLINE __m512i
+pairs_of (const void *x, bool wide, int64_t a, int64_t b, int64_t n)
 {
   const __m512i pairs = _mm512_add_epi32 (
       _mm512_mullo_epi32 (_mm512_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_epi32 (0x10001)),
       _mm512_set1_epi32 (0x100000));
+  __mmask16 some = (__mmask16)((1u << n) - 1), first = a < 0 ? 0 : some, second = b < 0 ? 0 : some;
+  __m512i both;
+  if (wide)
+    {
+      const float *row = x;
+      both = (__m512i)_mm512_cvtne2ps_pbh (_mm512_maskz_loadu_ps (second, row + b), _mm512_maskz_loadu_ps (first, row + a));
+    }
+  else
+    {
+      const uint16_t *row = x;
+      both = _mm512_inserti64x4 (_mm512_castsi256_si512 (_mm256_maskz_loadu_epi16 (first, row + a)),
+                                 _mm256_maskz_loadu_epi16 (second, row + b), 1);
+    }
+  return _mm512_permutexvar_epi16 (pairs, both);
+}
+
+static int64_t
+further (int64_t at, int64_t by)
+{
+  return at < 0 ? at : at + by;
+}
+
+/* The same of any number of them. */
+BF16 static void
+join (uint16_t *to, const void *x, bool wide, int64_t a, int64_t b, int64_t n)
+{
   for (int64_t i = 0; i < n; i += LANES)
     {
-      __mmask16 some = n - i < LANES ? (__mmask16)((1u << (n - i)) - 1) : 0xffff, first = a < 0 ? 0 : some, second = b < 0 ? 0 : some;
-      __m512i both;
-      if (wide)
-        {
-          const float *row = x;
-          both = (__m512i)_mm512_cvtne2ps_pbh (_mm512_maskz_loadu_ps (second, row + b + i), _mm512_maskz_loadu_ps (first, row + a + i));
-        }
-      else
-        {
-          const uint16_t *row = x;
-          both = _mm512_inserti64x4 (_mm512_castsi256_si512 (_mm256_maskz_loadu_epi16 (first, row + a + i)),
-                                     _mm256_maskz_loadu_epi16 (second, row + b + i), 1);
-        }
-      _mm512_mask_storeu_epi32 (to + 2 * i, some, _mm512_permutexvar_epi16 (pairs, both));
+      int64_t some = n - i < LANES ? n - i : LANES;
+      _mm512_mask_storeu_epi32 (to + 2 * i, (__mmask16)((1u << some) - 1), pairs_of (x, wide, further (a, i), further (b, i), some));
     }
 }
 
-/* What the results of rows oy..oy + n - 1 need of an image. */
+/* Pixels of three or four channels (`fourth`), planes apart, of four elements. */
+BF16 static void
+join_four (uint16_t *to, const void *x, bool wide, int64_t at, int64_t plane, bool fourth, int64_t n)
+{
+  const __m512i low = _mm512_setr_epi32 (0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23),
+                high = _mm512_setr_epi32 (8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  for (int64_t i = 0; i < n; i += LANES, at += LANES, to += 4 * LANES)
+    {
+      int64_t some = n - i < LANES ? n - i : LANES;
+      uint32_t mask = (uint32_t)((UINT64_C (1) << 2 * some) - 1);
+      __m512i two = pairs_of (x, wide, at, at + plane, some), more = pairs_of (x, wide, at + 2 * plane, fourth ? at + 3 * plane : -1, some);
+      _mm512_mask_storeu_epi32 (to, (__mmask16)mask, _mm512_permutex2var_epi32 (two, low, more));
+      _mm512_mask_storeu_epi32 (to + 2 * LANES, (__mmask16)(mask >> LANES), _mm512_permutex2var_epi32 (two, high, more));
+    }
+}
+
+/* Pixels of one channel. */
+BF16 static void
+copy_one (uint16_t *to, const void *x, bool wide, int64_t at, int64_t n)
+{
+  if (!wide)
+    memcpy (to, (const uint16_t *)x + at, (size_t)n * sizeof *to);
+  for (int64_t i = 0; wide && i < n; i += LANES)
+    store_some (to, false, i, load_some ((const float *)x + at, true, i, n - i < LANES ? n - i : LANES), n - i < LANES ? n - i : LANES);
+}
+
+/* What the results of rows oy..oy + n - 1 need of an image, pixel by pixel. */
+static void
+lay_out_pixels (const Stem *s, const void *x, int64_t oy, int64_t n, uint16_t *to)
+{
+  int64_t above = oy * s->stride[0] - s->pad[0], rows = (n - 1) * s->stride[0] + s->kernel[0], plane = s->in[0] * s->in[1],
+          some = s->pitch - s->pad[1] < s->in[1] ? s->pitch - s->pad[1] : s->in[1], t = s->together;
+  for (int64_t r = 0; r < rows; r++, to += s->pitch * t)
+    {
+      int64_t iy = above + r, at = iy * s->in[1];
+      uint16_t *row = to + s->pad[1] * t;
+      if (iy < 0 || iy >= s->in[0])
+        {
+          memset (to, 0, (size_t)(s->pitch * t) * sizeof *to);
+          continue;
+        }
+      memset (to, 0, (size_t)(s->pad[1] * t) * sizeof *to);
+      memset (row + some * t, 0, (size_t)((s->pitch - s->pad[1] - some) * t) * sizeof *to);
+      if (t == 1)
+        copy_one (row, x, s->wide_x, at, some);
+      else if (t == 2)
+        join (row, x, s->wide_x, at, at + plane, some);
+      else
+        join_four (row, x, s->wide_x, at, plane, s->channels == 4, some);
+    }
+}
+
+/* The same in planes of pairs. */
 static void
 lay_out (const Stem *s, const void *x, int64_t oy, int64_t n, uint16_t *to)
 {
@@ -121,28 +189,36 @@ static void
 run (const void *params, const PareView *args, int part, int parts)
 {
   const Stem *s = params;
-  const PareBfloats *isa = pare_accel_bfloats_for (s->out[1]);
+  const PareBfloats *isa = s->together ? pare_accel_bfloats_for (s->out[0] * s->out[1]) : pare_accel_bfloats ();
   uint16_t *band = (uint16_t *)args[2].data + part * s->scratch;
   int64_t all = s->batch * s->out[0], row = all * part / parts, end = all * (part + 1) / parts;
   while (row < end)
     {
       int64_t image = row / s->out[0], oy = row % s->out[0], some = end - row < ROWS ? end - row : ROWS;
       some = some > s->out[0] - oy ? s->out[0] - oy : some;
-      lay_out (s, (const char *)args[0].data + image * s->channels * s->in[0] * s->in[1] * (s->wide_x ? 4 : 2), oy, some, band);
-      for (int64_t r = 0; r < some; r++)
+      const char *x = (const char *)args[0].data + image * s->channels * s->in[0] * s->in[1] * (s->wide_x ? 4 : 2);
+      if (s->together)
+        lay_out_pixels (s, x, oy, some, band);
+      else
+        lay_out (s, x, oy, some, band);
+      for (int64_t r = 0; r < some; r += s->skip ? some : 1)
         {
+          const uint16_t *a = band + r * s->stride[0] * s->pitch * (s->together ? s->together : 2);
           if (s->few)
             {
-              run_few (s, &args[1], band + r * s->stride[0] * s->pitch * 2, image, oy + r);
+              run_few (s, &args[1], a, image, oy + r);
               continue;
             }
           int64_t y = image * s->y_image + (oy + r) * s->out[1] * s->y_row;
           pare_accel_multiply_pairs (isa, s->n,
-                                     &(PareBfloatProduct){ .rows = s->out[1],
+                                     &(PareBfloatProduct){ .rows = s->out[1] + (s->skip ? (some - 1) * s->pitch : 0),
                                                            .pairs = s->pairs,
-                                                           .a = band + r * s->stride[0] * s->pitch * 2,
-                                                           .a_row = s->stride[1] * 2,
+                                                           .a = a,
+                                                           .a_row = s->stride[1] * (s->together ? s->together : 2),
                                                            .taps = s->taps,
+                                                           .run = s->run,
+                                                           .line = s->out[1],
+                                                           .skip = s->skip,
                                                            .b = s->weights,
                                                            .factor = s->factor,
                                                            .bias = s->bias,
@@ -193,18 +269,37 @@ is_few (const PareConvParams *p, const PareConvShape *shape, const PareShape *x,
   return n <= PARE_BF16_MOST_RESULTS && p->kernel[0] * p->kernel[1] > 1 && (step == 1 || step == 2) && ours < 0.8 * theirs;
 }
 
+/* Terms of a row of the window, as pixels have them, in steps of a run. */
+static int64_t
+find_pixel_terms (const Stem *s, int64_t *taps, int32_t *terms)
+{
+  int64_t area = s->kernel[0] * s->kernel[1], line = s->pairs / s->kernel[0], n = 0;
+  for (int64_t ky = 0; ky < s->kernel[0]; ky++)
+    for (int64_t i = 0; i < 2 * line; i++, n++)
+      {
+        int64_t kx = i / s->together, c = i % s->together;
+        if (i % 2 == 0)
+          taps[n / 2] = ky * s->pitch * s->together + i;
+        terms[n] = kx < s->kernel[1] && c < s->channels ? (int32_t)(c * area + ky * s->kernel[1] + kx) : -1;
+      }
+  return n / 2;
+}
+
 /* Pairs of terms, and where they lie in a band. */
 static bool
 pack (PareAccel *self, Stem *s, const float *weights)
 {
   int64_t area = s->kernel[0] * s->kernel[1], across = (s->kernel[1] + 1) / 2, k = s->channels * area, n = 0;
-  s->pairs = s->channels / 2 * area + s->channels % 2 * s->kernel[0] * across;
+  if (!s->together)
+    s->pairs = s->channels / 2 * area + s->channels % 2 * s->kernel[0] * across;
   int64_t *taps = pare_accel_pack (self, (uint64_t)s->pairs * sizeof *taps);
   int32_t *terms = pare_accel_pack (self, (uint64_t)s->pairs * 2 * sizeof *terms);
   uint16_t *packed = pare_accel_pack (self, (uint64_t)((s->n + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK * s->pairs) * 2 * sizeof *packed);
   if (!taps || !terms || !packed)
     return false;
-  for (int64_t c = 0; c < s->channels; c += 2)
+  if (s->together)
+    n = find_pixel_terms (s, taps, terms);
+  for (int64_t c = 0; c < s->channels && !s->together; c += 2)
     for (int64_t ky = 0; ky < s->kernel[0]; ky++)
       for (int64_t kx = 0; kx < s->kernel[1]; kx += c + 1 < s->channels ? 1 : 2, n++)
         {
@@ -220,6 +315,19 @@ pack (PareAccel *self, Stem *s, const float *weights)
   s->weights = packed;
   s->taps = taps;
   return true;
+}
+
+/* Steps of about the same length, of whole rows of the window. */
+static void
+plan_pixels (Stem *s)
+{
+  s->together = s->channels > 2 ? 4 : s->channels;
+  int64_t line = (s->kernel[1] * s->together + 1) / 2, steps = (line + PARE_BLOCK - 1) / PARE_BLOCK;
+  s->run = (line + steps - 1) / steps;
+  s->pairs = s->kernel[0] * steps * s->run;
+  s->pitch = (s->out[1] - 1) * s->stride[1] + (2 * steps * s->run + s->together - 1) / s->together;
+  s->skip = s->stride[0] == 1 && s->stride[1] == 1 ? s->pitch - s->out[1] : 0;
+  s->scratch = s->rows * s->pitch * s->together;
 }
 
 /* Convolution `step` of x, which is rounded while it is read if it is of floats. */
@@ -271,6 +379,8 @@ make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
   s.rows = (ROWS - 1) * s.stride[0] + s.kernel[0];
   s.pitch = (s.out[1] - 1) * s.stride[1] + s.kernel[1];
   s.scratch = ((s.channels + 1) / 2 * s.rows * s.pitch + 3 * PARE_BLOCK) * 2;
+  if (!few && pare_accel_bfloats_for (s.out[0] * s.out[1]) != pare_accel_bfloats ())
+    plan_pixels (&s);
   if (!dst || (s.channels > MOST_CHANNELS && s.scratch * 2 > BAND) || s.pad[1] >= s.pitch || !pack (self, &s, weights))
     return false;
   const uint32_t now = self->building;
