@@ -64,6 +64,10 @@ unary_algorithm (const PareUnaryParams *p, dnnl_alg_kind_t *alg, float *alpha, f
       *alg = dnnl_eltwise_swish;
       *alpha = 1;
       return true;
+    case PARE_UN_QUICK_GELU:
+      *alg = dnnl_eltwise_swish;
+      *alpha = 1.702f;
+      return true;
     case PARE_UN_GELU:
       *alg = dnnl_eltwise_gelu_erf;
       return true;

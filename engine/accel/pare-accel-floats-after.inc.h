@@ -55,6 +55,8 @@ NAME (function) (VEC x, const PareActivation kind)
 {
   if (kind == PARE_ACT_SWISH)
     return NAME (sigmoid_times) (x, x);
+  if (kind == PARE_ACT_QUICK_GELU)
+    return NAME (sigmoid_times) (MUL (ALL (1.702f), x), x);
   if (kind == PARE_ACT_SIGMOID)
     return NAME (sigmoid_times) (x, ALL (1));
   if (kind == PARE_ACT_GELU)
@@ -82,6 +84,8 @@ NAME (finish) (VEC x, const PareAfter *after, int64_t c)
       return FMA (SMALLER (ALL (0), x), ALL (after->alpha), LARGER (ALL (0), x));
     case PARE_ACT_SWISH:
       return NAME (function) (x, PARE_ACT_SWISH);
+    case PARE_ACT_QUICK_GELU:
+      return NAME (function) (x, PARE_ACT_QUICK_GELU);
     case PARE_ACT_SIGMOID:
       return NAME (function) (x, PARE_ACT_SIGMOID);
     case PARE_ACT_GELU:
@@ -128,6 +132,8 @@ NAME (activate) (float *c, int64_t c_row, int64_t c_block, int rows, int columns
     NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_GELU);
   else if (kind == PARE_ACT_GELU_TANH)
     NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_GELU_TANH);
+  else if (kind == PARE_ACT_QUICK_GELU)
+    NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_QUICK_GELU);
   else if (kind == PARE_ACT_ELU)
     NAME (activate_as) (c, c_row, c_block, rows, columns, PARE_ACT_ELU);
   else if (kind == PARE_ACT_MISH)

@@ -79,7 +79,7 @@ pare_accel_after_knows (PareActivation kind)
 {
   return kind == PARE_ACT_NONE || kind == PARE_ACT_CLIP || kind == PARE_ACT_LEAKY || kind == PARE_ACT_SIGMOID || kind == PARE_ACT_SWISH
          || kind == PARE_ACT_HARDSWISH || kind == PARE_ACT_GELU || kind == PARE_ACT_GELU_TANH || kind == PARE_ACT_MISH
-         || kind == PARE_ACT_ELU;
+         || kind == PARE_ACT_ELU || kind == PARE_ACT_QUICK_GELU;
 }
 
 /* As wide as they go, but no lone block at the end: one vector of columns keeps the arithmetic waiting for loads. */

@@ -588,6 +588,10 @@ pare_accel_activation (PareActivation activation, float lo, float hi, float alph
       op.alg = dnnl_eltwise_swish;
       op.alpha = 1;
       break;
+    case PARE_ACT_QUICK_GELU:
+      op.alg = dnnl_eltwise_swish;
+      op.alpha = 1.702f;
+      break;
     case PARE_ACT_GELU:
       op.alg = dnnl_eltwise_gelu_erf;
       break;

@@ -174,6 +174,22 @@ match_softplus (Match *m, const PareNode *softplus)
          && times_x (m, m->b->graph->nodes[id].outputs[0], 1);
 }
 
+/* x sigmoid (x), x sigmoid (1.702 x) */
+static gboolean
+match_sigmoid (Match *m, const PareNode *sigmoid)
+{
+  Match plain = *m;
+  m->unit.activation = PARE_ACT_QUICK_GELU;
+  m->unit.unary = PARE_UN_QUICK_GELU;
+  m->x = with_number (m, sigmoid->inputs[0], "Mul", 1.702);
+  if (m->x != PARE_NONE && times_x (m, sigmoid->outputs[0], 1))
+    return TRUE;
+  *m = plain;
+  m->unit.activation = PARE_ACT_SWISH;
+  m->unit.unary = PARE_UN_SWISH;
+  return times_x (m, sigmoid->outputs[0], 1);
+}
+
 static gboolean
 match (Match *m, PareNodeId id)
 {
@@ -191,11 +207,7 @@ match (Match *m, PareNodeId id)
     return match_softplus (m, node);
   m->x = node->inputs[0];
   if (pare_node_is (node, "Sigmoid"))
-    {
-      m->unit.activation = PARE_ACT_SWISH;
-      m->unit.unary = PARE_UN_SWISH;
-      return times_x (m, node->outputs[0], 1);
-    }
+    return match_sigmoid (m, node);
   m->unit.activation = PARE_ACT_HARDSWISH;
   m->unit.unary = PARE_UN_HARD_SWISH;
   return pare_node_is (node, "HardSigmoid") && is_about (pare_node_get_float (node, "alpha", 0.2f), 1.0 / 6)

@@ -24,7 +24,7 @@ typedef enum {
   PARE_UN_FLOOR, PARE_UN_CEIL, PARE_UN_ROUND, PARE_UN_SIGN, PARE_UN_NOT, PARE_UN_SIN, PARE_UN_COS, PARE_UN_THRESHOLDED_RELU, PARE_UN_IS_NAN,
   PARE_UN_TAN, PARE_UN_ASIN, PARE_UN_ACOS, PARE_UN_ATAN, PARE_UN_SINH, PARE_UN_COSH, PARE_UN_ASINH, PARE_UN_ACOSH, PARE_UN_ATANH,
   PARE_UN_IS_INF /* alpha: find -inf, beta: find +inf */, PARE_UN_CELU, PARE_UN_SHRINK /* alpha: lambd, beta: bias */, PARE_UN_BIT_NOT,
-  PARE_UN_BFLOAT16 /* rounded to what bfloat16 holds, half to even */, PARE_UN_SWISH
+  PARE_UN_BFLOAT16 /* rounded to what bfloat16 holds, half to even */, PARE_UN_SWISH, PARE_UN_QUICK_GELU
 } PareUnaryKind;
 typedef struct { PareUnaryKind kind; float alpha, beta; } PareUnaryParams;
 

@@ -29,7 +29,7 @@ typedef struct {
 
 typedef enum { PARE_ACT_NONE, PARE_ACT_CLIP /* Relu is clip(0, inf) */, PARE_ACT_LEAKY, PARE_ACT_SIGMOID, PARE_ACT_TANH, PARE_ACT_HARDSWISH, PARE_ACT_SWISH,
                PARE_ACT_GELU /* by erf */, PARE_ACT_GELU_TANH, PARE_ACT_MISH,
-               PARE_ACT_ELU /* alpha 1 */ } PareActivation;
+               PARE_ACT_ELU /* alpha 1 */, PARE_ACT_QUICK_GELU /* x sigmoid (1.702 x) */ } PareActivation;
 
 /* Conv: in = x [N,C,spatial], w [M,C/g,k], (b [M] or none), (residual, same shape as y, or none); y = act(conv + b + residual). */
 typedef struct {

@@ -183,8 +183,8 @@ static void
 test_pointwise (void)
 {
   static const int channels[] = { 16, 32, 48, 64, 80, 17, 85, 4 }, sides[] = { 1, 3, 13, 20, 26, 52 };
-  static const PareActivation acts[]
-      = { PARE_ACT_SWISH, PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH, PARE_ACT_GELU, PARE_ACT_GELU_TANH, PARE_ACT_MISH, PARE_ACT_ELU };
+  static const PareActivation acts[] = { PARE_ACT_SWISH,     PARE_ACT_SIGMOID, PARE_ACT_HARDSWISH, PARE_ACT_GELU,
+                                         PARE_ACT_GELU_TANH, PARE_ACT_MISH,    PARE_ACT_ELU,       PARE_ACT_QUICK_GELU };
   for (guint i = 0; i < 60; i++)
     {
       Plan *plan = plan_new (13000 + i);
@@ -308,8 +308,8 @@ test_rows (void)
 {
   static const int rows[] = { 4, 5, 7, 13, 24, 25, 49, 128, 197, 700 }, depths[] = { 1, 3, 16, 17, 64, 100, 192, 800 },
                    widths[] = { 16, 17, 31, 48, 63, 64, 65, 80, 112, 128, 200 };
-  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP, PARE_ACT_LEAKY,     PARE_ACT_SIGMOID, PARE_ACT_SWISH,
-                                         PARE_ACT_GELU, PARE_ACT_GELU, PARE_ACT_GELU_TANH, PARE_ACT_TANH,    PARE_ACT_HARDSWISH };
+  static const PareActivation acts[] = { PARE_ACT_NONE, PARE_ACT_CLIP,       PARE_ACT_LEAKY,     PARE_ACT_SIGMOID, PARE_ACT_SWISH,
+                                         PARE_ACT_GELU, PARE_ACT_QUICK_GELU, PARE_ACT_GELU_TANH, PARE_ACT_TANH,    PARE_ACT_HARDSWISH };
   for (guint i = 0; i < 120; i++)
     {
       Plan *plan = plan_new (17000 + i);

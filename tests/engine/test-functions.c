@@ -50,6 +50,12 @@ gelu_tanh (double x)
 }
 
 static double
+quick_gelu (double x)
+{
+  return x * sigmoid (1.702 * x);
+}
+
+static double
 swish (double x)
 {
   return x * sigmoid (x);
@@ -147,6 +153,7 @@ test_units (void)
   /* 1 + erf and 1 + tanh lose what is small: the sum is off by 2^-24 or two, times |x| where that matters */
   check (PARE_UN_GELU, gelu, 4, 5e-7);
   check (PARE_UN_GELU_TANH, gelu_tanh, 6, 6e-7);
+  check (PARE_UN_QUICK_GELU, quick_gelu, 6, 6e-7);
   check (PARE_UN_MISH, mish, 6, 2e-37);
 }
 
@@ -163,6 +170,7 @@ test_activations (void)
                 { PARE_ACT_TANH, PARE_UN_TANH, NULL },
                 { PARE_ACT_GELU, PARE_UN_GELU, NULL },
                 { PARE_ACT_GELU_TANH, PARE_UN_GELU_TANH, NULL },
+                { PARE_ACT_QUICK_GELU, PARE_UN_QUICK_GELU, NULL },
                 { PARE_ACT_HARDSWISH, PARE_UN_HARD_SWISH, NULL },
                 { PARE_ACT_MISH, PARE_UN_MISH, NULL },
                 { PARE_ACT_ELU, PARE_UN_ELU, NULL },

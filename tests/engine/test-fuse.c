@@ -134,6 +134,7 @@ typedef enum
   GELU_ERF_HALF,
   GELU_TANH,
   SWISH,
+  QUICK_GELU,
   HARD_SWISH,
   MISH,
   ELU,
@@ -175,6 +176,8 @@ unit (PareGraph *g, PareValueId x, Unit kind)
       return MAKE (g, "Mish", "out", x);
     case SWISH:
       return MAKE (g, "Mul", "out", MAKE (g, "Sigmoid", "sigmoid", x), x);
+    case QUICK_GELU:
+      return MAKE (g, "Mul", "out", x, MAKE (g, "Sigmoid", "sigmoid", MAKE (g, "Mul", "scaled", x, number (g, "slope", 1.702f))));
     case HARD_SWISH:
       {
         PareValueId clip

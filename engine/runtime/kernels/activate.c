@@ -46,6 +46,11 @@ pare_rt_activate (float *y, int64_t n, int activation, float lo, float hi, float
       for (int64_t i = 0; i < n; i++)
         y[i] = gelu_tanh_f32 (y[i]);
       break;
+    case PARE_ACT_QUICK_GELU:
+      PARE_RT_IVDEP
+      for (int64_t i = 0; i < n; i++)
+        y[i] = quick_gelu_f32 (y[i]);
+      break;
     case PARE_ACT_ELU:
       PARE_RT_IVDEP
       for (int64_t i = 0; i < n; i++)

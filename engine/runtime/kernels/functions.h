@@ -205,6 +205,12 @@ gelu_f32 (float x)
 }
 
 static inline float
+quick_gelu_f32 (float x)
+{
+  return x * sigmoid_f32 (1.702f * x);
+}
+
+static inline float
 gelu_tanh_f32 (float x)
 {
   return 0.5f * x * (1.0f + tanh_f32 (0.7978845608028654f * (x + 0.044715f * x * x * x)));

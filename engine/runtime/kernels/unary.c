@@ -46,6 +46,8 @@ apply_f32 (int kind, float x, float alpha, float beta)
       return gelu_f32 (x);
     case PARE_UN_GELU_TANH:
       return gelu_tanh_f32 (x);
+    case PARE_UN_QUICK_GELU:
+      return quick_gelu_f32 (x);
     case PARE_UN_SWISH:
       return x * sigmoid_f32 (x);
     case PARE_UN_MISH:
@@ -192,6 +194,7 @@ run_f32 (int kind, const float *x, float *y, int64_t n, float alpha, float beta)
       LOOP (PARE_UN_GELU_TANH)
       LOOP (PARE_UN_MISH)
       LOOP (PARE_UN_SWISH)
+      LOOP (PARE_UN_QUICK_GELU)
       LOOP (PARE_UN_FLOOR)
       LOOP (PARE_UN_CEIL)
       LOOP (PARE_UN_ROUND)
