@@ -1,7 +1,8 @@
 /* Attention in bfloat16. Lanes are rows of q: scores of one position lie side by side, so that neither the softmax nor what becomes of it
  * goes across lanes, and weights are pairs of positions where they were computed. What is multiplied lies as pairs in tiles of sixteen
- * rows: [pairs][16]. Scores are not searched for the largest where their bound, by the norms of rows and positions, says that no power of
- * them leaves what floats hold. */
+ * rows: [pairs][16]. Where there is a matrix unit, it multiplies keys, row by row, by such pairs of q, and elements of v, which lie as
+ * pairs of positions, by the weights; what is between stays the same. Scores are not searched for the largest where their bound, by the
+ * norms of rows and positions, says that no power of them leaves what floats hold. */
 #include "engine/accel/pare-accel-bfloats.h"
 
 #include <math.h>
@@ -62,28 +63,36 @@ some (const void *data, bool wide, int64_t at, int64_t n)
   return _mm256_maskz_loadu_epi16 (mask, (const uint16_t *)data + at);
 }
 
-/* Tiles of sixteen rows; rows that are not there are the last one (`repeat`) or zeros. The largest square of a norm. */
+/* Thirty-two elements, or as many as there are. */
+BF16 INLINE __m512i
+pairs_of (const PareBfloatOperand *o, int64_t from, int64_t left)
+{
+  return _mm512_inserti64x4 (_mm512_castsi256_si512 (some (o->data, o->wide, from, left < 0 ? 0 : smaller (left, LANES))),
+                             left > LANES ? some (o->data, o->wide, from + LANES, smaller (left - LANES, LANES)) : _mm256_setzero_si256 (),
+                             1);
+}
+
+/* Tiles of sixteen rows, [pairs][tiles together][16]; rows that are not there are the last one (`repeat`) or zeros. The largest square of a
+ * norm. */
 BF16 static float
-pack_rows (const PareBfloatOperand *o, int64_t at, int64_t rows, int64_t tiles, int64_t depth, bool repeat, uint32_t *to)
+pack_rows (const PareBfloatOperand *o, int64_t at, int64_t rows, int64_t tiles, int64_t depth, bool repeat, int64_t together, uint32_t *all)
 {
   int64_t pairs = (depth + 1) / 2;
   __m512 most = ALL (0);
   for (int64_t t = 0; t < tiles; t++)
     {
       __m512 norm = ALL (0);
+      uint32_t *to = all + (t / together * pairs * together + t % together) * LANES;
       for (int64_t k = 0; k < pairs; k += LANES)
         {
           __m512i r[LANES];
           for (int i = 0; i < LANES; i++)
             {
-              int64_t row = t * LANES + i, from = at + smaller (row, rows - 1) * o->stride[2] + 2 * k, left = depth - 2 * k;
-              bool is = row < rows || repeat;
-              r[i] = _mm512_inserti64x4 (
-                  _mm512_castsi256_si512 (some (o->data, o->wide, from, is ? smaller (left, LANES) : 0)),
-                  left > LANES && is ? some (o->data, o->wide, from + LANES, smaller (left - LANES, LANES)) : _mm256_setzero_si256 (), 1);
+              int64_t row = t * LANES + i;
+              r[i] = pairs_of (o, at + smaller (row, rows - 1) * o->stride[2] + 2 * k, row < rows || repeat ? depth - 2 * k : 0);
             }
           turn (r);
-          for (int64_t i = 0; i < LANES && k + i < pairs; i++, to += LANES)
+          for (int64_t i = 0; i < LANES && k + i < pairs; i++, to += together * LANES)
             {
               _mm512_storeu_si512 (to, r[i]);
               norm = _mm512_dpbf16_ps (norm, (__m512bh)r[i], (__m512bh)r[i]);
@@ -94,17 +103,61 @@ pack_rows (const PareBfloatOperand *o, int64_t at, int64_t rows, int64_t tiles, 
   return _mm512_reduce_max_ps (most);
 }
 
+/* Rows as they are, one after the other, and zeros; the same number. */
+BF16 static float
+pack_lines (const PareBfloatOperand *o, int64_t at, int64_t rows, int64_t tiles, int64_t depth, uint32_t *to)
+{
+  int64_t pairs = (depth + 1) / 2;
+  float most = 0;
+  for (int64_t r = 0; r < tiles * LANES; r++)
+    {
+      __m512 norm = ALL (0);
+      for (int64_t k = 0; k < pairs; k += LANES)
+        {
+          __m512i x = pairs_of (o, at + smaller (r, rows - 1) * o->stride[2] + 2 * k, r < rows ? depth - 2 * k : 0);
+          _mm512_mask_storeu_epi32 (to + r * pairs + k, (__mmask16)((1u << smaller (pairs - k, LANES)) - 1), x);
+          norm = _mm512_dpbf16_ps (norm, (__m512bh)x, (__m512bh)x);
+        }
+      float square = _mm512_reduce_add_ps (norm);
+      most = square > most || square != square ? square : most;
+    }
+  return most;
+}
+
 /* Pairs of positions: [pairs][width]. */
+BF16 INLINE __m512i
+two_positions (const PareBfloatOperand *o, int64_t at, int64_t positions, int64_t p, int64_t c, int64_t n)
+{
+  int64_t from = at + p * o->stride[2] + c, left = c < n ? smaller (n - c, LANES) : 0;
+  __m512i even = _mm512_cvtepu16_epi32 (some (o->data, o->wide, from, p < positions ? left : 0));
+  __m512i odd = _mm512_cvtepu16_epi32 (some (o->data, o->wide, from + o->stride[2], p + 1 < positions ? left : 0));
+  return _mm512_or_si512 (even, _mm512_slli_epi32 (odd, 16));
+}
+
 BF16 static void
 pack_values (const PareBfloatOperand *o, int64_t at, int64_t positions, int64_t n, int64_t width, uint32_t *to)
 {
   for (int64_t p = 0; p < positions; p += 2, to += width)
     for (int64_t c = 0; c < width; c += LANES)
       {
-        int64_t from = at + p * o->stride[2] + c, left = c < n ? smaller (n - c, LANES) : 0, room = smaller (width - c, LANES);
-        __m512i even = _mm512_cvtepu16_epi32 (some (o->data, o->wide, from, left));
-        __m512i odd = _mm512_cvtepu16_epi32 (some (o->data, o->wide, from + o->stride[2], p + 1 < positions ? left : 0));
-        _mm512_mask_storeu_epi32 (to + c, (__mmask16)((1u << room) - 1), _mm512_or_si512 (even, _mm512_slli_epi32 (odd, 16)));
+        int64_t room = smaller (width - c, LANES);
+        _mm512_mask_storeu_epi32 (to + c, (__mmask16)((1u << room) - 1), two_positions (o, at, positions, p, c, n));
+      }
+}
+
+/* The same as [width][pairs]. */
+BF16 static void
+pack_turned (const PareBfloatOperand *o, int64_t at, int64_t positions, int64_t n, int64_t width, int64_t pairs, uint32_t *to)
+{
+  for (int64_t p = 0; p < pairs; p += LANES)
+    for (int64_t c = 0; c < width; c += LANES)
+      {
+        __m512i r[LANES];
+        for (int i = 0; i < LANES; i++)
+          r[i] = two_positions (o, at, positions, 2 * (p + i), c, n);
+        turn (r);
+        for (int64_t i = 0; i < LANES && c + i < width; i++)
+          _mm512_storeu_si512 (to + (c + i) * pairs + p, r[i]);
       }
 }
 
@@ -121,14 +174,19 @@ pare_accel_attention_pack (const PareBfloatAttention *a, int64_t task)
   if (task < keys)
     {
       uint32_t *to = a->keys + task * a->key_apart;
-      float most = pack_rows (&a->k, offset (&a->k, task / a->key_heads, task % a->key_heads), a->positions,
-                              (a->positions + LANES - 1) / LANES, a->depth, false, to);
+      int64_t from = offset (&a->k, task / a->key_heads, task % a->key_heads), tiles = (a->positions + LANES - 1) / LANES;
+      float most = a->tiles ? pack_lines (&a->k, from, a->positions, tiles, a->depth, to)
+                            : pack_rows (&a->k, from, a->positions, tiles, a->depth, false, 1, to);
       memcpy (to + a->key_apart - 1, &most, sizeof most);
       return;
     }
   task -= keys;
-  pack_values (&a->v, offset (&a->v, task / a->value_heads, task % a->value_heads), a->positions, a->n, pare_accel_attention_width (a->n),
-               a->values + task * a->value_apart);
+  int64_t from = offset (&a->v, task / a->value_heads, task % a->value_heads), width = pare_accel_attention_width (a->n);
+  uint32_t *to = a->values + task * a->value_apart;
+  if (a->tiles)
+    pack_turned (&a->v, from, a->positions, a->n, width, a->value_pairs, to);
+  else
+    pack_values (&a->v, from, a->positions, a->n, width, to);
 }
 
 /* What is done to scores: nothing, for their bound is small; the shift is taken off; a mask is added before. */
@@ -197,16 +255,21 @@ scores_of (const Rows *t, int64_t at, const float *mask, __m512 sum[WIDE], const
   float *to = t->scores + at * vecs * LANES;
   __m512 acc[LANES][WIDE];
   UNROLL for (int i = 0; i < count; i++) UNROLL for (int v = 0; v < vecs; v++) acc[i][v] = ALL (0);
-  for (int64_t k = 0; k < pairs; k++, q += LANES, keys += LANES)
+  if (t->a->tiles)
     {
-      __m512bh x[WIDE];
-      UNROLL for (int v = 0; v < vecs; v++) x[v] = (__m512bh)_mm512_loadu_si512 (q + v * pairs * LANES);
-      UNROLL for (int i = 0; i < count; i++)
-      {
-        __m512bh s = (__m512bh)_mm512_set1_epi32 ((int)keys[i]);
-        UNROLL for (int v = 0; v < vecs; v++) acc[i][v] = _mm512_dpbf16_ps (acc[i][v], x[v], s);
-      }
+      UNROLL for (int i = 0; i < count; i++) UNROLL for (int v = 0; v < vecs; v++) acc[i][v] = LOAD (to + (i * vecs + v) * LANES);
     }
+  else
+    for (int64_t k = 0; k < pairs; k++, q += vecs * LANES, keys += LANES)
+      {
+        __m512bh x[WIDE];
+        UNROLL for (int v = 0; v < vecs; v++) x[v] = (__m512bh)_mm512_loadu_si512 (q + v * LANES);
+        UNROLL for (int i = 0; i < count; i++)
+        {
+          __m512bh s = (__m512bh)_mm512_set1_epi32 ((int)keys[i]);
+          UNROLL for (int v = 0; v < vecs; v++) acc[i][v] = _mm512_dpbf16_ps (acc[i][v], x[v], s);
+        }
+      }
   const __m512 factor = ALL (kind == MASKED ? t->a->factor : t->factor), magic = ALL (MAGIC);
   UNROLL for (int i = 0; i < count; i++)
   {
@@ -244,6 +307,23 @@ scores_of (const Rows *t, int64_t at, const float *mask, __m512 sum[WIDE], const
   }
 }
 
+/* c [rows][vecs][16] = a times b [pairs][vecs][16]. */
+static void
+multiply_tiles (const uint32_t *a, int64_t a_row, int64_t rows, const void *b, int64_t pairs, int vecs, float *c)
+{
+  pare_accel_tiles_product (&(PareBfloatProduct){ .rows = rows,
+                                                  .pairs = pairs,
+                                                  .a = (const uint16_t *)a,
+                                                  .a_row = a_row * 2,
+                                                  .a_block = LANES,
+                                                  .b = b,
+                                                  .width = vecs * LANES,
+                                                  .columns = vecs * LANES,
+                                                  .c = { c, true },
+                                                  .c_row = vecs * LANES,
+                                                  .c_block = LANES });
+}
+
 /* All positions. */
 BF16 INLINE void
 walk (const Rows *t, __m512 sum[WIDE], const int vecs, const Kind kind, const bool find)
@@ -263,6 +343,12 @@ walk (const Rows *t, __m512 sum[WIDE], const int vecs, const Kind kind, const bo
       scores_of (t, at, NULL, sum, vecs, kind, true, find);
 }
 
+static int64_t
+whole_pairs (int64_t positions)
+{
+  return positions > 0 ? (positions + 2 * LANES - 1) / (2 * LANES) * LANES : LANES;
+}
+
 /* Powers become weights, rounded, in pairs of positions, in the place of their first half. */
 BF16 INLINE void
 weigh (const Rows *t, const __m512 sum[WIDE], const int vecs)
@@ -280,6 +366,8 @@ weigh (const Rows *t, const __m512 sum[WIDE], const int vecs)
       __m512 even = MUL (LOAD (from), by[v]), odd = MUL (LOAD (from + row), by[v]);
       _mm512_storeu_si512 (t->scores + i * row + v * LANES, _mm512_permutexvar_epi16 (places, (__m512i)_mm512_cvtne2ps_pbh (odd, even)));
     }
+  if (t->a->tiles) /* up to whole steps */
+    memset (t->scores + (t->n + 1) / 2 * row, 0, (size_t)((whole_pairs (t->n) - (t->n + 1) / 2) * row) * sizeof *t->scores);
 }
 
 /* to [width][rows] = sums of weights times v. One vector of rows has two sums of each, or the arithmetic would wait. */
@@ -287,6 +375,11 @@ BF16 INLINE void
 sum_up (const Rows *t, float *to, const int vecs)
 {
   const int row = vecs * LANES, chains = WIDE / vecs;
+  if (t->a->tiles)
+    {
+      multiply_tiles (t->values, t->a->value_pairs, pare_accel_attention_width (t->a->n), t->scores, whole_pairs (t->n), vecs, to);
+      return;
+    }
   int64_t width = pare_accel_attention_width (t->a->n), pairs = (t->n + 1) / 2;
   for (int64_t d = 0; d < width; d += DEPTH, to += DEPTH * row)
     {
@@ -362,6 +455,11 @@ attend (Rows *t, float *memory, int64_t y_at, const int vecs, const Kind kind)
     sum[v] = ALL (0);
     most[v] = ALL (-INFINITY);
   }
+  if (t->a->tiles)
+    {
+      int64_t pairs = (t->a->depth + 1) / 2;
+      multiply_tiles (t->keys, pairs, (t->n + LANES - 1) / LANES * LANES, t->q, pairs, vecs, t->scores);
+    }
   if (kind != PLAIN && t->find)
     {
       walk (t, most, vecs, kind, true);
@@ -401,7 +499,7 @@ ATTEND (2, PLAIN) ATTEND (2, SHIFTED) ATTEND (2, MASKED)
   float *y = t.scores + whole * together, longest;
   uint32_t *q = (uint32_t *)(void *)(y + pare_accel_attention_width (a->n) * together);
   memcpy (&longest, t.keys + a->key_apart - 1, sizeof longest);
-  longest *= pack_rows (&a->q, offset (&a->q, b, h) + r0 * a->q.stride[2], t.rows, a->vecs, a->depth, true, q);
+  longest *= pack_rows (&a->q, offset (&a->q, b, h) + r0 * a->q.stride[2], t.rows, a->vecs, a->depth, true, a->vecs, q);
   t.q = q;
   longest *= t.factor * t.factor;
   bool hides = longest < LARGEST * LARGEST; /* then hidden ones weigh 0 */

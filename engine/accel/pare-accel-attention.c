@@ -159,9 +159,11 @@ pare_accel_step_attention (PareAccel *self, uint32_t step)
   if (2 * tiles * PARE_BLOCK * PARE_BLOCK * (int64_t)sizeof (float) <= SCORES && a.rows > PARE_BLOCK)
     a.vecs = 2;
   int64_t together = a.vecs * PARE_BLOCK;
+  a.tiles = pare_accel_bfloats_for (a.rows) != pare_accel_bfloats ();
+  a.value_pairs = a.tiles ? (a.positions + 2 * PARE_BLOCK - 1) / (2 * PARE_BLOCK) * PARE_BLOCK : (a.positions + 1) / 2;
   a.blocks = (a.rows + together - 1) / together;
   a.key_apart = (tiles * pairs + 1) * PARE_BLOCK;
-  a.value_apart = (a.positions + 1) / 2 * width;
+  a.value_apart = a.value_pairs * width;
   a.scratch = (tiles * PARE_BLOCK + width + pairs) * together * (int64_t)sizeof (float);
   a.has_mask = mask != PARE_RT_NONE;
   a.seen = a.has_mask ? look (self, mask, &a) : NULL;

@@ -296,6 +296,8 @@ void
 pare_accel_tiles_panels (const PareBfloatProduct *p, int64_t n)
 {
   Rows r = { .a = (const char *)p->a, .row = p->a_row * 2, .n = p->rows };
+  if (r.n == 0) /* a tile has one at least */
+    return;
   if (p->run > 0)
     {
       r.taps = p->taps;

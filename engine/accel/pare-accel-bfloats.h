@@ -143,8 +143,10 @@ typedef struct
   const int32_t *seen; /* of each row: the mask is 0 for so many positions and hides the others; NULL: it is not of this kind */
   float factor;
   int vecs;                       /* rows in a task: 1 or 2 blocks */
+  bool tiles;                     /* products are the matrix unit's */
   int64_t blocks;                 /* tasks of a head */
   int64_t key_apart, value_apart; /* pairs between heads; behind keys there is room for a block */
+  int64_t value_pairs;            /* of positions, with some of zeros, if there are tiles */
   int64_t scratch;                /* bytes of a thread */
   uint32_t *keys, *values;
 } PareBfloatAttention;
