@@ -1,14 +1,15 @@
 /* The first convolution of a network on bfloat16: few channels, read as they come, plane by plane; and those with few results, which leave
  * planes. A band of rows is copied with its padding, two planes to one of pairs, an odd one paired with itself one column on; what a pair
- * of terms multiplies then lies at one offset for all results of a row. */
-#include "engine/accel/pare-accel-bfloats.h"
-#include "engine/accel/pare-accel-private.h"
+ * of terms multiplies then lies at one offset for all results of a row. Where there is a matrix unit, pixels are copied whole, and tiles
+ * read a row of the window at once; so do windows of one block of channels. */
+#include "engine/accel/pare-accel-bfloats-private.h"
 
 #include <string.h>
 
 #define MOST_CHANNELS 4
 #define ROWS 8            /* of results in a band */
 #define PRODUCTS 140      /* in a nanosecond, of one thread */
+#define BY_TILES 600      /* the same of the matrix unit */
 #define BAND (384 * 1024) /* bytes of a band at most, where there are many channels */
 
 typedef struct
@@ -22,6 +23,7 @@ typedef struct
   const uint16_t *weights;
   const float *factor, *bias;
   PareAfter after;
+  bool residual, wide_residual; /* of many channels only */
   bool wide_x, wide;
   bool few;        /* results, which lie in planes; weights: groups of them */
   int64_t scratch; /* elements of a thread */
@@ -117,6 +119,8 @@ lay_out_pixels (const Stem *s, const void *x, int64_t oy, int64_t n, uint16_t *t
         copy_one (row, x, s->wide_x, at, some);
       else if (t == 2)
         join (row, x, s->wide_x, at, at + plane, some);
+      else if (t == PARE_BLOCK)
+        memcpy (row, (const uint16_t *)x + at * t, (size_t)(some * t) * sizeof *to);
       else
         join_four (row, x, s->wide_x, at, plane, s->channels == 4, some);
     }
@@ -210,22 +214,24 @@ run (const void *params, const PareView *args, int part, int parts)
               continue;
             }
           int64_t y = image * s->y_image + (oy + r) * s->out[1] * s->y_row;
-          pare_accel_multiply_pairs (isa, s->n,
-                                     &(PareBfloatProduct){ .rows = s->out[1] + (s->skip ? (some - 1) * s->pitch : 0),
-                                                           .pairs = s->pairs,
-                                                           .a = a,
-                                                           .a_row = s->stride[1] * (s->together ? s->together : 2),
-                                                           .taps = s->taps,
-                                                           .run = s->run,
-                                                           .line = s->out[1],
-                                                           .skip = s->skip,
-                                                           .b = s->weights,
-                                                           .factor = s->factor,
-                                                           .bias = s->bias,
-                                                           .c = { (char *)args[1].data + y * (s->wide ? 4 : 2), s->wide },
-                                                           .c_row = s->y_row,
-                                                           .c_block = s->y_block,
-                                                           .after = &s->after });
+          pare_accel_multiply_pairs (
+              isa, s->n,
+              &(PareBfloatProduct){ .rows = s->out[1] + (s->skip ? (some - 1) * s->pitch : 0),
+                                    .pairs = s->pairs,
+                                    .a = a,
+                                    .a_row = s->stride[1] * (s->together ? s->together : 2),
+                                    .taps = s->taps,
+                                    .run = s->run,
+                                    .line = s->out[1],
+                                    .skip = s->skip,
+                                    .b = s->weights,
+                                    .factor = s->factor,
+                                    .bias = s->bias,
+                                    .c = pare_accel_place (&args[1], s->wide, y),
+                                    .c_row = s->y_row,
+                                    .c_block = s->y_block,
+                                    .residual = s->residual ? pare_accel_place (&args[3], s->wide_residual, y) : (PareBfloatPlace){ NULL },
+                                    .after = &s->after });
         }
       row += some;
     }
@@ -317,11 +323,31 @@ pack (PareAccel *self, Stem *s, const float *weights)
   return true;
 }
 
+static bool
+has_tiles (int64_t rows)
+{
+  return pare_accel_bfloats_for (rows) != pare_accel_bfloats ();
+}
+
+/* A block of channels, which is one vector to oneDNN, which takes its matrix kernels for more only: windows of it fill tiles. */
+static bool
+is_deep (const PareConvParams *p, const PareShape *x, const PareShape *y)
+{
+  return p->spatial == 2 && p->kernel[0] > 1 && p->kernel[1] > 1 && x->dims[1] == PARE_BLOCK && y->dims[1] % PARE_BLOCK == 0
+         && has_tiles (y->dims[2] * y->dims[3]);
+}
+
+static const PareMd *
+pixels_of (PareAccel *self, bool blocked, dnnl_data_type_t type, const PareShape *y)
+{
+  return blocked ? pare_md_new_blocks (self->mds, type, y->rank, y->dims) : pare_md_new_channels_last (self->mds, type, y->rank, y->dims);
+}
+
 /* Steps of about the same length, of whole rows of the window. */
 static void
 plan_pixels (Stem *s)
 {
-  s->together = s->channels > 2 ? 4 : s->channels;
+  s->together = s->channels == 3 ? 4 : s->channels;
   int64_t line = (s->kernel[1] * s->together + 1) / 2, steps = (line + PARE_BLOCK - 1) / PARE_BLOCK;
   s->run = (line + steps - 1) / steps;
   s->pairs = s->kernel[0] * steps * s->run;
@@ -339,29 +365,39 @@ make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[st->out[0]].shape;
   const float *weights = pare_accel_constant (self, st->in[1]);
   bool few = st->op == PARE_RT_CONV && p->spatial == 2 && is_few (p, shape, sx, sy);
-  if (!pare_accel_bfloats () || st->op != PARE_RT_CONV || p->spatial > 2 || p->group != 1 || (sx->dims[1] > MOST_CHANNELS && !few)
-      || !weights || (st->n_in > 3 && st->in[3] != PARE_RT_NONE) || !pare_accel_after_knows (p->activation))
+  uint32_t residual = pare_accel_operand (st, 3), there = PARE_RT_NONE, y;
+  bool deep = st->op == PARE_RT_CONV && x == st->in[0] && is_deep (p, sx, sy);
+  if (!pare_accel_bfloats () || st->op != PARE_RT_CONV || p->spatial > 2 || p->group != 1 || (sx->dims[1] > MOST_CHANNELS && !few && !deep)
+      || !weights || (residual != PARE_RT_NONE && !deep) || !pare_accel_after_knows (p->activation))
     return false;
   const PareMd *plain = pare_accel_plain_md (self, x), *src = pare_accel_native_any (self, x);
   PareFolded f;
   if (few && plain && src != plain)
     src = pare_md_with_type (self->mds, plain, dnnl_bf16);
-  if (!plain || !src || (src != plain && src != pare_md_with_type (self->mds, plain, dnnl_bf16)) || !pare_accel_fold (self, step, &f))
+  const PareMd *blocks = deep ? pare_md_new_blocks (self->mds, dnnl_bf16, sx->rank, sx->dims) : NULL;
+  bool blocked = blocks && src == blocks;
+  if (deep && !blocked)
+    src = pare_md_new_channels_last (self->mds, dnnl_bf16, sx->rank, sx->dims);
+  if (!plain || !src || (!deep && src != plain && src != pare_md_with_type (self->mds, plain, dnnl_bf16))
+      || !pare_accel_fold (self, step, &f))
     return false;
   PareAccelResult result = pare_accel_result (self, f.y);
-  const PareMd *dst = few ? pare_md_new_typed (self->mds, result.type, sy->rank, sy->dims, NULL)
-                          : pare_md_new_channels_last (self->mds, result.type, sy->rank, sy->dims);
+  const PareMd *dst
+      = few ? pare_md_new_typed (self->mds, result.type, sy->rank, sy->dims, NULL) : pixels_of (self, blocked, result.type, sy);
+  const PareMd *added = residual != PARE_RT_NONE ? pare_accel_native_any (self, residual) : NULL;
   int64_t n = sy->dims[1], out = pare_shape_count (sy) / (sy->dims[0] * n);
   Stem s = { .batch = sx->dims[0],
              .channels = sx->dims[1],
              .n = n,
-             .y_row = n,
-             .y_block = PARE_BLOCK,
+             .y_row = blocked ? PARE_BLOCK : n,
+             .y_block = blocked ? out * PARE_BLOCK : PARE_BLOCK,
              .y_image = out * n,
              .factor = f.factor,
              .bias = f.bias,
              .after = f.after,
              .few = few,
+             .residual = residual != PARE_RT_NONE,
+             .wide_residual = added && pare_md_type (added) != dnnl_bf16,
              .wide_x = src == plain,
              .wide = result.type != dnnl_bf16 };
   s.in[0] = s.out[0] = s.kernel[0] = s.stride[0] = 1; /* of one dimension */
@@ -379,15 +415,26 @@ make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
   s.rows = (ROWS - 1) * s.stride[0] + s.kernel[0];
   s.pitch = (s.out[1] - 1) * s.stride[1] + s.kernel[1];
   s.scratch = ((s.channels + 1) / 2 * s.rows * s.pitch + 3 * PARE_BLOCK) * 2;
-  if (!few && pare_accel_bfloats_for (s.out[0] * s.out[1]) != pare_accel_bfloats ())
+  if (!few && has_tiles (s.out[0] * s.out[1]))
     plan_pixels (&s);
   if (!dst || (s.channels > MOST_CHANNELS && s.scratch * 2 > BAND) || s.pad[1] >= s.pitch || !pack (self, &s, weights))
     return false;
   const uint32_t now = self->building;
-  const uint32_t buffers[3] = { pare_accel_form (self, now, x, src), pare_accel_new_form (self, result.value, dst),
-                                pare_accel_buffer_new (self, (uint64_t)(s.scratch * self->threads) * sizeof (uint16_t)) };
-  double ns = (double)(s.batch * out * n) * (double)(s.pairs * 2) / PRODUCTS;
-  if (!pare_accel_add_work (self, now, run, &s, sizeof s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, 3))
+  const PareMd *dst_added = s.residual ? pixels_of (self, blocked, s.wide_residual ? dnnl_f32 : dnnl_bf16, sy) : NULL;
+  uint32_t in = pare_accel_form (self, now, x, src);
+  if (s.residual && (!dst_added || (there = pare_accel_form (self, now, residual, dst_added)) == PARE_RT_NONE))
+    self->failed = true;
+  if (there != PARE_RT_NONE && dst == dst_added && pare_accel_may_overwrite (self, now, there)
+      && pare_accel_buffer_root (self, there) != pare_accel_buffer_root (self, in))
+    {
+      y = there;
+      pare_accel_set_form (self, result.value, dst, there);
+    }
+  else
+    y = pare_accel_new_form (self, result.value, dst);
+  const uint32_t buffers[4] = { in, y, pare_accel_buffer_new (self, (uint64_t)(s.scratch * self->threads) * sizeof (uint16_t)), there };
+  double ns = (double)(s.batch * out * n) * (double)(s.pairs * 2) / (s.together ? BY_TILES : PRODUCTS);
+  if (!pare_accel_add_work (self, now, run, &s, sizeof s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, s.residual ? 4 : 3))
     return false;
   return pare_accel_absorb (self, f.norm) && pare_accel_absorb (self, result.rounds);
 }
