@@ -49,7 +49,7 @@ configure (int rows, int depth)
       tiles.rows[i] = (uint8_t)(i < 6 ? rows : depth);
       tiles.row_bytes[i] = (uint16_t)(i == 4 || i == 5 ? depth * 4 : 64);
     }
-  __asm__ volatile("ldtilecfg %0" : : "m"(tiles));
+  __asm__ volatile("ldtilecfg %0" : : "m"(tiles) : "memory");
 }
 
 /* Sums of one or two tiles of rows by up to four vectors (of one), up to two (of two), to memory: sums [vecs][..] of rows * 16 floats. */

@@ -52,6 +52,9 @@ columns (const Two *t, int64_t ox, const int count, const int kernel, const int 
     __m512bh w[2][MOST_KERNEL];
     UNROLL for (int q = 0; q < 2; q++) UNROLL for (int k = 0; k < kernel; k++) w[q][k]
         = (__m512bh)_mm512_load_si512 (t->weights + ((q * pairs + p) * kernel + k) * 2 * LANES);
+    /* Where a row of results has a use for one row of the pair only, that is multiplied as floats: the CPU does both side by side. */
+    UNROLL for (int q = 0; q < 2; q++) if (2 * p - q * stride == kernel - 1) UNROLL for (int k = 0; k < kernel; k++) w[q][k]
+        = (__m512bh)_mm512_slli_epi32 ((__m512i)w[q][k], 16);
     UNROLL for (int c = left; c < (count - 1) * stride + kernel - right; c++, above += x_row, below += x_row)
     {
       OPAQUE (above);
@@ -60,11 +63,21 @@ columns (const Two *t, int64_t ox, const int count, const int kernel, const int 
         continue;
       __m512i a = _mm512_castsi256_si512 (_mm256_loadu_si256 ((const __m256i *)above)),
               b = _mm512_castsi256_si512 (_mm256_loadu_si256 ((const __m256i *)below));
-      __m512bh x = (__m512bh)_mm512_permutex2var_epi16 (a, places, b);
+      __m512i x = _mm512_permutex2var_epi16 (a, places, b);
+      __m512 first = _mm512_castsi512_ps (_mm512_slli_epi32 (x, 16)),
+             second = _mm512_castsi512_ps (_mm512_and_si512 (x, _mm512_set1_epi32 ((int)0xffff0000)));
       UNROLL for (int q = 0; q < 2; q++) /* of the rows that read this pair */
           if (2 * p + 1 >= q * stride && 2 * p - q * stride < kernel)
-              UNROLL for (int o = 0; o < count; o++) if (c >= o * stride && c - o * stride < kernel) acc[q][o]
-          = _mm512_dpbf16_ps (acc[q][o], x, w[q][c - o * stride]);
+              UNROLL for (int o = 0; o < count; o++) if (c >= o * stride && c - o * stride < kernel)
+      {
+        const __m512bh by = w[q][c - o * stride];
+        if (2 * p - q * stride == kernel - 1)
+          acc[q][o] = FMA (first, _mm512_castsi512_ps ((__m512i)by), acc[q][o]);
+        else if (2 * p + 1 == q * stride)
+          acc[q][o] = FMA (second, _mm512_castsi512_ps ((__m512i)by), acc[q][o]);
+        else
+          acc[q][o] = _mm512_dpbf16_ps (acc[q][o], (__m512bh)x, by);
+      }
     }
   }
   const PareAfter *after = &s->after;
