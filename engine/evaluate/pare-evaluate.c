@@ -11,7 +11,7 @@
 #define KEEP_OUTPUTS (64 * G_GUINT64_CONSTANT (1048576))
 #define SNAPSHOT_US 50000
 #define FIRST_SAMPLES 20
-#define FIRST_US 100000
+#define FIRST_US 15000 /* fewer samples say little, but a hand that drags sees that it is heard */
 #define TOP 5
 #define ALPHA 0.05
 
