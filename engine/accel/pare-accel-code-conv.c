@@ -338,7 +338,7 @@ choose_unit (PareAccel *self, Tiles *t)
   s->terms = (s->terms + 15) / 16 * 16;
   s->row = s->terms * 4 + (s->terms % 1024 == 0 ? 64 : 0); /* rows a multiple of 4 KiB apart share their places in the cache */
   s->flat = taps == 1 && s->stride[0] == 1 && s->stride[1] == 1 && !s->pad[0] && !s->pad[1] && s->in[0] == s->out[0]
-            && s->in[1] == s->out[1] && s->x_pixel == s->c && s->c >= 16;
+            && s->in[1] == s->out[1] && s->x_pixel == s->c && s->c >= 4;
   if (!s->flat && s->chunk * s->row > MATRIX_BYTES)
     s->chunk = MATRIX_BYTES / s->row < MATRIX_ROWS ? MATRIX_ROWS : MATRIX_BYTES / s->row / MATRIX_ROWS * MATRIX_ROWS;
   s->streams = s->vectors * 64 * s->terms > MATRIX_BYTES;
