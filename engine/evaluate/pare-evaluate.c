@@ -374,7 +374,8 @@ after_sample (Run *run, guint sample, const Entry *entries)
   m.top5 = top5;
   m.kl = kl;
   pare_evaluation_measure (partial, &m);
-  gboolean decided = run->options->stop_early && !run->paired && pare_evaluation_is_decided (partial, run->options->tolerance);
+  gboolean decided
+      = run->options->stop_early && !run->paired && done >= FIRST_SAMPLES && pare_evaluation_is_decided (partial, run->options->tolerance);
   if (run->options->snapshot != NULL)
     run->options->snapshot (partial, run->options->data);
   pare_evaluation_unref (partial);
