@@ -116,9 +116,10 @@ through_split (const PareBuilder *b, const PareNode *node, Source *s, Set *set)
     return FALSE;
   while (split->outputs[part] != node->inputs[0])
     part++;
-  if (whole->dims[axis] != 1 || !add (set, id))
+  gint64 at = pare_lower_part_begins (graph, split, part);
+  if (at < 0 || whole->dims[axis] != 1 || !add (set, id))
     return FALSE;
-  add_axis (s, axis, pare_lower_part_begins (graph, split, part));
+  add_axis (s, axis, at);
   s->value = split->inputs[0];
   return TRUE;
 }

@@ -59,13 +59,18 @@ pare_lower_part_begins (const PareGraph *graph, const PareNode *split, guint par
 {
   const PareTensor *sizes = pare_lower_constant (graph, split, 1);
   const PareShape *x = &graph->values[split->inputs[0]].shape;
-  gint64 at = 0;
-  for (guint i = 0; sizes != NULL && i < part && i < pare_tensor_count (sizes); i++)
-    at += (gint64)pare_tensor_get_double (sizes, i);
-  if (sizes != NULL)
-    return at;
-  gint64 extent = x->dims[pare_lower_axis (pare_node_get_int (split, "axis", 0), x->rank)];
-  return MIN (part * ((extent + split->n_outputs - 1) / split->n_outputs), extent); /* alike, but for the last */
+  int axis = pare_lower_axis (pare_node_get_int (split, "axis", 0), x->rank);
+  gint64 at = 0, alike = (x->dims[axis] + split->n_outputs - 1) / split->n_outputs; /* but for the last */
+  for (guint i = 0; i < part; i++)
+    if (sizes != NULL && i < pare_tensor_count (sizes))
+      at += (gint64)pare_tensor_get_double (sizes, i);
+    else if (split->outputs[i] != PARE_NONE) /* also as the file declares it, where sizes are computed */
+      at += graph->values[split->outputs[i]].shape.dims[axis];
+    else if (!pare_lower_has_input (split, 1))
+      at += MIN (alike, x->dims[axis] - at);
+    else
+      return -1;
+  return at;
 }
 
 gboolean
@@ -88,6 +93,8 @@ pare_lower_split (PareBuilder *b, const PareNode *node, GError **error)
           p.step[d] = 1;
         }
       p.start[axis] = pare_lower_part_begins (graph, node, i);
+      if (p.start[axis] < 0)
+        return pare_lower_refuse (graph, node, error, "where output %u begins is not known", i);
       const PareShape *ys = &graph->values[node->outputs[i]].shape;
       if (ys->rank != xs->rank)
         return pare_lower_refuse (graph, node, error, "the shape of output %u is not known", i);

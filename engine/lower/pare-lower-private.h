@@ -201,8 +201,6 @@ gboolean pare_lower_activation (const PareGraph *graph, const PareNode *node, Pa
 
 /* --- pare-lower-attrs.c: attributes and constant operands --- */
 PareTensor *pare_lower_constant (const PareGraph *graph, const PareNode *node, guint i); /* borrowed; NULL: omitted or not constant */
-/* Where part `part` of a Split begins along its axis, read or not. */
-gint64 pare_lower_part_begins (const PareGraph *graph, const PareNode *split, guint part);
 gboolean pare_lower_has_input (const PareNode *node, guint i);
 gboolean pare_lower_ints (const PareGraph *graph, const PareNode *node, guint i, gint64 *values, guint most,
                           guint *n);         /* constant operand as integers */
@@ -212,6 +210,8 @@ gboolean pare_lower_window (const PareGraph *graph, const PareNode *node, int sp
                             const gint64 *kernel, gint32 *k, gint32 *stride, gint32 *dilation, gint32 *pad_begin, gint32 *pad_end);
 
 /* --- pare-lower-conv.c, pare-lower-data.c, pare-lower-rnn.c: one function an operator --- */
+/* Where part `part` of a Split begins along its axis, read or not; -1: not known. */
+gint64 pare_lower_part_begins (const PareGraph *graph, const PareNode *split, guint part);
 typedef gboolean (*PareLowerFunc) (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_conv (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_conv_transpose (PareBuilder *b, const PareNode *node, GError **error);
