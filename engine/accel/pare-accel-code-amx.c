@@ -63,8 +63,9 @@ static void (*const stores[4]) (const PareTileConv *, const Tile *, const __m512
 typedef struct
 {
   const int8_t *w;
-  int64_t pitch, pieces; /* bytes from four channels to the next; of 64 bytes of a window */
-  const char *next;      /* weights that are fetched meanwhile, lines of them with every piece */
+  int64_t pitch, pieces, taps; /* bytes from four channels to the next; of 64 bytes of a tap */
+  const int64_t *at;           /* where taps begin, from the first on */
+  const char *next;            /* weights that are fetched meanwhile, lines of them with every piece */
   int64_t lines;
 } Panel;
 
@@ -74,7 +75,6 @@ multiply (const Group *g, int64_t rows, const Panel *p, const int32_t *init, __m
           const bool is_signed)
 {
 #define DOT(c, a, b) is_signed ? ({ _tile_dpbssd (c, a, b); }) : ({ _tile_dpbusd (c, a, b); })
-  const uint8_t *x = g->x, *below = x + rows * g->pitch;
   _tile_loadd (0, init, 0); /* the same for each row */
   if (two_vectors)
     _tile_loadd (1, init + 16, 0);
@@ -85,24 +85,28 @@ multiply (const Group *g, int64_t rows, const Panel *p, const int32_t *init, __m
   const int8_t *w = p->w;
   const char *next = p->next;
   int64_t pitch = p->pitch;
-  for (int64_t i = 0; i < p->pieces; i++, x += 64, below += 64, w += ROWS * pitch)
+  for (int64_t tap = 0; tap < p->taps; tap++)
     {
-      for (int64_t k = 0; k < p->lines; k++, next += 64)
-        __builtin_prefetch (next, 0, 2);
-      _tile_loadd (4, x, g->pitch);
-      _tile_loadd (6, w, pitch);
-      DOT (0, 4, 6);
-      if (two_vectors)
+      const uint8_t *x = g->x + p->at[tap], *below = x + rows * g->pitch;
+      for (int64_t i = 0; i < p->pieces; i++, x += 64, below += 64, w += ROWS * pitch)
         {
-          _tile_loadd (7, w + 64, pitch);
-          DOT (1, 4, 7);
-        }
-      if (two_rows)
-        {
-          _tile_loadd (5, below, g->pitch);
-          DOT (2, 5, 6);
+          for (int64_t k = 0; k < p->lines; k++, next += 64)
+            __builtin_prefetch (next, 0, 2);
+          _tile_loadd (4, x, g->pitch);
+          _tile_loadd (6, w, pitch);
+          DOT (0, 4, 6);
           if (two_vectors)
-            DOT (3, 5, 7);
+            {
+              _tile_loadd (7, w + 64, pitch);
+              DOT (1, 4, 7);
+            }
+          if (two_rows)
+            {
+              _tile_loadd (5, below, g->pitch);
+              DOT (2, 5, 6);
+              if (two_vectors)
+                DOT (3, 5, 7);
+            }
         }
     }
   _tile_stored (0, sum, sizeof *sum);
@@ -176,6 +180,7 @@ AMX static void
 run_chunk (const PareTileConv *s, const PareView *args, uint8_t *scratch, int64_t first, int64_t n, int from, int to, int64_t rows)
 {
   Group groups[GROUPS];
+  const int64_t start = 0;
   __m512i sum[2 * ROWS][4];
   int64_t size = s->result == PARE_TILE_FLOATS ? 4 : 1;
   gather (s, args[0].data, scratch, first, n, rows, groups);
@@ -188,7 +193,7 @@ run_chunk (const PareTileConv *s, const PareView *args, uint8_t *scratch, int64_
         pare_accel_tile_block (s, block + 1, &next, &next_nv);
       int64_t channel = vector * 16, some = s->m - channel < nv * 16 ? s->m - channel : nv * 16;
       int64_t count = (n + 2 * rows - 1) / (2 * rows) * ((nv + 1) / 2); /* of times that the pieces are gone through */
-      Panel panel = { .pitch = nv * 64, .pieces = s->terms / ROWS, .lines = (ROWS * next_nv + count - 1) / count };
+      Panel panel = { .pitch = nv * 64, .pieces = s->terms / ROWS, .taps = 1, .at = &start, .lines = (ROWS * next_nv + count - 1) / count };
       panel.next = (const char *)s->weights + (vector + nv) * 64 * s->terms;
       Tile t = { .channel = channel, .mask = some < 64 ? ((__mmask64)1 << some) - 1 : ~(__mmask64)0 };
       for (int64_t p = 0, g = 0; p < n; p += 2 * rows, g++)
@@ -208,6 +213,58 @@ run_chunk (const PareTileConv *s, const PareView *args, uint8_t *scratch, int64_
     }
 }
 
+/* Of places first..first+n-1, what is stored: runs of pixels of one row of an image. */
+AMX static void
+store_places (const PareTileConv *s, const PareView *args, Tile *t, const __m512i (*sum)[4], int64_t first, int64_t n, int nv)
+{
+  int64_t size = s->result == PARE_TILE_FLOATS ? 4 : 1, row = first / s->wide, column = first % s->wide, run;
+  for (int64_t i = 0; i < n; i += run, row++, column = 0)
+    {
+      int64_t image = row / s->high, y = row % s->high, some = s->out[1] - column;
+      run = s->wide - column < n - i ? s->wide - column : n - i;
+      some = some < run ? some : run;
+      if (y >= s->out[0] || some <= 0)
+        continue;
+      int64_t pixel = (image * s->out[0] + y) * s->out[1] + column;
+      t->y = (uint8_t *)args[1].data + s->y_first + pixel * s->y_pixel + t->channel * size;
+      if (s->result == PARE_TILE_ADDED)
+        t->other = (const uint8_t *)args[2].data + pixel * s->other_pixel + t->channel;
+      stores[nv - 1](s, t, sum + i, (int)some);
+    }
+}
+
+/* Places first..first+n-1, whose windows are read where they lie. */
+AMX static void
+run_places (const PareTileConv *s, const PareView *args, const int64_t *at, int64_t first, int64_t n, int from, int to, int64_t rows)
+{
+  __m512i sum[2 * ROWS][4];
+  int64_t pitch = s->stride[1] * s->x_pixel;
+  for (int block = from; block < to; block++)
+    {
+      int vector, nv, next, next_nv = 0;
+      pare_accel_tile_block (s, block, &vector, &nv);
+      if (s->streams && block + 1 < to)
+        pare_accel_tile_block (s, block + 1, &next, &next_nv);
+      int64_t channel = vector * 16, some = s->m - channel < nv * 16 ? s->m - channel : nv * 16;
+      int64_t count = (n + 2 * rows - 1) / (2 * rows) * ((nv + 1) / 2); /* of times that the pieces are gone through */
+      Panel panel
+          = { .pitch = nv * 64, .pieces = s->steps / ROWS, .taps = s->k[0], .at = at, .lines = (ROWS * next_nv + count - 1) / count };
+      panel.next = (const char *)s->weights + (vector + nv) * 64 * s->terms;
+      Tile t = { .channel = channel, .mask = some < 64 ? ((__mmask64)1 << some) - 1 : ~(__mmask64)0 };
+      for (int64_t p = 0; p < n; p += 2 * rows)
+        {
+          int64_t here = n - p < 2 * rows ? n - p : 2 * rows;
+          const Group g = { (const uint8_t *)args[0].data + (first + p) * pitch, pitch };
+          for (int v = 0; v < nv; v += 2, panel.next += s->terms / ROWS * panel.lines * 64)
+            {
+              panel.w = s->weights + vector * 64 * s->terms + v * 64;
+              multiplies[s->signed_x][here > rows][nv - v > 1](&g, rows, &panel, s->init + channel + v * 16, (__m512i (*)[4]) & sum[0][v]);
+            }
+          store_places (s, args, &t, (const __m512i (*)[4])sum, first + p, here, nv);
+        }
+    }
+}
+
 AMX static void
 configure (int64_t rows)
 {
@@ -220,11 +277,27 @@ configure (int64_t rows)
   _tile_loadconfig (&tiles);
 }
 
+/* The place of a pixel. */
+static int64_t
+place_of (const PareTileConv *s, int64_t pixel)
+{
+  int64_t row = pixel / s->out[1];
+  return (row / s->out[0] * s->high + row % s->out[0]) * s->wide + pixel % s->out[1];
+}
+
 AMX static void
 run (const void *params, const PareView *args, int part, int parts)
 {
   const PareTileConv *s = params;
   PareTileShare a = pare_accel_tile_share (s, part, parts);
+  int64_t at[PARE_PLACE_TAPS];
+  if (s->place && a.begin < a.end)
+    {
+      for (int64_t tap = 0, row = 0; tap < s->k[0]; tap++, row += s->dilation[0])
+        at[tap] = row % s->stride[0] * s->plane + row / s->stride[0] * s->x_row;
+      a.begin = place_of (s, a.begin);
+      a.end = place_of (s, a.end - 1) + 1;
+    }
   int64_t most = s->chunk, chunks = (a.end - a.begin + most - 1) / most, before = 0;
   uint8_t *scratch = (uint8_t *)args[3].data + part * s->scratch;
   for (int64_t i = 0; i < chunks; i++)
@@ -234,7 +307,10 @@ run (const void *params, const PareView *args, int part, int parts)
       if (rows != before)
         configure (rows);
       before = rows;
-      run_chunk (s, args, scratch, first, n, a.from, a.to, rows);
+      if (s->place)
+        run_places (s, args, at, first, n, a.from, a.to, rows);
+      else
+        run_chunk (s, args, scratch, first, n, a.from, a.to, rows);
     }
   _tile_release ();
 }

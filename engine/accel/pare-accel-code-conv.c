@@ -13,6 +13,10 @@
 #define LONG 24                  /* bytes of a window's row */
 #define MATRIX_ROWS 32           /* pixels that the matrix unit has at once */
 #define MATRIX_BYTES (256 << 10) /* of windows that are copied for it */
+#define MATRIX_CYCLES 16         /* of a product of tiles */
+#define COPY_CYCLES 5            /* of 64 bytes of a window */
+#define STORE_CYCLES 8           /* of 16 channels */
+#define SHARED_CYCLES 24000      /* threads cost more than they save of less */
 
 /* A step, and where its weights lie: of output channel m, input channel c, tap t at m * row + c * channel + t. Where a tap is a whole row
  * of the window, `joined` pixels of `wide` channels, c counts through them. Where `own` channels leave lanes empty, the lanes hold some
@@ -88,7 +92,7 @@ static void
 lay_row (const PareTileConv *s, const int16_t *row, int32_t shift, int8_t *to, int64_t pitch)
 {
   for (int64_t tap = 0; tap < s->k[0] * s->k[1]; tap++)
-    for (int64_t c = 0; c < s->c; c += 4, to += pitch)
+    for (int64_t c = 0; c < s->steps * 4; c += 4, to += pitch)
       for (int64_t i = 0; i < 4 && c + i < s->c; i++)
         to[i] = (int8_t)(*row++ - shift);
 }
@@ -187,12 +191,15 @@ joins_rows (const PareTileConv *s)
   return s->c <= FRAMED && s->k[1] > 1 && s->dilation[1] == 1 && (s->c % 4 || s->k[1] * s->c >= LONG);
 }
 
-/* Of a pixel where so many are computed together: what is broadcast, and products of whole vectors. */
+/* Of a pixel where so many are computed together: what is broadcast, and products of whole vectors; or what the matrix unit loads, and its
+ * products, which take twice as long. */
 static double
 work_of (const Tiles *t, int64_t together)
 {
   const PareTileConv *s = &t->s;
   int64_t vectors = (t->own * together + 15) / 16, columns = s->k[1] + (together - 1) * s->stride[1];
+  if (s->place)
+    return (double)(s->k[0] * ((columns * s->c + 63) / 64) * (1 + 2 * vectors)) / (double)together;
   int64_t steps = joins_rows (s) ? (columns * s->c + 3) / 4 : columns * ((s->c + 3) / 4);
   return (double)(s->k[0] * steps * (1 + vectors)) / (double)together;
 }
@@ -213,6 +220,21 @@ fill_lanes (PareAccel *self, Tiles *t)
   s->out[1] /= best;
   s->k[1] += (best - 1) * s->stride[1];
   s->stride[1] *= best;
+}
+
+/* Whether the matrix unit reads windows where they lie, rather than copies of them: where no more is lost with products for places between
+ * the rows and at the end of theirs than copying takes. */
+static bool
+is_read_in_place (const Tiles *t)
+{
+  const PareTileConv *s = &t->s;
+  int64_t before = s->pad[1], behind = (s->out[1] - 1) * s->stride[1] + s->k[1] - s->pad[1] - s->in[1];
+  int64_t wide = (s->in[1] + (behind > before ? behind : before) + s->stride[1] - 1) / s->stride[1];
+  int64_t taps = s->k[0] * s->k[1], pixels = s->out[0] * s->out[1], copies = s->k[0] * ((s->k[1] * s->c + 63) / 64);
+  int64_t here = ((s->out[0] - 1) * wide + s->out[1] + 15) / 16 * copies, there = (pixels + 15) / 16 * ((taps * s->c + 63) / 64);
+  if (s->c > FRAMED)
+    copies = taps * ((s->c + 63) / 64);
+  return (here - there) * s->vectors * MATRIX_CYCLES <= pixels * copies * COPY_CYCLES;
 }
 
 /* The steps' common part: types, sizes, what is stored. */
@@ -249,7 +271,16 @@ describe (PareAccel *self, Tiles *t)
       s->least = s->clip[0];
       s->most = s->clip[1];
     }
+  const Tiles alone = *t;
+  s->place = pare_accel_loop_matrix () && self->plan->values[t->w].dtype != PARE_DTYPE_INT16 && s->k[0] * s->k[1] > 1
+             && s->k[0] <= PARE_PLACE_TAPS && s->dilation[1] == 1 && s->images * s->out[0] * s->out[1] >= PARE_MATRIX_LEAST;
   fill_lanes (self, t);
+  s->vectors = (int)((s->m + 15) / 16);
+  if (s->place && !is_read_in_place (t))
+    {
+      *t = alone;
+      fill_lanes (self, t);
+    }
   s->steps = (s->c + 3) / 4;
   s->vectors = (int)((s->m + 15) / 16);
   s->blocks = (s->vectors + 3) / 4;
@@ -286,7 +317,8 @@ find_add (PareAccel *self, const Tiles *t, const PareMd *dst, uint32_t *other)
   return reader;
 }
 
-/* A row of the window is one run of bytes, in a copy of the image with a frame of padding around it. */
+/* A row of the window is one run of bytes, in a copy of the image with a frame of padding around it. Where windows are read in place, what
+ * is beside a row is also what is beside the next, and rows that windows of all places begin with lie one behind the other. */
 static uint32_t
 frame (PareAccel *self, uint32_t step, Tiles *t, uint32_t in)
 {
@@ -304,19 +336,35 @@ frame (PareAccel *self, uint32_t step, Tiles *t, uint32_t in)
                       .image_rows = s->in[0],
                       .above = s->pad[0],
                       .below = reach[0],
+                      .planes = 1,
                       .fill = (uint8_t)t->zero_x };
+  int64_t room = 64;
+  if (s->place)
+    {
+      int64_t wide = s->in[1] + (reach[1] > s->pad[1] ? reach[1] : s->pad[1]), high = s->in[0] + f.above + f.below;
+      wide = (wide + s->stride[1] - 1) / s->stride[1] * s->stride[1];
+      reach[1] = wide - s->in[1] - s->pad[1];
+      f.planes = s->stride[0];
+      f.below += (f.planes - high % f.planes) % f.planes;
+      f.end = reach[1] * s->c;
+      f.last = f.begin;
+      s->wide = wide / s->stride[1];
+      s->high = (s->in[0] + f.above + f.below) / f.planes;
+      room = f.last + MATRIX_ROWS * s->stride[1] * s->c + (s->k[1] * s->c + 63) / 64 * 64;
+    }
   s->in[0] += f.above + f.below;
   s->in[1] += s->pad[1] + reach[1];
   s->x_row = s->in[1] * s->c;
   s->x_image = s->in[0] * s->x_row;
+  s->plane = s->images * s->x_image / f.planes;
   s->pad[0] = s->pad[1] = 0;
   t->joined = s->k[1];
   s->c *= s->k[1];
   s->steps = (s->c + 3) / 4;
   s->k[1] = 1;
-  if (!f.begin && !f.end && !f.above && !f.below && self->buffers[pare_accel_buffer_root (self, in)].input == PARE_RT_NONE)
+  if (!s->place && !f.begin && !f.end && !f.above && !f.below && self->buffers[pare_accel_buffer_root (self, in)].input == PARE_RT_NONE)
     return in;
-  uint32_t framed = pare_accel_buffer_new (self, (uint64_t)(s->images * s->x_image) + 64);
+  uint32_t framed = pare_accel_buffer_new (self, (uint64_t)(s->images * s->x_image + room));
   const uint32_t buffers[2] = { in, framed };
   return pare_accel_add_work (self, step, pare_accel_loop_frame (), &f, sizeof f, (uint64_t)(s->images * s->x_image), buffers, 2)
              ? framed
@@ -329,11 +377,20 @@ choose_unit (PareAccel *self, Tiles *t)
 {
   PareTileConv *s = &t->s;
   int64_t taps = s->k[0] * s->k[1], pixels = s->images * s->out[0] * s->out[1];
+  if (s->place)
+    s->steps = (s->c + 63) / 64 * 16;
   s->terms = taps * s->steps;
   s->chunk = PARE_TILE_TABLE / taps < PARE_TILE_PIXELS ? PARE_TILE_TABLE / taps : PARE_TILE_PIXELS;
   t->matrix = pare_accel_loop_matrix () && self->plan->values[t->w].dtype != PARE_DTYPE_INT16 && s->chunk >= MATRIX_ROWS
               && pixels >= PARE_MATRIX_LEAST;
-  if (!t->matrix)
+  if (s->place)
+    {
+      t->matrix = true;
+      s->chunk = PARE_PLACE_PIXELS;
+      s->streams = s->vectors * 64 * s->terms > MATRIX_BYTES;
+      s->scratch = 64;
+    }
+  if (!t->matrix || s->place)
     return;
   s->terms = (s->terms + 15) / 16 * 16;
   s->row = s->terms * 4 + (s->terms % 1024 == 0 ? 64 : 0); /* rows a multiple of 4 KiB apart share their places in the cache */
@@ -351,7 +408,7 @@ emit (PareAccel *self, uint32_t step, Tiles *t, const PareMd *src, const PareMd 
   PareTileConv *s = &t->s;
   uint32_t other = PARE_RT_NONE, add = find_add (self, t, dst, &other), y = t->y;
   uint32_t in = pare_accel_form (self, step, t->x, src), buffers[4], n = 2;
-  if (in != PARE_RT_NONE && joins_rows (s))
+  if (in != PARE_RT_NONE && (s->place || joins_rows (s)))
     in = frame (self, step, t, in);
   choose_unit (self, t);
   if (in == PARE_RT_NONE || !may_read_beyond (self, t, in) || !pack (self, t))
@@ -372,10 +429,16 @@ emit (PareAccel *self, uint32_t step, Tiles *t, const PareMd *src, const PareMd 
     }
   buffers[0] = in;
   buffers[1] = pare_accel_new_form (self, y, dst);
-  uint64_t work
-      = (uint64_t)(s->images * s->out[0] * s->out[1]) * (uint64_t)(s->k[0] * s->k[1] * s->c) * (uint64_t)s->m * PARE_ACCEL_IN_NS / 350;
+  uint64_t pixels = (uint64_t)(s->images * s->out[0] * s->out[1]), vectors = (uint64_t)s->vectors;
   if (!t->matrix)
-    return pare_accel_add_work (self, step, pare_accel_loop_tiles (), s, sizeof *s, work, buffers, n);
+    {
+      uint64_t work = pixels * (uint64_t)(s->k[0] * s->k[1] * s->c) * (uint64_t)s->m * PARE_ACCEL_IN_NS / 350;
+      return pare_accel_add_work (self, step, pare_accel_loop_tiles (), s, sizeof *s, work, buffers, n);
+    }
+  uint64_t pieces = (uint64_t)s->terms / 16, work = (pixels + 15) / 16 * pieces * vectors * MATRIX_CYCLES + pixels * vectors * STORE_CYCLES;
+  if (!s->flat && !s->place)
+    work += pixels * pieces * COPY_CYCLES;
+  work = work * PARE_ACCEL_PARALLEL_FROM / SHARED_CYCLES;
   buffers[3] = pare_accel_buffer_new (self, (uint64_t)(s->scratch * self->threads));
   if (n == 2)
     buffers[2] = buffers[3];

@@ -354,9 +354,11 @@ frame (const void *params, const PareView *args, int part, int parts)
 {
   const PareTileFrame *s = params;
   int64_t wide = s->begin + s->row + s->end, all = s->above + s->image_rows + s->below, count = s->rows / s->image_rows * all;
+  if (part == parts - 1)
+    memset ((uint8_t *)args[1].data + count * wide, s->fill, (size_t)s->last);
   for (int64_t i = count * part / parts; i < count * (part + 1) / parts; i++)
     {
-      uint8_t *y = (uint8_t *)args[1].data + i * wide;
+      uint8_t *y = (uint8_t *)args[1].data + (i % s->planes * (count / s->planes) + i / s->planes) * wide;
       int64_t row = i % all - s->above;
       if (row < 0 || row >= s->image_rows)
         {

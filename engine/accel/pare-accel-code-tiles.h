@@ -44,16 +44,23 @@ typedef struct
    * memory of a thread; weights are more than the cache keeps. */
   bool flat, streams;
   int64_t chunk, row, scratch;
+  /* Windows are read where they lie in an image with a frame (place), its rows in as many planes as the window moves down at once: bytes
+   * from plane to plane, places for windows in a row and rows of them in an image, of which the last ones are nobody's. */
+  bool place;
+  int64_t plane, wide, high;
 } PareTileConv; /* x, y, (other), (the matrix unit's memory) */
 
-#define PARE_TILE_TABLE 2560 /* pointers to windows */
-#define PARE_TILE_PIXELS 240 /* of a chunk */
-#define PARE_MATRIX_LEAST 8  /* pixels that the matrix unit is worth while for */
+#define PARE_TILE_TABLE 2560  /* pointers to windows */
+#define PARE_TILE_PIXELS 240  /* of a chunk */
+#define PARE_MATRIX_LEAST 8   /* pixels that the matrix unit is worth while for */
+#define PARE_PLACE_PIXELS 256 /* of a chunk of windows that are read where they lie */
+#define PARE_PLACE_TAPS 16    /* rows at most, of windows that are read where they lie */
 
-/* Images with a frame around them, so that what a window reads of a row lies in one piece. */
+/* Images with a frame around them, so that what a window reads of a row lies in one piece. Rows are dealt out to planes in turn. */
 typedef struct
 {
   int64_t rows, row, begin, end, image_rows, above, below; /* of all images; bytes: a row of x, before and behind it; rows of an image */
+  int64_t planes, last;                                    /* bytes behind the last row */
   uint8_t fill;
 } PareTileFrame; /* x, y */
 PareAccelLoop pare_accel_loop_frame (void);

@@ -352,6 +352,52 @@ test_far_padding (void)
     }
 }
 
+/* Images of many pixels, windows of up to 16 rows, each side and axis on its own: what the matrix unit reads where it lies. */
+static void
+test_places (void)
+{
+  static const int64_t inputs[] = { 1, 3, 4, 8, 16, 24, 32, 40, 64, 96, 130 }, results[] = { 3, 8, 16, 16, 32, 48, 64, 80, 130 };
+  for (guint i = 0; i < cases (200); i++)
+    {
+      Plan *plan = plan_new (5000 + i);
+      PareRng *r = &plan->rng;
+      int64_t c = inputs[pare_rng_below (r, G_N_ELEMENTS (inputs))], m = results[pare_rng_below (r, G_N_ELEMENTS (results))], extent[2];
+      PareConvParams conv = { .spatial = 2, .group = 1 };
+      for (int a = 0; a < 2; a++)
+        {
+          conv.kernel[a] = pare_rng_below (r, 3) ? 3 : 1 + (int)pare_rng_below (r, a ? 8 : 18);
+          conv.stride[a] = 1 + (int)(pare_rng_below (r, 2) ? 0 : pare_rng_below (r, 3));
+          conv.dilation[a] = a ? 1 : 1 + (int)(pare_rng_below (r, 5) == 0);
+          conv.pad_begin[a] = (int)pare_rng_below (r, (guint64)conv.kernel[a]);
+          conv.pad_end[a] = (int)pare_rng_below (r, (guint64)conv.kernel[a]);
+          extent[a] = 4 * (1 + (int64_t)pare_rng_below (r, 9)) + (int64_t)pare_rng_below (r, 2);
+          extent[a] = MAX (extent[a], (int64_t)(conv.kernel[a] - 1) * conv.dilation[a] + 1);
+        }
+      PareDtype in = any_codes (r), out = pare_rng_below (r, 8) ? any_codes (r) : PARE_DTYPE_FLOAT32;
+      uint32_t x = typed (plan, plan_input (plan, SHAPE (1 + (int64_t)(i % 4 == 0), c, extent[0], extent[1])), in),
+               y = add_qconv (plan, x, m, conv, out, any_zero (r, in));
+      if (out != PARE_DTYPE_FLOAT32 && i % 3 == 0)
+        {
+          PareConvParams one = { .spatial = 2, .group = 1, .kernel = { 1, 1 }, .stride = { 1, 1 }, .dilation = { 1, 1 } };
+          conv.pad_begin[0] = conv.pad_begin[1] = conv.pad_end[0] = conv.pad_end[1] = 1;
+          conv.kernel[0] = conv.kernel[1] = 3;
+          conv.stride[0] = conv.stride[1] = conv.dilation[0] = 1;
+          uint32_t a = add_qconv (plan, y, m, conv, any_codes (r), any_zero (r, out)),
+                   b = add_qconv (plan, y, m, one, out, any_zero (r, out));
+          PareQAddParams add = { 0.7f, 0.6f, 11.3f, 0, 0 };
+          int32_t unused;
+          any_range (r, out, &unused, &add.lo, &add.hi);
+          y = typed (plan, STEP (plan, PARE_RT_QADD, &add, plan_value (plan, a)->shape, i % 2 ? a : b, i % 2 ? b : a), out);
+        }
+      plan_output (plan, y);
+      g_autofree char *what
+          = g_strdup_printf ("places %u: %d -> %d, kernel %d x %d, stride %d x %d, of %d x %d, types %d -> %d", i, (int)c, (int)m,
+                             conv.kernel[0], conv.kernel[1], conv.stride[0], conv.stride[1], (int)extent[0], (int)extent[1], in, out);
+      compare (plan, 1 + (int)(i % 3), what);
+      plan_free (plan);
+    }
+}
+
 /* Few results and long windows: lanes hold several pixels of a row. */
 static void
 test_wide (void)
@@ -680,6 +726,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/accel-integers/conv", test_conv);
   g_test_add_func ("/accel-integers/far-padding", test_far_padding);
+  g_test_add_func ("/accel-integers/places", test_places);
   g_test_add_func ("/accel-integers/wide", test_wide);
   g_test_add_func ("/accel-integers/gemm", test_gemm);
   g_test_add_func ("/accel-integers/random", test_random);
