@@ -44,6 +44,10 @@ pare_accel_step_pool (PareAccel *self, uint32_t step)
   ParePoolShape shape;
   if (!pare_accel_pool_shape (p, global, max, sx, sy, &shape))
     return false;
+  if (pare_accel_pool_bf16 (self, step, max, &shape))
+    return true;
+  if (self->failed)
+    return false;
   dnnl_alg_kind_t alg = max                                               ? dnnl_pooling_max
                         : !global && shape.padded && p->count_include_pad ? dnnl_pooling_avg_include_padding
                                                                           : dnnl_pooling_avg_exclude_padding;

@@ -331,6 +331,8 @@ float *pare_accel_filled (PareAccel *self, int64_t n, float value);
 bool pare_accel_step_gemm (PareAccel *self, uint32_t step);
 bool pare_accel_step_matmul (PareAccel *self, uint32_t step);
 bool pare_accel_step_pool (PareAccel *self, uint32_t step);
+/* Of bfloat16 whose pixels lie whole; max: the largest, else the average of an image. False: nothing was added. */
+bool pare_accel_pool_bf16 (PareAccel *self, uint32_t step, bool max, const ParePoolShape *shape);
 bool pare_accel_step_unary (PareAccel *self, uint32_t step);
 bool pare_accel_step_binary (PareAccel *self, uint32_t step);
 bool pare_accel_step_fake_quant (PareAccel *self, uint32_t step);

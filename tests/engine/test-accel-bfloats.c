@@ -109,6 +109,96 @@ test_stem (void)
     }
 }
 
+/* One channel, high or flat windows, which may be read along columns; more channels than a vector's pairs take, but no full block of them.
+ */
+static void
+test_windows (void)
+{
+  narrow = true;
+  for (guint i = 0; i < 120; i++)
+    {
+      Plan *plan = plan_new (27000 + i);
+      PareRng *r = &plan->rng;
+      bool one = i % 2;
+      int c = one ? 1 : (int[]){ 8, 6, 16, 10, 12 }[i / 2 % 5], m = one ? (int[]){ 64, 16, 5, 24, 32 }[i / 2 % 5] : 16 * (1 + (int)i % 3);
+      PareConvParams p = conv_params (2, 1, 2 + (int)pare_rng_below (r, one ? 11 : 4), 1, 1, 0), point = conv_params (2, 1, 1, 1, 1, 0);
+      p.kernel[1] = 2 + (int)pare_rng_below (r, one ? 9 : 4);
+      for (int d = 0; d < 2; d++)
+        {
+          p.stride[d] = 1 + (int)pare_rng_below (r, 3);
+          p.pad_begin[d] = (int)pare_rng_below (r, (guint64)p.kernel[d]);
+          p.pad_end[d] = (int)pare_rng_below (r, (guint64)p.kernel[d]);
+        }
+      int h = p.kernel[0] + (int)pare_rng_below (r, 50), w = p.kernel[1] + (int)pare_rng_below (r, i % 4 ? 50 : 8);
+      p.activation = acts[i / 4 % 4];
+      p.hi = i % 3 ? INFINITY : 0.7f;
+      p.alpha = 0.1f;
+      uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (1 + i % 7 / 6, c, h, w)));
+      if (i % 6 < 2) /* computed */
+        x = add_rounding (plan, add_narrow (plan, x, c, &point, FALSE, PARE_RT_NONE));
+      uint32_t y = add_narrow (plan, x, m, &p, i % 3, PARE_RT_NONE);
+      g_autofree char *what = g_strdup_printf ("windows of 16 bits %u: %d -> %d, %d x %d, kernel %d x %d, stride %d, %d, activation %d", i,
+                                               c, m, h, w, p.kernel[0], p.kernel[1], p.stride[0], p.stride[1], p.activation);
+      end (plan, y, i, what);
+    }
+}
+
+/* The largest of windows and the average of images that convolutions leave pixel by pixel, and what is flattened next. */
+static void
+test_pool (void)
+{
+  narrow = true;
+  for (guint i = 0; i < 120; i++)
+    {
+      Plan *plan = plan_new (29000 + i);
+      PareRng *r = &plan->rng;
+      int c = (int[]){ 8, 16, 24, 48, 5, 64, 80 }[i % 7], k = 2 + (int)pare_rng_below (r, 3), stride = 1 + (int)pare_rng_below (r, 3),
+          pad = (int)pare_rng_below (r, 2), h = k + (int)pare_rng_below (r, 20), w = k + (int)pare_rng_below (r, 40);
+      bool average = i % 4 == 3, global = i % 8 == 7;
+      ParePoolParams p = { .spatial = 2,
+                           .kernel = { k, average ? w : k },
+                           .stride = { stride, stride },
+                           .dilation = { 1, 1 },
+                           .pad_begin = { pad, pad },
+                           .pad_end = { pad, 0 } };
+      const PareConvParams first = conv_params (2, 1, 3, 1, 1, 1), point = conv_params (2, 1, 1, 1, 1, 0);
+      int64_t batch = 1 + i % 5 / 4, y0 = (h + pad + pad - k) / stride + 1, y1 = (w + pad - k) / stride + 1;
+      if (average)
+        {
+          p.kernel[0] = h;
+          p.pad_begin[0] = p.pad_begin[1] = p.pad_end[0] = 0;
+          y0 = y1 = 1;
+        }
+      uint32_t x = add_narrow (plan, add_rounding (plan, plan_input (plan, SHAPE (batch, 3, h, w))), c, &first, TRUE, PARE_RT_NONE);
+      if (i % 16 < 12 || !average)
+        x = add_rounding (plan, x);
+      uint32_t y = STEP (plan,
+                         global    ? PARE_RT_GLOBAL_AVG_POOL
+                         : average ? PARE_RT_AVG_POOL
+                                   : PARE_RT_MAX_POOL,
+                         &p, SHAPE (batch, c, y0, y1), x);
+      if (average)
+        y = add_rounding (plan, y);
+      if (i % 3)
+        y = add_narrow (plan, y, 16, &point, FALSE, PARE_RT_NONE);
+      else
+        {
+          PareGemmParams gemm = { .trans_b = 1, .alpha = 1, .beta = 1 };
+          int64_t all = c * y0 * y1;
+          uint32_t weights = plan_constant (plan, SHAPE (10, all), 1.7f / sqrtf ((float)all), 0);
+          round_constant (plan, weights);
+          y = STEP (plan, PARE_RT_GEMM, &gemm, SHAPE (batch, 10), plan_alias (plan, y, SHAPE (batch, all)), weights,
+                    plan_constant (plan, SHAPE (10), 1, 0));
+        }
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("pool of 16 bits %u: %d channels, %d x %d, %s, kernel %d x %d, stride %d, padding %d", i, c,
+                                               h, w, average ? "average" : "largest", p.kernel[0], p.kernel[1], stride, pad);
+      compare (plan, 1 + (int)(i % 2), 0.01f, what);
+      same_by_threads (plan, y, what);
+      plan_free (plan);
+    }
+}
+
 /* The same of one dimension, windows wider than apart and the other way round; and of one pixel, of any number of channels. */
 static void
 test_line (void)
@@ -519,6 +609,8 @@ main (int argc, char **argv)
     return g_test_run ();
   g_test_add_func ("/accel-bfloats/winograd", test_winograd);
   g_test_add_func ("/accel-bfloats/stem", test_stem);
+  g_test_add_func ("/accel-bfloats/windows", test_windows);
+  g_test_add_func ("/accel-bfloats/pool", test_pool);
   g_test_add_func ("/accel-bfloats/line", test_line);
   g_test_add_func ("/accel-bfloats/few", test_few);
   g_test_add_func ("/accel-bfloats/pointwise", test_pointwise);
