@@ -40,16 +40,49 @@ typedef struct
   uint32_t mask;
 } Run;
 
+/* How the tiles of this thread are set up, which takes as long as a product of several tiles; rows 0: they are not. */
+static _Thread_local struct
+{
+  int holders, rows, depth;
+} set_up;
+
 static void
 configure (int rows, int depth)
 {
   PareAmxTiles tiles = { .palette = 1 };
+  if (set_up.rows == rows && set_up.depth == depth)
+    return;
+  set_up.rows = rows;
+  set_up.depth = depth;
   for (int i = 0; i < 8; i++)
     {
       tiles.rows[i] = (uint8_t)(i < 6 ? rows : depth);
       tiles.row_bytes[i] = (uint16_t)(i == 4 || i == 5 ? depth * 4 : 64);
     }
   __asm__ volatile("ldtilecfg %0" : : "m"(tiles) : "memory");
+}
+
+static void
+release (void)
+{
+  if (set_up.holders == 0 && set_up.rows > 0)
+    {
+      __asm__ volatile("tilerelease" : : : "memory");
+      set_up.rows = 0;
+    }
+}
+
+void
+pare_accel_hold_tiles (void)
+{
+  set_up.holders++;
+}
+
+void
+pare_accel_release_tiles (void)
+{
+  set_up.holders--;
+  release ();
 }
 
 /* Sums of one or two tiles of rows by up to four vectors (of one), up to two (of two), to memory: sums [vecs][..] of rows * 16 floats. */
@@ -140,7 +173,15 @@ finish_rows (const PareBfloatProduct *p, int64_t row, int64_t end, const float *
 AMX __attribute__ ((noinline)) static void
 finish_some (const PareBfloatProduct *p, int64_t row, int64_t end, const float *sums)
 {
-  const int64_t line = p->skip ? p->line : INT64_MAX, whole = line + p->skip;
+  if (p->skip == 0)
+    {
+      if (p->width > LANES)
+        finish_rows (p, row, end, sums, 2);
+      else
+        finish_rows (p, row, end, sums, 1);
+      return;
+    }
+  const int64_t line = p->line, whole = line + p->skip;
   for (int64_t n; row < end; row += n, sums += n * LANES)
     {
       int64_t at = row % whole, before = row / whole * p->skip;
@@ -175,28 +216,59 @@ columns (const PareBfloatProduct *p, int at, int width)
   return some;
 }
 
+/* Sums that wait for what follows them: the matrix unit, which takes its time, computes the next ones meanwhile. */
+typedef struct
+{
+  const PareBfloatProduct *p;
+  int64_t row, end;
+  const float *sums;
+} Rest;
+
+typedef struct
+{
+  float sums[2][4 * LANES * LANES] __attribute__ ((aligned (64)));
+  Rest rests[2];
+  int n, at; /* rests; the sums that are free */
+} Waiting;
+
+static void
+finish_waiting (Waiting *w)
+{
+  for (int i = 0; i < w->n; i++)
+    finish_some (w->rests[i].p, w->rests[i].row, w->rests[i].end, w->rests[i].sums);
+  w->n = 0;
+}
+
+static void
+wait_for (Waiting *w, const PareBfloatProduct *p, int64_t row, int64_t end, const float *sums)
+{
+  w->rests[w->n++] = (Rest){ p, row, end, sums };
+}
+
 /* Rows from row on, at most a strip, by a panel. Sixteen are read also where fewer are left. */
 AMX static void
-multiply_strip (const Rows *r, const PareBfloatProduct *p, const PareBfloatProduct halves[2], int64_t row)
+multiply_strip (const Rows *r, const PareBfloatProduct *p, const PareBfloatProduct halves[2], int64_t row, Waiting *waiting)
 {
-  float sums[4 * LANES * LANES] __attribute__ ((aligned (64)));
   const int tile = LANES * LANES;
   int64_t left = r->n - row, width = p->width;
   int64_t at = left >= LANES || r->n < LANES ? row : r->n - LANES, second = left >= STRIP ? row + LANES : r->n - LANES;
   const float *bias = p->factor ? NULL : p->bias;
   const char *a = r->a + at * r->row, *next = r->a + second * r->row;
+  float *sums = waiting->sums[waiting->at];
   if (left > LANES)
     for (int i = 0; i < 2 && i * 2 * LANES < width; i++)
       {
         const PareBfloatProduct *half = &halves[i];
         const float *own = bias ? half->bias : NULL;
+        sums = waiting->sums[waiting->at];
         if (half->width > LANES)
           sum_up (r, a, next, half->b, width, own, sums, 2, 2);
         else
           sum_up (r, a, next, half->b, width, own, sums, 2, 1);
-        int64_t end = left < STRIP ? r->n : row + STRIP;
-        finish_some (half, row, row + LANES, sums);
-        finish_some (half, row + LANES, end, sums + 2 * tile + (row + LANES - second) * LANES);
+        finish_waiting (waiting);
+        wait_for (waiting, half, row, row + LANES, sums);
+        wait_for (waiting, half, row + LANES, left < STRIP ? r->n : row + STRIP, sums + 2 * tile + (row + LANES - second) * LANES);
+        waiting->at = !waiting->at;
       }
   else
     {
@@ -208,8 +280,10 @@ multiply_strip (const Rows *r, const PareBfloatProduct *p, const PareBfloatProdu
         sum_up (r, a, a, p->b, width, bias, sums, 1, 3);
       else
         sum_up (r, a, a, p->b, width, bias, sums, 1, 4);
+      finish_waiting (waiting);
       for (int i = 0; i < 2 && i * 2 * LANES < width; i++)
-        finish_some (&halves[i], row, r->n, sums + 2 * i * tile + (row - at) * LANES);
+        wait_for (waiting, &halves[i], row, r->n, sums + 2 * i * tile + (row - at) * LANES);
+      waiting->at = !waiting->at;
     }
 }
 
@@ -217,17 +291,22 @@ multiply_strip (const Rows *r, const PareBfloatProduct *p, const PareBfloatProdu
 static void
 multiply_rows (const Rows *r, const PareBfloatProduct *all, int64_t first, int64_t n)
 {
-  PareBfloatProduct p;
+  PareBfloatProduct p, halves[2][2]; /* of this panel and of the one whose last sums wait */
+  Waiting waiting;
+  waiting.n = waiting.at = 0;
   for (int64_t i = 0; pare_accel_bfloat_panel_of (all, n, i, &p); i++)
     {
       p.c.data = (char *)p.c.data + first * p.c_row * (p.c.wide ? 4 : 2);
       if (p.residual.data)
         p.residual.data = (char *)p.residual.data + first * p.c_row * (p.residual.wide ? 4 : 2);
       int half = p.width < 2 * LANES ? p.width : 2 * LANES;
-      const PareBfloatProduct halves[2] = { columns (&p, 0, half), half < p.width ? columns (&p, half, p.width - half) : p };
+      halves[i % 2][0] = columns (&p, 0, half);
+      if (half < p.width)
+        halves[i % 2][1] = columns (&p, half, p.width - half);
       for (int64_t row = 0; row < r->n; row += STRIP)
-        multiply_strip (r, &p, halves, row);
+        multiply_strip (r, &p, halves[i % 2], row, &waiting);
     }
+  finish_waiting (&waiting);
 }
 
 /* Where a pair lies in a copied row. */
@@ -309,7 +388,7 @@ pare_accel_tiles_panels (const PareBfloatProduct *p, int64_t n)
     {
       configure (r.n < LANES ? (int)r.n : LANES, (int)r.depth);
       multiply_rows (&r, p, 0, n);
-      __asm__ volatile("tilerelease" : : : "memory");
+      release ();
       return;
     }
   char scratch[COPY] __attribute__ ((aligned (64)));
@@ -327,23 +406,30 @@ pare_accel_tiles_panels (const PareBfloatProduct *p, int64_t n)
       pare_accel_multiply_pairs (pare_accel_bfloats (), n, p);
       return;
     }
-  for (int64_t row = 0, configured = 0; row < p->rows; row += most)
+  for (int64_t row = 0; row < p->rows; row += most)
     {
       r.n = p->rows - row < most ? p->rows - row : most;
       copy (p, runs, n_runs, row, &r, scratch);
       __asm__ volatile("" : : : "memory"); /* tiles are loaded by addresses only */
-      int64_t rows = r.n < LANES ? r.n : LANES;
-      if (configured != rows)
-        configure ((int)rows, (int)r.depth);
-      configured = rows;
+      configure (r.n < LANES ? (int)r.n : LANES, (int)r.depth);
       multiply_rows (&r, p, row, n);
     }
-  __asm__ volatile("tilerelease" : : : "memory");
+  release ();
 }
 
 void
 pare_accel_tiles_product (const PareBfloatProduct *p)
 {
   pare_accel_tiles_panels (p, p->columns);
+}
+#else
+void
+pare_accel_hold_tiles (void)
+{
+}
+
+void
+pare_accel_release_tiles (void)
+{
 }
 #endif

@@ -82,11 +82,15 @@ finish_tile (const PareBfloatProduct *p, int64_t row, __m512 acc[][4], const int
   else
     {
       uint16_t *c = (uint16_t *)p->c.data + row * c_row;
-      UNROLL for (int r = 0; r < rows; r++, c += c_row)
+      UNROLL for (int r = 0; r + 1 < rows; r += 2, c += 2 * c_row)
       {
         OPAQUE (c);
-        UNROLL for (int v = 0; v < vecs; v++) narrow (c + v * c_block, acc[r][v]);
+        UNROLL for (int v = 0; v < vecs; v++) store_two (c, false, v * c_block, c_row + v * c_block, acc[r][v], acc[r + 1][v]);
       }
+      if (rows % 2)
+        {
+          UNROLL for (int v = 0; v < vecs; v++) narrow (c + v * c_block, acc[rows - 1][v]);
+        }
     }
 #undef EACH
 }

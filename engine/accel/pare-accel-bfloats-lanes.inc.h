@@ -68,6 +68,26 @@ store (void *to, bool wide, int64_t at, __m512 x)
     narrow ((uint16_t *)to + at, x);
 }
 
+/* Two of them, by one conversion. */
+BF16 INLINE void
+store_two (void *to, bool wide, int64_t at, int64_t next, __m512 x, __m512 y)
+{
+  if (wide)
+    {
+      _mm512_storeu_ps ((float *)to + at, x);
+      _mm512_storeu_ps ((float *)to + next, y);
+      return;
+    }
+  __m512i both = (__m512i)_mm512_cvtne2ps_pbh (y, x);
+  if (next == at + LANES)
+    _mm512_storeu_si512 ((uint16_t *)to + at, both);
+  else
+    {
+      _mm256_storeu_si256 ((__m256i *)((uint16_t *)to + at), _mm512_castsi512_si256 (both));
+      _mm256_storeu_si256 ((__m256i *)((uint16_t *)to + next), _mm512_extracti64x4_epi64 (both, 1));
+    }
+}
+
 /* The first n <= 16 of them, and zeros. */
 BF16 INLINE __m512
 load_some (const void *from, bool wide, int64_t at, int64_t n)

@@ -70,6 +70,9 @@ typedef struct
 const PareBfloats *pare_accel_bfloats (void);
 /* The same for products of a step that has so many rows in all: by the matrix unit, if there is one. The order of their sums is another. */
 const PareBfloats *pare_accel_bfloats_for (int64_t rows);
+/* Between these two, products by tiles may leave them set up for the next ones; nothing else may use tiles there. */
+void pare_accel_hold_tiles (void);
+void pare_accel_release_tiles (void);
 void pare_accel_tiles_product (const PareBfloatProduct *p);
 void pare_accel_tiles_panels (const PareBfloatProduct *p, int64_t n);
 /* The panels of n columns: as pare_accel_panel. */
@@ -106,6 +109,7 @@ typedef struct
   int64_t ring; /* row y of the image lies where row y % ring does */
   int64_t x_row, x_block, y_row, y_block;
   const uint16_t *weights;    /* [block][row of results][pair][column][16][2] */
+  const float *taps;          /* instead of these, where floats are multiplied: [block][row][column][16]; NULL: they are not */
   const uint16_t *zeros;      /* a row outside */
   const float *factor, *bias; /* factor NULL: 1; whole blocks */
   PareAfter after;

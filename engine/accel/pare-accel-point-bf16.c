@@ -60,6 +60,7 @@ run (const void *params, const PareView *args, int part, int parts)
   const Pointwise *s = params;
   const PareBfloats *isa = pare_accel_bfloats_for (s->batch * s->pixels);
   int64_t all = s->batch * s->pixels, at = all * part / parts, end = all * (part + 1) / parts;
+  pare_accel_hold_tiles ();
   while (at < end)
     {
       int64_t image = at / s->pixels, pixel = at % s->pixels, some = end - at < s->band ? end - at : s->band;
@@ -77,6 +78,7 @@ run (const void *params, const PareView *args, int part, int parts)
                                .residual = s->residual ? pare_accel_place (&args[2], s->wide_residual, to) : (PareBfloatPlace){ NULL } });
       at += some;
     }
+  pare_accel_release_tiles ();
 }
 
 bool

@@ -49,7 +49,9 @@ multiply (const void *params, const PareView *args, int64_t row, int64_t rows, i
 static void
 run (const void *params, const PareView *args, int part, int parts)
 {
+  pare_accel_hold_tiles ();
   pare_accel_walk (&((const Rows *)params)->walk, part, parts, multiply, params, args);
+  pare_accel_release_tiles ();
 }
 
 /* Weights [n][k] with these strides as panels, and how rows go by them. */

@@ -15,6 +15,7 @@ typedef struct
   int64_t x_row, x_block, x_image, y_row, y_block, y_image;
   bool residual, wide, wide_residual; /* of the projection */
   int64_t rows;                       /* of results in a band; even */
+  int64_t middle_row;                 /* from pixel to pixel of what the projection reads */
   int64_t scratch;                    /* bytes of a thread */
 } Separable;
 
@@ -48,6 +49,7 @@ run (const void *params, const PareView *args, int part, int parts)
            *middle = ring + (s->expand.n ? d->channels / PARE_BLOCK * d->x_block : 0);
   int64_t twos = (d->out[0] + 1) / 2, all = s->batch * twos, at = all * part / parts, end = all * (part + 1) / parts, known = 0;
   bool fresh = true; /* nothing of this image is in the ring */
+  pare_accel_hold_tiles ();
   while (at < end)
     {
       int64_t image = at / twos, first = at % twos, some = s->rows / 2;
@@ -66,14 +68,14 @@ run (const void *params, const PareView *args, int part, int parts)
       int64_t y = image * s->y_image + oy * d->out[1] * s->y_row;
       for (int64_t r = 0; r < rows; r += 2)
         pare_accel_two_rows (d, s->expand.n ? ring : x, oy + r,
-                             s->project.n ? (char *)(middle + r * d->out[1] * PARE_BLOCK)
+                             s->project.n ? (char *)(middle + r * d->out[1] * s->middle_row)
                                           : (char *)pare_accel_place (&args[1], s->wide, y + r * d->out[1] * s->y_row).data);
       if (s->project.n)
         pare_accel_multiply_point (
             isa, &s->project,
             (PareBfloatProduct){ .rows = rows * d->out[1],
                                  .a = middle,
-                                 .a_row = PARE_BLOCK,
+                                 .a_row = s->middle_row,
                                  .a_block = d->y_block,
                                  .c = pare_accel_place (&args[1], s->wide, y),
                                  .c_row = s->y_row,
@@ -82,6 +84,7 @@ run (const void *params, const PareView *args, int part, int parts)
       at += some;
       fresh = at % twos == 0;
     }
+  pare_accel_release_tiles ();
 }
 
 /* --- what such a group is ------------------------------------------------------------------------------------------------------- */
@@ -157,12 +160,16 @@ is_dense (const Part parts[3], uint32_t first, uint32_t last)
   return n == last - first + 1;
 }
 
-/* As many rows in a band as the cache holds. */
+/* As many rows in a band as the cache holds. What the projection reads lies in blocks, or pixel by pixel for tiles, which would copy it. */
 static void
 plan_bands (Separable *s)
 {
   PareBfloatDepthwise *d = &s->depthwise;
-  int64_t blocks = d->channels / PARE_BLOCK;
+  int64_t blocks = d->channels / PARE_BLOCK, pixels = d->out[0] * d->out[1], line = PARE_BLOCK * 4;
+  bool tiles = pare_accel_bfloats_for (pixels) != pare_accel_bfloats ();
+  s->middle_row = !tiles               ? PARE_BLOCK
+                  : d->channels % line ? d->channels
+                                       : d->channels + line / 2; /* rows do not share a set of the cache */
   for (s->rows = (d->out[0] + 1) / 2 * 2; s->rows > 0; s->rows -= 2)
     {
       if (s->expand.n)
@@ -172,8 +179,9 @@ plan_bands (Separable *s)
           d->x_block = (d->ring * d->in[1] + 1) * PARE_BLOCK; /* one more: no two lie a power of two apart */
         }
       if (s->project.n)
-        d->y_block = (s->rows * d->out[1] + 1) * PARE_BLOCK;
-      s->scratch = blocks * ((s->expand.n ? d->x_block : 0) + (s->project.n ? d->y_block : 0)) * (int64_t)sizeof (uint16_t);
+        d->y_block = tiles ? PARE_BLOCK : (s->rows * d->out[1] + 1) * PARE_BLOCK;
+      int64_t middle = tiles ? s->rows * d->out[1] * s->middle_row : blocks * d->y_block;
+      s->scratch = ((s->expand.n ? blocks * d->x_block : 0) + (s->project.n ? middle : 0)) * (int64_t)sizeof (uint16_t);
       if (s->scratch <= BAND || s->rows == 2)
         break;
     }
@@ -224,6 +232,8 @@ pare_accel_separable_bf16 (PareAccel *self, uint32_t step)
   d->y_block = s.y_block;
   d->wide = !s.project.n && s.wide;
   plan_bands (&s);
+  if (s.project.n)
+    d->y_row = s.middle_row;
   if (!pare_accel_pack_depthwise_bf16 (self, parts[1].step, &parts[1].folded, d))
     return false;
   uint32_t scratch = pare_accel_buffer_new (self, (uint64_t)(s.scratch * self->threads)), there = PARE_RT_NONE, to;
