@@ -18,7 +18,8 @@ typedef struct
   int64_t rows, pitch; /* of a plane's copy, in elements of one plane */
   int64_t together;    /* by tiles: elements of a pixel, which lie side by side instead; else 0 */
   int64_t run, skip;   /* pairs of a step then; pixels between rows of results, if these are multiplied together */
-  int64_t y_row, y_block, y_image, pairs;
+  bool turned;         /* by tiles, of one channel: rows are columns */
+  int64_t y_row, y_line, y_block, y_image, pairs; /* y_row: from result to result, y_line: from row to row of them */
   const int64_t *taps;
   const uint16_t *weights;
   const float *factor, *bias;
@@ -98,6 +99,22 @@ copy_one (uint16_t *to, const void *x, bool wide, int64_t at, int64_t n)
     store_some (to, false, i, load_some ((const float *)x + at, true, i, n - i < LANES ? n - i : LANES), n - i < LANES ? n - i : LANES);
 }
 
+/* The same of a column of an image, `step` apart. */
+BF16 static void
+copy_column (uint16_t *to, const void *x, bool wide, int64_t at, int64_t n, int64_t step)
+{
+  const __m512i places
+      = _mm512_mullo_epi32 (_mm512_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_epi32 ((int)step));
+  for (int64_t i = 0; !wide && i < n; i++)
+    to[i] = ((const uint16_t *)x)[at + i * step];
+  for (int64_t i = 0; wide && i < n; i += LANES)
+    {
+      int64_t some = n - i < LANES ? n - i : LANES;
+      __m512 all = _mm512_mask_i32gather_ps (ALL (0), (__mmask16)((1u << some) - 1), places, (const float *)x + at + i * step, 4);
+      store_some (to, false, i, all, some);
+    }
+}
+
 /* What the results of rows oy..oy + n - 1 need of an image, pixel by pixel. */
 static void
 lay_out_pixels (const Stem *s, const void *x, int64_t oy, int64_t n, uint16_t *to)
@@ -106,7 +123,7 @@ lay_out_pixels (const Stem *s, const void *x, int64_t oy, int64_t n, uint16_t *t
           some = s->pitch - s->pad[1] < s->in[1] ? s->pitch - s->pad[1] : s->in[1], t = s->together;
   for (int64_t r = 0; r < rows; r++, to += s->pitch * t)
     {
-      int64_t iy = above + r, at = iy * s->in[1];
+      int64_t iy = above + r, at = s->turned ? iy : iy * s->in[1];
       uint16_t *row = to + s->pad[1] * t;
       if (iy < 0 || iy >= s->in[0])
         {
@@ -115,11 +132,13 @@ lay_out_pixels (const Stem *s, const void *x, int64_t oy, int64_t n, uint16_t *t
         }
       memset (to, 0, (size_t)(s->pad[1] * t) * sizeof *to);
       memset (row + some * t, 0, (size_t)((s->pitch - s->pad[1] - some) * t) * sizeof *to);
-      if (t == 1)
+      if (s->turned)
+        copy_column (row, x, s->wide_x, at, some, s->in[0]);
+      else if (t == 1)
         copy_one (row, x, s->wide_x, at, some);
       else if (t == 2)
         join (row, x, s->wide_x, at, at + plane, some);
-      else if (t == PARE_BLOCK)
+      else if (t > MOST_CHANNELS)
         memcpy (row, (const uint16_t *)x + at * t, (size_t)(some * t) * sizeof *to);
       else
         join_four (row, x, s->wide_x, at, plane, s->channels == 4, some);
@@ -196,6 +215,7 @@ run (const void *params, const PareView *args, int part, int parts)
   const PareBfloats *isa = s->together ? pare_accel_bfloats_for (s->out[0] * s->out[1]) : pare_accel_bfloats ();
   uint16_t *band = (uint16_t *)args[2].data + part * s->scratch;
   int64_t all = s->batch * s->out[0], row = all * part / parts, end = all * (part + 1) / parts;
+  pare_accel_hold_tiles ();
   while (row < end)
     {
       int64_t image = row / s->out[0], oy = row % s->out[0], some = end - row < ROWS ? end - row : ROWS;
@@ -213,7 +233,7 @@ run (const void *params, const PareView *args, int part, int parts)
               run_few (s, &args[1], a, image, oy + r);
               continue;
             }
-          int64_t y = image * s->y_image + (oy + r) * s->out[1] * s->y_row;
+          int64_t y = image * s->y_image + (oy + r) * s->y_line;
           pare_accel_multiply_pairs (
               isa, s->n,
               &(PareBfloatProduct){ .rows = s->out[1] + (s->skip ? (some - 1) * s->pitch : 0),
@@ -235,6 +255,7 @@ run (const void *params, const PareView *args, int part, int parts)
         }
       row += some;
     }
+  pare_accel_release_tiles ();
 }
 
 #else
@@ -286,7 +307,8 @@ find_pixel_terms (const Stem *s, int64_t *taps, int32_t *terms)
         int64_t kx = i / s->together, c = i % s->together;
         if (i % 2 == 0)
           taps[n / 2] = ky * s->pitch * s->together + i;
-        terms[n] = kx < s->kernel[1] && c < s->channels ? (int32_t)(c * area + ky * s->kernel[1] + kx) : -1;
+        int64_t tap = s->turned ? kx * s->kernel[0] + ky : ky * s->kernel[1] + kx;
+        terms[n] = kx < s->kernel[1] && c < s->channels ? (int32_t)(c * area + tap) : -1;
       }
   return n / 2;
 }
@@ -329,12 +351,14 @@ has_tiles (int64_t rows)
   return pare_accel_bfloats_for (rows) != pare_accel_bfloats ();
 }
 
-/* A block of channels, which is one vector to oneDNN, which takes its matrix kernels for more only: windows of it fill tiles. */
+/* A block of channels, which is one vector to oneDNN, which takes its matrix kernels for more only: windows of it fill tiles. So do those
+ * of less, which oneDNN fills up with zeros. */
 static bool
 is_deep (const PareConvParams *p, const PareShape *x, const PareShape *y)
 {
-  return p->spatial == 2 && p->kernel[0] > 1 && p->kernel[1] > 1 && x->dims[1] == PARE_BLOCK && y->dims[1] % PARE_BLOCK == 0
-         && has_tiles (y->dims[2] * y->dims[3]);
+  int64_t c = x->dims[1];
+  return p->spatial == 2 && p->kernel[0] > 1 && p->kernel[1] > 1 && c > MOST_CHANNELS && c <= PARE_BLOCK && c % 2 == 0
+         && y->dims[1] % PARE_BLOCK == 0 && has_tiles (y->dims[2] * y->dims[3]);
 }
 
 static const PareMd *
@@ -343,16 +367,51 @@ pixels_of (PareAccel *self, bool blocked, dnnl_data_type_t type, const PareShape
   return blocked ? pare_md_new_blocks (self->mds, type, y->rank, y->dims) : pare_md_new_channels_last (self->mds, type, y->rank, y->dims);
 }
 
+static void
+swap (int64_t pair[2])
+{
+  int64_t first = pair[0];
+  pair[0] = pair[1];
+  pair[1] = first;
+}
+
+/* Steps of tiles that a result takes, where rows of them are `out` long and each window has so many rows. */
+static double
+steps_of (int64_t out, int64_t kernel, int64_t stride)
+{
+  int64_t whole = (out + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK;
+  return (double)kernel * (stride == 1 ? 1 : (double)whole / (double)out);
+}
+
+/* Of one channel, whether rows or columns are read may be chosen: long rows of results fill tiles, flat windows take few steps. */
+static void
+turn (Stem *s)
+{
+  if (s->channels > 1 || s->kernel[0] > 2 * PARE_BLOCK
+      || steps_of (s->out[0], s->kernel[1], 2) > 0.7 * steps_of (s->out[1], s->kernel[0], s->stride[0] * s->stride[1]))
+    return;
+  s->turned = true;
+  s->y_line = s->y_row;
+  s->y_row *= s->out[1];
+  swap (s->in);
+  swap (s->out);
+  swap (s->kernel);
+  swap (s->stride);
+  swap (s->pad);
+  s->rows = (ROWS - 1) * s->stride[0] + s->kernel[0];
+}
+
 /* Steps of about the same length, of whole rows of the window. */
 static void
 plan_pixels (Stem *s)
 {
+  turn (s);
   s->together = s->channels == 3 ? 4 : s->channels;
   int64_t line = (s->kernel[1] * s->together + 1) / 2, steps = (line + PARE_BLOCK - 1) / PARE_BLOCK;
   s->run = (line + steps - 1) / steps;
   s->pairs = s->kernel[0] * steps * s->run;
   s->pitch = (s->out[1] - 1) * s->stride[1] + (2 * steps * s->run + s->together - 1) / s->together;
-  s->skip = s->stride[0] == 1 && s->stride[1] == 1 ? s->pitch - s->out[1] : 0;
+  s->skip = s->stride[0] == 1 && s->stride[1] == 1 && !s->turned ? s->pitch - s->out[1] : 0;
   s->scratch = s->rows * s->pitch * s->together;
 }
 
@@ -412,6 +471,7 @@ make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
       s.stride[to] = shape->stride[i];
       s.pad[to] = shape->pad_begin[i];
     }
+  s.y_line = s.out[1] * s.y_row;
   s.rows = (ROWS - 1) * s.stride[0] + s.kernel[0];
   s.pitch = (s.out[1] - 1) * s.stride[1] + s.kernel[1];
   s.scratch = ((s.channels + 1) / 2 * s.rows * s.pitch + 3 * PARE_BLOCK) * 2;
