@@ -1,6 +1,9 @@
 /* Depthwise convolutions of bfloat16 by a loop of our own, two rows of results at a time: rows of what they read are paired, so that one
  * instruction multiplies two of them; what a row of results does not need of a pair meets a weight of zero. Channels 16 at a time. Which
- * rows make a pair depends on the image alone, as the order of the sums does. */
+ * rows make a pair depends on the image alone, as the order of the sums does. CPUs with a matrix unit take four times as long for that
+ * instruction as for a product of floats (measured), and as long for making pairs: there, each element becomes a float once and is
+ * multiplied as one by all that read it, which is exact, too. */
+#include "engine/accel/pare-accel-amx.h"
 #include "engine/accel/pare-accel-bfloats-private.h"
 
 #include <string.h>
@@ -20,7 +23,7 @@ typedef struct
   const PareBfloatDepthwise *s;
   const uint16_t *rows[2 * MOST_PAIRS]; /* at the first column of the image */
   const uint16_t *weights;
-  const float *factor, *bias;
+  const float *taps, *factor, *bias;
   void *y[2]; /* the second NULL: there is none */
   int64_t first;
   int64_t channels; /* of the block; what is read beside them is not stored */
@@ -31,6 +34,45 @@ BF16 __attribute__ ((noinline)) static __m512
 far_finish (__m512 x, const PareAfter *after, int64_t c, bool wide)
 {
   return finish (x, after, c, wide);
+}
+
+/* What follows the sums of `count` results of both rows. */
+BF16 INLINE void
+finish_columns (const Two *t, int64_t ox, __m512 acc[2][WIDE], const int count)
+{
+  const PareBfloatDepthwise *s = t->s;
+  const PareAfter *after = &s->after;
+  UNROLL for (int q = 0; q < 2; q++)
+  {
+    if (!t->y[q])
+      continue;
+    if (t->factor)
+      {
+        __m512 factor = LOAD (t->factor), bias = LOAD (t->bias);
+        UNROLL for (int o = 0; o < count; o++) acc[q][o] = FMA (acc[q][o], factor, bias);
+      }
+    if (after->kind == PARE_ACT_CLIP)
+      {
+        __m512 lo = LOAD (after->lo + t->first), hi = LOAD (after->hi + t->first);
+        UNROLL for (int o = 0; o < count; o++) acc[q][o] = SMALLER (hi, LARGER (lo, acc[q][o]));
+      }
+    else if (after->kind != PARE_ACT_NONE)
+      {
+        UNROLL for (int o = 0; o < count; o++) acc[q][o] = far_finish (acc[q][o], after, t->first, s->wide);
+      }
+    const int64_t y_row = s->y_row;
+    void *to = (char *)t->y[q] + ox * y_row * (s->wide ? 4 : 2);
+    if (t->channels >= LANES)
+      {
+        UNROLL for (int o = 0; o + 1 < count; o += 2) store_two (to, s->wide, o * y_row, (o + 1) * y_row, acc[q][o], acc[q][o + 1]);
+        if (count % 2)
+          store (to, s->wide, (count - 1) * y_row, acc[q][count - 1]);
+      }
+    else
+      {
+        UNROLL for (int o = 0; o < count; o++) store_some (to, s->wide, o * y_row, acc[q][o], t->channels);
+      }
+  }
 }
 
 /* Results ox..ox + count - 1. The first `left` and the last `right` columns of their windows lie outside; check: perhaps others, too. */
@@ -80,70 +122,72 @@ columns (const Two *t, int64_t ox, const int count, const int kernel, const int 
       }
     }
   }
-  const PareAfter *after = &s->after;
-  UNROLL for (int q = 0; q < 2; q++)
-  {
-    if (!t->y[q])
-      continue;
-    if (t->factor)
-      {
-        __m512 factor = LOAD (t->factor), bias = LOAD (t->bias);
-        UNROLL for (int o = 0; o < count; o++) acc[q][o] = FMA (acc[q][o], factor, bias);
-      }
-    if (after->kind == PARE_ACT_CLIP)
-      {
-        __m512 lo = LOAD (after->lo + t->first), hi = LOAD (after->hi + t->first);
-        UNROLL for (int o = 0; o < count; o++) acc[q][o] = SMALLER (hi, LARGER (lo, acc[q][o]));
-      }
-    else if (after->kind != PARE_ACT_NONE)
-      {
-        UNROLL for (int o = 0; o < count; o++) acc[q][o] = far_finish (acc[q][o], after, t->first, s->wide);
-      }
-    const int64_t y_row = s->y_row;
-    void *to = (char *)t->y[q] + ox * y_row * (s->wide ? 4 : 2);
-    if (t->channels >= LANES)
-      {
-        UNROLL for (int o = 0; o < count; o++) store (to, s->wide, o * y_row, acc[q][o]);
-      }
-    else
-      {
-        UNROLL for (int o = 0; o < count; o++) store_some (to, s->wide, o * y_row, acc[q][o], t->channels);
-      }
-  }
+  finish_columns (t, ox, acc, count);
 }
 
-#define COLUMNS(N, KERNEL, STRIDE)                                                                                                         \
-  BF16 static void columns##N##_##KERNEL##_##STRIDE (const Two *t, int64_t ox)                                                             \
+/* The same of columns that are multiplied as floats. */
+BF16 INLINE void
+float_columns (const Two *t, int64_t ox, const int count, const int kernel, const int stride, const int left, const int right,
+               const bool check)
+{
+  const PareBfloatDepthwise *s = t->s;
+  const int64_t column = ox * stride - s->pad[1], x_row = s->x_row;
+  __m512 acc[2][WIDE];
+  __m512 begin = t->factor ? _mm512_setzero_ps () : LOAD (t->bias);
+  UNROLL for (int o = 0; o < count; o++) acc[0][o] = acc[1][o] = begin;
+  UNROLL for (int r = 0; r < kernel + stride; r++)
+  {
+    const uint16_t *x = t->rows[r] + (column + left) * x_row;
+    UNROLL for (int c = left; c < (count - 1) * stride + kernel - right; c++, x += x_row)
+    {
+      OPAQUE (x);
+      if (check && (column + c < 0 || column + c >= s->in[1]))
+        continue;
+      __m512 all = widen (x);
+      UNROLL for (int q = 0; q < 2; q++) if (r >= q * stride && r - q * stride < kernel)
+          UNROLL for (int o = 0; o < count; o++) if (c >= o * stride && c - o * stride < kernel) acc[q][o]
+          = FMA (all, LOAD (t->taps + ((r - q * stride) * kernel + c - o * stride) * LANES), acc[q][o]);
+    }
+  }
+  finish_columns (t, ox, acc, count);
+}
+
+#define COLUMNS(NAME, FUNC, N, KERNEL, STRIDE)                                                                                             \
+  BF16 static void NAME##N##_##KERNEL##_##STRIDE (const Two *t, int64_t ox)                                                                \
   {                                                                                                                                        \
     int64_t left = t->s->pad[1] - ox * STRIDE, right = ox * STRIDE - t->s->pad[1] + (N - 1) * STRIDE + KERNEL - t->s->in[1];               \
     if (left <= 0 && right <= 0)                                                                                                           \
-      columns (t, ox, N, KERNEL, STRIDE, 0, 0, false);                                                                                     \
+      FUNC (t, ox, N, KERNEL, STRIDE, 0, 0, false);                                                                                        \
     else if (KERNEL == 3 && left <= 0 && right == 1)                                                                                       \
-      columns (t, ox, N, KERNEL, STRIDE, 0, 1, false);                                                                                     \
+      FUNC (t, ox, N, KERNEL, STRIDE, 0, 1, false);                                                                                        \
     else if (KERNEL == 3 && left == 1 && right <= 0)                                                                                       \
-      columns (t, ox, N, KERNEL, STRIDE, 1, 0, false);                                                                                     \
+      FUNC (t, ox, N, KERNEL, STRIDE, 1, 0, false);                                                                                        \
     else if (KERNEL == 3 && left == 1 && right == 1)                                                                                       \
-      columns (t, ox, N, KERNEL, STRIDE, 1, 1, false);                                                                                     \
+      FUNC (t, ox, N, KERNEL, STRIDE, 1, 1, false);                                                                                        \
     else                                                                                                                                   \
-      columns (t, ox, N, KERNEL, STRIDE, 0, 0, true);                                                                                      \
+      FUNC (t, ox, N, KERNEL, STRIDE, 0, 0, true);                                                                                         \
   }
-#define COLUMNS_6(KERNEL, STRIDE)                                                                                                          \
-  COLUMNS (1, KERNEL, STRIDE)                                                                                                              \
-  COLUMNS (2, KERNEL, STRIDE)                                                                                                              \
-  COLUMNS (3, KERNEL, STRIDE)                                                                                                              \
-  COLUMNS (4, KERNEL, STRIDE) COLUMNS (5, KERNEL, STRIDE) COLUMNS (6, KERNEL, STRIDE)
+#define COLUMNS_6(NAME, FUNC, KERNEL, STRIDE)                                                                                              \
+  COLUMNS (NAME, FUNC, 1, KERNEL, STRIDE)                                                                                                  \
+  COLUMNS (NAME, FUNC, 2, KERNEL, STRIDE)                                                                                                  \
+  COLUMNS (NAME, FUNC, 3, KERNEL, STRIDE)                                                                                                  \
+  COLUMNS (NAME, FUNC, 4, KERNEL, STRIDE) COLUMNS (NAME, FUNC, 5, KERNEL, STRIDE) COLUMNS (NAME, FUNC, 6, KERNEL, STRIDE)
 /* clang-format off */
-COLUMNS_6 (3, 1) COLUMNS_6 (3, 2) COLUMNS_6 (5, 1) COLUMNS_6 (5, 2)
+COLUMNS_6 (paired, columns, 3, 1) COLUMNS_6 (paired, columns, 3, 2) COLUMNS_6 (paired, columns, 5, 1) COLUMNS_6 (paired, columns, 5, 2)
+COLUMNS_6 (single, float_columns, 3, 1) COLUMNS_6 (single, float_columns, 3, 2)
+COLUMNS_6 (single, float_columns, 5, 1) COLUMNS_6 (single, float_columns, 5, 2)
 /* clang-format on */
-#define NAMES(KERNEL, STRIDE)                                                                                                              \
+#define NAMES(NAME, KERNEL, STRIDE)                                                                                                        \
   {                                                                                                                                        \
-    columns1_##KERNEL##_##STRIDE, columns2_##KERNEL##_##STRIDE, columns3_##KERNEL##_##STRIDE, columns4_##KERNEL##_##STRIDE,                \
-        columns5_##KERNEL##_##STRIDE, columns6_##KERNEL##_##STRIDE                                                                         \
+    NAME##1_##KERNEL##_##STRIDE, NAME##2_##KERNEL##_##STRIDE, NAME##3_##KERNEL##_##STRIDE, NAME##4_##KERNEL##_##STRIDE,                    \
+        NAME##5_##KERNEL##_##STRIDE, NAME##6_##KERNEL##_##STRIDE                                                                           \
   }
 
-    void pare_accel_two_rows (const PareBfloatDepthwise *s, const uint16_t *x, int64_t oy, void *y)
+            void pare_accel_two_rows (const PareBfloatDepthwise *s, const uint16_t *x, int64_t oy, void *y)
 {
-  static void (*const columns[2][2][WIDE]) (const Two *t, int64_t ox) = { { NAMES (3, 1), NAMES (3, 2) }, { NAMES (5, 1), NAMES (5, 2) } };
+  static void (*const funcs[2][2][2][WIDE]) (const Two *t, int64_t ox)
+      = { { { NAMES (paired, 3, 1), NAMES (paired, 3, 2) }, { NAMES (paired, 5, 1), NAMES (paired, 5, 2) } },
+          { { NAMES (single, 3, 1), NAMES (single, 3, 2) }, { NAMES (single, 5, 1), NAMES (single, 5, 2) } } };
   int64_t pieces = (s->out[1] + WIDE - 1) / WIDE, size = (s->wide ? 4 : 2), from = oy * s->stride - s->pad[0], at[2 * MOST_PAIRS];
   bool both = oy + 1 < s->out[0];
   for (int k = 0; k < 2 * s->pairs; k++) /* -1: outside, or of no result's window */
@@ -152,7 +196,8 @@ COLUMNS_6 (3, 1) COLUMNS_6 (3, 2) COLUMNS_6 (5, 1) COLUMNS_6 (5, 2)
   for (int64_t first = 0; first < s->channels; first += LANES)
     {
       Two t = { .s = s,
-                .weights = s->weights + first * 2 * s->pairs * s->kernel * 2,
+                .weights = s->taps ? NULL : s->weights + first * 2 * s->pairs * s->kernel * 2,
+                .taps = s->taps ? s->taps + first * s->kernel * s->kernel : NULL,
                 .factor = s->factor ? s->factor + first : NULL,
                 .bias = s->bias + first,
                 .first = first,
@@ -164,7 +209,7 @@ COLUMNS_6 (3, 1) COLUMNS_6 (3, 2) COLUMNS_6 (5, 1) COLUMNS_6 (5, 2)
       for (int64_t k = 0, ox = 0; k < pieces; k++) /* about equal ones */
         {
           int64_t to = s->out[1] * (k + 1) / pieces;
-          columns[s->kernel == 5][s->stride - 1][to - ox - 1](&t, ox);
+          funcs[s->taps != NULL][s->kernel == 5][s->stride - 1][to - ox - 1](&t, ox);
           ox = to;
         }
     }
@@ -196,19 +241,41 @@ run (const void *params, const PareView *args, int part, int parts)
     }
 }
 
-/* Weights by pairs of rows, for both rows of results; vectors of channels filled up to whole blocks. */
+/* Weights as they are, tap by tap, vectors of channels filled up to whole blocks. */
+static const float *
+pack_taps (PareAccel *self, const float *weights, int64_t channels, int64_t area)
+{
+  float *to = pare_accel_filled (self, pare_accel_whole_blocks (channels) * area, 0);
+  for (int64_t c = 0; to && c < channels; c++)
+    for (int64_t i = 0; i < area; i++)
+      to[(c / PARE_BLOCK * area + i) * PARE_BLOCK + c % PARE_BLOCK] = weights[c * area + i];
+  return to;
+}
+
+/* Weights by pairs of rows, for both rows of results. */
 bool
 pare_accel_pack_depthwise_bf16 (PareAccel *self, uint32_t step, const PareFolded *f, PareBfloatDepthwise *s)
 {
   const float *weights = pare_accel_constant (self, self->plan->steps[step].in[1]);
   int64_t blocks = (s->channels + PARE_BLOCK - 1) / PARE_BLOCK, per_block = 2 * s->pairs * s->kernel * PARE_BLOCK * 2;
-  uint16_t *to = pare_accel_pack (self, (uint64_t)(blocks * per_block) * sizeof *to);
   uint64_t row = (uint64_t)(s->in[1] * s->x_row + PARE_BLOCK) * sizeof (uint16_t);
   uint16_t *zeros = pare_accel_pack (self, row);
-  if (!to || !zeros)
+  if (!zeros)
+    return false;
+  memset (zeros, 0, row);
+  s->zeros = zeros;
+  s->factor = f->factor;
+  s->bias = f->bias;
+  s->after = f->after;
+  if (pare_accel_has_amx ())
+    {
+      s->taps = pack_taps (self, weights, s->channels, s->kernel * s->kernel);
+      return s->taps != NULL;
+    }
+  uint16_t *to = pare_accel_pack (self, (uint64_t)(blocks * per_block) * sizeof *to);
+  if (!to)
     return false;
   memset (to, 0, (size_t)(blocks * per_block) * sizeof *to);
-  memset (zeros, 0, row);
   for (int64_t c = 0; c < s->channels; c++)
     for (int q = 0; q < 2; q++)
       for (int r = 0; r < 2 * s->pairs; r++)
@@ -222,10 +289,6 @@ pare_accel_pack_depthwise_bf16 (PareAccel *self, uint32_t step, const PareFolded
                 = (uint16_t)(bits >> 16);
           }
   s->weights = to;
-  s->zeros = zeros;
-  s->factor = f->factor;
-  s->bias = f->bias;
-  s->after = f->after;
   return true;
 }
 
