@@ -14,6 +14,22 @@
 #define FIRST_US 15000 /* fewer samples say little, but a hand that drags sees that it is heard */
 #define TOP 5
 #define ALPHA 0.05
+#define LATE_US 200 /* results may wait for so long: workers that lock for each sample wait for each other */
+
+typedef struct
+{
+  gint32 prediction, label;
+  gboolean correct, top5;
+  float confidence, score;
+  double kl;
+} Entry;
+
+/* What one worker has gathered and not stored yet. */
+typedef struct
+{
+  GArray *samples, *entries; /* guint; Entry: as many as the samples have */
+  gint64 stored;             /* when */
+} Pending;
 
 typedef struct
 {
@@ -23,10 +39,11 @@ typedef struct
   PareControl *control;
   PareTask task;
   gboolean labelled;
-  int offset;
+  int offset, threads;
   char *model;                      /* for messages */
   guint n_samples, *order, *starts; /* entry where each sample begins */
   PareRunner **runners;             /* by worker */
+  Pending *pending;                 /* by worker */
   PareEvaluation *result;
   guint8 *finished, *top5;
   double *kl;
@@ -42,14 +59,6 @@ typedef struct
   guint error_at;
   GError *error;
 } Run;
-
-typedef struct
-{
-  gint32 prediction, label;
-  gboolean correct, top5;
-  float confidence, score;
-  double kl;
-} Entry;
 
 /* What one worker gathers over the runs of one sample. */
 typedef struct
@@ -332,21 +341,28 @@ is_decided (Run *run)
   return low >= -run->options->tolerance || high < -run->options->tolerance;
 }
 
-/* Called after every sample, stores what was gathered of it. The copy is made under the lock; the figures and the callback happen outside
- * it, one at a time. */
+/* Stores what a worker has gathered. A copy for the snapshot is made under the lock; the figures and the callback happen outside it, one at
+ * a time. */
 static void
-after_sample (Run *run, guint sample, const Entry *entries)
+store_pending (Run *run, Pending *pending, gint64 now)
 {
+  if (pending->samples == NULL || pending->samples->len == 0)
+    return;
   g_mutex_lock (&run->lock);
-  if (g_atomic_int_get (&run->decided)) /* what was decided without it stays so */
+  const Entry *e = (const Entry *)(const void *)pending->entries->data;
+  for (guint i = 0; i < pending->samples->len && !g_atomic_int_get (&run->decided); i++) /* what was decided without it stays so */
     {
-      g_mutex_unlock (&run->lock);
-      return;
+      guint sample = g_array_index (pending->samples, guint, i);
+      for (guint k = run->starts[sample]; k < run->starts[sample + 1]; k++)
+        store (run, k, e++);
+      run->samples_done++;
+      if (run->options->stop_early && is_decided (run))
+        g_atomic_int_set (&run->decided, TRUE);
     }
-  for (guint i = run->starts[sample]; i < run->starts[sample + 1]; i++)
-    store (run, i, entries++);
-  guint done = ++run->samples_done;
-  gint64 now = g_get_monotonic_time ();
+  g_array_set_size (pending->samples, 0);
+  g_array_set_size (pending->entries, 0);
+  pending->stored = now;
+  guint done = run->samples_done;
   gboolean first = run->last_snapshot == 0;
   gboolean due = first ? done >= FIRST_SAMPLES || now - run->started >= FIRST_US : now - run->last_snapshot >= SNAPSHOT_US;
   gboolean asked = run->options->snapshot != NULL || (run->options->stop_early && !run->paired);
@@ -355,8 +371,6 @@ after_sample (Run *run, guint sample, const Entry *entries)
   g_autofree guint8 *finished = NULL, *top5 = NULL;
   g_autofree double *kl = NULL;
   PareMeasure m = measure_of (run);
-  if (run->options->stop_early && is_decided (run))
-    g_atomic_int_set (&run->decided, TRUE);
   if (take)
     {
       run->in_snapshot = TRUE;
@@ -386,6 +400,17 @@ after_sample (Run *run, guint sample, const Entry *entries)
   g_mutex_unlock (&run->lock);
 }
 
+/* Called after every sample. */
+static void
+after_sample (Run *run, int worker, guint sample)
+{
+  Pending *pending = &run->pending[worker];
+  gint64 now = g_get_monotonic_time ();
+  g_array_append_val (pending->samples, sample);
+  if (now - pending->stored >= LATE_US || (guint)g_atomic_int_get ((gint *)&run->samples_done) + pending->samples->len <= FIRST_SAMPLES)
+    store_pending (run, pending, now);
+}
+
 static gboolean
 fail (Run *run, guint index, GError *error)
 {
@@ -412,15 +437,15 @@ may_skip (Run *run, guint sample)
 
 /* The sample through the part of the model that is not known yet. */
 static gboolean
-run_from_prefix (Run *run, guint rank, guint sample, PareRunner *runner, Visit *visit, PareSample *loaded, GError **error)
+run_from_prefix (Run *run, guint rank, guint sample, int worker, Visit *visit, PareSample *loaded, GError **error)
 {
   gint64 label = -1;
   guint n = pare_program_get_n_inputs (run->program);
-  const PareCut *cut = pare_prefix_use_load (run->prefix, rank, runner, &label);
+  PareRunner *runner = run->runners[worker];
+  const PareCut *cut = pare_prefix_use_load (run->prefix, worker, rank, runner, &label);
   gboolean whole = cut == NULL || cut->needs_input;
-  g_autoptr (GPtrArray) kept = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_tensor_unref);
+  g_autoptr (GPtrArray) kept = whole ? g_ptr_array_new_with_free_func ((GDestroyNotify)pare_tensor_unref) : NULL;
   g_autofree PareView *views = whole ? g_new0 (PareView, MAX (n, 1)) : NULL;
-  pare_prefix_cache_count_run (run->options->prefix, cut != NULL);
   loaded->label = label;
   if ((whole || run->task != PARE_TASK_CLASSIFICATION) && !pare_dataset_load (run->dataset, run->options->split, sample, loaded, error))
     return FALSE;
@@ -443,11 +468,18 @@ one_sample (guint index, int worker, gpointer data)
     return TRUE;
   if (run->runners[worker] == NULL && (run->runners[worker] = pare_runner_new (run->program, 1, &error)) == NULL)
     return fail (run, index, error);
-  g_autofree Entry *entries = g_new0 (Entry, run->starts[sample + 1] - run->starts[sample]);
-  Visit visit = { .run = run, .sample = sample, .data = &loaded, .entries = entries };
+  Pending *pending = &run->pending[worker];
+  if (pending->samples == NULL)
+    {
+      pending->samples = g_array_new (FALSE, FALSE, sizeof (guint));
+      pending->entries = g_array_new (FALSE, TRUE, sizeof (Entry));
+    }
+  guint at = pending->entries->len;
+  g_array_set_size (pending->entries, at + run->starts[sample + 1] - run->starts[sample]);
+  Visit visit = { .run = run, .sample = sample, .data = &loaded, .entries = &g_array_index (pending->entries, Entry, at) };
   gboolean fine;
   if (run->prefix != NULL)
-    fine = run_from_prefix (run, index, sample, run->runners[worker], &visit, &loaded, &error);
+    fine = run_from_prefix (run, index, sample, worker, &visit, &loaded, &error);
   else
     fine = pare_dataset_load (run->dataset, run->options->split, sample, &loaded, &error)
            && pare_evaluate_feed (run->program, run->runners[worker], run->dataset, &loaded, on_run, &visit, run->control, &error);
@@ -459,8 +491,8 @@ one_sample (guint index, int worker, gpointer data)
       return fail (run, index, error);
     }
   if (run->task == PARE_TASK_ANOMALY)
-    entries[0] = (Entry){ .label = (gint32)loaded.label, .score = (float)(visit.sum / MAX (visit.windows, 1)), .kl = NAN };
-  after_sample (run, sample, entries);
+    visit.entries[0] = (Entry){ .label = (gint32)loaded.label, .score = (float)(visit.sum / MAX (visit.windows, 1)), .kl = NAN };
+  after_sample (run, worker, sample);
   return TRUE;
 }
 
@@ -586,7 +618,7 @@ prepare (Run *run, const PareGraph *graph, GError **error)
   run->paired = run->task == PARE_TASK_CLASSIFICATION && baseline != NULL && baseline->n == n && baseline->done == n;
   take_over (run);
   if (o->prefix != NULL && !pare_dataset_has_windows (run->dataset)
-      && (run->prefix = pare_prefix_use_new (o->prefix, run->program, run->dataset, o->split, run->n_samples)) != NULL)
+      && (run->prefix = pare_prefix_use_new (o->prefix, run->program, run->dataset, o->split, run->n_samples, run->threads)) != NULL)
     {
       pare_prefix_use_want_change (run->prefix, run->n_samples);
       pare_prefix_cache_hold (o->prefix, run->program, FALSE);
@@ -595,12 +627,20 @@ prepare (Run *run, const PareGraph *graph, GError **error)
 }
 
 static void
-run_clear (Run *run, int threads)
+run_clear (Run *run)
 {
-  for (int i = 0; i < threads; i++)
-    if (run->runners[i] != NULL)
-      pare_runner_free (run->runners[i]);
+  for (int i = 0; i < run->threads; i++)
+    {
+      if (run->runners[i] != NULL)
+        pare_runner_free (run->runners[i]);
+      if (run->pending[i].samples != NULL)
+        {
+          g_array_unref (run->pending[i].samples);
+          g_array_unref (run->pending[i].entries);
+        }
+    }
   g_free (run->runners);
+  g_free (run->pending);
   if (run->program != NULL)
     pare_program_unref (run->program);
   g_free (run->model);
@@ -620,19 +660,22 @@ pare_evaluate (const PareGraph *graph, PareDataset *dataset, const PareEvaluateO
 {
   static const PareEvaluateOptions defaults = { .split = PARE_SPLIT_REPORT };
   Run run = { .dataset = dataset, .options = options != NULL ? options : &defaults, .control = control };
-  int threads = run.options->threads > 0 ? MIN (run.options->threads, 1024) : pare_default_threads ();
+  run.threads = run.options->threads > 0 ? MIN (run.options->threads, 1024) : pare_default_threads ();
   run.task = pare_dataset_get_task (dataset);
   run.labelled = pare_dataset_has_labels (dataset);
   run.offset = pare_dataset_get_class_offset (dataset);
   run.model = g_strdup (graph->path != NULL ? graph->path : graph->name != NULL ? graph->name : "model");
-  run.runners = g_new0 (PareRunner *, threads);
+  run.runners = g_new0 (PareRunner *, run.threads);
+  run.pending = g_new0 (Pending, run.threads);
   g_mutex_init (&run.lock);
   PareEvaluation *result = NULL;
   if (prepare (&run, graph, error))
     {
       run.started = g_get_monotonic_time ();
-      if (pare_parallel_for (run.n_samples, threads, one_sample, &run))
+      if (pare_parallel_for (run.n_samples, run.threads, one_sample, &run))
         {
+          for (int i = 0; i < run.threads; i++)
+            store_pending (&run, &run.pending[i], g_get_monotonic_time ());
           PareMeasure m = measure_of (&run);
           pare_evaluation_measure (run.result, &m);
           result = g_steal_pointer (&run.result);
@@ -647,6 +690,6 @@ pare_evaluate (const PareGraph *graph, PareDataset *dataset, const PareEvaluateO
       else
         g_propagate_error (error, g_steal_pointer (&run.error));
     }
-  run_clear (&run, threads);
+  run_clear (&run);
   return result;
 }

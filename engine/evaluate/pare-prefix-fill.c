@@ -34,14 +34,15 @@ fill_sample (Fill *f, guint rank, int worker, GError **error)
   if (f->runners[worker] == NULL && (f->runners[worker] = pare_runner_new (f->program, 1, error)) == NULL)
     return FALSE;
   /* from the latest state before the target */
-  const PareCut *from = NULL;
-  for (guint i = 0; i < f->use->usable->len && from == NULL; i++)
-    {
-      guint cut = g_array_index (f->use->usable, guint, i);
-      if (cut < f->target
-          && pare_prefix_cache_load (f->use->cache, f->use->keys[cut], rank, f->runners[worker], &f->use->cuts->cuts[cut], &label))
-        from = &f->use->cuts->cuts[cut];
-    }
+  const guint *usable = (const guint *)(const void *)f->use->usable->data;
+  guint skip = 0, cut;
+  while (skip < f->use->usable->len && usable[skip] >= f->target)
+    skip++;
+  g_autoptr (PareState) state = NULL;
+  pare_prefix_cache_take (f->use->cache, f->use->keys, usable + skip, f->use->usable->len - skip, rank, 1, &state, &cut);
+  const PareCut *from = state != NULL ? &f->use->cuts->cuts[cut] : NULL;
+  if (state != NULL)
+    label = pare_state_load (state, f->runners[worker], from);
   guint n = pare_program_get_n_inputs (f->program);
   g_autoptr (GPtrArray) kept = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_tensor_unref);
   g_autofree PareView *views = NULL;
@@ -125,7 +126,7 @@ pare_prefix_cache_fill (ParePrefixCache *self, const PareGraph *graph, PareDatas
   f.runners = g_new0 (PareRunner *, threads);
   g_mutex_init (&f.lock);
   gboolean fine = TRUE;
-  f.use = pare_prefix_use_new (self, program, dataset, options->split, n);
+  f.use = pare_prefix_use_new (self, program, dataset, options->split, n, 0);
   if (f.use != NULL)
     {
       pare_prefix_cache_hold (self, program, TRUE);

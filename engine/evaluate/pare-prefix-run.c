@@ -3,7 +3,7 @@
 #include "engine/evaluate/pare-prefix-private.h"
 
 ParePrefixUse *
-pare_prefix_use_new (ParePrefixCache *cache, PareProgram *program, PareDataset *dataset, PareSplit split, guint n)
+pare_prefix_use_new (ParePrefixCache *cache, PareProgram *program, PareDataset *dataset, PareSplit split, guint n, int workers)
 {
   g_autoptr (PareCuts) cuts = pare_program_find_cuts (program);
   if (cuts->n == 0)
@@ -12,6 +12,9 @@ pare_prefix_use_new (ParePrefixCache *cache, PareProgram *program, PareDataset *
   self->cache = pare_prefix_cache_ref (cache);
   self->salt = pare_prefix_cache_begin (cache, dataset, split, n);
   self->keys = g_new (PareCutKey, cuts->n);
+  self->n = n;
+  self->n_readers = workers;
+  self->readers = g_new0 (ParePrefixReader, workers);
   self->usable = g_array_new (FALSE, FALSE, sizeof (guint));
   self->wanted = g_array_new (FALSE, FALSE, sizeof (guint));
   for (guint i = 0; i < cuts->n; i++)
@@ -23,11 +26,24 @@ pare_prefix_use_new (ParePrefixCache *cache, PareProgram *program, PareDataset *
   return self;
 }
 
+static void
+let_go (ParePrefixUse *self, ParePrefixReader *reader)
+{
+  for (guint i = 0; i < reader->n; i++)
+    g_clear_pointer (&reader->states[i], pare_state_unref);
+  reader->n = 0;
+  pare_prefix_cache_count_runs (self->cache, reader->hits, reader->misses);
+  reader->hits = reader->misses = 0;
+}
+
 void
 pare_prefix_use_free (ParePrefixUse *self)
 {
   if (self == NULL)
     return;
+  for (int i = 0; i < self->n_readers; i++)
+    let_go (self, &self->readers[i]);
+  g_free (self->readers);
   pare_cuts_free (self->cuts);
   pare_prefix_cache_unref (self->cache);
   g_free (self->keys);
@@ -64,21 +80,36 @@ pare_prefix_use_want_change (ParePrefixUse *self, guint n)
       self->wanted = pare_prefix_choose (self->cuts, weights, n, budget / 2, 4);
       g_array_sort (self->wanted, ascending);
     }
-  if (best != G_MAXUINT)
+  if (best != G_MAXUINT && pare_prefix_cache_count (self->cache, self->keys[best]) < n)
     g_array_append_val (self->wanted, best);
   pare_prefix_cache_note (self->cache, self->cuts, self->salt);
 }
 
 const PareCut *
-pare_prefix_use_load (ParePrefixUse *self, guint rank, PareRunner *runner, gint64 *label)
+pare_prefix_use_load (ParePrefixUse *self, int worker, guint rank, PareRunner *runner, gint64 *label)
 {
-  for (guint i = 0; i < self->usable->len; i++)
+  ParePrefixReader *reader = &self->readers[worker];
+  if (rank - reader->first >= reader->n)
     {
-      guint cut = g_array_index (self->usable, guint, i);
-      if (pare_prefix_cache_load (self->cache, self->keys[cut], rank, runner, &self->cuts->cuts[cut], label))
-        return &self->cuts->cuts[cut];
+      let_go (self, reader);
+      reader->first = rank;
+      reader->n = CLAMP (self->n - rank, 1, PARE_PREFIX_AHEAD);
+      pare_prefix_cache_take (self->cache, self->keys, (const guint *)(const void *)self->usable->data, self->usable->len, rank, reader->n,
+                              reader->states, reader->cuts);
     }
-  return NULL;
+  guint at = rank - reader->first;
+  g_autoptr (PareState) state = g_steal_pointer (&reader->states[at]);
+  for (guint i = at + 1; i < MIN (at + 3, reader->n); i++) /* other workers take some of the samples between */
+    pare_state_touch (reader->states[i]);
+  if (state == NULL)
+    {
+      reader->misses++;
+      return NULL;
+    }
+  const PareCut *cut = &self->cuts->cuts[reader->cuts[at]];
+  *label = pare_state_load (state, runner, cut);
+  reader->hits++;
+  return cut;
 }
 
 gboolean

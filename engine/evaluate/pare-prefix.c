@@ -5,16 +5,17 @@
 
 #define MOST_BYTES (G_GUINT64_CONSTANT (1) << 30)
 #define NOTED 4
-#define HELD 2 /* a program is let go of when the next but one comes, or while nobody waits: that takes a while, too */
+#define TOUCHED 256 /* bytes; what follows the CPU then fetches by itself */
+#define HELD 2      /* a program is let go of when the next but one comes, or while nobody waits: that takes a while, too */
 
-/* A state, packed: for each piece a Head, then its bytes. */
-typedef struct
+/* Packed: for each piece a Head, then its bytes. */
+struct _PareState
 {
   gatomicrefcount refs;
   gint64 label;
   gsize bytes;
   guint8 data[];
-} Blob;
+};
 
 typedef struct
 {
@@ -27,7 +28,7 @@ typedef struct
 typedef struct
 {
   PareCutKey key;
-  GPtrArray *blobs; /* by rank; NULL: not kept */
+  GPtrArray *states; /* by rank; NULL: not kept */
   guint count;
   guint64 bytes;
   double saved;  /* multiplications for each sample */
@@ -61,19 +62,18 @@ key_equal (gconstpointer a, gconstpointer b)
   return memcmp (a, b, sizeof (PareCutKey)) == 0;
 }
 
-static void
-blob_unref (gpointer data)
+void
+pare_state_unref (PareState *self)
 {
-  Blob *blob = data;
-  if (blob != NULL && g_atomic_ref_count_dec (&blob->refs))
-    g_free (blob);
+  if (self != NULL && g_atomic_ref_count_dec (&self->refs))
+    g_free (self);
 }
 
 static void
 group_free (gpointer data)
 {
   Group *group = data;
-  g_ptr_array_unref (group->blobs);
+  g_ptr_array_unref (group->states);
   g_free (group);
 }
 
@@ -100,16 +100,16 @@ to_codes (const float *x, gsize n, float scale, gint32 *lowest, guint8 *out)
   return TRUE;
 }
 
-static Blob *
+static PareState *
 pack (PareRunner *runner, const PareCut *cut, gint64 label)
 {
   gsize most = 0;
   for (guint i = 0; i < cut->n_pieces; i++)
     most += sizeof (Head) + cut->pieces[i].bytes + 8;
-  Blob *blob = g_try_malloc (sizeof *blob + most);
-  if (blob == NULL)
+  PareState *state = g_try_malloc (sizeof *state + most);
+  if (state == NULL)
     return NULL;
-  guint8 *at = blob->data;
+  guint8 *at = state->data;
   for (guint i = 0; i < cut->n_pieces; i++)
     {
       const PareCutPiece *piece = &cut->pieces[i];
@@ -126,17 +126,17 @@ pack (PareRunner *runner, const PareCut *cut, gint64 label)
       memcpy (at, &head, sizeof head);
       at += sizeof head + head.bytes;
     }
-  g_atomic_ref_count_init (&blob->refs);
-  blob->label = label;
-  blob->bytes = sizeof *blob + (gsize)(at - blob->data);
-  Blob *shrunk = g_try_realloc (blob, blob->bytes);
-  return shrunk != NULL ? shrunk : blob;
+  g_atomic_ref_count_init (&state->refs);
+  state->label = label;
+  state->bytes = sizeof *state + (gsize)(at - state->data);
+  PareState *shrunk = g_try_realloc (state, state->bytes);
+  return shrunk != NULL ? shrunk : state;
 }
 
-static void
-unpack (const Blob *blob, PareRunner *runner, const PareCut *cut)
+gint64
+pare_state_load (const PareState *self, PareRunner *runner, const PareCut *cut)
 {
-  const guint8 *at = blob->data;
+  const guint8 *at = self->data;
   for (guint i = 0; i < cut->n_pieces; i++)
     {
       Head head;
@@ -150,6 +150,15 @@ unpack (const Blob *blob, PareRunner *runner, const PareCut *cut)
         memcpy (x, at, head.bytes);
       at += head.bytes;
     }
+  return self->label;
+}
+
+void
+pare_state_touch (const PareState *self)
+{
+  if (self != NULL)
+    for (guint i = 0; i < TOUCHED; i += 64) /* without a look at its size, which would wait for memory; harmless behind its end */
+      __builtin_prefetch ((const guint8 *)self + i);
 }
 
 /* --- the cache --- */
@@ -210,16 +219,16 @@ pare_prefix_cache_unref (ParePrefixCache *self)
 }
 
 static void
-drop_blob (ParePrefixCache *self, Group *group, guint rank)
+drop_state (ParePrefixCache *self, Group *group, guint rank)
 {
-  Blob *blob = group->blobs->pdata[rank];
-  self->bytes -= blob->bytes;
-  group->bytes -= blob->bytes;
+  PareState *state = group->states->pdata[rank];
+  self->bytes -= state->bytes;
+  group->bytes -= state->bytes;
   group->count--;
-  group->blobs->pdata[rank] = NULL;
-  blob_unref (blob);
-  while (group->blobs->len > 0 && group->blobs->pdata[group->blobs->len - 1] == NULL)
-    g_ptr_array_set_size (group->blobs, (int)group->blobs->len - 1);
+  group->states->pdata[rank] = NULL;
+  pare_state_unref (state);
+  while (group->states->len > 0 && group->states->pdata[group->states->len - 1] == NULL)
+    g_ptr_array_set_size (group->states, (int)group->states->len - 1);
 }
 
 /* What a byte of it spares, the less the longer nobody asked. */
@@ -246,7 +255,7 @@ make_room (ParePrefixCache *self, guint64 bytes, const Group *keep, double score
       if (worst == NULL || (score_of (self, worst) >= score && (keep == NULL || worst->clock >= keep->clock)))
         return FALSE;
       if (worst->count > 0)
-        drop_blob (self, worst, worst->blobs->len - 1);
+        drop_state (self, worst, worst->states->len - 1);
       if (worst->count == 0)
         g_hash_table_remove (self->groups, &worst->key);
     }
@@ -336,29 +345,35 @@ pare_prefix_cache_has (ParePrefixCache *self, PareCutKey key, guint rank)
 {
   g_mutex_lock (&self->lock);
   Group *group = g_hash_table_lookup (self->groups, &key);
-  gboolean has = group != NULL && rank < group->blobs->len && group->blobs->pdata[rank] != NULL;
+  gboolean has = group != NULL && rank < group->states->len && group->states->pdata[rank] != NULL;
   g_mutex_unlock (&self->lock);
   return has;
 }
 
-gboolean
-pare_prefix_cache_load (ParePrefixCache *self, PareCutKey key, guint rank, PareRunner *runner, const PareCut *cut, gint64 *label)
+void
+pare_prefix_cache_take (ParePrefixCache *self, const PareCutKey *keys, const guint *cuts, guint n_cuts, guint first, guint n,
+                        PareState **states, guint *at)
 {
-  Blob *blob = NULL;
+  guint missing = n;
+  for (guint i = 0; i < n; i++)
+    states[i] = NULL;
   g_mutex_lock (&self->lock);
-  Group *group = g_hash_table_lookup (self->groups, &key);
-  if (group != NULL && rank < group->blobs->len && (blob = group->blobs->pdata[rank]) != NULL)
+  for (guint c = 0; c < n_cuts && missing > 0; c++)
     {
-      g_atomic_ref_count_inc (&blob->refs);
-      group->clock = self->clock;
+      Group *group = g_hash_table_lookup (self->groups, &keys[cuts[c]]);
+      for (guint i = 0; group != NULL && i < n && first + i < group->states->len; i++)
+        if (states[i] == NULL && (states[i] = group->states->pdata[first + i]) != NULL)
+          {
+            pare_state_touch (states[i]); /* all are asked for before the first is waited for */
+            at[i] = cuts[c];
+            missing--;
+            group->clock = self->clock;
+          }
     }
+  for (guint i = 0; i < n; i++)
+    if (states[i] != NULL)
+      g_atomic_ref_count_inc (&states[i]->refs);
   g_mutex_unlock (&self->lock);
-  if (blob == NULL)
-    return FALSE;
-  unpack (blob, runner, cut);
-  *label = blob->label;
-  blob_unref (blob);
-  return TRUE;
 }
 
 gboolean
@@ -367,8 +382,8 @@ pare_prefix_cache_store (ParePrefixCache *self, PareCutKey key, guint rank, Pare
 {
   if (pare_prefix_cache_has (self, key, rank))
     return TRUE;
-  Blob *blob = pack (runner, cut, label);
-  if (blob == NULL)
+  PareState *state = pack (runner, cut, label);
+  if (state == NULL)
     return FALSE;
   g_mutex_lock (&self->lock);
   Group *group = g_hash_table_lookup (self->groups, &key);
@@ -376,30 +391,30 @@ pare_prefix_cache_store (ParePrefixCache *self, PareCutKey key, guint rank, Pare
     {
       group = g_new0 (Group, 1);
       group->key = key;
-      group->blobs = g_ptr_array_new_with_free_func (blob_unref);
+      group->states = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_state_unref);
       group->saved = saved;
       g_hash_table_insert (self->groups, &group->key, group);
     }
   group->clock = self->clock;
-  gboolean fits = make_room (self, blob->bytes, group, saved / (double)blob->bytes);
+  gboolean fits = make_room (self, state->bytes, group, saved / (double)state->bytes);
   if (fits)
     {
-      if (rank >= group->blobs->len)
-        g_ptr_array_set_size (group->blobs, (int)rank + 1);
-      if (group->blobs->pdata[rank] != NULL)
-        drop_blob (self, group, rank); /* another thread was here first */
-      if (rank >= group->blobs->len)
-        g_ptr_array_set_size (group->blobs, (int)rank + 1);
-      group->blobs->pdata[rank] = blob;
+      if (rank >= group->states->len)
+        g_ptr_array_set_size (group->states, (int)rank + 1);
+      if (group->states->pdata[rank] != NULL)
+        drop_state (self, group, rank); /* another thread was here first */
+      if (rank >= group->states->len)
+        g_ptr_array_set_size (group->states, (int)rank + 1);
+      group->states->pdata[rank] = state;
       group->count++;
-      group->bytes += blob->bytes;
-      self->bytes += blob->bytes;
+      group->bytes += state->bytes;
+      self->bytes += state->bytes;
     }
   else if (group->count == 0)
     g_hash_table_remove (self->groups, &key);
   g_mutex_unlock (&self->lock);
   if (!fits)
-    blob_unref (blob);
+    pare_state_unref (state);
   return fits;
 }
 
@@ -457,7 +472,8 @@ pare_prefix_cache_knows (ParePrefixCache *self, guint64 salt)
 }
 
 void
-pare_prefix_cache_count_run (ParePrefixCache *self, gboolean hit)
+pare_prefix_cache_count_runs (ParePrefixCache *self, guint hits, guint misses)
 {
-  g_atomic_pointer_add (hit ? &self->hits : &self->misses, 1);
+  g_atomic_pointer_add (&self->hits, hits);
+  g_atomic_pointer_add (&self->misses, misses);
 }
