@@ -1,4 +1,5 @@
 #include "engine/evaluate/pare-prefix-private.h"
+#include "engine/evaluate/pare-sparse.h"
 
 #include <math.h>
 #include <string.h>
@@ -17,9 +18,17 @@ struct _PareState
   guint8 data[];
 };
 
+typedef enum
+{
+  PLAIN, /* the bytes as they are */
+  CODES, /* one byte for each float: (byte + lowest) * scale */
+  SPARSE /* pare-sparse.h */
+} Packing;
+
 typedef struct
 {
-  float scale; /* 0: the bytes as they are; else one byte for each float: (byte + lowest) * scale */
+  gint32 packing;
+  float scale;
   gint32 lowest;
   guint64 bytes; /* packed */
 } Head;
@@ -105,7 +114,7 @@ pack (PareRunner *runner, const PareCut *cut, gint64 label)
 {
   gsize most = 0;
   for (guint i = 0; i < cut->n_pieces; i++)
-    most += sizeof (Head) + cut->pieces[i].bytes + 8;
+    most += sizeof (Head) + pare_sparse_most (cut->pieces[i].bytes / sizeof (float) + 1);
   PareState *state = g_try_malloc (sizeof *state + most);
   if (state == NULL)
     return NULL;
@@ -114,15 +123,19 @@ pack (PareRunner *runner, const PareCut *cut, gint64 label)
     {
       const PareCutPiece *piece = &cut->pieces[i];
       const void *x = pare_runner_get_piece (runner, piece);
-      Head head = { .bytes = piece->bytes };
-      if (piece->scale > 0 && piece->bytes % sizeof (float) == 0
-          && to_codes (x, piece->bytes / sizeof (float), piece->scale, &head.lowest, at + sizeof head))
+      gsize floats = piece->bytes % sizeof (float) == 0 ? piece->bytes / sizeof (float) : 0;
+      Head head = { .packing = CODES, .scale = piece->scale, .bytes = floats };
+      if (!(piece->scale > 0 && floats > 0 && to_codes (x, floats, piece->scale, &head.lowest, at + sizeof head)))
         {
-          head.scale = piece->scale;
-          head.bytes = piece->bytes / sizeof (float);
+          head.packing = SPARSE;
+          head.bytes = pare_sparse_pack (x, floats, at + sizeof head);
         }
-      else
-        memcpy (at + sizeof head, x, piece->bytes);
+      if (head.packing == SPARSE && (floats == 0 || head.bytes > piece->bytes / 8 * 7))
+        {
+          head.packing = PLAIN;
+          head.bytes = piece->bytes;
+          memcpy (at + sizeof head, x, piece->bytes);
+        }
       memcpy (at, &head, sizeof head);
       at += sizeof head + head.bytes;
     }
@@ -143,7 +156,9 @@ pare_state_load (const PareState *self, PareRunner *runner, const PareCut *cut)
       memcpy (&head, at, sizeof head);
       at += sizeof head;
       void *x = pare_runner_get_piece (runner, &cut->pieces[i]);
-      if (head.scale > 0)
+      if (head.packing == SPARSE)
+        pare_sparse_unpack (at, cut->pieces[i].bytes / sizeof (float), x);
+      else if (head.packing == CODES)
         for (gsize k = 0; k < head.bytes; k++)
           ((float *)x)[k] = (float)(at[k] + head.lowest) * head.scale;
       else

@@ -2,6 +2,7 @@
 #include "engine/base/pare-error.h"
 #include "engine/evaluate/pare-evaluate.h"
 #include "engine/evaluate/pare-prefix-private.h"
+#include "engine/evaluate/pare-sparse.h"
 #include "tests/engine/cut-models.h"
 
 #include <glib/gstdio.h>
@@ -332,6 +333,39 @@ test_other_data (void)
   assert_same (e, d);
 }
 
+/* Any bits come back, wherever they lie; zeros take no room. */
+static void
+test_sparse (void)
+{
+  GRand *rand = g_rand_new_with_seed (5);
+  for (guint turn = 0; turn < 2000; turn++)
+    {
+      gsize n = (gsize)g_rand_int_range (rand, 0, 200), zeros = 0;
+      double share = g_rand_double (rand) * 1.2 - 0.1;
+      g_autofree float *x = g_new (float, n + 1), *back = g_new (float, n + 1);
+      for (gsize i = 0; i < n; i++)
+        {
+          guint32 odd[] = { g_rand_int (rand), 0x80000000u, 0x7fc00001u, 0x7f800000u, 1 };
+          guint32 bits = g_rand_double (rand) < share ? 0 : odd[g_rand_int_range (rand, 0, G_N_ELEMENTS (odd))];
+          zeros += bits == 0;
+          memcpy (&x[i], &bits, sizeof bits);
+        }
+      gsize offset = (gsize)g_rand_int_range (rand, 0, 8);
+      g_autofree guint8 *room = g_malloc (pare_sparse_most (n) + offset);
+      gsize bytes = pare_sparse_pack (x, n, room + offset);
+      g_assert_cmpuint (bytes, ==, (n + 15) / 16 * 2 + (n - zeros + 1) * sizeof (float));
+      g_assert_cmpuint (bytes, <=, pare_sparse_most (n));
+      g_autofree guint8 *packed = g_memdup2 (room + offset, bytes); /* no byte more: the sanitizer sees what is read behind it */
+      memset (back, 0x55, (n + 1) * sizeof *back);
+      pare_sparse_unpack (packed, n, back);
+      g_assert_cmpmem (back, n * sizeof *x, x, n * sizeof *x);
+      guint32 behind;
+      memcpy (&behind, &back[n], sizeof behind);
+      g_assert_cmphex (behind, ==, 0x55555555);
+    }
+  g_rand_free (rand);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -340,6 +374,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/prefix/branches/portable", GINT_TO_POINTER (PARE_BACKEND_PORTABLE), test_branches);
   g_test_add_data_func ("/prefix/resnet20/onednn", GINT_TO_POINTER (PARE_BACKEND_AUTO), test_public);
   g_test_add_data_func ("/prefix/resnet20/portable", GINT_TO_POINTER (PARE_BACKEND_PORTABLE), test_public);
+  g_test_add_func ("/prefix/sparse", test_sparse);
   g_test_add_func ("/prefix/early", test_early);
   g_test_add_func ("/prefix/cancel", test_cancel);
   g_test_add_func ("/prefix/threads", test_threads);

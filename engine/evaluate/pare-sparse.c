@@ -1,0 +1,81 @@
+#include "engine/evaluate/pare-sparse.h"
+
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define AVX512 __attribute__ ((target ("avx512f,popcnt")))
+#endif
+
+gsize
+pare_sparse_most (gsize n)
+{
+  return (n + 15) / 16 * sizeof (guint16) + (n + 1) * sizeof (float);
+}
+
+gsize
+pare_sparse_pack (const float *x, gsize n, guint8 *out)
+{
+  guint8 *values = out + (n + 15) / 16 * sizeof (guint16);
+  for (gsize i = 0; i < n; i += 16)
+    {
+      guint16 mask = 0;
+      for (gsize k = 0; k < MIN (16, n - i); k++)
+        {
+          guint32 bits;
+          memcpy (&bits, &x[i + k], sizeof bits);
+          memcpy (values, &bits, sizeof bits); /* overwritten by the next where it is zero */
+          values += bits != 0 ? sizeof bits : 0;
+          mask |= (guint16)((bits != 0) << k);
+        }
+      memcpy (out + i / 16 * sizeof mask, &mask, sizeof mask);
+    }
+  memset (values, 0, sizeof (float)); /* what unpacking may read and not use */
+  return (gsize)(values - out) + sizeof (float);
+}
+
+static void
+unpack_from (const guint8 *packed, const guint8 *values, gsize i, gsize n, float *x)
+{
+  for (; i < n; i++)
+    {
+      guint16 mask;
+      guint32 bits;
+      memcpy (&mask, packed + i / 16 * sizeof mask, sizeof mask);
+      memcpy (&bits, values, sizeof bits);
+      guint32 one = mask >> (i % 16) & 1u; /* no branch: nobody could foretell it */
+      bits &= -one;
+      memcpy (&x[i], &bits, sizeof bits);
+      values += one * sizeof bits;
+    }
+}
+
+#if defined(__x86_64__)
+AVX512 static void
+unpack_avx512 (const guint8 *packed, gsize n, float *x)
+{
+  const guint8 *values = packed + (n + 15) / 16 * sizeof (guint16);
+  gsize i = 0;
+  for (; i + 16 <= n; i += 16)
+    {
+      guint16 mask;
+      memcpy (&mask, packed + i / 16 * sizeof mask, sizeof mask);
+      _mm512_storeu_ps (x + i, _mm512_maskz_expandloadu_ps (mask, values));
+      values += (gsize)_mm_popcnt_u32 (mask) * sizeof *x;
+    }
+  unpack_from (packed, values, i, n, x);
+}
+#endif
+
+void
+pare_sparse_unpack (const guint8 *packed, gsize n, float *x)
+{
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports ("avx512f"))
+    {
+      unpack_avx512 (packed, n, x);
+      return;
+    }
+#endif
+  unpack_from (packed, packed + (n + 15) / 16 * sizeof (guint16), 0, n, x);
+}
