@@ -14,7 +14,9 @@
 #define MATRIX_ROWS 32           /* pixels that the matrix unit has at once */
 #define MATRIX_BYTES (256 << 10) /* of windows that are copied for it */
 #define MATRIX_CYCLES 16         /* of a product of tiles */
-#define COPY_CYCLES 5            /* of 64 bytes of a window */
+#define TILE_CYCLES 34           /* of sums: to begin and to end with */
+#define CROSS_CYCLES 2           /* of a row of a tile that lies in two lines of the cache */
+#define COPY_CYCLES 8            /* of 64 bytes of a window */
 #define STORE_CYCLES 8           /* of 16 channels */
 #define SHARED_CYCLES 24000      /* threads cost more than they save of less */
 
@@ -222,19 +224,73 @@ fill_lanes (PareAccel *self, Tiles *t)
   s->stride[1] *= best;
 }
 
-/* Whether the matrix unit reads windows where they lie, rather than copies of them: where no more is lost with products for places between
- * the rows and at the end of theirs than copying takes. */
-static bool
-is_read_in_place (const Tiles *t)
+/* About how many cycles the step takes. The matrix unit: so many tiles of pixels with so many pieces of 64 bytes, whose rows are `pitch`
+ * apart. */
+static double
+matrix_cycles (const Tiles *t, int64_t tiles, int64_t pieces, int64_t pitch)
+{
+  const PareTileConv *s = &t->s;
+  int64_t aligned = pitch & -pitch;
+  double crossing = aligned < 64 ? 1 - (double)aligned / 64 : 0;
+  return (double)tiles
+         * ((double)(s->vectors * (pieces * MATRIX_CYCLES + TILE_CYCLES))
+            + (double)((s->vectors + 1) / 2 * pieces * 16 * CROSS_CYCLES) * crossing);
+}
+
+/* Windows read where they lie, with places between the rows and at the end of theirs. */
+static double
+place_cycles (const Tiles *t)
 {
   const PareTileConv *s = &t->s;
   int64_t before = s->pad[1], behind = (s->out[1] - 1) * s->stride[1] + s->k[1] - s->pad[1] - s->in[1];
   int64_t wide = (s->in[1] + (behind > before ? behind : before) + s->stride[1] - 1) / s->stride[1];
-  int64_t taps = s->k[0] * s->k[1], pixels = s->out[0] * s->out[1], copies = s->k[0] * ((s->k[1] * s->c + 63) / 64);
-  int64_t here = ((s->out[0] - 1) * wide + s->out[1] + 15) / 16 * copies, there = (pixels + 15) / 16 * ((taps * s->c + 63) / 64);
-  if (s->c > FRAMED)
-    copies = taps * ((s->c + 63) / 64);
-  return (here - there) * s->vectors * MATRIX_CYCLES <= pixels * copies * COPY_CYCLES;
+  int64_t tiles = ((s->out[0] - 1) * wide + s->out[1] + 15) / 16;
+  return matrix_cycles (t, s->images * tiles, s->k[0] * ((s->k[1] * s->c + 63) / 64), s->stride[1] * s->c);
+}
+
+/* Windows that lie one behind the other, or are copied. */
+static double
+window_cycles (const Tiles *t)
+{
+  const PareTileConv *s = &t->s;
+  int64_t taps = s->k[0] * s->k[1], pixels = s->images * s->out[0] * s->out[1];
+  if (taps == 1 && s->stride[0] == 1 && s->stride[1] == 1)
+    return matrix_cycles (t, (pixels + 15) / 16, (s->c + 63) / 64, s->c);
+  int64_t copies = joins_rows (s) ? s->k[0] * ((s->k[1] * s->c + 63) / 64) : taps * ((s->c + 63) / 64);
+  return matrix_cycles (t, (pixels + 15) / 16, (taps * s->c + 63) / 64, 64) + (double)(pixels * copies * COPY_CYCLES);
+}
+
+/* The vector unit: two of what is broadcast, and of products, in a cycle. */
+static double
+vector_cycles (const Tiles *t)
+{
+  const PareTileConv *s = &t->s;
+  int64_t steps = joins_rows (s) ? s->k[0] * ((s->k[1] * s->c + 3) / 4) : s->k[0] * s->k[1] * ((s->c + 3) / 4);
+  return (double)(s->images * s->out[0] * s->out[1] * steps) * (double)(s->vectors + (s->vectors + 3) / 4) / 2;
+}
+
+/* Which unit computes the step and from what: as it takes the least. */
+static void
+choose_way (PareAccel *self, Tiles *t)
+{
+  PareTileConv *s = &t->s;
+  Tiles placed = *t;
+  double best = INFINITY;
+  bool may = pare_accel_loop_matrix () && self->plan->values[t->w].dtype != PARE_DTYPE_INT16
+             && s->images * s->out[0] * s->out[1] >= PARE_MATRIX_LEAST;
+  if (may && s->k[0] * s->k[1] > 1 && s->k[0] <= PARE_PLACE_TAPS && s->dilation[1] == 1)
+    {
+      placed.s.place = true;
+      fill_lanes (self, &placed);
+      placed.s.vectors = (int)((placed.s.m + 15) / 16);
+      best = place_cycles (&placed);
+    }
+  fill_lanes (self, t);
+  s->vectors = (int)((s->m + 15) / 16);
+  double copied = may ? window_cycles (t) : INFINITY, vector = vector_cycles (t);
+  t->matrix = copied <= 1.1 * vector;
+  if (best < INFINITY && best <= copied && best <= 1.1 * vector)
+    *t = placed;
 }
 
 /* The steps' common part: types, sizes, what is stored. */
@@ -271,18 +327,8 @@ describe (PareAccel *self, Tiles *t)
       s->least = s->clip[0];
       s->most = s->clip[1];
     }
-  const Tiles alone = *t;
-  s->place = pare_accel_loop_matrix () && self->plan->values[t->w].dtype != PARE_DTYPE_INT16 && s->k[0] * s->k[1] > 1
-             && s->k[0] <= PARE_PLACE_TAPS && s->dilation[1] == 1 && s->images * s->out[0] * s->out[1] >= PARE_MATRIX_LEAST;
-  fill_lanes (self, t);
-  s->vectors = (int)((s->m + 15) / 16);
-  if (s->place && !is_read_in_place (t))
-    {
-      *t = alone;
-      fill_lanes (self, t);
-    }
+  choose_way (self, t);
   s->steps = (s->c + 3) / 4;
-  s->vectors = (int)((s->m + 15) / 16);
   s->blocks = (s->vectors + 3) / 4;
   s->y_pixel = s->m * (codes ? 1 : 4);
   return true;
@@ -376,13 +422,12 @@ static void
 choose_unit (PareAccel *self, Tiles *t)
 {
   PareTileConv *s = &t->s;
-  int64_t taps = s->k[0] * s->k[1], pixels = s->images * s->out[0] * s->out[1];
+  int64_t taps = s->k[0] * s->k[1];
   if (s->place)
     s->steps = (s->c + 63) / 64 * 16;
   s->terms = taps * s->steps;
   s->chunk = PARE_TILE_TABLE / taps < PARE_TILE_PIXELS ? PARE_TILE_TABLE / taps : PARE_TILE_PIXELS;
-  t->matrix = pare_accel_loop_matrix () && self->plan->values[t->w].dtype != PARE_DTYPE_INT16 && s->chunk >= MATRIX_ROWS
-              && pixels >= PARE_MATRIX_LEAST;
+  t->matrix = t->matrix && s->chunk >= MATRIX_ROWS;
   if (s->place)
     {
       t->matrix = true;
