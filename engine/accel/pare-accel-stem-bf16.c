@@ -30,6 +30,14 @@ typedef struct
   int64_t scratch; /* elements of a thread */
 } Stem;
 
+/* Where row r of a band of pixels lies: rows that are as far apart as rows of windows follow one another. */
+static int64_t
+place_of_row (const Stem *s, int64_t r)
+{
+  int64_t apart = (s->rows + s->stride[0] - 1) / s->stride[0];
+  return (r % s->stride[0] * apart + r / s->stride[0]) * s->pitch * s->together;
+}
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #include "engine/accel/pare-accel-bfloats-lanes.inc.h"
 
@@ -117,14 +125,14 @@ copy_column (uint16_t *to, const void *x, bool wide, int64_t at, int64_t n, int6
 
 /* What the results of rows oy..oy + n - 1 need of an image, pixel by pixel. */
 static void
-lay_out_pixels (const Stem *s, const void *x, int64_t oy, int64_t n, uint16_t *to)
+lay_out_pixels (const Stem *s, const void *x, int64_t oy, int64_t n, uint16_t *band)
 {
   int64_t above = oy * s->stride[0] - s->pad[0], rows = (n - 1) * s->stride[0] + s->kernel[0], plane = s->in[0] * s->in[1],
           some = s->pitch - s->pad[1] < s->in[1] ? s->pitch - s->pad[1] : s->in[1], t = s->together;
-  for (int64_t r = 0; r < rows; r++, to += s->pitch * t)
+  for (int64_t r = 0; r < rows; r++)
     {
       int64_t iy = above + r, at = s->turned ? iy : iy * s->in[1];
-      uint16_t *row = to + s->pad[1] * t;
+      uint16_t *to = band + place_of_row (s, r), *row = to + s->pad[1] * t;
       if (iy < 0 || iy >= s->in[0])
         {
           memset (to, 0, (size_t)(s->pitch * t) * sizeof *to);
@@ -227,7 +235,7 @@ run (const void *params, const PareView *args, int part, int parts)
         lay_out (s, x, oy, some, band);
       for (int64_t r = 0; r < some; r += s->skip ? some : 1)
         {
-          const uint16_t *a = band + r * s->stride[0] * s->pitch * (s->together ? s->together : 2);
+          const uint16_t *a = band + (s->together ? r * s->together : r * s->stride[0] * 2) * s->pitch;
           if (s->few)
             {
               run_few (s, &args[1], a, image, oy + r);
@@ -236,7 +244,7 @@ run (const void *params, const PareView *args, int part, int parts)
           int64_t y = image * s->y_image + (oy + r) * s->y_line;
           pare_accel_multiply_pairs (
               isa, s->n,
-              &(PareBfloatProduct){ .rows = s->out[1] + (s->skip ? (some - 1) * s->pitch : 0),
+              &(PareBfloatProduct){ .rows = s->out[1] + (s->skip ? (some - 1) * (s->out[1] + s->skip) : 0),
                                     .pairs = s->pairs,
                                     .a = a,
                                     .a_row = s->stride[1] * (s->together ? s->together : 2),
@@ -306,7 +314,7 @@ find_pixel_terms (const Stem *s, int64_t *taps, int32_t *terms)
       {
         int64_t kx = i / s->together, c = i % s->together;
         if (i % 2 == 0)
-          taps[n / 2] = ky * s->pitch * s->together + i;
+          taps[n / 2] = place_of_row (s, ky) + i;
         int64_t tap = s->turned ? kx * s->kernel[0] + ky : ky * s->kernel[1] + kx;
         terms[n] = kx < s->kernel[1] && c < s->channels ? (int32_t)(c * area + tap) : -1;
       }
@@ -411,8 +419,11 @@ plan_pixels (Stem *s)
   s->run = (line + steps - 1) / steps;
   s->pairs = s->kernel[0] * steps * s->run;
   s->pitch = (s->out[1] - 1) * s->stride[1] + (2 * steps * s->run + s->together - 1) / s->together;
-  s->skip = s->stride[0] == 1 && s->stride[1] == 1 && !s->turned ? s->pitch - s->out[1] : 0;
-  s->scratch = s->rows * s->pitch * s->together;
+  s->pitch = (s->pitch + s->stride[1] - 1) / s->stride[1] * s->stride[1]; /* rows of results go on where the last one ended */
+  s->skip = s->pitch / s->stride[1] - s->out[1];
+  if (s->turned || (s->skip > s->out[1] / 8 + 2 && s->skip + s->out[1] > pare_accel_whole_blocks (s->out[1])))
+    s->skip = 0;
+  s->scratch = place_of_row (s, s->stride[0]) + s->stride[0] * ((s->rows + s->stride[0] - 1) / s->stride[0]) * s->pitch * s->together;
 }
 
 /* Convolution `step` of x, which is rounded while it is read if it is of floats. */
