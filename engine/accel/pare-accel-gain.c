@@ -83,7 +83,7 @@ step_ns (const PareRtPlan *plan, uint32_t step, const uint8_t *exact)
     case PARE_RT_QATTENTION:
       return ALWAYS;
     default: /* elements are moved, or a little more */
-      return (double)(bytes_of (plan, pare_accel_operand (s, 0)) + bytes_of (plan, s->out[0])) / 10;
+      return (double)(bytes_of (plan, pare_accel_operand (s, 0)) + bytes_of (plan, s->out[0])) / 50;
     }
 }
 

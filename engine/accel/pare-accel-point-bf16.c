@@ -6,6 +6,8 @@
 #define BAND (128 * 1024)
 #define PRODUCTS 190 /* in a nanosecond, of one thread */
 #define FEW 64       /* channels */
+#define MORE 256     /* channels of few pixels, by tiles */
+#define PIXELS 64    /* that are few */
 
 bool
 pare_accel_is_point_bf16 (const PareAccel *self, uint32_t step)
@@ -51,8 +53,37 @@ typedef struct
   int64_t batch, pixels; /* of an image */
   int64_t x_row, x_block, x_image, y_row, y_block, y_image;
   int64_t band;
+  int64_t panels; /* of few pixels by tiles, which threads divide among them rather than pixels; else 0 */
   bool residual, wide, wide_residual;
 } Pointwise;
+
+/* `some` pixels of an image, by panels from..to - 1. */
+static void
+multiply (const Pointwise *s, const PareBfloats *isa, const PareView *args, int64_t image, int64_t pixel, int64_t some, int64_t from,
+          int64_t to)
+{
+  int64_t at = image * s->y_image + pixel * s->y_row;
+  const PareBfloatPoint *p = &s->point;
+  const PareBfloatProduct all = { .rows = some,
+                                  .pairs = p->k / 2,
+                                  .a = (const uint16_t *)args[0].data + image * s->x_image + pixel * s->x_row,
+                                  .a_row = s->x_row,
+                                  .a_block = s->x_block,
+                                  .b = p->weights,
+                                  .factor = p->factor,
+                                  .bias = p->bias,
+                                  .c = pare_accel_place (&args[1], s->wide, at),
+                                  .c_row = s->y_row,
+                                  .c_block = s->y_block,
+                                  .residual = s->residual ? pare_accel_place (&args[2], s->wide_residual, at) : (PareBfloatPlace){ NULL },
+                                  .after = &p->after };
+  PareBfloatProduct panel;
+  if (to == INT64_MAX)
+    pare_accel_multiply_pairs (isa, p->n, &all);
+  else
+    for (int64_t i = from; i < to && pare_accel_bfloat_panel_of (&all, p->n, i, &panel); i++)
+      isa->product (&panel);
+}
 
 static void
 run (const void *params, const PareView *args, int part, int parts)
@@ -61,23 +92,17 @@ run (const void *params, const PareView *args, int part, int parts)
   const PareBfloats *isa = pare_accel_bfloats_for (s->batch * s->pixels);
   int64_t all = s->batch * s->pixels, at = all * part / parts, end = all * (part + 1) / parts;
   pare_accel_hold_tiles ();
-  while (at < end)
-    {
-      int64_t image = at / s->pixels, pixel = at % s->pixels, some = end - at < s->band ? end - at : s->band;
-      some = some > s->pixels - pixel ? s->pixels - pixel : some;
-      int64_t to = image * s->y_image + pixel * s->y_row;
-      pare_accel_multiply_point (
-          isa, &s->point,
-          (PareBfloatProduct){ .rows = some,
-                               .a = (const uint16_t *)args[0].data + image * s->x_image + pixel * s->x_row,
-                               .a_row = s->x_row,
-                               .a_block = s->x_block,
-                               .c = pare_accel_place (&args[1], s->wide, to),
-                               .c_row = s->y_row,
-                               .c_block = s->y_block,
-                               .residual = s->residual ? pare_accel_place (&args[2], s->wide_residual, to) : (PareBfloatPlace){ NULL } });
-      at += some;
-    }
+  if (s->panels > 0 && parts > 1) /* all pixels, some columns */
+    for (int64_t image = 0; image < s->batch; image++)
+      multiply (s, isa, args, image, 0, s->pixels, s->panels * part / parts, s->panels * (part + 1) / parts);
+  else
+    while (at < end)
+      {
+        int64_t image = at / s->pixels, pixel = at % s->pixels, some = end - at < s->band ? end - at : s->band;
+        some = some > s->pixels - pixel ? s->pixels - pixel : some;
+        multiply (s, isa, args, image, pixel, some, 0, INT64_MAX);
+        at += some;
+      }
   pare_accel_release_tiles ();
 }
 
@@ -89,10 +114,12 @@ pare_accel_point_bf16 (PareAccel *self, uint32_t step)
   uint32_t x = st->in[0], residual = pare_accel_operand (st, 3), there = PARE_RT_NONE, to;
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[st->out[0]].shape;
   int64_t k = sx->dims[1], n = sy->dims[1];
+  int64_t pixels = sx->dims[0] * sx->dims[2] * sx->dims[3];
+  bool tiles = pare_accel_bfloats_for (pixels) != pare_accel_bfloats ();
   PareFolded f;
   if (!pare_accel_is_point_bf16 (self, step) || (n % PARE_BLOCK && residual != PARE_RT_NONE) || !pare_accel_fold (self, step, &f))
     return false;
-  if (f.norm == PARE_RT_NONE && p->activation <= PARE_ACT_LEAKY && (k > FEW || n % PARE_BLOCK))
+  if (f.norm == PARE_RT_NONE && p->activation <= PARE_ACT_LEAKY && (k > (tiles && pixels <= PIXELS ? MORE : FEW) || n % PARE_BLOCK))
     return false;
   PareAccelResult result = pare_accel_result (self, f.y);
   const PareMd *added = residual != PARE_RT_NONE ? pare_accel_native_any (self, residual) : NULL;
@@ -118,6 +145,9 @@ pare_accel_point_bf16 (PareAccel *self, uint32_t step)
   s.y_block = blocked ? s.pixels * PARE_BLOCK : PARE_BLOCK;
   s.y_image = s.pixels * n;
   s.band = BAND / (2 * (k + n)) + 1;
+  int64_t at;
+  while (tiles && pixels <= PIXELS && pare_accel_bfloat_panel (pare_accel_whole_blocks (n), s.panels, &at) > 0)
+    s.panels++;
   uint32_t in = pare_accel_form (self, step, x, src);
   if (s.residual && (there = pare_accel_form (self, step, residual, dst_added)) == PARE_RT_NONE)
     self->failed = true;
@@ -130,7 +160,7 @@ pare_accel_point_bf16 (PareAccel *self, uint32_t step)
   else
     to = pare_accel_new_form (self, result.value, dst);
   const uint32_t buffers[3] = { in, to, there };
-  double ns = (double)(s.batch * s.pixels * n) * (double)k / PRODUCTS;
+  double ns = tiles ? pare_accel_tiles_ns (s.batch * s.pixels, n, k) : (double)(s.batch * s.pixels * n) * (double)k / PRODUCTS;
   if (!pare_accel_add_work (self, step, run, &s, sizeof s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, s.residual ? 3 : 2))
     return false;
   return pare_accel_absorb (self, f.norm) && pare_accel_absorb (self, result.rounds);

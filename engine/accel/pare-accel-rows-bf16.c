@@ -9,6 +9,8 @@
 #define LEAST_ROWS 4 /* but one: fewer are as fast as weights are read */
 #define PRODUCTS 200 /* in a nanosecond, of one thread */
 #define OF_ONE_ROW 40
+#define STRIP 32          /* rows that tiles multiply together */
+#define BAND (256 * 1024) /* bytes of rows that are multiplied by one panel after the other */
 
 typedef struct
 {
@@ -46,11 +48,42 @@ multiply (const void *params, const PareView *args, int64_t row, int64_t rows, i
       .first = at });
 }
 
+/* All panels of some rows. Threads that share rows would write the same lines of the cache where panels meet. */
+static void
+multiply_whole (const Rows *s, const PareBfloats *isa, const PareView *args, int64_t row, int64_t end)
+{
+  int64_t band = BAND / (2 * s->k) / STRIP * STRIP + STRIP;
+  for (int64_t rows; row < end; row += rows)
+    {
+      rows = end - row < band ? end - row : band;
+      pare_accel_multiply_pairs (isa, s->n,
+                                 &(PareBfloatProduct){ .rows = rows,
+                                                       .pairs = s->k / 2,
+                                                       .a = (const uint16_t *)args[0].data + row * s->k,
+                                                       .a_row = s->k,
+                                                       .a_block = PARE_BLOCK,
+                                                       .b = s->weights,
+                                                       .bias = s->bias,
+                                                       .c = pare_accel_place (&args[1], s->wide, s->y_at + row * s->n),
+                                                       .c_row = s->n,
+                                                       .c_block = PARE_BLOCK,
+                                                       .residual = s->residual ? pare_accel_place (&args[2], s->wide_residual, row * s->n)
+                                                                               : (PareBfloatPlace){ NULL },
+                                                       .after = &s->after });
+    }
+}
+
 static void
 run (const void *params, const PareView *args, int part, int parts)
 {
+  const Rows *s = params;
+  const PareBfloats *isa = pare_accel_bfloats_for (s->walk.rows);
+  int64_t strips = s->walk.rows / STRIP;
   pare_accel_hold_tiles ();
-  pare_accel_walk (&((const Rows *)params)->walk, part, parts, multiply, params, args);
+  if (isa->panels && strips >= parts)
+    multiply_whole (s, isa, args, strips * part / parts * STRIP, part + 1 < parts ? strips * (part + 1) / parts * STRIP : s->walk.rows);
+  else
+    pare_accel_walk (&s->walk, part, parts, multiply, params, args);
   pare_accel_release_tiles ();
 }
 
@@ -82,7 +115,9 @@ pack (PareAccel *self, const float *weights, int64_t stride_n, int64_t stride_k,
 static bool
 add (PareAccel *self, uint32_t step, const Rows *s, const uint32_t *buffers)
 {
-  double ns = (double)(s->walk.rows * s->n) * (double)s->k / (s->walk.rows == 1 ? OF_ONE_ROW : PRODUCTS);
+  double ns = pare_accel_bfloats_for (s->walk.rows) != pare_accel_bfloats ()
+                  ? pare_accel_tiles_ns (s->walk.rows, s->n, s->k)
+                  : (double)(s->walk.rows * s->n) * (double)s->k / (s->walk.rows == 1 ? OF_ONE_ROW : PRODUCTS);
   return pare_accel_add_work (self, step, run, s, sizeof *s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, s->residual ? 3 : 2);
 }
 

@@ -187,6 +187,23 @@ plan_bands (Separable *s)
     }
 }
 
+/* Threads expand rows in common and read what others wrote: of tiles, half of what a step takes is counted. */
+static double
+estimate (const Separable *s)
+{
+  const PareBfloatDepthwise *d = &s->depthwise;
+  int64_t in = s->batch * d->in[0] * d->in[1], out = s->batch * d->out[0] * d->out[1], area = d->kernel * d->kernel;
+  if (pare_accel_bfloats_for (d->out[0] * d->out[1]) == pare_accel_bfloats ())
+    return (double)(out * d->channels) * (double)area / FILTERED
+           + ((double)(in * s->expand.k) + (double)(out * s->project.n)) * (double)d->channels / PRODUCTS;
+  double ns = (double)(out * d->channels / PARE_BLOCK) * (1 + 0.35 * (double)area);
+  if (s->expand.n)
+    ns += pare_accel_tiles_ns (in, d->channels, s->expand.k);
+  if (s->project.n)
+    ns += pare_accel_tiles_ns (out, s->project.n, d->channels);
+  return ns / 2;
+}
+
 bool
 pare_accel_separable_bf16 (PareAccel *self, uint32_t step)
 {
@@ -251,8 +268,7 @@ pare_accel_separable_bf16 (PareAccel *self, uint32_t step)
   else
     to = pare_accel_new_form (self, result.value, dst);
   const uint32_t buffers[4] = { in_buffer, to, scratch, there };
-  double ns = (double)(s.batch * out * d->channels) * (d->kernel * d->kernel) / FILTERED
-              + ((double)(s.batch * in * s.expand.k) + (double)(s.batch * out * s.project.n)) * (double)d->channels / PRODUCTS;
+  double ns = estimate (&s);
   if (!pare_accel_add_work (self, step, run, &s, sizeof s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, s.residual ? 4 : 3))
     return false;
   for (int i = 0; i < 3; i++)

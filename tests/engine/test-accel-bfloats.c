@@ -278,6 +278,12 @@ test_pointwise (void)
       PareRng *r = &plan->rng;
       int c = (int[]){ 8, 16, 24, 32, 64, 96, 130 }[pare_rng_below (r, 7)], m = (int[]){ 16, 24, 32, 48, 80, 112 }[pare_rng_below (r, 6)],
           side = 1 + (int)pare_rng_below (r, 30);
+      if (i % 10 > 7) /* threads divide columns */
+        {
+          c = 64 * (int)(1 + i % 4);
+          m = 1100 + 10 * (int)(i % 3);
+          side = 1 + (int)i % 7;
+        }
       PareConvParams p = conv_params (2, 1, 1, 1, 1, 0);
       uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (1 + i % 7 / 6, c, side, 9))), residual = PARE_RT_NONE;
       if (i % 3 == 1)
@@ -429,7 +435,7 @@ test_dense (void)
       Plan *plan = plan_new (17000 + i);
       PareRng *r = &plan->rng;
       int64_t k = 2 + 2 * (int64_t)pare_rng_below (r, 150), n = 1 + (int64_t)pare_rng_below (r, 200),
-              rows = i < 80 ? 1 : 1 + (int64_t)pare_rng_below (r, 70);
+              rows = i < 80 ? 1 : 1 + (int64_t)pare_rng_below (r, i % 7 ? 70 : 300);
       bool added = i % 5 == 3;
       if (added && i % 4)
         n = (n + 15) / 16 * 16;
