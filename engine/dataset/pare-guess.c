@@ -96,9 +96,9 @@ describe (const char *file, const char *folder, PareFormat format, const char *s
     }
   if (format == PARE_FORMAT_IDX || format == PARE_FORMAT_NPY)
     {
-      g_autofree char *path = pare_description_at (self, samples);
-      if (!g_str_has_suffix (samples, ".npz"))
-        self->labels = pare_labels_beside (path);
+      g_autofree char *path = pare_description_at (self, samples), *beside = pare_labels_beside (path);
+      if (beside != NULL && !g_str_has_suffix (samples, ".npz"))
+        self->labels = g_path_get_basename (beside); /* names are the folder's, which may be a relative one */
     }
   pare_description_default_splits (self);
   return self;

@@ -159,6 +159,18 @@ test_idx_folder (void)
   g_assert_true (pare_dataset_load (d, PARE_SPLIT_ALL, 0, &s, NULL));
   g_assert_cmpint (s.label, ==, 2);
   g_assert_cmpfloat (((float *)s.x->data)[3], ==, 3);
+  /* the same named from where one stands: the folder above, the folder itself, the file */
+  g_autofree char *here = g_get_current_dir (), *above = g_path_get_dirname (folder), *name = g_path_get_basename (folder),
+                  *inside = g_build_filename (name, "t10k-images-idx3-ubyte.gz", NULL);
+  const char *const from[][2] = { { above, name }, { above, inside }, { folder, "." }, { folder, "t10k-images-idx3-ubyte.gz" } };
+  for (guint i = 0; i < G_N_ELEMENTS (from); i++)
+    {
+      g_assert_cmpint (g_chdir (from[i][0]), ==, 0);
+      g_autoptr (PareDataset) relative = pare_dataset_open (from[i][1], &error);
+      g_assert_no_error (error);
+      g_assert_true (pare_dataset_has_labels (relative));
+    }
+  g_assert_cmpint (g_chdir (here), ==, 0);
   g_autofree char *bytes = NULL;
   gsize size;
   g_assert_true (g_file_get_contents (gz, &bytes, &size, NULL));
