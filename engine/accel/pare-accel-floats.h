@@ -81,6 +81,18 @@ typedef struct
   int64_t first; /* channel in these two */
 } PareGroupedRow;
 
+/* y = clamp (x factor + offset) of each channel, for some pixels. */
+typedef struct
+{
+  int64_t pixels, columns; /* columns: channels of a pixel that lie side by side */
+  const float *x;
+  float *y; /* may be x */
+  int64_t pixel; /* to the next one's, in both */
+  const float *factor, *offset; /* [columns], filled up to a whole block */
+  bool clip;
+  float lo, hi;
+} PareAffineRows;
+
 /* One row of a convolution over planes. */
 typedef struct
 {
@@ -137,6 +149,7 @@ typedef struct
   void (*grouped) (const PareGroupedRow *d); /* NULL: none */
   int planes;                                /* results that `plane` takes at a time, at most */
   void (*plane) (const ParePlaneRow *p);
+  void (*affine) (const PareAffineRows *a);
   /* tiles first..first + n of all (of all images, row by row) to v: [(m + 2)^2][k / 16][n][16], matrices apart floats apart */
   void (*winograd_in) (const PareWinograd *w, const float *x, int64_t first, int64_t n, float *v, int64_t apart);
   /* the same way back for channels at..at + width */

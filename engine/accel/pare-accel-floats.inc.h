@@ -316,6 +316,34 @@ NAME (winograd_weights) (const float *weights, const float *factor, int64_t n, i
       NAME (weights_panel) (weights + at * k * 9, factor ? factor + at : NULL, k, width, to + at * k * 36, 4);
 }
 
+TARGET INLINE void
+NAME (affine_as) (const PareAffineRows *a, const bool clip)
+{
+  const VEC lo = ALL (a->lo), hi = ALL (a->hi);
+  for (int64_t p = 0; p < a->pixels; p++)
+    for (int64_t c = 0; c < a->columns; c += LANES)
+      {
+        int64_t at = p * a->pixel + c, left = a->columns - c;
+        VEC x = left >= LANES ? LOAD (a->x + at) : LOAD_SOME (a->x + at, (int)left),
+            z = FMA (x, LOAD (a->factor + c), LOAD (a->offset + c));
+        if (clip)
+          z = SMALLER (hi, LARGER (lo, z));
+        if (left >= LANES)
+          STORE (a->y + at, z);
+        else
+          STORE_SOME (a->y + at, z, (int)left);
+      }
+}
+
+TARGET static void
+NAME (affine) (const PareAffineRows *a)
+{
+  if (a->clip)
+    NAME (affine_as) (a, true);
+  else
+    NAME (affine_as) (a, false);
+}
+
 static const PareFloats NAME (floats) = {
   .width = MAX_WIDTH,
   .product = NAME (product),
@@ -325,6 +353,7 @@ static const PareFloats NAME (floats) = {
 #endif
   .planes = MOST_PLANES,
   .plane = NAME (plane),
+  .affine = NAME (affine),
   .winograd_in = NAME (winograd_in),
   .winograd_out = NAME (winograd_out),
   .winograd_weights = NAME (winograd_weights),

@@ -19,8 +19,8 @@ pare_accel_plan_tiles (PareTileWalk *w, int threads, int64_t most, bool large)
   most = most < LEAST_TILES ? LEAST_TILES : most;
   int64_t bands = (w->tiles + most - 1) / most;
   w->by_panels = large;
-  if (!large && bands < threads)
-    bands = threads;
+  if (!large) /* as many for each thread */
+    bands = (bands + threads - 1) / threads * threads;
   w->band = (w->tiles + bands - 1) / bands;
 }
 

@@ -300,6 +300,40 @@ test_batch_norm (void)
     }
 }
 
+/* Of joined channels, which no convolution can take in, with what follows; the joined values are read again, or not. */
+static void
+test_batch_norm_alone (void)
+{
+  for (guint i = 0; i < 96; i++)
+    {
+      Plan *plan = plan_new (8500 + i);
+      int a = (int[]){ 16, 32, 24, 5 }[i % 4], b = (int[]){ 16, 48, 8, 20 }[i / 4 % 4], c = a + b, batch = 1 + (i % 7 == 3);
+      PareConvParams p = conv_params (2, 1, i % 2 ? 3 : 1, 1, 1, i % 2);
+      PareBatchNormParams bn = { 1e-5f };
+      PareAxisParams axis = { .axis = 1 };
+      PareClipParams clip = { i % 5 == 4 ? -0.3f : 0, i % 5 < 2 ? 0.6f : INFINITY };
+      PareUnaryParams relu = { PARE_UN_RELU, 0, 0 };
+      PareShape s = SHAPE (batch, c, 11, 10);
+      uint32_t x = plan_input (plan, SHAPE (batch, 16, 11, 10)), y = add_conv (plan, x, a, &p, TRUE, PARE_RT_NONE),
+               z = add_conv (plan, x, b, &p, TRUE, PARE_RT_NONE), all = STEP (plan, PARE_RT_CONCAT, &axis, s, y, z);
+      uint32_t factor = plan_constant (plan, SHAPE (c), 0.4f, i % 2 ? 0 : 0.5f), offset = plan_constant (plan, SHAPE (c), 1, 0),
+               mean = plan_constant (plan, SHAPE (c), 1, 0), variance = plan_constant (plan, SHAPE (c), 0.4f, 0.5f);
+      uint32_t normal = STEP (plan, PARE_RT_BATCH_NORM, &bn, s, all, factor, offset, mean, variance), end = normal;
+      if (i / 16 % 3 == 0)
+        end = STEP (plan, PARE_RT_UNARY, &relu, s, normal);
+      else if (i / 16 % 3 == 1)
+        end = STEP (plan, PARE_RT_CLIP, &clip, s, normal);
+      if (i % 6 == 5)
+        plan_output (plan, normal);
+      plan_output (plan, add_conv (plan, end, 16, &p, TRUE, PARE_RT_NONE));
+      if (i % 3 == 2)
+        plan_output (plan, add_conv (plan, all, 16, &p, TRUE, PARE_RT_NONE));
+      g_autofree char *what = g_strdup_printf ("normalization of joined channels %u", i);
+      assert_covered (compare (plan, 1 + (int)(i / 48), 1e-5f, what), what);
+      plan_free (plan);
+    }
+}
+
 static void
 test_inputs_and_aliases (void)
 {
@@ -613,6 +647,7 @@ main (int argc, char **argv)
   g_test_add_func ("/accel/matmul", test_matmul);
   g_test_add_func ("/accel/fake-quant", test_fake_quant);
   g_test_add_func ("/accel/batch-norm", test_batch_norm);
+  g_test_add_func ("/accel/batch-norm-alone", test_batch_norm_alone);
   g_test_add_func ("/accel/inputs-and-aliases", test_inputs_and_aliases);
   g_test_add_func ("/accel/random", test_random);
   g_test_add_func ("/accel/bf16", test_bf16);
