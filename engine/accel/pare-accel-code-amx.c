@@ -318,6 +318,7 @@ configure (int64_t rows)
       tiles.row_bytes[i] = 64;
       tiles.rows[i] = i < 6 ? (uint8_t)rows : ROWS; /* sums and pixels; weights */
     }
+  __asm__ volatile("" : : "m"(tiles)); /* all of it is read, which compilers are not told */
   _tile_loadconfig (&tiles);
 }
 
@@ -359,12 +360,47 @@ run (const void *params, const PareView *args, int part, int parts)
   _tile_release ();
 }
 
+AMX void
+pare_accel_wake_begin (void)
+{
+  static const PareAmxTiles tiles = { .palette = 1, .row_bytes = { 4, 4, 4 }, .rows = { 1, 1, 1 } };
+  _tile_loadconfig (&tiles);
+}
+
+AMX void
+pare_accel_wake (void)
+{
+  _tile_dpbusd (0, 1, 2);
+}
+
+AMX void
+pare_accel_wake_end (void)
+{
+  _tile_dpbusd (0, 1, 2);
+  _tile_release ();
+}
+
 PareAccelLoop
 pare_accel_loop_matrix (void)
 {
   return pare_accel_has_amx () ? run : NULL;
 }
 #else
+void
+pare_accel_wake_begin (void)
+{
+}
+
+void
+pare_accel_wake (void)
+{
+}
+
+void
+pare_accel_wake_end (void)
+{
+}
+
 PareAccelLoop
 pare_accel_loop_matrix (void)
 {

@@ -18,6 +18,8 @@
 #define CROSS_CYCLES 2           /* of a row of a tile that lies in two lines of the cache */
 #define COPY_CYCLES 8            /* of 64 bytes of a window */
 #define STORE_CYCLES 8           /* of 16 channels */
+#define CHANGE_CYCLES 2600       /* fewer than this are not worth another unit */
+#define AWAKE_CYCLES 4000        /* the matrix unit sleeps after more, and steps are long beside the time that it takes to wake */
 #define SHARED_CYCLES 24000      /* threads cost more than they save of less */
 
 /* A step, and where its weights lie: of output channel m, input channel c, tap t at m * row + c * channel + t. Where a tap is a whole row
@@ -269,7 +271,9 @@ vector_cycles (const Tiles *t)
   return (double)(s->images * s->out[0] * s->out[1] * steps) * (double)(s->vectors + (s->vectors + 3) / 4) / 2;
 }
 
-/* Which unit computes the step and from what: as it takes the least. */
+/* Which unit computes the step and from what: as it takes the least. The matrix unit falls asleep between its products, after some
+ * microseconds, and takes 2.5 us to wake up: the vector unit must save more than that, and while it is at short steps it keeps the other
+ * awake. */
 static void
 choose_way (PareAccel *self, Tiles *t)
 {
@@ -288,9 +292,12 @@ choose_way (PareAccel *self, Tiles *t)
   fill_lanes (self, t);
   s->vectors = (int)((s->m + 15) / 16);
   double copied = may ? window_cycles (t) : INFINITY, vector = vector_cycles (t);
-  t->matrix = copied <= 1.1 * vector;
-  if (best < INFINITY && best <= copied && best <= 1.1 * vector)
+  double most = 1.1 * vector + CHANGE_CYCLES;
+  t->matrix = copied <= most;
+  if (best < INFINITY && best <= copied && best <= most)
     *t = placed;
+  else
+    s->wakes = may && !t->matrix && vector < AWAKE_CYCLES;
 }
 
 /* The steps' common part: types, sizes, what is stored. */

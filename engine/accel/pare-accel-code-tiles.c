@@ -339,14 +339,20 @@ run (const void *params, const PareView *args, int part, int parts)
   PareTileShare share = pare_accel_tile_share (s, part, parts);
   Pending pending;
   pending.rows = 0;
+  if (s->wakes)
+    pare_accel_wake_begin ();
   int64_t all = share.end - share.begin, chunks = (all + s->chunk - 1) / s->chunk;
   for (int64_t i = 0; i < chunks; i++)
     {
       int64_t a = share.begin + all * i / chunks, b = share.begin + all * (i + 1) / chunks;
+      if (s->wakes)
+        pare_accel_wake ();
       run_chunk (s, args, a, b - a, share.from, share.to, &pending);
     }
   for (int64_t r = 0; r < pending.rows; r++)
     finish_late (s, &pending, r, s->own_is_b);
+  if (s->wakes)
+    pare_accel_wake_end ();
 }
 
 static void

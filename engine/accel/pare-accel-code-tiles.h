@@ -48,6 +48,7 @@ typedef struct
    * from plane to plane, places for windows in a row and rows of them in an image, of which the last ones are nobody's. */
   bool place;
   int64_t plane, wide, high;
+  bool wakes;   /* the vector unit computes it and keeps the matrix unit awake */
 } PareTileConv; /* x, y, (other), (the matrix unit's memory) */
 
 #define PARE_TILE_TABLE 2560  /* pointers to windows */
@@ -68,6 +69,10 @@ PareAccelLoop pare_accel_loop_frame (void);
 /* NULL: this CPU has no such instructions, or oneDNN may not use them either. */
 PareAccelLoop pare_accel_loop_tiles (void);
 PareAccelLoop pare_accel_loop_matrix (void);
+/* Between the first and the last, products of the matrix unit that keep it awake: tiles are one product's. */
+void pare_accel_wake_begin (void);
+void pare_accel_wake (void);
+void pare_accel_wake_end (void);
 /* Where the windows of `n` pixels lie, from pixel `first` on: at[tap][n], at most PARE_TILE_TABLE of them. */
 void pare_accel_tile_windows (const PareTileConv *s, const uint8_t *x, int64_t first, int64_t n, const uint8_t **at);
 /* What one of several threads computes: pixels begin..end-1, blocks from..to-1. */
