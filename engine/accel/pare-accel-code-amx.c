@@ -220,6 +220,35 @@ gather (const PareTileConv *s, const uint8_t *x, uint8_t *scratch, int64_t first
     }
 }
 
+/* What is the same for all pixels of a block of channels, of which the next one's weights are fetched meanwhile, if they are to be. Returns
+ * its vectors. */
+static int
+begin_block (const PareTileConv *s, int block, int to, int64_t n, int64_t rows, Panel *panel, Tile *t)
+{
+  int vector, nv, next, next_nv = 0;
+  pare_accel_tile_block (s, block, &vector, &nv);
+  if (s->streams && block + 1 < to)
+    pare_accel_tile_block (s, block + 1, &next, &next_nv);
+  int64_t channel = vector * 16, some = s->m - channel < nv * 16 ? s->m - channel : nv * 16;
+  int64_t count = (n + 2 * rows - 1) / (2 * rows) * ((nv + 1) / 2); /* of times that the pieces are gone through */
+  panel->pitch = nv * 64;
+  panel->lines = (ROWS * next_nv + count - 1) / count;
+  panel->next = (const char *)s->weights + (vector + nv) * 64 * s->terms;
+  *t = (Tile){ .channel = channel, .mask = some < 64 ? ((__mmask64)1 << some) - 1 : ~(__mmask64)0 };
+  return nv;
+}
+
+/* One or two tiles of pixels by all of a block's channels. */
+AMX static void
+sum_block (const PareTileConv *s, const Group *g, int64_t rows, bool two_rows, Panel *panel, int64_t channel, int nv, __m512i (*sum)[4])
+{
+  for (int v = 0; v < nv; v += 2, panel->next += s->terms / ROWS * panel->lines * 64)
+    {
+      panel->w = s->weights + channel * 4 * s->terms + v * 64;
+      multiplies[s->signed_x][two_rows][nv - v > 1](g, rows, panel, s->init + channel + v * 16, (__m512i (*)[4]) & sum[0][v]);
+    }
+}
+
 AMX static void
 run_chunk (const PareTileConv *s, const PareView *args, uint8_t *scratch, int64_t first, int64_t n, int from, int to, int64_t rows)
 {
@@ -231,27 +260,16 @@ run_chunk (const PareTileConv *s, const PareView *args, uint8_t *scratch, int64_
   __asm__ volatile("" ::: "memory"); /* tiles are loaded behind the compiler's back */
   for (int block = from; block < to; block++)
     {
-      int vector, nv, next, next_nv = 0;
-      pare_accel_tile_block (s, block, &vector, &nv);
-      if (s->streams && block + 1 < to)
-        pare_accel_tile_block (s, block + 1, &next, &next_nv);
-      int64_t channel = vector * 16, some = s->m - channel < nv * 16 ? s->m - channel : nv * 16;
-      int64_t count = (n + 2 * rows - 1) / (2 * rows) * ((nv + 1) / 2); /* of times that the pieces are gone through */
-      Panel panel = { .pitch = nv * 64, .pieces = s->terms / ROWS, .taps = 1, .at = &start, .lines = (ROWS * next_nv + count - 1) / count };
-      panel.next = (const char *)s->weights + (vector + nv) * 64 * s->terms;
-      Tile t = { .channel = channel, .mask = some < 64 ? ((__mmask64)1 << some) - 1 : ~(__mmask64)0 };
+      Panel panel = { .pieces = s->terms / ROWS, .taps = 1, .at = &start };
+      Tile t;
+      int nv = begin_block (s, block, to, n, rows, &panel, &t);
       for (int64_t p = 0, g = 0; p < n; p += 2 * rows, g++)
         {
           int64_t here = n - p < 2 * rows ? n - p : 2 * rows;
-          for (int v = 0; v < nv; v += 2, panel.next += panel.pieces * panel.lines * 64)
-            {
-              panel.w = s->weights + vector * 64 * s->terms + v * 64;
-              multiplies[s->signed_x][here > rows][nv - v > 1](&groups[g], rows, &panel, s->init + channel + v * 16,
-                                                               (__m512i (*)[4]) & sum[0][v]);
-            }
-          t.y = (uint8_t *)args[1].data + s->y_first + (first + p) * s->y_pixel + channel * size;
+          sum_block (s, &groups[g], rows, here > rows, &panel, t.channel, nv, sum);
+          t.y = (uint8_t *)args[1].data + s->y_first + (first + p) * s->y_pixel + t.channel * size;
           if (s->result == PARE_TILE_ADDED)
-            t.other = (const uint8_t *)args[2].data + (first + p) * s->other_pixel + channel;
+            t.other = (const uint8_t *)args[2].data + (first + p) * s->other_pixel + t.channel;
           stores[nv - 1](s, &t, (const __m512i (*)[4])sum, (int)here);
         }
     }
@@ -285,25 +303,14 @@ run_places (const PareTileConv *s, const PareView *args, const int64_t *at, int6
   int64_t pitch = s->stride[1] * s->x_pixel;
   for (int block = from; block < to; block++)
     {
-      int vector, nv, next, next_nv = 0;
-      pare_accel_tile_block (s, block, &vector, &nv);
-      if (s->streams && block + 1 < to)
-        pare_accel_tile_block (s, block + 1, &next, &next_nv);
-      int64_t channel = vector * 16, some = s->m - channel < nv * 16 ? s->m - channel : nv * 16;
-      int64_t count = (n + 2 * rows - 1) / (2 * rows) * ((nv + 1) / 2); /* of times that the pieces are gone through */
-      Panel panel
-          = { .pitch = nv * 64, .pieces = s->steps / ROWS, .taps = s->k[0], .at = at, .lines = (ROWS * next_nv + count - 1) / count };
-      panel.next = (const char *)s->weights + (vector + nv) * 64 * s->terms;
-      Tile t = { .channel = channel, .mask = some < 64 ? ((__mmask64)1 << some) - 1 : ~(__mmask64)0 };
+      Panel panel = { .pieces = s->steps / ROWS, .taps = s->k[0], .at = at };
+      Tile t;
+      int nv = begin_block (s, block, to, n, rows, &panel, &t);
       for (int64_t p = 0; p < n; p += 2 * rows)
         {
           int64_t here = n - p < 2 * rows ? n - p : 2 * rows;
           const Group g = { (const uint8_t *)args[0].data + (first + p) * pitch, pitch };
-          for (int v = 0; v < nv; v += 2, panel.next += s->terms / ROWS * panel.lines * 64)
-            {
-              panel.w = s->weights + vector * 64 * s->terms + v * 64;
-              multiplies[s->signed_x][here > rows][nv - v > 1](&g, rows, &panel, s->init + channel + v * 16, (__m512i (*)[4]) & sum[0][v]);
-            }
+          sum_block (s, &g, rows, here > rows, &panel, t.channel, nv, sum);
           store_places (s, args, &t, (const __m512i (*)[4])sum, first + p, here, nv);
         }
     }
