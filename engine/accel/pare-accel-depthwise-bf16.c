@@ -176,6 +176,7 @@ float_columns (const Two *t, int64_t ox, const int count, const int kernel, cons
 COLUMNS_6 (paired, columns, 3, 1) COLUMNS_6 (paired, columns, 3, 2) COLUMNS_6 (paired, columns, 5, 1) COLUMNS_6 (paired, columns, 5, 2)
 COLUMNS_6 (single, float_columns, 3, 1) COLUMNS_6 (single, float_columns, 3, 2)
 COLUMNS_6 (single, float_columns, 5, 1) COLUMNS_6 (single, float_columns, 5, 2)
+_Static_assert (WIDE == 6, "as many of each as NAMES names");
 /* clang-format on */
 #define NAMES(NAME, KERNEL, STRIDE)                                                                                                        \
   {                                                                                                                                        \
@@ -183,7 +184,8 @@ COLUMNS_6 (single, float_columns, 5, 1) COLUMNS_6 (single, float_columns, 5, 2)
         NAME##5_##KERNEL##_##STRIDE, NAME##6_##KERNEL##_##STRIDE                                                                           \
   }
 
-            void pare_accel_two_rows (const PareBfloatDepthwise *s, const uint16_t *x, int64_t oy, void *y)
+void
+pare_accel_two_rows (const PareBfloatDepthwise *s, const uint16_t *x, int64_t oy, void *y)
 {
   static void (*const funcs[2][2][2][WIDE]) (const Two *t, int64_t ox)
       = { { { NAMES (paired, 3, 1), NAMES (paired, 3, 2) }, { NAMES (paired, 5, 1), NAMES (paired, 5, 2) } },
