@@ -53,7 +53,7 @@ typedef struct
   guint lost, gained; /* likewise */
   gint decided;       /* atomic: enough is known */
   GMutex lock;        /* guards what follows and the arrays of result while workers run */
-  guint samples_done;
+  guint samples_done; /* atomic: looked at without the lock, too */
   gint64 started, last_snapshot;
   gboolean in_snapshot;
   guint error_at;
@@ -355,7 +355,7 @@ store_pending (Run *run, Pending *pending, gint64 now)
       guint sample = g_array_index (pending->samples, guint, i);
       for (guint k = run->starts[sample]; k < run->starts[sample + 1]; k++)
         store (run, k, e++);
-      run->samples_done++;
+      g_atomic_int_inc ((gint *)&run->samples_done);
       if (run->options->stop_early && is_decided (run))
         g_atomic_int_set (&run->decided, TRUE);
     }
