@@ -46,8 +46,8 @@ static _Thread_local struct
   int holders, rows, depth;
 } set_up;
 
-static void
-configure (int rows, int depth)
+void
+pare_accel_set_tiles (int rows, int depth)
 {
   PareAmxTiles tiles = { .palette = 1 };
   if (set_up.rows == rows && set_up.depth == depth)
@@ -62,8 +62,8 @@ configure (int rows, int depth)
   __asm__ volatile("ldtilecfg %0" : : "m"(tiles) : "memory");
 }
 
-static void
-release (void)
+void
+pare_accel_drop_tiles (void)
 {
   if (set_up.holders == 0 && set_up.rows > 0)
     {
@@ -82,7 +82,7 @@ void
 pare_accel_release_tiles (void)
 {
   set_up.holders--;
-  release ();
+  pare_accel_drop_tiles ();
 }
 
 /* Sums of one or two tiles of rows by up to four vectors (of one), up to two (of two), to memory: sums [vecs][..] of rows * 16 floats. */
@@ -386,9 +386,9 @@ pare_accel_tiles_panels (const PareBfloatProduct *p, int64_t n)
     }
   if (p->run > 0 || (lies_in_rows (p) && divides (&r, p->pairs)))
     {
-      configure (r.n < LANES ? (int)r.n : LANES, (int)r.depth);
+      pare_accel_set_tiles (r.n < LANES ? (int)r.n : LANES, (int)r.depth);
       multiply_rows (&r, p, 0, n);
-      release ();
+      pare_accel_drop_tiles ();
       return;
     }
   char scratch[COPY] __attribute__ ((aligned (64)));
@@ -411,10 +411,10 @@ pare_accel_tiles_panels (const PareBfloatProduct *p, int64_t n)
       r.n = p->rows - row < most ? p->rows - row : most;
       copy (p, runs, n_runs, row, &r, scratch);
       __asm__ volatile("" : : : "memory"); /* tiles are loaded by addresses only */
-      configure (r.n < LANES ? (int)r.n : LANES, (int)r.depth);
+      pare_accel_set_tiles (r.n < LANES ? (int)r.n : LANES, (int)r.depth);
       multiply_rows (&r, p, row, n);
     }
-  release ();
+  pare_accel_drop_tiles ();
 }
 
 void

@@ -73,6 +73,10 @@ const PareBfloats *pare_accel_bfloats_for (int64_t rows);
 /* Between these two, products by tiles may leave them set up for the next ones; nothing else may use tiles there. */
 void pare_accel_hold_tiles (void);
 void pare_accel_release_tiles (void);
+/* For products of another kind, which leave tiles set up themselves: tiles 0 to 3 are sums of `rows` rows, 4 and 5 rows of `depth` pairs, 6
+ * and 7 such pairs of sixteen columns. What uses tiles next must find them dropped. */
+void pare_accel_set_tiles (int rows, int depth);
+void pare_accel_drop_tiles (void);
 void pare_accel_tiles_product (const PareBfloatProduct *p);
 void pare_accel_tiles_panels (const PareBfloatProduct *p, int64_t n);
 /* The panels of n columns: as pare_accel_panel. */

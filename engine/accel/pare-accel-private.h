@@ -315,6 +315,8 @@ bool pare_accel_rows (PareAccel *self, uint32_t step, const PareAccelRows *r);
 bool pare_accel_rows_bf16 (PareAccel *self, uint32_t step, const PareAccelRows *r);
 /* A recurrent layer's x w' and the biases that go with it (PareRnnParams), multiplied as bfloat16; PARE_RT_NONE: not this step. */
 uint32_t pare_accel_projected (PareAccel *self, uint32_t step);
+/* A PareRtRnnMultiplier of a recurrent layer whose matrix of the state is bfloat16; NULL: the portable kernel's own product. */
+const void *pare_accel_recurrent_bf16 (PareAccel *self, uint32_t step);
 /* How rows go by panels: bands of rows, in each all panels, in each the band's shares of rows, in this order. */
 typedef struct
 {

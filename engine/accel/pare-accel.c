@@ -81,7 +81,10 @@ step_portable (PareAccel *self, uint32_t step, uint32_t projected)
     in[n_in++] = (PareAccelView){ .dtype = PARE_DTYPE_FLOAT32,
                                   .shape = { .rank = 1, .dims = { (int64_t)(self->buffers[projected].bytes / sizeof (float)) } },
                                   .buffer = projected };
-  uint64_t bytes = pare_rt_kernel_pack (self->plan, s, NULL);
+  if (n_in > 2)
+    in[2].packed = pare_accel_recurrent_bf16 (self, step);
+  /* with both of a recurrent layer's products made elsewhere, the kernel reads no weights */
+  uint64_t bytes = projected != PARE_RT_NONE && in[2].packed ? 0 : pare_rt_kernel_pack (self->plan, s, NULL);
   void *packed = bytes ? pare_accel_pack (self, bytes) : NULL;
   if (packed)
     {

@@ -23,6 +23,7 @@ typedef struct
   int64_t rounds;
   int teams, parts;
   PareRtRound func;
+  void (*leave) (void);
   void *arg;
   Part part[PARE_RT_MAX_WORKERS]; /* [team][part] */
 } Job;
@@ -95,18 +96,24 @@ member (int64_t task, int worker, void *arg)
       int team = (worker + i) % j->teams, home = worker / j->teams;
       take_part (j, team, i == 0 && home < j->parts ? home : -1, worker);
     }
+  if (j->leave)
+    j->leave ();
 }
 
 void
-pare_rt_rounds (int64_t rounds, int teams, int parts, PareRtRound func, void *arg)
+pare_rt_rounds (int64_t rounds, int teams, int parts, PareRtRound func, void (*leave) (void), void *arg)
 {
-  Job j = { .rounds = rounds, .teams = teams, .parts = parts, .func = func, .arg = arg };
+  Job j = { .rounds = rounds, .teams = teams, .parts = parts, .func = func, .leave = leave, .arg = arg };
   int workers = pare_rt_workers (), members = teams * parts;
   if (members > 1 && workers > 1 && members <= PARE_RT_MAX_WORKERS)
-    pare_rt_parallel (members < workers ? members : workers, member, &j);
-  else
-    for (int team = 0; team < teams; team++)
-      for (int64_t round = 0; round < rounds; round++)
-        for (int part = 0; part < parts; part++)
-          func (round, team, part, parts, 0, arg);
+    {
+      pare_rt_parallel (members < workers ? members : workers, member, &j);
+      return;
+    }
+  for (int team = 0; team < teams; team++)
+    for (int64_t round = 0; round < rounds; round++)
+      for (int part = 0; part < parts; part++)
+        func (round, team, part, parts, 0, arg);
+  if (leave)
+    leave ();
 }

@@ -293,7 +293,7 @@ test_rounds (void)
             Rounds *r = g_new0 (Rounds, 1);
             r->parts = parts;
             r->slow = slow;
-            pare_rt_rounds (ROUNDS, teams, parts, one_part, r);
+            pare_rt_rounds (ROUNDS, teams, parts, one_part, NULL, r);
             for (int team = 0; team < teams; team++)
               for (int round = 0; round < ROUNDS; round++)
                 for (int part = 0; part < parts; part++)
@@ -319,7 +319,7 @@ test_rounds_alone (void)
   Rounds *r = g_new0 (Rounds, 1);
   r->parts = 3;
   r->slow = -1;
-  pare_rt_rounds (ROUNDS, 1, 3, one_part, r);
+  pare_rt_rounds (ROUNDS, 1, 3, one_part, NULL, r);
   g_assert_cmpint (r->done[0], ==, 3 * ROUNDS);
   g_free (r);
   pare_rt_pool_enter (before);

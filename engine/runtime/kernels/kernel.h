@@ -117,9 +117,9 @@ typedef void (*PareRtTask) (int64_t task, int worker, void *arg);
 void pare_rt_parallel (int64_t n, PareRtTask func, void *arg);
 int pare_rt_workers (void);
 /* For each of `teams` independent sequences: func (round, ...) for all of its parts, each once, before any of the next round's. At most
- * pare_rt_workers() parts of all teams together are worth asking for. pare-rt-team.c */
+ * pare_rt_workers() parts of all teams together are worth asking for. leave: what each thread does last, or NULL. pare-rt-team.c */
 typedef void (*PareRtRound) (int64_t round, int team, int part, int parts, int worker, void *arg);
-void pare_rt_rounds (int64_t rounds, int teams, int parts, PareRtRound func, void *arg);
+void pare_rt_rounds (int64_t rounds, int teams, int parts, PareRtRound func, void (*leave) (void), void *arg);
 
 /* Most scratch-using kernels ask for this many copies, one a worker. */
 #define PARE_RT_MAX_WORKERS 64

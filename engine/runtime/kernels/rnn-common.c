@@ -187,8 +187,21 @@ step_units (const PareRtRnn *s, const PareRtRnnSide *side, int64_t step, int sta
       for (int64_t i = 0; together && side->bias && i < rows * g->gates; i++)
         for (int64_t k = 0; k < n; k++)
           xw[i * width + k] += side->merged[(g->first + i % g->gates) * s->hidden + unit + k];
-      times_panels (s, stage, unit, end, side->panels_r, side->r, unpacked, from + b0 * s->room, s->room, s->hidden, rows, step % 2 == 1,
-                    hr);
+      if (s->multiplier)
+        s->multiplier->multiply (s->multiplier, &(PareRtRnnProduct){ .direction = side->index,
+                                                                     .hidden = s->hidden,
+                                                                     .unit = unit,
+                                                                     .end = end,
+                                                                     .first = g->first,
+                                                                     .gates = g->gates,
+                                                                     .x = from + b0 * s->room,
+                                                                     .rows = rows,
+                                                                     .x_row = s->room,
+                                                                     .backwards = step % 2 == 1,
+                                                                     .y = hr });
+      else
+        times_panels (s, stage, unit, end, side->panels_r, side->r, unpacked, from + b0 * s->room, s->room, s->hidden, rows, step % 2 == 1,
+                      hr);
       for (int64_t b = 0; b < rows; b++)
         {
           int64_t at = (b0 + b) * s->room + unit;
@@ -309,12 +322,15 @@ pare_rt_rnn_run (const PareRnnParams *p, const PareRtRnnKind *kind, const PareVi
   CHECKED;
   REQUIRE (room_of (&s, &room));
   float *at = (float *)(void *)((char *)scratch + PARE_RT_GEMM_SCRATCH * (uint64_t)pare_rt_workers ());
+  s.multiplier = in[2].packed;
+  if (s.multiplier && s.multiplier->lstm && kind->lstm && s.usual && !given (in, n_in, 7))
+    s.cell = s.multiplier->lstm;
   s.y = out[0].dtype != PARE_DTYPE_NONE ? out[0].data : NULL;
   for (int64_t d = 0; d < s.directions; d++)
     begin (&s, d, in, n_in, &room, &at, scratch);
   s.unpacked = at;
   Job job = { &s, in[0].data };
-  pare_rt_rounds (s.steps * s.stages, (int)s.directions, parts_of (&s), round_part, &job);
+  pare_rt_rounds (s.steps * s.stages, (int)s.directions, parts_of (&s), round_part, s.multiplier ? s.multiplier->leave : NULL, &job);
   for (uint32_t i = 1; i < n_out; i++)
     for (int64_t d = 0; out[i].dtype != PARE_DTYPE_NONE && d < s.directions; d++)
       for (int64_t b = 0; b < s.batch; b++)

@@ -39,6 +39,25 @@ typedef struct
 typedef struct PareRtRnn PareRtRnn;
 typedef void (*PareRtRnnCell) (const PareRtRnn *s, const PareRtRnnSide *side, int stage, PareRtRnnUnits *at);
 
+/* The state times R by somebody who is faster than the panels here: operand 2 has it as `packed`. */
+typedef struct
+{
+  int64_t direction, hidden, unit, end; /* units: whole vectors, the last perhaps of fewer */
+  int first, gates;
+  const float *x; /* rows of states, at most PARE_RT_PANEL_ROWS of them */
+  int64_t rows, x_row;
+  bool backwards; /* the units that were read last are still in the first cache */
+  float *y;       /* [rows][gates][end - unit] */
+} PareRtRnnProduct;
+
+typedef struct PareRtRnnMultiplier PareRtRnnMultiplier;
+struct PareRtRnnMultiplier
+{
+  void (*multiply) (const PareRtRnnMultiplier *self, const PareRtRnnProduct *p);
+  PareRtRnnCell lstm;   /* of LSTM with its usual functions and no peepholes; NULL: as ever */
+  void (*leave) (void); /* what each thread that multiplied does in the end */
+};
+
 struct PareRtRnn
 {
   const PareRnnParams *p;
@@ -52,7 +71,8 @@ struct PareRtRnn
   PareRtRnnStage stage[2];
   PareRtRnnCell cell;
   PareRtRnnSide side[2];
-  float *y, *unpacked; /* y: NULL where nobody wants it; unpacked: room for a panel of each worker */
+  const PareRtRnnMultiplier *multiplier; /* of the state; NULL: the panels here */
+  float *y, *unpacked;                   /* y: NULL where nobody wants it; unpacked: room for a panel of each worker */
   uint64_t panel_floats;
 };
 
