@@ -334,6 +334,29 @@ test_batch_norm_alone (void)
     }
 }
 
+/* Where an image is one pixel, oneDNN has a kernel that takes what is added for each channel from a wrong place. */
+static void
+test_batch_norm_of_pixels (void)
+{
+  for (guint i = 0; i < 24; i++)
+    {
+      Plan *plan = plan_new (8700 + i);
+      int a = (int[]){ 33, 16, 5, 1 }[i % 4], b = (int[]){ 3, 16 }[i / 4 % 2], c = a + b, batch = 1 + (int)(i / 8);
+      PareConvParams p = conv_params (2, 1, 1, 1, 1, 0);
+      PareBatchNormParams bn = { 1e-5f };
+      PareAxisParams axis = { .axis = 1 };
+      PareShape s = SHAPE (batch, c, 1, 1);
+      uint32_t x = plan_input (plan, SHAPE (batch, b, 1, 1)), y = add_conv (plan, x, a, &p, TRUE, PARE_RT_NONE),
+               all = STEP (plan, PARE_RT_CONCAT, &axis, s, y, x);
+      uint32_t factor = plan_constant (plan, SHAPE (c), 0.4f, 0.5f), offset = plan_constant (plan, SHAPE (c), 1, 0),
+               mean = plan_constant (plan, SHAPE (c), 1, 0), variance = plan_constant (plan, SHAPE (c), 0.4f, 0.5f);
+      plan_output (plan, STEP (plan, PARE_RT_BATCH_NORM, &bn, s, all, factor, offset, mean, variance));
+      g_autofree char *what = g_strdup_printf ("normalization of pixels %u", i);
+      compare (plan, 1, 1e-5f, what);
+      plan_free (plan);
+    }
+}
+
 static void
 test_inputs_and_aliases (void)
 {
@@ -648,6 +671,7 @@ main (int argc, char **argv)
   g_test_add_func ("/accel/fake-quant", test_fake_quant);
   g_test_add_func ("/accel/batch-norm", test_batch_norm);
   g_test_add_func ("/accel/batch-norm-alone", test_batch_norm_alone);
+  g_test_add_func ("/accel/batch-norm-of-pixels", test_batch_norm_of_pixels);
   g_test_add_func ("/accel/inputs-and-aliases", test_inputs_and_aliases);
   g_test_add_func ("/accel/random", test_random);
   g_test_add_func ("/accel/bf16", test_bf16);
