@@ -239,13 +239,22 @@ matrix_cycles (const Tiles *t, int64_t tiles, int64_t pieces, int64_t pitch)
             + (double)((s->vectors + 1) / 2 * pieces * 16 * CROSS_CYCLES) * crossing);
 }
 
+/* Pixels from one row to the next where windows are read in place: what is behind a row is also what is before the next. Windows may lie
+ * in padding as a whole, before and behind it: each has a place of its own. */
+static int64_t
+frame_width (const PareTileConv *s)
+{
+  int64_t before = s->pad[1], behind = (s->out[1] - 1) * s->stride[1] + s->k[1] - s->pad[1] - s->in[1];
+  int64_t places = (s->in[1] + (behind > before ? behind : before) + s->stride[1] - 1) / s->stride[1];
+  return (places > s->out[1] ? places : s->out[1]) * s->stride[1];
+}
+
 /* Windows read where they lie, with places between the rows and at the end of theirs. */
 static double
 place_cycles (const Tiles *t)
 {
   const PareTileConv *s = &t->s;
-  int64_t before = s->pad[1], behind = (s->out[1] - 1) * s->stride[1] + s->k[1] - s->pad[1] - s->in[1];
-  int64_t wide = (s->in[1] + (behind > before ? behind : before) + s->stride[1] - 1) / s->stride[1];
+  int64_t wide = frame_width (s) / s->stride[1];
   int64_t tiles = ((s->out[0] - 1) * wide + s->out[1] + 15) / 16;
   return matrix_cycles (t, s->images * tiles, s->k[0] * ((s->k[1] * s->c + 63) / 64), s->stride[1] * s->c);
 }
@@ -394,8 +403,7 @@ frame (PareAccel *self, uint32_t step, Tiles *t, uint32_t in)
   int64_t room = 64;
   if (s->place)
     {
-      int64_t wide = s->in[1] + (reach[1] > s->pad[1] ? reach[1] : s->pad[1]), high = s->in[0] + f.above + f.below;
-      wide = (wide + s->stride[1] - 1) / s->stride[1] * s->stride[1];
+      int64_t wide = frame_width (s), high = s->in[0] + f.above + f.below;
       reach[1] = wide - s->in[1] - s->pad[1];
       f.planes = s->stride[0];
       f.below += (f.planes - high % f.planes) % f.planes;
