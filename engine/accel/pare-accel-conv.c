@@ -297,6 +297,9 @@ as_row_of_bf16 (PareAccel *self, uint32_t step, const Conv *c)
   if (c->transposed || pare_shape_count (x) != x->dims[1] || pare_shape_count (y) != y->dims[1]
       || pare_shape_count (w) != x->dims[1] * y->dims[1] || (reader != PARE_RT_NONE && self->plan->steps[reader].op == PARE_RT_BATCH_NORM))
     return false;
+  for (int i = 0; i < c->p->spatial; i++)
+    if (c->shape.pad_begin[i]) /* the only window lies beside it */
+      return false;
   return pare_accel_rows_bf16 (self, step,
                                &(PareAccelRows){ .x = c->x,
                                                  .w = c->w,

@@ -232,12 +232,11 @@ pare_lower_reduce (PareBuilder *b, const PareNode *node, GError **error)
         return pare_lower_refuse (b->graph, node, error, "an axis is out of range");
       p.axes |= 1u << axis;
     }
-  if (n == 0)
-    {
-      if (pare_node_get_int (node, "noop_with_empty_axes", 0) != 0)
-        return pare_lower_step (b, node, PARE_RT_COPY, NULL, 0, 1);
-      p.axes = (1u << xs->rank) - 1;
-    }
+  gboolean none = n == 0 && pare_node_get_int (node, "noop_with_empty_axes", 0) != 0;
+  if (none && p.kind <= PARE_REDUCE_PROD) /* of the others each element is still a size, a square or a logarithm */
+    return pare_lower_step (b, node, PARE_RT_COPY, NULL, 0, 1);
+  if (n == 0 && !none)
+    p.axes = (1u << xs->rank) - 1;
   return pare_lower_step (b, node, PARE_RT_REDUCE, &p, sizeof p, 1);
 }
 

@@ -215,6 +215,8 @@ test_line (void)
       p.activation = acts[i % G_N_ELEMENTS (acts)];
       p.hi = i % 2 ? INFINITY : 0.7f;
       p.alpha = 0.1f;
+      if (pixel && i % 4 == 2)
+        p.pad_begin[0] = p.stride[0] == 1 ? 0 : 1; /* one result, beside the pixel */
       uint32_t x = add_rounding (plan, plan_input (plan, SHAPE (1 + i % 7 / 6, c, w))), residual = PARE_RT_NONE;
       if (pixel && i % 4 == 1)
         residual = add_narrow (plan, x, m, &p, FALSE, PARE_RT_NONE);

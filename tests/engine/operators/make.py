@@ -163,6 +163,9 @@ def from_runtime():
        strides=[2, 1])
     ms("q_global_average_pool_last", "QLinearGlobalAveragePool", [u8(2, 5, 7, 3), *pool], constants=range(1, 5), channels_last=1)
 
+    for op in ("L1", "L2", "LogSum", "LogSumExp", "SumSquare"): # of no axes: each element on its own
+        computed(f"reduce_none_{op.lower()}", f"Reduce{op}", [f(2, 3) ** 2 if op == "LogSum" else f(2, 3)], version=18, noop_with_empty_axes=1)
+
 
 if __name__ == "__main__":
     from_onnx()
