@@ -317,14 +317,25 @@ begins (dnnl_primitive_desc_t pd, const char *name)
 }
 
 /* oneDNN 2.6's convolution by tiles of bytes reads beside its sums of what padding adds to a zero point: rows at the end of an image that
- * is padded by 4 or more are wrong, and it reads out of bounds. */
+ * is padded by 4 or more are wrong, and it reads out of bounds. On AVX2 those sums are wrong for depthwise windows of eight. */
 static bool
 is_wrong (dnnl_primitive_desc_t pd, const ParePostOps *post)
 {
-  return post && post->zero_src && begins (pd, "jit:avx512_core_amx_int8");
+  if (!post || !post->zero_src)
+    return false;
+  if (begins (pd, "jit:avx512_core_amx_int8"))
+    return true;
+  const dnnl_memory_desc_t *w = dnnl_primitive_desc_query_md (pd, dnnl_query_weights_md, 0);
+  int64_t area = 1;
+  for (int i = 1; w && i < w->ndims; i++)
+    area *= w->dims[i];
+  return w && w->dims[1] == 1 && w->dims[2] == 1 && area == 8 && begins (pd, "jit_uni_int8:avx2");
 }
 
-/* The next implementation after those whose names begin with `avoid`, of the kind that is generated for the case; NULL if there is none. */
+static const char matrix[] = "brgconv:avx512_core_amx";
+
+/* The next implementation after those whose names begin with `avoid`, of the kind that is generated for the case, or of vectors instead of
+ * matrices; NULL if there is none. */
 static dnnl_primitive_desc_t
 make_other (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const_dnnl_primitive_attr_t attr, const ParePostOps *post, const char *avoid)
 {
@@ -335,7 +346,8 @@ make_other (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const_dnnl_primitiv
   do
     {
       dnnl_primitive_desc_t pd = dnnl_primitive_desc_iterator_fetch (iterator);
-      if (pd && (!avoid || !begins (pd, avoid)) && begins (pd, "jit") && !is_wrong (pd, post))
+      bool kind = pd && (begins (pd, "jit") || (avoid == matrix && begins (pd, "brgconv")));
+      if (kind && (!avoid || !begins (pd, avoid)) && !is_wrong (pd, post))
         found = pd;
       else if (pd)
         dnnl_primitive_desc_destroy (pd);
@@ -402,6 +414,27 @@ make (dnnl_engine_t engine, const_dnnl_op_desc_t desc, const ParePostOps *post)
   return make_avoiding (engine, desc, post, NULL);
 }
 
+/* Some window has no row (of a volume: or no plane) of the image: oneDNN 2.6's matrix kernels crash there. */
+static bool
+is_beside (const PareMd *src, const PareMd *weights, const PareMd *dst, const int64_t *stride, const int64_t *dilation,
+           const int64_t *pad_begin)
+{
+  int spatial = src->md.ndims - 2;
+  for (int i = 0; i < spatial - 1; i++)
+    for (int64_t o = 0; o < dst->md.dims[i + 2]; o++)
+      {
+        bool inside = false;
+        for (int64_t k = 0; k < weights->md.dims[weights->md.ndims - spatial + i] && !inside; k++)
+          {
+            int64_t at = o * stride[i] - pad_begin[i] + k * dilation[i];
+            inside = at >= 0 && at < src->md.dims[i + 2];
+          }
+        if (!inside)
+          return true;
+      }
+  return false;
+}
+
 dnnl_primitive_desc_t
 pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst,
               const int64_t *stride, const int64_t *dilation, const int64_t *pad_begin, const int64_t *pad_end, const ParePostOps *post)
@@ -420,6 +453,15 @@ pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const Pa
   dnnl_primitive_desc_t pd = status == dnnl_success ? make (engine, &desc, post) : NULL;
   if (!pd || transposed)
     return pd;
+  if (begins (pd, matrix) && is_beside (src, weights, dst, stride, dilation, pad_begin))
+    {
+      dnnl_primitive_desc_destroy (pd);
+      pd = make_avoiding (engine, &desc, post, matrix);
+      if (!pd || !begins (pd, matrix))
+        return pd;
+      dnnl_primitive_desc_destroy (pd);
+      return NULL;
+    }
   /* The matrix kernels come first in oneDNN's list and fix the layout (channels last); measured, in that layout, convolutions of single
    * channels take half the time with the generator that is next in the list, and those of few channels two thirds. */
   bool grouped = weights->md.ndims > src->md.ndims;

@@ -199,6 +199,31 @@ test_pool (void)
     }
 }
 
+/* Windows of which no row, or no plane, lies in the image: oneDNN's matrix kernels crash where memory holds what others left. */
+static void
+test_beside (void)
+{
+  narrow = true;
+  for (guint i = 0; i < 24; i++)
+    {
+      Plan *plan = plan_new (23000 + i);
+      PareRng *r = &plan->rng;
+      int spatial = i % 3 == 2 ? 3 : 2, c = (int[]){ 64, 33, 48, 16 }[i % 4], m = (int[]){ 16, 64, 3 }[i % 3];
+      PareConvParams p = conv_params (spatial, 1, 3, 1 + (int)(i % 2), 1, 1);
+      int axis = (int)pare_rng_below (r, (guint64)spatial - 1);
+      p.kernel[spatial - 1] = 2; /* nothing for Winograd's algorithm */
+      if (i % 4 < 2)
+        p.pad_end[axis] = 5;
+      else
+        p.pad_begin[axis] = 4;
+      uint32_t x = add_rounding (plan, plan_input (plan, spatial == 3 ? SHAPE (1, c, 3, 6, 5) : SHAPE (1 + i % 2, c, 6, 7)));
+      plan_output (plan, add_narrow (plan, x, m, &p, i % 2, PARE_RT_NONE));
+      g_autofree char *what = g_strdup_printf ("windows beside the image %u: %d -> %d, axis %d of %d", i, c, m, axis, spatial);
+      compare (plan, 1, 0.015f, what);
+      plan_free (plan);
+    }
+}
+
 /* The same of one dimension, windows wider than apart and the other way round; and of one pixel, of any number of channels. */
 static void
 test_line (void)
@@ -624,6 +649,7 @@ main (int argc, char **argv)
   g_test_add_func ("/accel-bfloats/stem", test_stem);
   g_test_add_func ("/accel-bfloats/windows", test_windows);
   g_test_add_func ("/accel-bfloats/pool", test_pool);
+  g_test_add_func ("/accel-bfloats/beside", test_beside);
   g_test_add_func ("/accel-bfloats/line", test_line);
   g_test_add_func ("/accel-bfloats/few", test_few);
   g_test_add_func ("/accel-bfloats/pointwise", test_pointwise);

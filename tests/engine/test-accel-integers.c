@@ -352,6 +352,33 @@ test_far_padding (void)
     }
 }
 
+/* Depthwise windows of 8, which oneDNN takes for a vector on AVX2, and others, beside padding that counts as the zero point. */
+static void
+test_depthwise (void)
+{
+  for (guint i = 0; i < cases (120); i++)
+    {
+      Plan *plan = plan_new (12000 + i);
+      PareRng *r = &plan->rng;
+      int64_t c = 8 * (1 + (int64_t)pare_rng_below (r, 4));
+      PareConvParams conv = { .spatial = 2, .group = (int)c };
+      for (int a = 0; a < 2; a++)
+        {
+          conv.kernel[a] = (int[]){ 1, 2, 4, 8 }[(i + (guint)a * (3 - 2 * i)) % 4];
+          conv.stride[a] = 1 + (int)pare_rng_below (r, 3);
+          conv.dilation[a] = 1;
+          conv.pad_begin[a] = (int)pare_rng_below (r, 4);
+          conv.pad_end[a] = (int)pare_rng_below (r, 4);
+        }
+      PareDtype in = any_codes (r);
+      uint32_t x = typed (plan, plan_input (plan, SHAPE (1, c, 11, 12)), in);
+      plan_output (plan, add_qconv (plan, x, c, conv, any_codes (r), least (in) + 130));
+      g_autofree char *what = g_strdup_printf ("depthwise %u: %d channels, kernel %d x %d", i, (int)c, conv.kernel[0], conv.kernel[1]);
+      compare (plan, 1, what);
+      plan_free (plan);
+    }
+}
+
 /* Images of many pixels, windows of up to 16 rows, each side and axis on its own: what the matrix unit reads where it lies. */
 static void
 test_places (void)
@@ -727,6 +754,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/accel-integers/conv", test_conv);
   g_test_add_func ("/accel-integers/far-padding", test_far_padding);
+  g_test_add_func ("/accel-integers/depthwise", test_depthwise);
   g_test_add_func ("/accel-integers/places", test_places);
   g_test_add_func ("/accel-integers/wide", test_wide);
   g_test_add_func ("/accel-integers/gemm", test_gemm);

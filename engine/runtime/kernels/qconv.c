@@ -96,7 +96,8 @@ way_of (const PareQConv *c, int workers, uint64_t *scratch)
   *scratch = 0;
   if (is_product (g) && c->n_in == 4)
     return VECTOR;
-  if (g->in[0] != 1 || g->k[0] != 1 || count_of (c->y) <= 0 || count_of (c->w) <= 0)
+  bool plane = g->in[0] == 1 && g->k[0] == 1 && g->out[0] == 1 && !g->pad[0]; /* none beside it that padding makes */
+  if (!plane || count_of (c->y) <= 0 || count_of (c->w) <= 0)
     return LOOP;
   if (g->c == g->group && (*scratch = pare_rt_qconv_depthwise_scratch (c)) > 0)
     return DEPTHWISE;
