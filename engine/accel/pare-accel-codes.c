@@ -157,7 +157,6 @@ pare_accel_step_quantize (PareAccel *self, uint32_t step)
   params.hi = p->lo < p->hi ? p->hi : is_signed ? 127 : 255;
   if (!md)
     return false;
-  params.area = (int64_t)(pare_md_bytes (md) / sizeof (float));
   if (sx->rank >= 3 && is_for_channels_last (self, step, y))
     {
       const PareMd *last = pare_md_new_channels_last (self->mds, dnnl_f32, sx->rank, sx->dims);
@@ -165,7 +164,6 @@ pare_accel_step_quantize (PareAccel *self, uint32_t step)
         {
           params.planes = sx->dims[1];
           params.batch = sx->dims[0];
-          params.area /= params.planes * params.batch;
           as = last;
         }
       else
@@ -176,6 +174,7 @@ pare_accel_step_quantize (PareAccel *self, uint32_t step)
   const PareMd *dst = as ? pare_md_with_type (self->mds, as, pare_accel_type (self, y)) : NULL;
   if (!md || !dst)
     return false;
+  params.area = (int64_t)(pare_md_bytes (md) / sizeof (float)) / (params.planes * params.batch);
   const uint32_t in = pare_accel_form (self, step, x, md);
   const uint32_t buffers[2] = { in, pare_accel_new_form (self, y, dst) };
   return pare_accel_add_work (self, step, pare_accel_loop_quantize (), &params, sizeof params, pare_md_bytes (dst), buffers, 2);

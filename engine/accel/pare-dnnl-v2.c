@@ -317,7 +317,8 @@ begins (dnnl_primitive_desc_t pd, const char *name)
 }
 
 /* oneDNN 2.6's convolution by tiles of bytes reads beside its sums of what padding adds to a zero point: rows at the end of an image that
- * is padded by 4 or more are wrong, and it reads out of bounds. On AVX2 those sums are wrong for depthwise windows of eight. */
+ * is padded by 4 or more are wrong, and it reads out of bounds. Those sums are wrong for depthwise windows of eight, too, on AVX2 and where
+ * volumes are convolved by general products. */
 static bool
 is_wrong (dnnl_primitive_desc_t pd, const ParePostOps *post)
 {
@@ -329,7 +330,7 @@ is_wrong (dnnl_primitive_desc_t pd, const ParePostOps *post)
   int64_t area = 1;
   for (int i = 1; w && i < w->ndims; i++)
     area *= w->dims[i];
-  return w && w->dims[1] == 1 && w->dims[2] == 1 && area == 8 && begins (pd, "jit_uni_int8:avx2");
+  return w && w->dims[1] == 1 && w->dims[2] == 1 && area == 8 && (begins (pd, "jit_uni_int8:avx2") || begins (pd, "x64:gemm"));
 }
 
 static const char matrix[] = "brgconv:avx512_core_amx";

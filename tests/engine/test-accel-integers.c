@@ -370,10 +370,49 @@ test_depthwise (void)
           conv.pad_begin[a] = (int)pare_rng_below (r, 4);
           conv.pad_end[a] = (int)pare_rng_below (r, 4);
         }
+      bool volume = i % 5 == 4;
+      if (volume)
+        {
+          c = 8;
+          conv = (PareConvParams){ .spatial = 3, .group = 8, .kernel = { 2, 2, 2 }, .stride = { 1, 1, 1 }, .dilation = { 1, 1, 1 } };
+          conv.pad_begin[pare_rng_below (r, 3)] = 1;
+        }
       PareDtype in = any_codes (r);
-      uint32_t x = typed (plan, plan_input (plan, SHAPE (1, c, 11, 12)), in);
+      uint32_t x = typed (plan, plan_input (plan, volume ? SHAPE (1, c, 5, 6, 5) : SHAPE (1, c, 11, 12)), in);
       plan_output (plan, add_qconv (plan, x, c, conv, any_codes (r), least (in) + 130));
       g_autofree char *what = g_strdup_printf ("depthwise %u: %d channels, kernel %d x %d", i, (int)c, conv.kernel[0], conv.kernel[1]);
+      compare (plan, 1, what);
+      plan_free (plan);
+    }
+}
+
+/* Codes of floats whose layout is longer than they are: channels in blocks that they do not fill. */
+static void
+test_quantize_blocks (void)
+{
+  for (guint i = 0; i < cases (24); i++)
+    {
+      static const float one[] = { 0.02f };
+      Plan *plan = plan_new (13000 + i);
+      int64_t c = (int64_t[]){ 3, 5, 12, 20 }[i % 4];
+      PareConvParams p = { .spatial = 2, .group = 1 }, next = { .spatial = 2, .group = 1 };
+      PareQuantizeParams q = { 0 };
+      for (int a = 0; a < 2; a++)
+        {
+          p.kernel[a] = next.kernel[a] = 3;
+          p.stride[a] = next.stride[a] = p.dilation[a] = next.dilation[a] = 1;
+          p.pad_begin[a] = p.pad_end[a] = 1;
+        }
+      PareShape s = SHAPE (2, c, 9, 10);
+      uint32_t x = plan_input (plan, SHAPE (2, 16, 9, 10)), scale = plan_constant_data (plan, PARE_DTYPE_FLOAT32, SHAPE (1), one), codes[4];
+      for (int k = 0; k < 4; k++) /* which lie side by side */
+        {
+          uint32_t y = STEP (plan, PARE_RT_CONV, &p, s, x, plan_constant (plan, SHAPE (c, 16, 3, 3), 0.1f, 0));
+          codes[k] = typed (plan, STEP (plan, PARE_RT_QUANTIZE_LINEAR, &q, s, y, scale), PARE_DTYPE_INT8);
+        }
+      for (int k = 0; k < 4; k++)
+        plan_output (plan, add_qconv (plan, codes[k], 16, next, PARE_DTYPE_UINT8, 0));
+      g_autofree char *what = g_strdup_printf ("codes of blocks %u: %d channels", i, (int)c);
       compare (plan, 1, what);
       plan_free (plan);
     }
@@ -755,6 +794,7 @@ main (int argc, char **argv)
   g_test_add_func ("/accel-integers/conv", test_conv);
   g_test_add_func ("/accel-integers/far-padding", test_far_padding);
   g_test_add_func ("/accel-integers/depthwise", test_depthwise);
+  g_test_add_func ("/accel-integers/quantize-blocks", test_quantize_blocks);
   g_test_add_func ("/accel-integers/places", test_places);
   g_test_add_func ("/accel-integers/wide", test_wide);
   g_test_add_func ("/accel-integers/gemm", test_gemm);
