@@ -333,7 +333,7 @@ is_wrong (dnnl_primitive_desc_t pd, const ParePostOps *post)
   return w && w->dims[1] == 1 && w->dims[2] == 1 && area == 8 && (begins (pd, "jit_uni_int8:avx2") || begins (pd, "x64:gemm"));
 }
 
-static const char matrix[] = "brgconv:avx512_core_amx";
+static const char matrix[] = "brgconv:avx512_core_amx", lines[] = "brgconv:";
 
 /* The next implementation after those whose names begin with `avoid`, of the kind that is generated for the case, or of vectors instead of
  * matrices; NULL if there is none. */
@@ -436,6 +436,17 @@ is_beside (const PareMd *src, const PareMd *weights, const PareMd *dst, const in
   return false;
 }
 
+/* So many windows of a row reach beyond its end that they may be more than the last block of results has, which is what oneDNN 2.6's
+ * products of lines do not look at. Rows that are one block are right: of up to 24 vectors. */
+static bool
+reaches_far (const PareMd *src, const PareMd *weights, const PareMd *dst, const int64_t *stride, const int64_t *dilation,
+             const int64_t *pad_end)
+{
+  int last = src->md.ndims - 3;
+  int64_t channels = weights->md.dims[weights->md.ndims - src->md.ndims], vectors = channels > 48 ? 4 : (channels + 15) / 16;
+  return dilation[last] == 1 && pad_end[last] > 3 * stride[last] && dst->md.dims[last + 2] * vectors > 24;
+}
+
 dnnl_primitive_desc_t
 pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst,
               const int64_t *stride, const int64_t *dilation, const int64_t *pad_begin, const int64_t *pad_end, const ParePostOps *post)
@@ -454,11 +465,16 @@ pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const Pa
   dnnl_primitive_desc_t pd = status == dnnl_success ? make (engine, &desc, post) : NULL;
   if (!pd || transposed)
     return pd;
-  if (begins (pd, matrix) && is_beside (src, weights, dst, stride, dilation, pad_begin))
+  const char *wrong = NULL;
+  if (begins (pd, matrix))
+    wrong = is_beside (src, weights, dst, stride, dilation, pad_begin) ? matrix : NULL;
+  else if (begins (pd, lines))
+    wrong = reaches_far (src, weights, dst, stride, dilation, pad_end) ? lines : NULL;
+  if (wrong)
     {
       dnnl_primitive_desc_destroy (pd);
-      pd = make_avoiding (engine, &desc, post, matrix);
-      if (!pd || !begins (pd, matrix))
+      pd = make_avoiding (engine, &desc, post, wrong);
+      if (!pd || !begins (pd, wrong))
         return pd;
       dnnl_primitive_desc_destroy (pd);
       return NULL;

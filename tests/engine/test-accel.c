@@ -39,6 +39,30 @@ test_conv (void)
     }
 }
 
+/* Rows of results that a kernel cuts into blocks, the last of which has fewer than reach beyond the image. */
+static void
+test_conv_far (void)
+{
+  static const struct
+  {
+    int m, w, k, begin, end;
+  } cases[]
+      = { { 64, 8, 8, 2, 4 }, { 32, 15, 11, 2, 8 }, { 128, 7, 9, 4, 4 }, { 64, 12, 13, 3, 4 }, { 64, 9, 11, 5, 5 }, { 128, 11, 12, 4, 5 } };
+  for (guint i = 0; i < 2 * G_N_ELEMENTS (cases); i++)
+    {
+      Plan *plan = plan_new (1500 + i);
+      PareConvParams p = conv_params (2, 1, 1, 1, 1, 0);
+      int c = i % 2 ? 33 : 17;
+      p.kernel[1] = cases[i / 2].k;
+      p.pad_begin[1] = cases[i / 2].begin;
+      p.pad_end[1] = cases[i / 2].end;
+      plan_output (plan, add_conv (plan, plan_input (plan, SHAPE (1, c, 2, cases[i / 2].w)), cases[i / 2].m, &p, FALSE, PARE_RT_NONE));
+      g_autofree char *what = g_strdup_printf ("far conv %u", i);
+      compare (plan, 1, 1e-5f, what);
+      plan_free (plan);
+    }
+}
+
 /* What the reader of the library's manual expects to be fast is. */
 static void
 test_coverage (void)
@@ -669,6 +693,7 @@ main (int argc, char **argv)
   g_test_add_func ("/accel/gemm", test_gemm);
   g_test_add_func ("/accel/matmul", test_matmul);
   g_test_add_func ("/accel/fake-quant", test_fake_quant);
+  g_test_add_func ("/accel/conv-far", test_conv_far);
   g_test_add_func ("/accel/batch-norm", test_batch_norm);
   g_test_add_func ("/accel/batch-norm-alone", test_batch_norm_alone);
   g_test_add_func ("/accel/batch-norm-of-pixels", test_batch_norm_of_pixels);
