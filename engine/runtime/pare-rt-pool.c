@@ -1,4 +1,5 @@
-/* A runner's threads. Tasks are handed out by an atomic counter; which worker runs a task changes nothing in the result.
+/* A runner's threads. Each has its share of a region's tasks, the same one at every run, so that it finds what it wrote and read before in
+ * its own cache; who has nothing left takes from the others' shares. Which worker runs a task changes nothing in the result.
  *
  * closed --parallel(): job set, gate opened--> workers that notice come in and take tasks --no task left--> gate closed
  * --the last worker has left--> closed
@@ -23,6 +24,13 @@
 #define OPEN UINT64_C (0x10000)
 #define GENERATION UINT64_C (0x20000)
 
+/* Those of a share that nobody has begun. */
+typedef struct
+{
+  _Alignas(64) _Atomic int64_t next;
+  int64_t end;
+} Tasks;
+
 struct PareRtPool
 {
   int threads;       /* with the caller */
@@ -32,13 +40,12 @@ struct PareRtPool
   pthread_cond_t start, done;
   PareRtTask func;
   void *arg;
-  int64_t n;
   _Atomic bool quit;
   _Atomic int cpu; /* of the caller */
   _Alignas(64) _Atomic uint64_t gate;
-  _Alignas(64) _Atomic int64_t next;
   _Alignas(64) _Atomic int sleepers; /* workers on `start` */
   _Atomic bool waiting;              /* the caller on `done` */
+  Tasks tasks[PARE_RT_MAX_WORKERS];  /* of each worker */
 };
 
 typedef struct
@@ -96,13 +103,15 @@ take_tasks (PareRtPool *pool, int worker)
 {
   PareRtTask func = pool->func;
   void *arg = pool->arg;
-  int64_t n = pool->n;
-  for (;;)
+  for (int i = 0; i < pool->threads; i++)
     {
-      int64_t i = atomic_fetch_add_explicit (&pool->next, 1, memory_order_relaxed);
-      if (i >= n)
-        return;
-      func (i, worker, arg);
+      Tasks *tasks = &pool->tasks[(worker + i) % pool->threads];
+      while (atomic_load_explicit (&tasks->next, memory_order_relaxed) < tasks->end)
+        {
+          int64_t task = atomic_fetch_add_explicit (&tasks->next, 1, memory_order_relaxed);
+          if (task < tasks->end)
+            func (task, worker, arg);
+        }
     }
 }
 
@@ -275,8 +284,12 @@ pare_rt_parallel (int64_t n, PareRtTask func, void *arg)
 #endif
   pool->func = func;
   pool->arg = arg;
-  pool->n = n;
-  atomic_store_explicit (&pool->next, 0, memory_order_relaxed);
+  int64_t each = n / pool->threads, more = n % pool->threads, next = 0;
+  for (int i = 0; i < pool->threads; i++)
+    {
+      atomic_store_explicit (&pool->tasks[i].next, next, memory_order_relaxed);
+      pool->tasks[i].end = next += each + (i < more);
+    }
   /* nobody is inside: the region before ended with that */
   atomic_store (&pool->gate, (atomic_load (&pool->gate) / GENERATION + 1) * GENERATION | OPEN);
   if (atomic_load (&pool->sleepers) > 0)
