@@ -5,7 +5,7 @@ typedef struct
 {
   const float *x, *scale, *bias, *mean, *var;
   float *y, epsilon;
-  int64_t channels, area;
+  int64_t planes, channels, area, blocks; /* planes are shared in so many blocks */
 } Job;
 
 PARE_RT_CLONES static void
@@ -16,12 +16,15 @@ scale_plane (const float *x, float *y, int64_t n, float a, float b)
 }
 
 static void
-normalize_plane (int64_t task, int worker, void *arg)
+normalize_planes (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
-  int64_t c = task % j->channels;
-  float a = j->scale[c] / sqrtf (j->var[c] + j->epsilon), b = j->bias[c] - j->mean[c] * a;
-  scale_plane (j->x + task * j->area, j->y + task * j->area, j->area, a, b);
+  for (int64_t i = j->planes * task / j->blocks; i < j->planes * (task + 1) / j->blocks; i++)
+    {
+      int64_t c = i % j->channels;
+      float a = j->scale[c] / sqrtf (j->var[c] + j->epsilon), b = j->bias[c] - j->mean[c] * a;
+      scale_plane (j->x + i * j->area, j->y + i * j->area, j->area, a, b);
+    }
 }
 
 KERNEL (pare_rt_k_batch_norm)
@@ -36,7 +39,20 @@ KERNEL (pare_rt_k_batch_norm)
     }
   CHECKED;
   int64_t n = product (&in[0].shape, 0, 2), area = product (&in[0].shape, 2, in[0].shape.rank);
-  Job job = { in[0].data, in[1].data, in[2].data, in[3].data, in[4].data, out[0].data, p->epsilon, in[0].shape.dims[1], area };
-  pare_rt_parallel (area > 0 ? n : 0, normalize_plane, &job);
+  int64_t blocks = 3 * (int64_t)pare_rt_workers ();
+  Job job = { .x = in[0].data,
+              .scale = in[1].data,
+              .bias = in[2].data,
+              .mean = in[3].data,
+              .var = in[4].data,
+              .y = out[0].data,
+              .epsilon = p->epsilon,
+              .planes = n,
+              .channels = in[0].shape.dims[1],
+              .area = area,
+              .blocks = n < blocks ? n : blocks };
+  if (n * area == 0)
+    return PARE_RT_OK;
+  pare_rt_parallel_if (n * area >= 2 * PARE_RT_SHARE, job.blocks, normalize_planes, &job);
   return PARE_RT_OK;
 }

@@ -10,6 +10,7 @@ typedef struct
   char *to;
   int axis;
   int64_t size, outer, row, tile; /* rows in all, bytes of one, rows of a tile */
+  int64_t pieces;                 /* that a long row's parts are cut into */
 } Job;
 
 static void
@@ -43,11 +44,14 @@ static void
 join (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
-  int64_t first = task * j->tile, n = j->outer - first < j->tile ? j->outer - first : j->tile, at = 0;
+  int64_t piece = task % j->pieces, first = task / j->pieces * j->tile, n = j->outer - first < j->tile ? j->outer - first : j->tile, at = 0;
   for (uint32_t i = 0; i < j->n_in; i++)
     {
       int64_t part = product (&j->in[i].shape, j->axis, j->in[i].shape.rank) * j->size;
-      if (part > 0)
+      int64_t from = part * piece / j->pieces, bytes = part * (piece + 1) / j->pieces - from;
+      if (j->pieces > 1)
+        memcpy (j->to + first * j->row + at + from, (const char *)j->in[i].data + first * part + from, (size_t)bytes);
+      else if (part > 0)
         copy_parts (j->to + first * j->row + at, j->row, (const char *)j->in[i].data + first * part, part, n);
       at += part;
     }
@@ -78,6 +82,7 @@ KERNEL (pare_rt_k_concat)
   };
   job.row = product (&out[0].shape, p->axis, rank) * job.size;
   job.tile = job.row < TILE ? TILE / job.row : 1;
-  pare_rt_parallel_if (job.row * job.outer >= 4 * PARE_RT_SHARE, (job.outer + job.tile - 1) / job.tile, join, &job);
+  job.pieces = job.row >= 4 * PARE_RT_SHARE && job.outer < pare_rt_workers () ? pare_rt_workers () : 1; /* then a tile is one row */
+  pare_rt_parallel_if (job.row * job.outer >= 4 * PARE_RT_SHARE, (job.outer + job.tile - 1) / job.tile * job.pieces, join, &job);
   return PARE_RT_OK;
 }
