@@ -3,7 +3,7 @@
 
 #include <stdatomic.h>
 
-static _Atomic (const PareIntIsa *) chosen;
+static _Atomic (const PareIntIsa *) chosen, chosen_wide; /* asking the CPU again takes microseconds, in a virtual machine many */
 
 static int
 all (const PareIntIsa **sets)
@@ -41,10 +41,18 @@ pare_rt_int_isa (void)
 const PareIntIsa *
 pare_rt_int_isa_for (PareDtype weights)
 {
-  const PareIntIsa *isa = pare_rt_int_isa (), *wide = isa;
-  for (int i = 0; weights == PARE_DTYPE_INT16 && isa->width < 2 && (wide = pare_rt_int_isa_at (i)) && wide->width < 2;)
-    i++;
-  return wide ? wide : isa;
+  const PareIntIsa *isa = pare_rt_int_isa (), *wide = NULL;
+  if (weights != PARE_DTYPE_INT16 || isa->width == 2)
+    return isa;
+  wide = atomic_load_explicit (&chosen_wide, memory_order_relaxed);
+  for (int i = 0; !wide; i++)
+    {
+      const PareIntIsa *next = pare_rt_int_isa_at (i);
+      if (!next || next->width == 2)
+        wide = next ? next : isa;
+    }
+  atomic_store_explicit (&chosen_wide, wide, memory_order_relaxed);
+  return wide;
 }
 
 bool
