@@ -9,7 +9,6 @@
 #define ROOT 1.41421356237309505f
 #define BAND_FLOATS 131072 /* of transformed input: half of a second-level cache */
 #define MOST_SIZE 6
-#define SERIAL_WORK 150000
 
 static int64_t
 divide_up (int64_t a, int64_t b)
@@ -82,12 +81,11 @@ pare_rt_winograd_cut (ConvJob *job, int workers)
 {
   const ConvGeometry *g = &job->g;
   int64_t lanes = job->isa->lanes, m = job->winograd, size = (m + 2) * (m + 2);
-  double work = (double)g->n * (double)g->m * (double)(g->out[1] * g->out[2]) * (double)job->terms;
   job->across = divide_up (g->out[2], m);
   job->down = divide_up (g->out[1], m);
   job->tiles = g->n * job->across * job->down;
   job->m_tiles = divide_up (job->mg, job->isa->rows);
-  job->serial = workers == 1 || work < SERIAL_WORK;
+  job->serial = workers == 1 || conv_is_small (job);
   int64_t most = BAND_FLOATS / (size * g->c) / lanes * lanes, vectors = job->isa->vectors * lanes;
   if (most > vectors)
     most -= most % vectors;

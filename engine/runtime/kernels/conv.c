@@ -29,8 +29,6 @@ pare_rt_conv_geometry (const PareConvParams *p, const PareView *x, const PareVie
 
 #define BLOCK_FLOATS 49152 /* of input that a task lays out: leaves room in a second-level cache */
 #define PLANE_FLOATS 6144  /* depthwise: in the first */
-#define SERIAL_WORK 150000 /* multiplications that are not worth waking anybody */
-#define SERIAL_DEPTHWISE 40000
 
 static int64_t
 divide_up (int64_t a, int64_t b)
@@ -85,9 +83,8 @@ pare_rt_conv_cut (ConvJob *job, int workers)
   const ConvGeometry *g = &job->g;
   int64_t lanes = job->isa->lanes, kernel = g->k[0] * g->k[1] * g->k[2], positions = g->out[0] * g->out[1] * g->out[2];
   int64_t units = g->n * g->group, wanted, area = 0;
-  double work = (double)g->n * (double)g->m * (double)positions * (double)job->terms;
   job->depthwise = job->cg == 1 && job->mg <= 2 && g->in[0] == 1 && g->k[0] == 1 && g->out[0] == 1;
-  job->serial = workers == 1 || work < (job->depthwise ? SERIAL_DEPTHWISE : SERIAL_WORK);
+  job->serial = workers == 1 || conv_is_small (job);
   wanted = job->serial ? 1 : 3 * (int64_t)workers;
   job->m_tiles = divide_up (job->mg, job->isa->rows);
   job->m_blocks = job->row_blocks = job->col_blocks = 1;

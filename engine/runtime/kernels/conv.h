@@ -67,6 +67,15 @@ void pare_rt_conv_winograd (ConvJob *job);
 /* One input channel per group, two spatial axes (in[0] == 1). What it takes of the table in front (entries) and of each worker's floats. */
 void pare_rt_conv_depthwise_scratch (const ConvJob *job, int64_t *entries, int64_t *floats);
 void pare_rt_conv_depthwise (ConvJob *job);
+/* Some microseconds, which are not worth sharing: what another processor has written takes as long to come. */
+static inline bool
+conv_is_small (const ConvJob *job)
+{
+  const ConvGeometry *g = &job->g;
+  double work = (double)g->n * (double)g->m * (double)(g->out[0] * g->out[1] * g->out[2]) * (double)job->terms;
+  return work < (job->depthwise ? 10000.0 : 40000.0) * job->isa->lanes;
+}
+
 /* The rows of a group's tile i: m_tiles of them, as even as they come. */
 static inline int64_t
 conv_tile_start (int64_t mg, int64_t tiles, int64_t i)

@@ -88,6 +88,13 @@ int_column_bytes (const PareIntIsa *isa)
   return isa->k_step * isa->width;
 }
 
+/* A matrix product of some microseconds, which is not worth sharing: what another processor has written takes as long to come. */
+static inline bool
+int_is_small (const PareIntIsa *isa, double products)
+{
+  return products < 10000.0 * isa->lanes * isa->k_step;
+}
+
 static inline int64_t
 int_round_up (int64_t n, int64_t to)
 {

@@ -252,5 +252,5 @@ pare_rt_qconv_depthwise (const PareQConv *c, void *scratch)
   if (!plan (&j, c))
     return;
   j.scratch = scratch;
-  pare_rt_parallel (j.tasks, planes_task, &j);
+  pare_rt_parallel_if (c->g.n * c->g.m * c->g.out[1] * c->g.out[2] >= 3 * TASK_CODES, j.tasks, planes_task, &j);
 }

@@ -16,7 +16,7 @@ typedef struct
   const PareIntIsa *isa;
   PareIntWeights weights;
   PareIntCodes codes;
-  bool pointwise;
+  bool pointwise, serial;                                   /* serial: too little work to share */
   int64_t cg, mg, k, positions, out_rows, out_width;        /* pointwise: one row of positions cut into rows of out_width */
   int64_t task_rows, tasks, row_blocks, part_blocks, parts; /* of the image; blocks of weights, of which a task takes part_blocks */
   int64_t columns;                                          /* of a sub-block */
@@ -109,7 +109,8 @@ plan (Job *j, const PareQConv *c, int workers)
   j->positions = g->out[1] * g->out[2];
   j->pointwise = g->k[1] == 1 && g->k[2] == 1 && g->stride[1] == 1 && g->stride[2] == 1 && !g->pad[1] && !g->pad[2] && !g->pad_end[1]
                  && !g->pad_end[2];
-  if (j->k > 1 << 22 || !cut (j, workers))
+  j->serial = workers == 1 || int_is_small (j->isa, (double)g->n * (double)g->m * (double)j->positions * (double)j->k);
+  if (j->k > 1 << 22 || !cut (j, j->serial ? 1 : workers))
     return false;
   int64_t column = int_column_bytes (j->isa), tile = j->isa->conv_vectors * j->isa->lanes;
   int64_t columns = int_round_up (j->columns, j->isa->lanes);
@@ -224,11 +225,11 @@ static void
 find_lines (const Job *j, int64_t *line)
 {
   const ConvGeometry *g = &j->c->g;
-  int64_t k = 0;
-  for (int64_t c = 0; c < j->cg; c++)
-    for (int64_t ky = 0; ky < g->k[1]; ky++)
-      for (int64_t kx = 0; kx < g->k[2]; kx++)
-        line[k++] = c * j->strip.plane + int_strip_tap (&j->strip, g, ky, kx);
+  int64_t k = 0, taps = g->k[1] * g->k[2];
+  for (; k < taps && j->cg > 0; k++)
+    line[k] = int_strip_tap (&j->strip, g, k / g->k[2], k % g->k[2]);
+  for (; k < j->cg * taps; k++)
+    line[k] = line[k - taps] + j->strip.plane;
   for (; k < j->weights.steps * j->isa->k_step; k++)
     line[k] = line[0]; /* its weights are zero */
 }
@@ -266,5 +267,5 @@ pare_rt_qconv_gemm (const PareQConv *c, void *scratch)
   if (!plan (&j, c, pare_rt_workers ()))
     return;
   j.scratch = scratch;
-  pare_rt_parallel (c->g.n * c->g.group * j.tasks * j.parts, image_task, &j);
+  pare_rt_parallel_if (!j.serial, c->g.n * c->g.group * j.tasks * j.parts, image_task, &j);
 }

@@ -4,6 +4,8 @@
 #include "engine/runtime/kernels/integer.h"
 
 #define ROWS 32 /* of codes, laid out by each task */
+#define FEW_ROWS 3
+#define SERIAL_VECTOR 100000 /* products of a few rows, which take as long as the weights take to come, that are not worth sharing */
 
 typedef struct
 {
@@ -18,6 +20,7 @@ typedef struct
   int64_t parts, part_blocks;                               /* of the columns: blocks of a task */
   uint64_t row_bytes, at_weights, at_scale, at_tile, bytes; /* of a worker's scratch */
   uint8_t *scratch;
+  bool serial; /* too little work to share */
 } Job;
 
 static PareRtStatus
@@ -52,7 +55,9 @@ plan (Job *j, int workers)
                                  .row_stride = j->p->gemm.trans_b ? j->k : 1,
                                  .k_stride = j->p->gemm.trans_b ? 1 : j->n,
                                  .fold = j->codes.fold };
-  int64_t blocks = int_blocks (&j->weights), want = workers > 1 ? 4 * workers : 1, parts = want < blocks ? want : blocks;
+  double products = (double)j->m * (double)j->n * (double)j->k;
+  j->serial = workers == 1 || (j->m > FEW_ROWS ? int_is_small (isa, products) : products < SERIAL_VECTOR);
+  int64_t blocks = int_blocks (&j->weights), want = j->serial ? 1 : 4 * workers, parts = want < blocks ? want : blocks;
   j->part_blocks = parts ? (blocks + parts - 1) / parts : 1;
   j->parts = (blocks + j->part_blocks - 1) / j->part_blocks;
   j->row_bytes = (uint64_t)int_round_up (j->weights.steps * int_column_bytes (isa), 64);
@@ -126,7 +131,7 @@ KERNEL (pare_rt_k_qgemm)
   plan (&j, pare_rt_workers ());
   j.scratch = scratch;
   if (count_of (&out[0]) > 0)
-    pare_rt_parallel ((j.m + ROWS - 1) / ROWS * j.parts, rows_task, &j);
+    pare_rt_parallel_if (!j.serial, (j.m + ROWS - 1) / ROWS * j.parts, rows_task, &j);
   return PARE_RT_OK;
 }
 
