@@ -1,6 +1,8 @@
 /* The portable kernels that move, cast, quantize and reduce, against loops written from ONNX's definitions. */
 #include "tests/engine/kernel-call.h"
 
+#include "engine/runtime/pare-rt-pool.h"
+
 static void
 test_transpose (void)
 {
@@ -95,6 +97,45 @@ test_concat_split (void)
       back[1].shape.dims[axis]--;
       g_assert_cmpint (RUN (PARE_RT_SPLIT, p, out, back), ==, PARE_RT_INVALID);
     }
+}
+
+/* Large steps on three workers: parts of a row whose bytes do not divide, and planes. */
+static void
+test_shared (void)
+{
+  PareRtPool *pool = pare_rt_pool_new (3), *before = pare_rt_pool_enter (pool);
+  static const char *const shapes[][3] = { { "1x3x37x41", "1x5x37x41", "1x8x37x41" }, { "2x3x37x43", "2x5x37x43", "2x8x37x43" } };
+  static const PareDtype types[] = { PARE_DTYPE_FLOAT32, PARE_DTYPE_UINT8, PARE_DTYPE_FLOAT64 };
+  for (guint i = 0; i < N_OF (shapes) * N_OF (types); i++)
+    {
+      const char *const *shape = shapes[i / N_OF (types)];
+      PareDtype type = types[i % N_OF (types)];
+      PareView in[] = { make (type, shape[0]), make (type, shape[1]) }, out[] = { make (type, shape[2]) };
+      gsize bytes[2], at = 0;
+      for (int k = 0; k < 2; k++)
+        {
+          bytes[k] = (gsize)pare_shape_bytes (&in[k].shape, type) / in[k].shape.dims[0];
+          for (gsize b = 0; b < bytes[k] * in[k].shape.dims[0]; b++)
+            ((guint8 *)in[k].data)[b] = (guint8)(b * 131 + b / 251 + k);
+        }
+      MUST (PARE_RT_CONCAT, (PareAxisParams){ 1 }, in, out);
+      for (gint64 row = 0; row < in[0].shape.dims[0]; row++)
+        for (int k = 0; k < 2; at += bytes[k++])
+          g_assert_cmpint (memcmp ((char *)out[0].data + at, (char *)in[k].data + row * bytes[k], bytes[k]), ==, 0);
+    }
+  PareView in[] = { floats ("2x13x40x41", 1), floats ("13", 2), floats ("13", 3), floats ("13", 4), floats ("13", 5) };
+  PareView out[] = { floats ("2x13x40x41", 0) };
+  for (int c = 0; c < 13; c++)
+    F (in[4])[c] = F (in[4])[c] * F (in[4])[c];
+  MUST (PARE_RT_BATCH_NORM, (PareBatchNormParams){ 1e-3f }, in, out);
+  for (gint64 i = 0; i < count_of (&out[0]); i++)
+    {
+      gint64 c = i / (40 * 41) % 13;
+      double want = (F (in[0])[i] - F (in[3])[c]) / sqrt (F (in[4])[c] + 1e-3) * F (in[1])[c] + F (in[2])[c];
+      g_assert_cmpfloat_with_epsilon (F (out[0])[i], want, 1e-4 * (1 + fabs (want)));
+    }
+  pare_rt_pool_enter (before);
+  pare_rt_pool_free (pool);
 }
 
 static void
@@ -359,6 +400,7 @@ main (int argc, char **argv)
   ADD ("/kernels/transpose", test_transpose);
   ADD ("/kernels/sizes", test_sizes);
   ADD ("/kernels/concat-split", test_concat_split);
+  ADD ("/kernels/shared", test_shared);
   ADD ("/kernels/slice", test_slice);
   ADD ("/kernels/pad", test_pad);
   ADD ("/kernels/quantize", test_quantize);
