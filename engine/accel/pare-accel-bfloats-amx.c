@@ -85,10 +85,10 @@ pare_accel_release_tiles (void)
   pare_accel_drop_tiles ();
 }
 
-/* Sums of one or two tiles of rows by up to four vectors (of one), up to two (of two), to memory: sums [vecs][..] of rows * 16 floats. */
+/* Sums of one or two tiles of rows by up to four vectors (of one), up to two (of two), in tiles: a row of them after the other. */
 AMX_INLINE void
-sum_up (const Rows *r, const char *first, const char *second, const uint16_t *b, int64_t width, const float *bias, float *to,
-        const int tall, const int vecs)
+sum_up (const Rows *r, const char *first, const char *second, const uint16_t *b, int64_t width, const float *bias, const int tall,
+        const int vecs)
 {
   if (bias)
     {
@@ -143,6 +143,12 @@ sum_up (const Rows *r, const char *first, const char *second, const uint16_t *b,
           _tile_dpbf16ps (3, 4, 7);
         }
     }
+}
+
+/* These to memory: [vecs][..] of rows * 16 floats. */
+AMX_INLINE void
+store_sums (float *to, const int tall, const int vecs)
+{
   _tile_stored (0, to, 64);
   if (vecs > 1)
     _tile_stored (1, to + LANES * LANES, 64);
@@ -216,7 +222,8 @@ columns (const PareBfloatProduct *p, int at, int width)
   return some;
 }
 
-/* Sums that wait for what follows them: the matrix unit, which takes its time, computes the next ones meanwhile. */
+/* Sums that wait for what follows them: the matrix unit, which takes its time, computes the next ones meanwhile, which come to memory only
+ * then: reading a place that may have just been written (the lower 12 bits of its address tell) waits for that. */
 typedef struct
 {
   const PareBfloatProduct *p;
@@ -226,9 +233,9 @@ typedef struct
 
 typedef struct
 {
-  float sums[2][4 * LANES * LANES] __attribute__ ((aligned (64)));
+  float sums[4 * LANES * LANES] __attribute__ ((aligned (64)));
   Rest rests[2];
-  int n, at; /* rests; the sums that are free */
+  int n;
 } Waiting;
 
 static void
@@ -254,36 +261,35 @@ multiply_strip (const Rows *r, const PareBfloatProduct *p, const PareBfloatProdu
   int64_t at = left >= LANES || r->n < LANES ? row : r->n - LANES, second = left >= STRIP ? row + LANES : r->n - LANES;
   const float *bias = p->factor ? NULL : p->bias;
   const char *a = r->a + at * r->row, *next = r->a + second * r->row;
-  float *sums = waiting->sums[waiting->at];
+  float *sums = waiting->sums;
   if (left > LANES)
     for (int i = 0; i < 2 && i * 2 * LANES < width; i++)
       {
         const PareBfloatProduct *half = &halves[i];
         const float *own = bias ? half->bias : NULL;
-        sums = waiting->sums[waiting->at];
         if (half->width > LANES)
-          sum_up (r, a, next, half->b, width, own, sums, 2, 2);
+          sum_up (r, a, next, half->b, width, own, 2, 2);
         else
-          sum_up (r, a, next, half->b, width, own, sums, 2, 1);
+          sum_up (r, a, next, half->b, width, own, 2, 1);
         finish_waiting (waiting);
+        store_sums (sums, 2, half->width > LANES ? 2 : 1);
         wait_for (waiting, half, row, row + LANES, sums);
         wait_for (waiting, half, row + LANES, left < STRIP ? r->n : row + STRIP, sums + 2 * tile + (row + LANES - second) * LANES);
-        waiting->at = !waiting->at;
       }
   else
     {
       if (width == LANES)
-        sum_up (r, a, a, p->b, width, bias, sums, 1, 1);
+        sum_up (r, a, a, p->b, width, bias, 1, 1);
       else if (width == 2 * LANES)
-        sum_up (r, a, a, p->b, width, bias, sums, 1, 2);
+        sum_up (r, a, a, p->b, width, bias, 1, 2);
       else if (width == 3 * LANES)
-        sum_up (r, a, a, p->b, width, bias, sums, 1, 3);
+        sum_up (r, a, a, p->b, width, bias, 1, 3);
       else
-        sum_up (r, a, a, p->b, width, bias, sums, 1, 4);
+        sum_up (r, a, a, p->b, width, bias, 1, 4);
       finish_waiting (waiting);
+      store_sums (sums, 1, (int)(width / LANES));
       for (int i = 0; i < 2 && i * 2 * LANES < width; i++)
         wait_for (waiting, &halves[i], row, r->n, sums + 2 * i * tile + (row - at) * LANES);
-      waiting->at = !waiting->at;
     }
 }
 
@@ -293,7 +299,7 @@ multiply_rows (const Rows *r, const PareBfloatProduct *all, int64_t first, int64
 {
   PareBfloatProduct p, halves[2][2]; /* of this panel and of the one whose last sums wait */
   Waiting waiting;
-  waiting.n = waiting.at = 0;
+  waiting.n = 0;
   for (int64_t i = 0; pare_accel_bfloat_panel_of (all, n, i, &p); i++)
     {
       p.c.data = (char *)p.c.data + first * p.c_row * (p.c.wide ? 4 : 2);
