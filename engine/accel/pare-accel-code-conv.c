@@ -150,7 +150,7 @@ pack (PareAccel *self, Tiles *t)
           bias[m] = own ? (float)own[m % t->own] : 0;
           moved |= shift[m] != 0;
           folds = folds && most <= 1 << 24 && fabs (bias[m]) <= 1 << 24;
-          small = small && (most + fabs (bias[m])) * fabs (scale[m]) < 1 << 30;
+          small = small && (most + fabs (bias[m])) * fabs (factor[m]) < 1 << 30;
         }
     }
   free (row);
