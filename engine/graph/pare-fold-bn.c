@@ -44,9 +44,16 @@ scale_weights (PareTensor *weight, const double *scale, gint64 each, gboolean la
       }
 }
 
+/* The only reader may change it. What came after readers were counted, of the values before `counted`, was made here for one node. */
+static gboolean
+is_own (const PareGraph *g, const PareConsumers *readers, guint counted, PareValueId v)
+{
+  return v >= counted || (readers->starts[v + 1] - readers->starts[v] == 1 && !pare_graph_is_output (g, v));
+}
+
 /* Folds one BatchNormalization into its producer; FALSE: it does not fit and stays. */
 static gboolean
-fold_one (PareGraph *g, PareNodeId bn_id, const PareConsumers *readers)
+fold_one (PareGraph *g, PareNodeId bn_id, const PareConsumers *readers, guint counted)
 {
   PareNode *bn = &g->nodes[bn_id];
   if (bn->n_inputs < 5 || bn->n_outputs < 1 || bn->inputs[0] == PARE_NONE || bn->outputs[0] == PARE_NONE
@@ -98,9 +105,8 @@ fold_one (PareGraph *g, PareNodeId bn_id, const PareConsumers *readers)
     bn_values[i] = bn->inputs[i];
   PareValueId old_weight = conv->inputs[1], old_bias = conv->n_inputs > 2 ? conv->inputs[2] : PARE_NONE;
   /* Weights of one reader change in place, under their name; shared ones get a twin. */
-  gboolean own_weight = readers->starts[old_weight + 1] - readers->starts[old_weight] == 1 && !pare_graph_is_output (g, old_weight);
-  gboolean own_bias
-      = old_bias != PARE_NONE && readers->starts[old_bias + 1] - readers->starts[old_bias] == 1 && !pare_graph_is_output (g, old_bias);
+  gboolean own_weight = is_own (g, readers, counted, old_weight),
+           own_bias = old_bias != PARE_NONE && is_own (g, readers, counted, old_bias);
   inputs[1] = own_weight ? old_weight : pare_graph_add_constant (g, g->values[old_weight].name, weight, g->values[old_weight].origin);
   PareValueId named = old_bias != PARE_NONE ? old_bias : bn_values[2];
   inputs[2] = own_bias ? old_bias : pare_graph_add_constant (g, g->values[named].name, bias, g->values[named].origin);
@@ -124,6 +130,7 @@ gboolean
 pare_fold_batch_norm_in_place (PareGraph *g, GHashTable *only, GError **error)
 {
   g_autoptr (PareConsumers) readers = pare_graph_consumers (g);
+  const guint counted = g->n_values;
   for (PareNodeId i = 0; i < g->n_nodes; i++)
     {
       PareNode *node = &g->nodes[i];
@@ -134,7 +141,7 @@ pare_fold_batch_norm_in_place (PareGraph *g, GHashTable *only, GError **error)
       if (only != NULL
           && (producer == PARE_NONE || g->nodes[producer].layer == NULL || !g_hash_table_contains (only, g->nodes[producer].layer)))
         continue;
-      fold_one (g, i, readers);
+      fold_one (g, i, readers, counted);
     }
   return TRUE;
 }
