@@ -57,8 +57,9 @@ static void
 random_codes (GRand *r, PareView *v)
 {
   gsize bytes = (gsize)pare_shape_bytes (&v->shape, v->dtype);
+  int zero = pick (r, 0, 3) ? pick (r, 0, 255) : -1;                    /* -1: not one for all */
   for (gsize i = 0; i < bytes / 2 && v->dtype == PARE_DTYPE_INT16; i++) /* differences of two codes of 8 bits */
-    ((gint16 *)v->data)[i] = (gint16)pick (r, -255, 255);
+    ((gint16 *)v->data)[i] = (gint16)(zero >= 0 ? pick (r, 0, 255) - zero : pick (r, -255, 255));
   for (gsize i = 0; i < bytes && v->dtype != PARE_DTYPE_INT16; i++)
     ((guint8 *)v->data)[i] = pick (r, 0, 3) ? (guint8)pick (r, 0, 255) : (guint8)(pick (r, 0, 1) ? 0x80 : 0x7F); /* often the extremes */
 }

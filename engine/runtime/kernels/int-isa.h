@@ -24,6 +24,8 @@ typedef struct
   bool codes;                   /* else float32 */
   const float *factor, *offset; /* NULL, or what follows before those bounds (QConv): clipped to least..most, rounded, times, plus */
   float least, most, rounding;  /* as affine_value has it */
+  const int32_t *moved;         /* NULL, or what is added for each row, times the sum of the column (QConv) */
+  const float *columns;         /* those sums, of the whole numbers they are */
 } PareIntScale;
 
 /* The lines of a sub-block of an unfolded input: line k starts at strip + line[k], output row r of it r * row_stride later. */

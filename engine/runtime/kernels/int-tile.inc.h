@@ -49,6 +49,12 @@ NAME (conv_part) (uint8_t *y, int64_t ldy, const uint8_t *x, const uint8_t *w, i
       x += nv * LANES * COLUMN;
       w += CONV_ROWS * COLUMN;
     }
+  if (scale->moved)
+    PARE_UNROLL
+  for (int r = 0; r < rows; r++)
+    PARE_UNROLL
+  for (int v = 0; v < nv; v++)
+    sum[r][v] += SPLAT (scale->moved[r]) * ROUND (LOADF (scale->columns + v * LANES));
   if (scale->factor)
     {
       PARE_UNROLL

@@ -7,7 +7,7 @@
 typedef struct
 {
   char isa[16]; /* packed for another one, it is not read */
-  int32_t fold, bits, wide;
+  int32_t fold, bits, wide, moved;
 } Header;
 #define HEADER 64
 
@@ -20,7 +20,7 @@ block_codes (const PareIntWeights *w)
 static int
 bits_of (const PareIntWeights *w)
 {
-  return pare_dtype_bits (w->view->dtype);
+  return w->moved ? 8 : pare_dtype_bits (w->view->dtype);
 }
 
 static int64_t
@@ -35,10 +35,17 @@ init_bytes (const PareIntWeights *w)
   return int_round_up (w->groups * int_blocks (w) * w->wide * 4, 64);
 }
 
+/* In front of the blocks: where sums start, and the offsets. */
+static int64_t
+front_bytes (const PareIntWeights *w)
+{
+  return HEADER + init_bytes (w) * (w->moved ? 2 : 1);
+}
+
 static Header
 header_of (const PareIntWeights *w)
 {
-  Header h = { .fold = w->fold, .bits = bits_of (w), .wide = w->wide };
+  Header h = { .fold = w->fold, .bits = bits_of (w), .wide = w->wide, .moved = w->moved };
   strncpy (h.isa, w->isa->name, sizeof h.isa - 1);
   return h;
 }
@@ -46,7 +53,7 @@ header_of (const PareIntWeights *w)
 uint64_t
 pare_rt_int_packed_bytes (const PareIntWeights *w)
 {
-  return (uint64_t)(HEADER + init_bytes (w) + w->groups * int_blocks (w) * block_bytes (w));
+  return (uint64_t)(front_bytes (w) + w->groups * int_blocks (w) * block_bytes (w));
 }
 
 uint64_t
@@ -55,21 +62,64 @@ pare_rt_int_block_room (const PareIntWeights *w)
   return (uint64_t)int_round_up (block_codes (w) * w->isa->width, 64);
 }
 
+#define MOVED_MOST (1 << 14) /* products of a row: two sums of so many stay within 32 bits */
+
+/* What brings the row that begins at `at` into 8 bits; FALSE: nothing does. */
+static bool
+find_offset (const PareIntWeights *w, int64_t at, int32_t *offset)
+{
+  const int16_t *code = (const int16_t *)w->view->data + at;
+  int32_t least = 0, most = 0;
+  for (int64_t k = 0; k < w->k; k++)
+    {
+      int32_t c = code[k * w->k_stride];
+      least = c < least ? c : least;
+      most = c > most ? c : most;
+    }
+  *offset = most > INT8_MAX ? most - INT8_MAX : least < INT8_MIN ? least - INT8_MIN : 0;
+  return least - *offset >= INT8_MIN && most - *offset <= INT8_MAX;
+}
+
+bool
+pare_rt_int_can_move (const PareIntWeights *w)
+{
+  int32_t offset;
+  bool can = w->view->dtype == PARE_DTYPE_INT16 && w->k <= MOVED_MOST;
+  for (int64_t r = 0; can && r < w->groups * w->rows; r++)
+    can = find_offset (w, r * w->row_stride, &offset);
+  return can;
+}
+
+bool
+pare_rt_int_packed_moved (const PareView *view, const PareIntIsa *isa)
+{
+  const Header *header = view->packed;
+  return header && view->dtype == PARE_DTYPE_INT16 && header->moved && strncmp (header->isa, isa->name, sizeof header->isa) == 0;
+}
+
 /* Walks a block in its packed order. */
 typedef struct
 {
   const PareIntWeights *w;
   int64_t at, step; /* of row 0 in the view */
   int rows, row, q;
-  int32_t *init;
+  int32_t *init, *offset; /* offset: NULL where they are not moved */
 } Walk;
 
 static Walk
-walk_block (const PareIntWeights *w, int64_t group, int64_t block, int32_t *init)
+walk_block (const PareIntWeights *w, int64_t group, int64_t block, int32_t *init, int32_t *offset)
 {
-  int64_t row = block * w->wide;
+  int64_t row = block * w->wide, at = (group * w->rows + row) * w->row_stride;
+  int rows = (int)(w->rows - row < w->wide ? w->rows - row : w->wide);
   memset (init, 0, w->wide * sizeof *init);
-  return (Walk){ w, (group * w->rows + row) * w->row_stride, 0, (int)(w->rows - row < w->wide ? w->rows - row : w->wide), 0, 0, init };
+  for (int r = 0; w->moved && r < w->wide; r++)
+    {
+      offset[r] = 0;
+      if (r < rows)
+        find_offset (w, at + r * w->row_stride, &offset[r]);
+      init[r] = -w->fold * offset[r] * (int32_t)w->k;
+    }
+  return (Walk){ w, at, 0, rows, 0, 0, init, w->moved ? offset : NULL };
 }
 
 static void
@@ -82,7 +132,8 @@ next_chunk (Walk *walk, int16_t *code)
       int64_t k = walk->step * k_step + walk->q, at = walk->at + walk->row * w->row_stride + k * w->k_stride;
       code[i] = 0;
       if (k < w->k && walk->row < walk->rows)
-        code[i] = w->view->dtype == PARE_DTYPE_INT8 ? ((const int8_t *)w->view->data)[at] : (int16_t)code_at (w->view, at);
+        code[i] = w->view->dtype == PARE_DTYPE_INT8 ? ((const int8_t *)w->view->data)[at]
+                                                    : (int16_t)(code_at (w->view, at) - (walk->offset ? walk->offset[walk->row] : 0));
       if (walk->row < w->wide && code[i])
         walk->init[walk->row] -= w->fold * code[i];
       if (++walk->q < k_step)
@@ -117,13 +168,13 @@ pare_rt_int_pack (const PareIntWeights *w, void *packed)
   Header header = header_of (w);
   int64_t codes = block_codes (w), blocks = int_blocks (w);
   int bits = bits_of (w);
-  uint8_t *init = (uint8_t *)packed + HEADER, *to = init + init_bytes (w);
+  uint8_t *init = (uint8_t *)packed + HEADER, *offset = init + init_bytes (w), *to = (uint8_t *)packed + front_bytes (w);
   memset (packed, 0, HEADER);
   memcpy (packed, &header, sizeof header);
   for (int64_t g = 0; g < w->groups; g++)
-    for (int64_t b = 0; b < blocks; b++, init += w->wide * 4)
+    for (int64_t b = 0; b < blocks; b++, init += w->wide * 4, offset += w->wide * 4)
       {
-        Walk walk = walk_block (w, g, b, (int32_t *)(void *)init);
+        Walk walk = walk_block (w, g, b, (int32_t *)(void *)init, (int32_t *)(void *)offset);
         for (int64_t i = 0; i < codes; i += CHUNK, to += CHUNK * bits / 8)
           {
             int16_t code[CHUNK];
@@ -134,21 +185,23 @@ pare_rt_int_pack (const PareIntWeights *w, void *packed)
 }
 
 const uint8_t *
-pare_rt_int_block (const PareIntWeights *w, int64_t group, int64_t block, void *room, int32_t *init)
+pare_rt_int_block (const PareIntWeights *w, int64_t group, int64_t block, void *room, int32_t *init, int32_t *offset)
 {
   Header header = header_of (w);
   const uint8_t *packed = w->view->packed;
   int64_t codes = block_codes (w), index = group * int_blocks (w) + block;
   if (packed && memcmp (packed, &header, sizeof header) == 0)
     {
-      const uint8_t *from = packed + HEADER + init_bytes (w) + index * block_bytes (w);
-      memcpy (init, packed + HEADER + index * w->wide * 4, w->wide * 4);
+      const uint8_t *from = packed + front_bytes (w) + index * block_bytes (w), *start = packed + HEADER + index * w->wide * 4;
+      memcpy (init, start, w->wide * 4);
+      if (w->moved)
+        memcpy (offset, start + init_bytes (w), w->wide * 4);
       if (header.bits == 8 * w->isa->width)
         return from;
       w->isa->expand (room, from, codes, header.bits);
       return room;
     }
-  Walk walk = walk_block (w, group, block, init);
+  Walk walk = walk_block (w, group, block, init, offset);
   for (int64_t i = 0; i < codes; i += CHUNK)
     {
       int16_t code[CHUNK];

@@ -13,14 +13,19 @@ typedef struct
   int64_t groups, rows;         /* of a group: its last block is filled up with zeros */
   int64_t row_stride, k_stride; /* in the view, in elements */
   int32_t fold;                 /* sums start at -fold times the sum of the row */
+  bool moved;                   /* weights of 16 bits that lie as bytes, those of each row less an offset */
 } PareIntWeights;
 
 /* Bytes of all blocks packed; 0: not worth it. */
 uint64_t pare_rt_int_packed_bytes (const PareIntWeights *w);
 void pare_rt_int_pack (const PareIntWeights *w, void *packed);
-/* Block `block` of group `group` in the multiplier's width, and where its sums start (wide entries). room: pare_rt_int_block_room() bytes,
- * used where the block does not lie ready. */
-const uint8_t *pare_rt_int_block (const PareIntWeights *w, int64_t group, int64_t block, void *room, int32_t *init);
+/* Whether they can be moved for a set of 8 bits: no row spans more, and sums stay within 32. Reads all of them. */
+bool pare_rt_int_can_move (const PareIntWeights *w);
+/* Whether they were when they were packed for this set. */
+bool pare_rt_int_packed_moved (const PareView *view, const PareIntIsa *isa);
+/* Block `block` of group `group` in the multiplier's width, where its sums start, and where they were moved the offset that each column's
+ * sum is still to be multiplied by (wide entries each). room: pare_rt_int_block_room() bytes, used where the block does not lie ready. */
+const uint8_t *pare_rt_int_block (const PareIntWeights *w, int64_t group, int64_t block, void *room, int32_t *init, int32_t *offset);
 uint64_t pare_rt_int_block_room (const PareIntWeights *w);
 
 static inline int64_t

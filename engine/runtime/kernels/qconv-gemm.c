@@ -21,14 +21,13 @@ typedef struct
   int64_t task_rows, tasks, row_blocks, part_blocks, parts; /* of the image; blocks of weights, of which a task takes part_blocks */
   int64_t columns;                                          /* of a sub-block */
   PareIntStrip strip;
-  uint64_t at_row, at_panels, at_weights, at_lines, at_tile, bytes; /* of a worker's scratch */
+  uint64_t at_row, at_panels, at_weights, at_lines, at_tile, at_ones, at_sums, bytes; /* of a worker's scratch */
   uint8_t *scratch;
 } Job;
 
-PareIntWeights
-pare_rt_qconv_weights (const PareQConv *c)
+static PareIntWeights
+weights_of (const PareQConv *c, const PareIntIsa *isa, bool moved)
 {
-  const PareIntIsa *isa = pare_rt_int_isa_for (c->w->dtype);
   const ConvGeometry *g = &c->g;
   int64_t k = g->c / g->group * g->k[1] * g->k[2];
   return (PareIntWeights){ .isa = isa,
@@ -40,7 +39,16 @@ pare_rt_qconv_weights (const PareQConv *c)
                            .rows = g->m / g->group,
                            .row_stride = k,
                            .k_stride = 1,
-                           .fold = int_codes (isa, c->x->dtype == PARE_DTYPE_INT8, c->p->zero_x).fold };
+                           .fold = int_codes (isa, c->x->dtype == PARE_DTYPE_INT8, c->p->zero_x).fold,
+                           .moved = moved };
+}
+
+PareIntWeights
+pare_rt_qconv_weights_to_pack (const PareQConv *c)
+{
+  const PareIntIsa *isa = pare_rt_int_isa ();
+  PareIntWeights moved = weights_of (c, isa, true);
+  return isa->width == 1 && pare_rt_int_can_move (&moved) ? moved : weights_of (c, pare_rt_int_isa_for (c->w->dtype), false);
 }
 
 static int64_t
@@ -97,11 +105,13 @@ cut (Job *j, int workers)
   return true;
 }
 
+/* moved: the weights are packed that way. */
 static bool
-plan (Job *j, const PareQConv *c, int workers)
+plan (Job *j, const PareQConv *c, int workers, bool moved)
 {
   const ConvGeometry *g = &c->g;
-  *j = (Job){ .c = c, .isa = pare_rt_int_isa_for (c->w->dtype), .weights = pare_rt_qconv_weights (c) };
+  *j = (Job){ .c = c, .isa = moved ? pare_rt_int_isa () : pare_rt_int_isa_for (c->w->dtype) };
+  j->weights = weights_of (c, j->isa, moved);
   j->codes = int_codes (j->isa, c->x->dtype == PARE_DTYPE_INT8, c->p->zero_x);
   j->cg = g->c / g->group;
   j->mg = g->m / g->group;
@@ -120,7 +130,9 @@ plan (Job *j, const PareQConv *c, int workers)
   j->at_weights = j->at_panels + (uint64_t)int_round_up (columns * j->weights.steps * column, 64);
   j->at_lines = j->at_weights + pare_rt_int_block_room (&j->weights);
   j->at_tile = j->at_lines + (uint64_t)int_round_up (j->weights.steps * j->isa->k_step * 8, 64);
-  j->bytes = j->at_tile + (uint64_t)int_round_up (j->isa->conv_rows * tile * 4, 64);
+  j->at_ones = j->at_tile + (uint64_t)int_round_up (j->isa->conv_rows * tile * 4, 64);
+  j->at_sums = j->at_ones + (j->weights.moved ? (uint64_t)int_round_up (j->weights.steps * j->isa->conv_rows * column, 64) : 0);
+  j->bytes = j->at_sums + (j->weights.moved ? (uint64_t)int_round_up (columns * 4, 64) : 0);
   return j->bytes < PARE_QCONV_MOST;
 }
 
@@ -128,13 +140,17 @@ uint64_t
 pare_rt_qconv_gemm_scratch (const PareQConv *c, int workers)
 {
   Job j;
-  return plan (&j, c, workers) ? j.bytes : 0;
+  uint64_t bytes = plan (&j, c, workers, false) ? j.bytes : 0;
+  bool may_move = c->w->dtype == PARE_DTYPE_INT16 && pare_rt_int_isa ()->width == 1;
+  if (bytes > 0 && may_move && plan (&j, c, workers, true) && j.bytes > bytes)
+    bytes = j.bytes;
+  return bytes;
 }
 
 /* Bias and scale of a block of weights, complete up to conv_rows. */
 typedef struct
 {
-  int32_t init[16];
+  int32_t init[16], moved[16];
   float bias[16], scale[16], factor[16], offset[16];
 } Rows;
 
@@ -159,7 +175,7 @@ run_block (const Job *j, uint8_t *scratch, int64_t n, int64_t group, int64_t blo
   Rows rows;
   int64_t m = group * j->mg + block * isa->conv_rows, column = int_column_bytes (isa);
   int real = (int)at_most (j->mg - block * isa->conv_rows, isa->conv_rows), bytes = is_codes (c->y) ? 1 : 4;
-  const uint8_t *w = pare_rt_int_block (&j->weights, group, block, scratch + j->at_weights, rows.init);
+  const uint8_t *w = pare_rt_int_block (&j->weights, group, block, scratch + j->at_weights, rows.init, rows.moved);
   read_rows (j, m, real, &rows);
   PareIntScale scale = { rows.init,
                          rows.bias,
@@ -172,7 +188,9 @@ run_block (const Job *j, uint8_t *scratch, int64_t n, int64_t group, int64_t blo
                          rows.offset,
                          c->least,
                          c->most,
-                         c->rounding };
+                         c->rounding,
+                         j->weights.moved ? rows.moved : NULL,
+                         (const float *)(const void *)(scratch + j->at_sums) };
   uint8_t *y = (uint8_t *)c->y->data + ((n * c->g.m + m) * j->positions + p) * bytes;
   const uint8_t *panel = scratch + j->at_panels;
   int64_t vectors = (columns + isa->lanes - 1) / isa->lanes, panels = (vectors + isa->conv_vectors - 1) / isa->conv_vectors;
@@ -190,6 +208,7 @@ run_block (const Job *j, uint8_t *scratch, int64_t n, int64_t group, int64_t blo
             memcpy (y + (r * j->positions + done) * bytes, tile + r * wide * bytes, fit * bytes);
         }
       panel += j->weights.steps * wide * column;
+      scale.columns += wide;
       done += fit;
     }
   if (bytes == 4 && c->p->conv.activation != PARE_ACT_NONE)
@@ -218,6 +237,30 @@ lay_panels (const Job *j, uint8_t *scratch, const uint8_t *x, int64_t row, int64
       isa->panel (to, x + p + done, j->positions, j->k, at_most (columns - done, nv * isa->lanes), nv, j->codes);
       done += nv * isa->lanes;
       to += j->weights.steps * nv * isa->lanes * int_column_bytes (isa);
+    }
+}
+
+/* The sums of all columns: a row of ones, which the tiles multiply as any other. */
+static void
+sum_columns (const Job *j, uint8_t *scratch, int64_t columns)
+{
+  static const int32_t start[16] = { 0 };
+  static const float nothing[16] = { 0 }, once[16] = { 1 };
+  const PareIntIsa *isa = j->isa;
+  int64_t column = int_column_bytes (isa), step = isa->conv_rows * column;
+  uint8_t *ones = scratch + j->at_ones, *panel = scratch + j->at_panels;
+  memset (ones, 0, (size_t)(j->weights.steps * step));
+  for (int64_t k = 0; k < j->k; k++)
+    ones[k / isa->k_step * step + k % isa->k_step] = 1;
+  PareIntScale scale = { .init = start, .bias = nothing, .scale = once };
+  int64_t vectors = (columns + isa->lanes - 1) / isa->lanes, panels = (vectors + isa->conv_vectors - 1) / isa->conv_vectors;
+  float *sums = (float *)(void *)(scratch + j->at_sums);
+  for (int64_t i = 0; i < panels; i++)
+    {
+      int nv = (int)(vectors / panels + (i < vectors % panels));
+      isa->conv (sums, nv * isa->lanes, panel, ones, j->weights.steps, 1, nv, &scale);
+      panel += j->weights.steps * nv * isa->lanes * column;
+      sums += nv * isa->lanes;
     }
 }
 
@@ -255,6 +298,8 @@ image_task (int64_t task, int worker, void *arg)
     {
       int64_t columns = at_most (j->columns, p1 - p);
       lay_panels (j, scratch, x, (p - p0) / j->out_width, (p - p0) % j->out_width, p, columns);
+      if (j->weights.moved)
+        sum_columns (j, scratch, columns);
       for (int64_t b = b0; b < b1; b++)
         run_block (j, scratch, n, group, b, p, columns);
     }
@@ -264,7 +309,8 @@ void
 pare_rt_qconv_gemm (const PareQConv *c, void *scratch)
 {
   Job j;
-  if (!plan (&j, c, pare_rt_workers ()))
+  bool moved = pare_rt_int_packed_moved (c->w, pare_rt_int_isa ());
+  if (!(moved && plan (&j, c, pare_rt_workers (), true)) && !plan (&j, c, pare_rt_workers (), false))
     return;
   j.scratch = scratch;
   pare_rt_parallel_if (!j.serial, c->g.n * c->g.group * j.tasks * j.parts, image_task, &j);

@@ -161,7 +161,7 @@ PACK (pare_rt_p_qconv)
     }
   if (way == DEPTHWISE)
     return pare_rt_qconv_depthwise_pack (&c, packed);
-  PareIntWeights w = pare_rt_qconv_weights (&c);
+  PareIntWeights w = pare_rt_qconv_weights_to_pack (&c);
   if (packed)
     pare_rt_int_pack (&w, packed);
   return pare_rt_int_packed_bytes (&w);

@@ -22,8 +22,8 @@ void pare_rt_qconv_loop (const PareQConv *c);
 /* A matrix product for each group; two spatial axes. Scratch bytes of one worker: 0 where the shape is not one for it. */
 uint64_t pare_rt_qconv_gemm_scratch (const PareQConv *c, int workers);
 void pare_rt_qconv_gemm (const PareQConv *c, void *scratch);
-/* Their weights. */
-PareIntWeights pare_rt_qconv_weights (const PareQConv *c);
+/* Their weights, as they are to be packed. */
+PareIntWeights pare_rt_qconv_weights_to_pack (const PareQConv *c);
 
 /* One input channel a group; as above. */
 uint64_t pare_rt_qconv_depthwise_scratch (const PareQConv *c);

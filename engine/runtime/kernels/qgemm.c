@@ -76,7 +76,7 @@ run_block (const Job *j, uint8_t *scratch, int64_t block, int64_t r0, int64_t ro
   int32_t *init = (int32_t *)(void *)(scratch + j->at_scale);
   float *bias = (float *)(void *)(init + wide), *factor = bias + wide;
   int64_t c0 = block * wide, fit = j->n - c0 < wide ? j->n - c0 : wide;
-  const uint8_t *w = pare_rt_int_block (&j->weights, 0, block, scratch + j->at_weights, init);
+  const uint8_t *w = pare_rt_int_block (&j->weights, 0, block, scratch + j->at_weights, init, NULL);
   for (int i = 0; i < wide; i++)
     {
       bias[i] = i < fit && j->bias ? (float)j->bias[c0 + i] : 0;
