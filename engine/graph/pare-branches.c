@@ -17,22 +17,52 @@ push (GArray *open, guint8 *seen, PareValueId value)
   g_array_append_val (open, value);
 }
 
-GArray *
-pare_graph_find_deciding_inputs (const PareGraph *self, PareNodeId only)
+/* Marks the values on which conditions depend, in branches within branches, too. outside (nullable): takes the names of those that a branch
+ * reads from around it. */
+static void
+mark_deciding (const PareGraph *self, PareNodeId only, guint8 *seen, GHashTable *outside)
 {
-  g_autofree guint8 *seen = g_new0 (guint8, self->n_values + 1);
   g_autoptr (GArray) open = g_array_new (FALSE, FALSE, sizeof (PareValueId));
+  g_autoptr (GHashTable) captured = g_hash_table_new (g_str_hash, g_str_equal);
   for (guint i = 0; i < self->n_nodes; i++)
-    if (self->nodes[i].op != NULL && (only == PARE_NONE || i == only) && pare_node_is (&self->nodes[i], "If")
-        && self->nodes[i].n_inputs > 0)
-      push (open, seen, self->nodes[i].inputs[0]);
+    {
+      const PareNode *node = &self->nodes[i];
+      if (node->op == NULL || (only != PARE_NONE && i != only) || !pare_node_is (node, "If") || node->n_inputs == 0)
+        continue;
+      push (open, seen, node->inputs[0]);
+      for (guint a = 0; a < node->n_attrs; a++)
+        if (node->attrs[a].graph != NULL)
+          {
+            g_autofree guint8 *inner = g_new0 (guint8, node->attrs[a].graph->n_values + 1);
+            mark_deciding (node->attrs[a].graph, PARE_NONE, inner, captured);
+          }
+    }
+  GHashTableIter iter;
+  gpointer name;
+  g_hash_table_iter_init (&iter, captured);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
+    {
+      PareValueId value = pare_graph_find_value (self, name);
+      push (open, seen, value);
+      if (value == PARE_NONE && outside != NULL)
+        g_hash_table_add (outside, name);
+    }
   for (guint at = 0; at < open->len; at++)
     {
       const PareValue *v = &self->values[g_array_index (open, PareValueId, at)];
       const PareNode *made_by = v->producer == PARE_NONE || v->constant != NULL ? NULL : &self->nodes[v->producer];
+      if (v->producer == PARE_NONE && v->constant == NULL && outside != NULL)
+        g_hash_table_add (outside, v->name);
       for (guint i = 0; made_by != NULL && reads_values (made_by) && i < made_by->n_inputs; i++)
         push (open, seen, made_by->inputs[i]);
     }
+}
+
+GArray *
+pare_graph_find_deciding_inputs (const PareGraph *self, PareNodeId only)
+{
+  g_autofree guint8 *seen = g_new0 (guint8, self->n_values + 1);
+  mark_deciding (self, only, seen, NULL);
   GArray *found = g_array_new (FALSE, FALSE, sizeof (PareValueId));
   for (guint i = 0; i < self->n_inputs; i++)
     if (seen[self->inputs[i]])

@@ -573,6 +573,40 @@ test_deciding_inputs (void)
   assert_shape (c, c->outputs[0], "1×2×3×4");
 }
 
+/* What only a branch reads decides, too, where a branch within it depends on it. */
+static void
+test_deciding_within (void)
+{
+  g_autoptr (PareGraph) g = make_graph (13);
+  make_input (g, "x", PARE_DTYPE_FLOAT32, shape4 (1, 2, 3, 4));
+  PareValueId flag = make_input (g, "flag", PARE_DTYPE_BOOL, (PareShape){ 0 });
+  PareValueId cond = make_typed (g, "cond", PARE_DTYPE_BOOL, (PareShape){ 0 }, (gint64[]){ 1 });
+  add_if (g, cond, FALSE);
+  PareGraph *within = make_graph (13);
+  PareValueId seen = pare_graph_add_value (within, "flag", PARE_DTYPE_NONE, NULL, PARE_NONE);
+  pare_graph_add_value (within, "x", PARE_DTYPE_NONE, NULL, PARE_NONE);
+  PareValueId y = MAKE (within, "If", "if", MAKE (within, "Not", "not", seen));
+  PareNode *inner = node_of (within, y), *outer = NULL;
+  inner->attrs = g_new0 (PareAttr, 2);
+  inner->n_attrs = 2;
+  inner->attrs[0] = (PareAttr){ .name = g_strdup ("then_branch"), .kind = PARE_ATTR_GRAPH, .graph = branch ("x", "LSTM", "t") };
+  inner->attrs[1] = (PareAttr){ .name = g_strdup ("else_branch"), .kind = PARE_ATTR_GRAPH, .graph = branch ("x", "Exp", "e") };
+  make_output (within, y);
+  for (guint i = 0; i < g->n_nodes; i++)
+    if (pare_node_is (&g->nodes[i], "If"))
+      outer = &g->nodes[i];
+  pare_graph_unref (outer->attrs[0].graph);
+  outer->attrs[0].graph = within;
+  g_autoptr (GArray) deciding = pare_graph_find_deciding_inputs (g, PARE_NONE);
+  g_assert_cmpuint (deciding->len, ==, 1);
+  g_assert_cmpuint (g_array_index (deciding, PareValueId, 0), ==, flag);
+  g_autoptr (PareTensor) value = pare_tensor_cast (g->values[cond].constant, PARE_DTYPE_BOOL, NULL);
+  g_assert_true (pare_graph_bind_input (g, flag, value, NULL));
+  g_autoptr (PareGraph) c = canonical (g);
+  g_assert_cmpuint (count_op (c, "If") + count_op (c, "LSTM"), ==, 0);
+  g_assert_cmpuint (count_op (c, "Exp"), ==, 1);
+}
+
 /* --- quantization --- */
 
 static void
@@ -835,6 +869,7 @@ main (int argc, char **argv)
   g_test_add_func ("/graph/fold/identity", test_identity);
   g_test_add_func ("/graph/fold/if", test_if);
   g_test_add_func ("/graph/fold/deciding-inputs", test_deciding_inputs);
+  g_test_add_func ("/graph/fold/deciding-within", test_deciding_within);
   g_test_add_func ("/graph/half", test_half);
   g_test_add_func ("/graph/lift/qdq", test_qdq);
   g_test_add_func ("/graph/lift/left", test_qdq_that_does_not_fit);
