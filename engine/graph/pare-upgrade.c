@@ -344,6 +344,40 @@ upsample_9 (PareUpgrade *u)
   return TRUE;
 }
 
+/* Nearest of opset 10, as ONNX Runtime has it: an axis that shrinks takes the next element, one that grows the last. One Resize rounds one
+ * way; where some axes shrink and others grow, one in front does what shrinks. */
+static const char *
+nearest_10 (PareUpgrade *u)
+{
+  PareTensor *t = pare_node_input_constant (u->graph, self (u), 2);
+  gint64 n = t != NULL && t->dtype == PARE_DTYPE_FLOAT32 ? pare_tensor_count (t) : 0;
+  const float *scale = n > 0 ? t->data : NULL;
+  gboolean shrinks = FALSE, grows = FALSE;
+  for (gint64 i = 0; i < n; i++)
+    {
+      shrinks |= scale[i] < 1;
+      grows |= scale[i] > 1;
+    }
+  if (!shrinks || !grows)
+    return shrinks ? "ceil" : "floor";
+  g_autoptr (PareTensor) down = pare_tensor_new (PARE_DTYPE_FLOAT32, &t->shape, NULL),
+                         up = pare_tensor_new (PARE_DTYPE_FLOAT32, &t->shape, NULL);
+  for (gint64 i = 0; i < n; i++)
+    {
+      ((float *)down->data)[i] = MIN (scale[i], 1);
+      ((float *)up->data)[i] = MAX (scale[i], 1);
+    }
+  PareValueId smaller = new_value (u, "smaller", input_dtype (u, 0)),
+              in[3] = { self (u)->inputs[0], PARE_NONE, pare_graph_add_constant (u->graph, "scales", down, PARE_NONE) };
+  PareNode *first = &u->graph->nodes[helper (u, u->before, "Resize", in, 3, smaller)];
+  pare_node_set_string (first, "mode", "nearest");
+  pare_node_set_string (first, "coordinate_transformation_mode", "asymmetric");
+  pare_node_set_string (first, "nearest_mode", "ceil");
+  set_input (u, 0, smaller);
+  set_input (u, 2, pare_graph_add_constant (u->graph, "scales", up, PARE_NONE));
+  return "floor";
+}
+
 static gboolean
 to_resize (PareUpgrade *u)
 {
@@ -358,7 +392,9 @@ to_resize (PareUpgrade *u)
   pare_node_set_string (
       node, "mode", mode == NULL || strcmp (mode, "bilinear") == 0 || strcmp (mode, "trilinear") == 0 ? mode ? "linear" : "nearest" : mode);
   pare_node_set_string (node, "coordinate_transformation_mode", "asymmetric");
-  pare_node_set_string (node, "nearest_mode", "floor");
+  gboolean nearest = mode == NULL || strcmp (mode, "nearest") == 0;
+  const char *round = nearest ? nearest_10 (u) : "floor"; /* may add nodes, which moves this one */
+  pare_node_set_string (self (u), "nearest_mode", round);
   return TRUE;
 }
 

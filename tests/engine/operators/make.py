@@ -165,6 +165,9 @@ def from_runtime():
 
     for op in ("L1", "L2", "LogSum", "LogSumExp", "SumSquare"): # of no axes: each element on its own
         computed(f"reduce_none_{op.lower()}", f"Reduce{op}", [f(2, 3) ** 2 if op == "LogSum" else f(2, 3)], version=18, noop_with_empty_axes=1)
+    # what ONNX Runtime makes of things that ONNX says little about
+    for name, scale in (("down", [1, 1, 0.6, 0.45]), ("both", [1, 1, 2.3, 0.6])):
+        computed(f"resize_10_nearest_{name}", "Resize", [f(1, 2, 7, 8), np.array(scale, np.float32)], constants=(1,), version=10, mode="nearest")
 
 
 if __name__ == "__main__":
