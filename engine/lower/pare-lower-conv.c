@@ -144,7 +144,7 @@ pare_lower_conv_transpose (PareBuilder *b, const PareNode *node, GError **error)
   /* padding that an output_shape or SAME asks for follows from the extents */
   guint n = 0;
   g_autofree char *automatic = pare_node_dup_string (node, "auto_pad");
-  gboolean lower = automatic != NULL && g_str_equal (automatic, "SAME_LOWER");
+  gboolean lower = g_strcmp0 (automatic, "SAME_UPPER") != 0; /* where an output_shape stands alone, too, the odd one comes first */
   if (pare_node_get_ints (node, "output_shape", &n) != NULL || (automatic != NULL && g_str_has_prefix (automatic, "SAME")))
     {
       guint extra_n = 0;

@@ -168,6 +168,7 @@ def from_runtime():
     # what ONNX Runtime makes of things that ONNX says little about
     for name, scale in (("down", [1, 1, 0.6, 0.45]), ("both", [1, 1, 2.3, 0.6])):
         computed(f"resize_10_nearest_{name}", "Resize", [f(1, 2, 7, 8), np.array(scale, np.float32)], constants=(1,), version=10, mode="nearest")
+    computed("conv_transpose_output_shape", "ConvTranspose", [f(1, 2, 3, 4), f(2, 3, 3, 3)], constants=(1,), strides=[2, 1], output_shape=[6, 5])
 
 
 if __name__ == "__main__":
