@@ -512,6 +512,13 @@ rnn_activation (const char *name)
   return -1;
 }
 
+/* An activation's alpha or beta: the next of a list that only those read which have one, else what ONNX Runtime takes. */
+static float
+rnn_next (const PareAttr *list, guint *used, float otherwise)
+{
+  return list != NULL && list->kind == PARE_ATTR_FLOATS && *used < list->n ? list->floats[(*used)++] : otherwise;
+}
+
 gboolean
 pare_lower_recurrent (PareBuilder *b, const PareNode *node, GError **error)
 {
@@ -533,6 +540,7 @@ pare_lower_recurrent (PareBuilder *b, const PareNode *node, GError **error)
     }
   const PareAttr *named = pare_node_get_attr (node, "activations");
   const PareAttr *alpha = pare_node_get_attr (node, "activation_alpha"), *beta = pare_node_get_attr (node, "activation_beta");
+  guint n_alpha = 0, n_beta = 0;
   for (guint i = 0; named != NULL && named->kind == PARE_ATTR_STRINGS && i < MIN (named->n, (guint)(directions * per)); i++)
     {
       gsize length;
@@ -541,13 +549,27 @@ pare_lower_recurrent (PareBuilder *b, const PareNode *node, GError **error)
       p.activation[i] = rnn_activation (name);
       if (p.activation[i] < 0)
         return pare_lower_refuse (graph, node, error, "activation %s is not supported", name);
-      if (p.activation[i] == PARE_UN_LEAKY_RELU)
-        p.alpha[i] = 0.01f;
-      if (alpha != NULL && alpha->kind == PARE_ATTR_FLOATS && i < alpha->n)
-        p.alpha[i] = alpha->floats[i];
-      if (beta != NULL && beta->kind == PARE_ATTR_FLOATS && i < beta->n)
-        p.beta[i] = beta->floats[i];
+      switch (p.activation[i])
+        {
+        case PARE_UN_HARD_SIGMOID:
+          p.alpha[i] = rnn_next (alpha, &n_alpha, 0.2f);
+          p.beta[i] = rnn_next (beta, &n_beta, 0.5f);
+          break;
+        case PARE_UN_LEAKY_RELU:
+          p.alpha[i] = rnn_next (alpha, &n_alpha, 0.01f);
+          break;
+        case PARE_UN_ELU:
+          p.alpha[i] = rnn_next (alpha, &n_alpha, 1);
+          break;
+        case PARE_UN_THRESHOLDED_RELU:
+          p.alpha[i] = rnn_next (alpha, &n_alpha, 0);
+          break;
+        default:
+          break;
+        }
     }
+  if (pare_node_get_int (node, "input_forget", 0) != 0)
+    return pare_lower_refuse (graph, node, error, "input_forget 1 is not supported");
   if (pare_node_get_int (node, "layout", 0) != 0)
     return pare_lower_refuse (graph, node, error, "layout 1 is not supported");
   const PareShape *xs = &graph->values[node->inputs[0]].shape;

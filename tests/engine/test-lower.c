@@ -511,6 +511,29 @@ test_why_not (void)
     }
 }
 
+/* What a recurrent layer would compute otherwise is refused, never left out. */
+static void
+test_input_forget (void)
+{
+  for (gint64 forget = 0; forget < 2; forget++)
+    {
+      g_autoptr (PareGraph) g = make_graph (17);
+      g_autoptr (GError) error = NULL;
+      PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, (gint64)2, (gint64)1, (gint64)3)),
+                  w = make_float (g, "w", pare_shape_make (3, (gint64)1, (gint64)8, (gint64)3), NULL),
+                  r = make_float (g, "r", pare_shape_make (3, (gint64)1, (gint64)8, (gint64)2), NULL),
+                  y = MAKE (g, "LSTM", "lstm", x, w, r);
+      PareNode *node = &g->nodes[g->values[y].producer];
+      pare_node_set_int (node, "hidden_size", 2);
+      pare_node_set_int (node, "input_forget", forget);
+      make_output (g, y);
+      pare_graph_name_layers (g);
+      g_autoptr (PareProgram) program = pare_program_compile (g, NULL, &error);
+      g_assert_true ((program == NULL) == (forget == 1));
+      g_assert_true (forget == 0 || strstr (error->message, "node 'lstm' (LSTM): input_forget 1 is not supported") != NULL);
+    }
+}
+
 /* One node on constants; its output's type and shape are said beforehand, as inference does. */
 static PareTensor *
 eval (PareGraph *g, PareValueId y, PareDtype dtype, PareShape shape, PareTensor **inputs)
@@ -872,6 +895,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lower/wrong-inputs", test_wrong_inputs);
   g_test_add_func ("/lower/memory-budget", test_memory_budget);
   g_test_add_func ("/lower/why-not", test_why_not);
+  g_test_add_func ("/lower/input-forget", test_input_forget);
   g_test_add_func ("/lower/eval-node", test_eval_node);
   g_test_add_data_func ("/lower/codes/zero-point", GINT_TO_POINTER (0), test_codes);
   g_test_add_data_func ("/lower/codes/per-channel", GINT_TO_POINTER (PER_CHANNEL), test_codes);

@@ -169,6 +169,10 @@ def from_runtime():
     for name, scale in (("down", [1, 1, 0.6, 0.45]), ("both", [1, 1, 2.3, 0.6])):
         computed(f"resize_10_nearest_{name}", "Resize", [f(1, 2, 7, 8), np.array(scale, np.float32)], constants=(1,), version=10, mode="nearest")
     computed("conv_transpose_output_shape", "ConvTranspose", [f(1, 2, 3, 4), f(2, 3, 3, 3)], constants=(1,), strides=[2, 1], output_shape=[6, 5])
+    gates = [f(1, 18, 5), f(1, 18, 6)]
+    computed("gru_activations", "GRU", [f(3, 2, 5), *gates], 2, (1, 2), activations=["Sigmoid", "HardSigmoid"], activation_alpha=[0.3],
+             activation_beta=[0.7], hidden_size=6)
+    computed("rnn_elu", "RNN", [f(3, 2, 5), f(1, 6, 5), f(1, 6, 6)], 2, (1, 2), activations=["Elu"], hidden_size=6)
 
 
 if __name__ == "__main__":
