@@ -172,9 +172,9 @@ finish (Apart *a, const char *op, const PareValueId *inputs, guint n, PareValueI
   pare_node_set_inputs (node, inputs, n);
 }
 
-/* (transfer none) The float twin of an int32 bias: scale s_x * s_w. */
+/* (transfer none) The float twin of an int32 bias: scale s_x * s_w, times the product's factor, which QGemm's scales with it. */
 static PareValueId
-bias_value (Apart *a, guint bias, guint sx, guint sw)
+bias_value (Apart *a, guint bias, guint sx, guint sw, float factor)
 {
   PareNode *node = self (a);
   PareTensor *b = pare_node_input_constant (a->g, node, bias), *x = pare_node_input_constant (a->g, node, sx),
@@ -186,7 +186,7 @@ bias_value (Apart *a, guint bias, guint sx, guint sw)
     return PARE_NONE;
   PareQuant *q = pare_quant_new (32, TRUE, n == 1 ? -1 : b->shape.rank - 1, (guint)n);
   for (gint64 i = 0; i < n; i++)
-    q->scale[i] = (float)pare_tensor_get_double (x, 0) * (float)pare_tensor_get_double (w, (gsize)i);
+    q->scale[i] = (float)pare_tensor_get_double (x, 0) * (float)pare_tensor_get_double (w, (gsize)i) * factor;
   g_autoptr (PareTensor) t = dequantize (b, q);
   if (t == NULL)
     {
@@ -233,13 +233,13 @@ take_apart (PareGraph *g, PareNodeId id)
       if (IN (0) == PARE_NONE || IN (1) == PARE_NONE || IN (3) == PARE_NONE || IN (4) == PARE_NONE || (sy == PARE_NONE && !is_gemm))
         return;
       in[2] = PARE_NONE;
-      if (has_bias && (in[2] = bias_value (a, bias, 1, 4)) == PARE_NONE)
+      float factor = is_gemm ? pare_node_get_float (node, "alpha", 1) : 1;
+      if (has_bias && (in[2] = bias_value (a, bias, 1, 4, factor)) == PARE_NONE)
         return;
       int rank = g->values[IN (3)].shape.rank;
       in[0] = take_input (a, 0, 1);
       in[1] = take_input (a, 3, is_conv ? 0 : is_gemm ? (pare_node_get_int (self (a), "transB", 0) ? 0 : 1) : MAX (rank - 1, 0));
       n = has_bias ? 3 : 2;
-      /* QGemm scales the product only; C has no factor of its own. */
       finish (a, is_conv ? "Conv" : is_matmul ? "MatMul" : is_add ? "Add" : is_mul ? "Mul" : "Gemm", in, n, sy, zy);
       return;
     }

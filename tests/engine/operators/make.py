@@ -173,6 +173,8 @@ def from_runtime():
     computed("gru_activations", "GRU", [f(3, 2, 5), *gates], 2, (1, 2), activations=["Sigmoid", "HardSigmoid"], activation_alpha=[0.3],
              activation_beta=[0.7], hidden_size=6)
     computed("rnn_elu", "RNN", [f(3, 2, 5), f(1, 6, 5), f(1, 6, 6)], 2, (1, 2), activations=["Elu"], hidden_size=6)
+    ms("q_gemm_alpha", "QGemm", [u8(4, 8), one(0.05), one(120, np.uint8), i8(8, 6), f(6) ** 2 / 100, np.zeros(6, np.int8),
+                                 random.integers(-900, 900, 6).astype(i32)], constants=range(1, 7), alpha=0.5)
 
 
 if __name__ == "__main__":
