@@ -107,9 +107,21 @@ pare_canonical_half (PareGraph *g, GError **error)
     {
       PareValueId y = g->outputs[i];
       PareNodeId producer = g->values[y].producer;
-      if (!is_half (out[i]) || producer == PARE_NONE)
+      if (!is_half (out[i]))
         continue;
       g_autofree char *hint = g_strconcat (g->values[y].name, "_f32", NULL);
+      if (producer == PARE_NONE) /* a constant, or an input, which gets its own type back below */
+        {
+          if (g->values[y].constant == NULL)
+            continue;
+          PareValueId held = pare_graph_add_constant (g, hint, g->values[y].constant, g->values[y].origin);
+          pare_graph_replace_uses (g, y, held, FALSE);
+          g_clear_pointer (&g->values[y].constant, pare_tensor_unref);
+          PareNodeId narrow = pare_graph_add_node (g, "Cast", "", &held, 1, &y, 1, PARE_NONE, PARE_ROLE_FOLDED);
+          pare_node_set_int (&g->nodes[narrow], "to", out[i]);
+          g->values[y].dtype = out[i];
+          continue;
+        }
       PareValueId wide = pare_graph_add_value (g, hint, PARE_DTYPE_FLOAT32, &g->values[y].shape, g->values[y].origin);
       PareNode *node = &g->nodes[producer];
       for (guint k = 0; k < node->n_outputs; k++)

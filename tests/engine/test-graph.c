@@ -493,6 +493,11 @@ test_half (void)
   const PareNode *conv = &c->nodes[1];
   g_assert_cmpstr (conv->op, ==, "Conv");
   g_assert_cmpint (c->values[conv->inputs[1]].constant->dtype, ==, PARE_DTYPE_FLOAT32);
+
+  make_output (g, pare_graph_find_value (g, "w")); /* weights that are given out as well */
+  g_autoptr (PareGraph) both = canonical (g);
+  g_assert_cmpint (both->values[both->outputs[1]].dtype, ==, PARE_DTYPE_FLOAT16);
+  g_assert_cmpstr (both->values[both->outputs[1]].name, ==, "w");
 }
 
 /* --- branches --- */
