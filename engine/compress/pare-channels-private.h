@@ -43,6 +43,8 @@ struct _PareChannels
   GArray *cuts;         /* PareCut */
   PareChannelMap *made; /* by node: the units its weights produce, or none */
   gboolean *reads;      /* by node: its weights' inputs are indexed by units */
+  PareShape *shapes;    /* by value, as they follow from the inputs; NULL: not asked for yet, or not known */
+  gboolean looked;      /* it has been asked for */
 };
 
 #define MAX_UNITS (4u << 20)

@@ -288,6 +288,40 @@ ints_of (Walk *w, const char *attr, guint input, guint *n)
   return out;
 }
 
+/* Elements of one sample; -1: not known. Most files say no shapes between their layers: then they are inferred, once. */
+static gint64
+sample_size (Walk *w, PareValueId value)
+{
+  PareChannels *self = w->self;
+  const PareShape *shape = &w->graph->values[value].shape;
+  if (shape->rank < 1 || pare_shape_count (shape) <= 0)
+    {
+      g_autoptr (PareGraph) twin = self->looked ? NULL : pare_graph_canonicalize (w->graph, NULL, 0, NULL, NULL);
+      self->looked = TRUE;
+      if (twin != NULL)
+        self->shapes = g_memdup2 (twin->source_shapes, self->n_values * sizeof *self->shapes);
+      if (self->shapes == NULL)
+        return -1;
+      shape = &self->shapes[value];
+    }
+  gint64 size = 1;
+  for (int i = 1; i < shape->rank; i++)
+    if (shape->dims[i] <= 0 || __builtin_mul_overflow (size, shape->dims[i], &size))
+      return -1;
+  return shape->rank < 1 ? -1 : size;
+}
+
+/* [-1, ...]: do the other entries hold one sample, or do they cut samples into rows? What cannot be told is taken for the former. */
+static gboolean
+cuts_rows (Walk *w, const gint64 *target, guint n)
+{
+  gint64 size = sample_size (w, w->node->inputs[0]), rest = 1;
+  for (guint i = 1; i < n; i++)
+    if (target[i] <= 0 || __builtin_mul_overflow (rest, target[i], &rest))
+      return FALSE;
+  return size > 0 && size != rest;
+}
+
 static void
 walk_reshape (Walk *w)
 {
@@ -300,7 +334,8 @@ walk_reshape (Walk *w)
   guint n;
   g_autofree gint64 *shape = ints_of (w, "shape", 1, &n);
   PareChannelMap map = pare_channels_copy_map (in);
-  gboolean ok = shape != NULL && in->axis == 1 && n >= 2 && (shape[0] == 0 || shape[0] == 1 || shape[0] == -1) && rank >= 2;
+  gboolean ok = shape != NULL && in->axis == 1 && n >= 2 && (shape[0] == 0 || shape[0] == 1 || shape[0] == -1) && rank >= 2
+                && !(shape[0] == -1 && cuts_rows (w, shape, n));
   if (ok && n == 2)
     { /* [batch, everything else], channel-major */
       map.flat = TRUE;

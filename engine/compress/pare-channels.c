@@ -173,6 +173,7 @@ pare_channels_free (PareChannels *self)
   g_free (self->map);
   g_free (self->made);
   g_free (self->reads);
+  g_free (self->shapes);
   g_free (self->parent);
   g_free (self->veto);
   g_free (self);

@@ -334,6 +334,51 @@ test_padded_channels (void)
   g_assert_cmpfloat (largest_difference (want, got), <, 1e-5);
 }
 
+static PareGraph *
+finish (Net *n, PareValueId output)
+{
+  n->g->outputs = g_new (PareValueId, 1);
+  n->g->outputs[n->g->n_outputs++] = output;
+  pare_graph_name_layers (n->g);
+  return n->g;
+}
+
+static Net
+start (int opset, PareShape shape)
+{
+  Net n = { pare_graph_new ("small"), PARE_NONE, 400 };
+  n.g->opset = opset;
+  n.g->ir_version = 7;
+  n.last = pare_graph_add_value (n.g, "x", PARE_DTYPE_FLOAT32, &shape, PARE_NONE);
+  n.g->inputs = g_new (PareValueId, 1);
+  n.g->inputs[n.g->n_inputs++] = n.last;
+  return n;
+}
+
+/* A Reshape to [-1, k] flattens where k is all that a sample has; where it makes rows of less, channels are no runs of them. Files tell by
+ * no shape which of both it is. */
+static void
+test_channels_as_rows (void)
+{
+  for (int rows = 0; rows < 2; rows++)
+    {
+      Net n = start (13, pare_shape_make (4, (gint64)1, (gint64)3, (gint64)8, (gint64)8));
+      PareValueId a = conv (&n, "a", n.last, 8, 3, 3, 1, 1, TRUE);
+      gint64 width = rows ? 64 : 8 * 64, to[2] = { -1, width };
+      PareValueId flat = add_node (&n, "Reshape", "flat", a, constant (&n, "to", pare_tensor_new_i64 (to, 2)), PARE_NONE);
+      PareValueId y = add_node (&n, "MatMul", "fc", flat, constant (&n, "fc_w", TENSOR (9, 0.1, width, 5)), PARE_NONE);
+      g_autoptr (PareGraph) g = finish (&n, y);
+      scale_channel (g, "a", 1, 0);
+      scale_channel (g, "a", 4, 0);
+      g_autoptr (PareTensor) want = run (g);
+      g_autoptr (PareGraph) thin
+          = apply (g, "\"layers\": {\"a\": {\"prune\": {\"kind\": \"channels\", \"ratio\": 0.25}}}", NULL, (guint)rows);
+      g_assert_cmpint (weights_of (thin, "a")->constant->shape.dims[0], ==, rows ? 8 : 6);
+      g_autoptr (PareTensor) got = run (thin);
+      g_assert_cmpfloat (largest_difference (want, got), <, 1e-5);
+    }
+}
+
 /* --- factors --- */
 
 static void
@@ -617,6 +662,7 @@ main (int argc, char **argv)
   g_test_add_func ("/compress/weights", test_weights);
   g_test_add_func ("/compress/channels", test_channels);
   g_test_add_func ("/compress/padded-channels", test_padded_channels);
+  g_test_add_func ("/compress/channels-as-rows", test_channels_as_rows);
   g_test_add_func ("/compress/factorize", test_factorize);
   g_test_add_func ("/compress/refused", test_refused);
   g_test_add_func ("/compress/activations", test_activations);
