@@ -79,7 +79,11 @@ note_bias (Walk *w, guint input)
     return;
   const PareShape *s = constant_shape (w->self, w->node->inputs[input], &t);
   if (s == NULL)
-    pare_channels_veto (w->self, made, "the bias of '%s' is not a constant", pare_channels_label (w->graph, w->id));
+    {
+      pare_channels_veto (w->self, made, "the bias of '%s' is not a constant", pare_channels_label (w->graph, w->id));
+      pare_channels_veto (w->self, pare_channels_map_of (w->self, w->node->inputs[input]), "it is the bias of '%s'",
+                          pare_channels_label (w->graph, w->id));
+    }
   else if (s->rank > 0 && s->dims[s->rank - 1] == made->n && pare_tensor_count (t) == made->n)
     pare_channels_note (w->self, PARE_CUT_TENSOR, w->id, input, s->rank - 1, 1, made);
   else if (pare_tensor_count (t) != 1)

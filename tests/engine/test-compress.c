@@ -379,6 +379,21 @@ test_channels_as_rows (void)
     }
 }
 
+/* What a Gemm adds may be another layer's result: it keeps its channels as the Gemm does. */
+static void
+test_channels_added_by_gemm (void)
+{
+  Net n = start (13, pare_shape_make (2, (gint64)1, (gint64)6));
+  PareValueId x = n.last, a = add_node (&n, "MatMul", "a", x, constant (&n, "a_w", TENSOR (1, 0.3, 6, 8)), PARE_NONE);
+  PareValueId b = add_node (&n, "Gemm", "b", x, constant (&n, "b_w", TENSOR (2, 0.3, 6, 8)), a);
+  PareValueId y = add_node (&n, "MatMul", "c", b, constant (&n, "c_w", TENSOR (3, 0.3, 8, 4)), PARE_NONE);
+  g_autoptr (PareGraph) g = finish (&n, y);
+  g_autoptr (PareTensor) want = run (g);
+  g_autoptr (PareGraph) thin = apply (g, "\"layers\": {\"a\": {\"prune\": {\"kind\": \"channels\", \"ratio\": 0.5}}}", NULL, 1);
+  g_autoptr (PareTensor) got = run (thin);
+  g_assert_cmpfloat (largest_difference (want, got), ==, 0);
+}
+
 /* --- factors --- */
 
 static void
@@ -663,6 +678,7 @@ main (int argc, char **argv)
   g_test_add_func ("/compress/channels", test_channels);
   g_test_add_func ("/compress/padded-channels", test_padded_channels);
   g_test_add_func ("/compress/channels-as-rows", test_channels_as_rows);
+  g_test_add_func ("/compress/channels-added-by-gemm", test_channels_added_by_gemm);
   g_test_add_func ("/compress/factorize", test_factorize);
   g_test_add_func ("/compress/refused", test_refused);
   g_test_add_func ("/compress/activations", test_activations);
