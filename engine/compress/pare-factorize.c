@@ -295,14 +295,21 @@ pare_factorize_node (PareGraph *g, PareNodeId id, PareFactorize method, int rank
   g_autofree char *first_name = g_strconcat (layer, ".first", NULL), *second_name = g_strconcat (layer, ".second", NULL),
                   *op = g_strdup (old->op);
   PareNodeId origin = old->origin;
-  PareValueId bias = (conv || gemm) && old->n_inputs > 2 ? old->inputs[2] : PARE_NONE;
-  PareValueId first_in[2] = { data, a }, second_in[3] = { mid, b, bias };
+  PareValueId bias = (conv || gemm) && old->n_inputs > 2 ? old->inputs[2] : PARE_NONE, nothing = PARE_NONE;
+  if (gemm && g->opset < 11) /* there a Gemm without anything to add does not exist */
+    {
+      PareShape s = pare_shape_make (1, (gint64)r);
+      g_autofree float *zeros = g_new0 (float, r);
+      nothing = add_part (g, weights, "_first_bias", &s, zeros);
+      old = &g->nodes[id];
+    }
+  PareValueId first_in[3] = { data, a, nothing }, second_in[3] = { mid, b, bias };
   if (place.input == 0)
     {
       first_in[0] = a, first_in[1] = data;
       second_in[0] = b, second_in[1] = mid;
     }
-  PareNodeId first = pare_graph_add_node (g, op, first_name, first_in, 2, &mid, 1, origin, PARE_ROLE_FACTOR);
+  PareNodeId first = pare_graph_add_node (g, op, first_name, first_in, nothing != PARE_NONE ? 3 : 2, &mid, 1, origin, PARE_ROLE_FACTOR);
   PareNodeId second = pare_graph_add_node (g, op, second_name, second_in, bias != PARE_NONE ? 3 : 2, &out, 1, origin, PARE_ROLE_FACTOR);
   g->nodes[first].layer = g_steal_pointer (&first_name);
   g->nodes[second].layer = g_steal_pointer (&second_name);
@@ -316,6 +323,11 @@ pare_factorize_node (PareGraph *g, PareNodeId id, PareFactorize method, int rank
       pare_node_set_int (&g->nodes[second], "transB", trans);
       pare_node_set_float (&g->nodes[second], "alpha", pare_node_get_float (old, "alpha", 1));
       pare_node_set_float (&g->nodes[second], "beta", pare_node_get_float (old, "beta", 1));
+      if (g->opset < 7)
+        {
+          pare_node_set_int (&g->nodes[first], "broadcast", 1);
+          pare_node_set_int (&g->nodes[second], "broadcast", pare_node_get_int (old, "broadcast", 0));
+        }
     }
   old->n_outputs = 0; /* the second part makes it now */
   pare_graph_remove_node (g, id);

@@ -462,6 +462,34 @@ test_factorize (void)
   g_assert_cmpint (pare_graph_count_params (same), <=, pare_graph_count_params (g));
 }
 
+/* Until opset 11 a Gemm adds something, whether there is anything to add or not. */
+static void
+test_factorize_old_gemm (void)
+{
+  for (int opset = 6; opset <= 11; opset += opset == 6 ? 3 : 2)
+    {
+      Net n = start (opset, pare_shape_make (2, (gint64)1, (gint64)12));
+      PareValueId w = constant (&n, "w", TENSOR (1, 0.3, 12, 10)), b = constant (&n, "b", TENSOR (2, 0.3, 10));
+      PareValueId y = add_node (&n, "Gemm", "fc", n.last, w, b);
+      if (opset < 7)
+        pare_node_set_int (&n.g->nodes[0], "broadcast", 1);
+      g_autoptr (PareGraph) g = finish (&n, y);
+      PareWeightPlace place;
+      g_assert_true (pare_weights_place (g, 0, &place));
+      make_low_rank (g->values[w].constant, &place, PARE_FACTORIZE_SVD, 3);
+      g_autoptr (PareTensor) want = run (g);
+      g_autoptr (PareGraph) two = apply (g, "\"layers\": {\"fc\": {\"factorize\": {\"method\": \"svd\", \"rank\": 3}}}", NULL, 0);
+      g_assert_cmpuint (two->n_nodes, ==, 2);
+      for (guint i = 0; i < 2; i++)
+        {
+          g_assert_cmpuint (two->nodes[i].n_inputs, ==, i == 0 && opset >= 11 ? 2 : 3);
+          g_assert_cmpint (pare_node_get_int (&two->nodes[i], "broadcast", 0), ==, opset < 7);
+        }
+      g_autoptr (PareTensor) got = run (two);
+      g_assert_cmpfloat (largest_difference (want, got), <, 2e-5);
+    }
+}
+
 /* --- what must be refused --- */
 
 static void
@@ -680,6 +708,7 @@ main (int argc, char **argv)
   g_test_add_func ("/compress/channels-as-rows", test_channels_as_rows);
   g_test_add_func ("/compress/channels-added-by-gemm", test_channels_added_by_gemm);
   g_test_add_func ("/compress/factorize", test_factorize);
+  g_test_add_func ("/compress/factorize-old-gemm", test_factorize_old_gemm);
   g_test_add_func ("/compress/refused", test_refused);
   g_test_add_func ("/compress/activations", test_activations);
   g_test_add_func ("/compress/material", test_material);
