@@ -22,7 +22,7 @@ container (const PareQuant *q, gboolean constant)
 }
 
 static int
-opset_for (PareDtype dtype, const PareQuant *q)
+opset_for (PareDtype dtype)
 {
   switch (dtype)
     {
@@ -32,7 +32,7 @@ opset_for (PareDtype dtype, const PareQuant *q)
     case PARE_DTYPE_UINT16:
       return 21;
     default:
-      return q->n > 1 ? 13 : 10;
+      return 13; /* scales per channel; and ONNX Runtime writes nodes of opset 11 beside them into files that are older */
     }
 }
 
@@ -58,7 +58,7 @@ needed_opset (const PareGraph *g)
       if (v->constant == NULL || v->producer != PARE_NONE)
         continue;
       if (v->quant != NULL)
-        opset = MAX (opset, opset_for (container (v->quant, TRUE), v->quant));
+        opset = MAX (opset, opset_for (container (v->quant, TRUE)));
       else if (v->storage == PARE_DTYPE_BFLOAT16)
         opset = MAX (opset, 13);
       else if (v->storage == PARE_DTYPE_FLOAT16 || as_codebook (v))
@@ -68,7 +68,7 @@ needed_opset (const PareGraph *g)
     {
       const PareQuant *q = is_quantize (&g->nodes[i]) ? g->values[g->nodes[i].outputs[0]].quant : NULL;
       if (q != NULL)
-        opset = MAX (opset, opset_for (container (q, FALSE), q));
+        opset = MAX (opset, opset_for (container (q, FALSE)));
       else if (is_quantize (&g->nodes[i]))
         opset = MAX (opset, 13); /* Cast knows bfloat16 from there on */
     }
