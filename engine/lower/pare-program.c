@@ -138,6 +138,17 @@ find_holders (PareProgram *self, const PareNodeId *fused_into, const PareGraph *
       self->holders[late->nodes[i].origin] = late->nodes[0].origin;
 }
 
+/* Is the value the plan's? What runs late is not computed there. */
+static gboolean
+is_early (const PareGraph *g, PareValueId value)
+{
+  PareNodeId producer = g->values[value].producer;
+  gboolean given = g->values[value].constant != NULL;
+  for (guint i = 0; i < g->n_inputs; i++)
+    given |= g->inputs[i] == value;
+  return given || (producer != PARE_NONE && g->nodes[producer].op != NULL);
+}
+
 /* *late: what the plan leaves over, (transfer full) also where it fails. */
 static PareProgram *
 compile (const PareGraph *graph, const PareCompileOptions *options, PareLate **late, GError **error)
@@ -157,7 +168,7 @@ compile (const PareGraph *graph, const PareCompileOptions *options, PareLate **l
     g_hash_table_add (taps, (gpointer)options->taps[i]);
   for (guint i = 0; i < canonical->n_values && options->n_taps > 0; i++)
     if (canonical->values[i].name != NULL && g_hash_table_contains (taps, canonical->values[i].name))
-      keep[i] = TRUE;
+      keep[i] |= is_early (canonical, i);
   g_autoptr (PareBuilder) b = pare_builder_new (canonical, keep);
   if (!options->no_fusion)
     pare_lower_find_fusions (b);

@@ -91,6 +91,27 @@ test_selection (void)
     }
 }
 
+/* Calibration asks for every value that a layer may read: those behind the plan are not there, the others are. */
+static void
+test_taps (void)
+{
+  g_autoptr (PareGraph) g = make_selection ();
+  const char *const taps[] = { "x", "relu_out", "found_out", "squares_out" };
+  const PareCompileOptions options = { .taps = taps, .n_taps = G_N_ELEMENTS (taps) };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PareProgram) program = pare_program_compile (g, &options, &error);
+  g_assert_no_error (error);
+  g_autoptr (PareRunner) runner = pare_runner_new (program, 1, &error);
+  g_assert_no_error (error);
+  float x[6] = { 2, -3, 0.5f, 4, 1, 1.5f };
+  feed (runner, x, pare_shape_make (2, (gint64)2, (gint64)3));
+  for (guint i = 0; i < G_N_ELEMENTS (taps); i++)
+    {
+      PareView view;
+      g_assert_cmpint (pare_runner_get_tap (runner, taps[i], &view), ==, i < 2);
+    }
+}
+
 /* A Loop over x that has as many turns as x has elements above 1, adds x to a state each time, and gives the sum of each turn. */
 static PareGraph *
 make_loop (void)
@@ -273,6 +294,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/late/selection", test_selection);
+  g_test_add_func ("/late/taps", test_taps);
   g_test_add_func ("/late/loop", test_loop);
   g_test_add_func ("/late/folded", test_folded);
   g_test_add_func ("/late/cancel", test_cancel);
