@@ -201,10 +201,20 @@ one (const char *path, int threads, gboolean layers)
 int
 main (int argc, char **argv)
 {
-  static const char *const models[]
-      = { "imagenet-mobilenet-v2", "imagenet-squeezenet", "imagenet-tiny-darknet", "imagenet-etinynet", "imagenet-mobilenet-v1-050-160",
-          "cifar10-resnet20",      "cifar10-resnet56",    "tiny-ic-resnet8",       "tiny-kws-dscnn",    "tiny-vww-mobilenet-v1-025",
-          "tiny-ad-autoencoder" };
+  static const char *const models[] = { "imagenet-mobilenet-v2",
+                                        "imagenet-squeezenet",
+                                        "imagenet-tiny-darknet",
+                                        "imagenet-etinynet",
+                                        "imagenet-mobilenet-v1-050-160",
+                                        "cifar10-resnet20",
+                                        "cifar10-resnet56",
+                                        "tiny-ic-resnet8",
+                                        "tiny-kws-dscnn",
+                                        "tiny-vww-mobilenet-v1-025",
+                                        "tiny-ad-autoencoder",
+                                        "tiny-ic-resnet8-qdq",
+                                        "tiny-kws-dscnn-qdq",
+                                        "imagenet-mobilenet-v2-qlinear" };
   if (argc > 1)
     return one (argv[1], argc > 2 ? MAX (1, atoi (argv[2])) : 1, TRUE) ? 0 : 1;
   const char *shared = g_getenv ("PARE_SHARED"), *root = g_getenv ("PARE_SOURCE_ROOT");
