@@ -370,6 +370,7 @@ is_one_step (Plan *plan, uint32_t expansion, uint32_t depthwise, uint32_t projec
   if ((expansion != PARE_RT_NONE && pare_accel_get_owner (accel, expansion) != owner)
       || (projection != PARE_RT_NONE && pare_accel_get_owner (accel, projection) != owner))
     g_error ("%s: not one step", what);
+  pare_accel_free (accel);
 }
 
 /* Pointwise, depthwise, pointwise, each rounded: with and without the first and the last, normalizations between, what lies between kept,
