@@ -9,11 +9,6 @@
 #include "engine/accel/pare-accel-bfloats-lanes.inc.h"
 #include "engine/accel/pare-accel-bfloats-end.inc.h"
 
-#if defined(__clang__)
-#define AMX __attribute__ ((target ("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma")))
-#else
-#define AMX __attribute__ ((target ("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,prefer-vector-width=512")))
-#endif
 #define AMX_INLINE AMX static inline __attribute__ ((always_inline))
 
 #define DEPTH LANES            /* pairs of a step at most */

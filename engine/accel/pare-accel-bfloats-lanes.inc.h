@@ -1,12 +1,14 @@
 /* Sixteen lanes of floats that are read and written as bfloat16, for the files that compute on them. */
 #include <immintrin.h>
 
-/* The arithmetic of floats beside it. */
+/* The arithmetic of floats beside it; AMX: functions with the matrix unit, too. */
 #define NAME(x) bf16_##x
 #if defined(__clang__) /* drops the whole attribute over the last word */
 #define BF16 __attribute__ ((target ("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma")))
+#define AMX __attribute__ ((target ("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma")))
 #else
 #define BF16 __attribute__ ((target ("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,prefer-vector-width=512")))
+#define AMX __attribute__ ((target ("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,prefer-vector-width=512")))
 #endif
 #define UNROLL _Pragma ("GCC unroll 16")
 #define INLINE static inline __attribute__ ((always_inline))

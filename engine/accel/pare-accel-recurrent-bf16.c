@@ -11,12 +11,6 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #include "engine/accel/pare-accel-bfloats-lanes.inc.h"
 
-#if defined(__clang__)
-#define AMX __attribute__ ((target ("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma")))
-#else
-#define AMX __attribute__ ((target ("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,prefer-vector-width=512")))
-#endif
-
 #define DEPTH (2 * LANES)    /* terms of a step */
 #define TILE (LANES * DEPTH) /* elements of a tile of R */
 #define TILES 4              /* of sums at a time: enough that none waits for the one before */
