@@ -393,6 +393,27 @@ test_reduce (void)
   g_assert_cmpint (RUN (PARE_RT_REDUCE, ((PareReduceParams){ PARE_REDUCE_SUM, 3 }), in, out), ==, PARE_RT_INVALID);
 }
 
+static void
+test_doubles (void)
+{
+  /* 2^24 + 1 is no float: what goes through one comes back changed */
+  static const struct
+  {
+    PareBinaryKind kind;
+    double a, b, y;
+  } cases[] = { { PARE_BIN_MIN, 16777217, 16777218, 16777217 }, { PARE_BIN_MAX, 16777217, 0, 16777217 },
+                { PARE_BIN_FMOD, 16777217, 1000, 217 },         { PARE_BIN_FMOD, -16777217, 1000, -217 },
+                { PARE_BIN_MOD, -16777217, 1000, 783 },         { PARE_BIN_PRELU, -16777217, 1, -16777217 } };
+  for (guint i = 0; i < N_OF (cases); i++)
+    {
+      PareView in[] = { make (PARE_DTYPE_FLOAT64, "1"), make (PARE_DTYPE_FLOAT64, "1") }, out[] = { make (PARE_DTYPE_FLOAT64, "1") };
+      *(double *)in[0].data = cases[i].a;
+      *(double *)in[1].data = cases[i].b;
+      MUST (PARE_RT_BINARY, ((PareBinaryParams){ .kind = cases[i].kind }), in, out);
+      g_assert_cmpfloat (*(double *)out[0].data, ==, cases[i].y);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -407,5 +428,6 @@ main (int argc, char **argv)
   ADD ("/kernels/quantize-axes", test_quantize_axes);
   ADD ("/kernels/cast", test_cast);
   ADD ("/kernels/reduce", test_reduce);
+  ADD ("/kernels/doubles", test_doubles);
   return g_test_run ();
 }

@@ -1,58 +1,41 @@
 /* Elementwise functions of two operands with numpy broadcasting. */
 #include "engine/runtime/kernels/kernel.h"
 
-static inline float
-apply_f32 (int kind, float a, float b)
-{
-  switch (kind)
-    {
-    case PARE_BIN_ADD:
-      return a + b;
-    case PARE_BIN_SUB:
-      return a - b;
-    case PARE_BIN_MUL:
-      return a * b;
-    case PARE_BIN_DIV:
-      return a / b;
-    case PARE_BIN_POW:
-      return powf (a, b);
-    case PARE_BIN_MIN:
-      return isnan (a) ? a : a < b || isnan (b) == 0 ? (a < b ? a : b) : b;
-    case PARE_BIN_MAX:
-      return isnan (a) ? a : a > b || isnan (b) == 0 ? (a > b ? a : b) : b;
-    case PARE_BIN_MOD:
-      {
-        float r = fmodf (a, b);
-        return r != 0 && (r < 0) != (b < 0) ? r + b : r;
-      }
-    case PARE_BIN_FMOD:
-      return fmodf (a, b);
-    case PARE_BIN_PRELU:
-      return a < 0 ? a * b : a;
-    default:
-      return 0;
-    }
-}
+#define APPLY_REAL(name, type, power, remainder)                                                                                           \
+  static inline type name (int kind, type a, type b)                                                                                       \
+  {                                                                                                                                        \
+    switch (kind)                                                                                                                          \
+      {                                                                                                                                    \
+      case PARE_BIN_ADD:                                                                                                                   \
+        return a + b;                                                                                                                      \
+      case PARE_BIN_SUB:                                                                                                                   \
+        return a - b;                                                                                                                      \
+      case PARE_BIN_MUL:                                                                                                                   \
+        return a * b;                                                                                                                      \
+      case PARE_BIN_DIV:                                                                                                                   \
+        return a / b;                                                                                                                      \
+      case PARE_BIN_POW:                                                                                                                   \
+        return power (a, b);                                                                                                               \
+      case PARE_BIN_MIN:                                                                                                                   \
+        return isnan (a) ? a : a < b || isnan (b) == 0 ? (a < b ? a : b) : b;                                                              \
+      case PARE_BIN_MAX:                                                                                                                   \
+        return isnan (a) ? a : a > b || isnan (b) == 0 ? (a > b ? a : b) : b;                                                              \
+      case PARE_BIN_MOD:                                                                                                                   \
+        {                                                                                                                                  \
+          type r = remainder (a, b);                                                                                                       \
+          return r != 0 && (r < 0) != (b < 0) ? r + b : r;                                                                                 \
+        }                                                                                                                                  \
+      case PARE_BIN_FMOD:                                                                                                                  \
+        return remainder (a, b);                                                                                                           \
+      case PARE_BIN_PRELU:                                                                                                                 \
+        return a < 0 ? a * b : a;                                                                                                          \
+      default:                                                                                                                             \
+        return 0;                                                                                                                          \
+      }                                                                                                                                    \
+  }
 
-static inline double
-apply_f64 (int kind, double a, double b)
-{
-  switch (kind)
-    {
-    case PARE_BIN_ADD:
-      return a + b;
-    case PARE_BIN_SUB:
-      return a - b;
-    case PARE_BIN_MUL:
-      return a * b;
-    case PARE_BIN_DIV:
-      return a / b;
-    case PARE_BIN_POW:
-      return pow (a, b);
-    default:
-      return apply_f32 (kind, (float)a, (float)b);
-    }
-}
+APPLY_REAL (apply_f32, float, powf, fmodf)
+APPLY_REAL (apply_f64, double, pow, fmod)
 
 static inline int64_t
 apply_int (int kind, int64_t a, int64_t b, bool wide /* unsigned, of 64 bits */)
