@@ -65,18 +65,6 @@ big32 (const guint8 *b)
   return (guint32)b[0] << 24 | (guint32)b[1] << 16 | (guint32)b[2] << 8 | b[3];
 }
 
-static void
-swap_elements (guint8 *data, gsize bytes, gsize size)
-{
-  for (gsize i = 0; i + size <= bytes; i += size)
-    for (gsize k = 0; k < size / 2; k++)
-      {
-        guint8 t = data[i + k];
-        data[i + k] = data[i + size - 1 - k];
-        data[i + size - 1 - k] = t;
-      }
-}
-
 PareTensor *
 pare_idx_parse (GBytes *bytes, const char *name, GError **error)
 {
@@ -145,7 +133,7 @@ pare_idx_parse (GBytes *bytes, const char *name, GError **error)
     {
       memcpy (t->data, b + start, t->bytes);
       if (G_BYTE_ORDER == G_LITTLE_ENDIAN)
-        swap_elements (t->data, t->bytes, element);
+        pare_tensor_swap_bytes (t);
     }
   return t;
 }

@@ -85,6 +85,17 @@ from_fortran (PareTensor *t)
   return out;
 }
 
+/* (transfer full) Takes `t`, which may lie in a file. */
+static PareTensor *
+from_big_endian (PareTensor *t)
+{
+  PareTensor *out = pare_tensor_copy (t);
+  if (out != NULL)
+    pare_tensor_swap_bytes (out);
+  pare_tensor_unref (t);
+  return out;
+}
+
 PareTensor *
 pare_npy_parse (GBytes *bytes, const char *name, GError **error)
 {
@@ -102,13 +113,12 @@ pare_npy_parse (GBytes *bytes, const char *name, GError **error)
   const char *descr = find_key (header, "descr"), *order = find_key (header, "fortran_order");
   PareShape shape;
   PareDtype dtype = PARE_DTYPE_NONE;
-  if (descr != NULL && (*descr == '\'' || *descr == '"'))
+  if (descr != NULL && (*descr == '\'' || *descr == '"') && descr[1] != '\0' && strchr ("<>|", descr[1]) != NULL)
     for (guint i = 0; i < G_N_ELEMENTS (descrs); i++)
-      if (strncmp (descr + 1, descrs[i].descr, 3) == 0
-          || (descr[1] == '<' && descrs[i].descr[0] == '|' && strncmp (descr + 2, descrs[i].descr + 1, 2) == 0))
+      if (strncmp (descr + 2, descrs[i].descr + 1, 2) == 0 && (descr[1] != '|' || descrs[i].descr[0] == '|'))
         dtype = descrs[i].dtype;
   if (dtype == PARE_DTYPE_NONE)
-    return refuse (error, name, "NPY element type is not supported (little-endian numbers only)"), NULL;
+    return refuse (error, name, "NPY element type is not supported (numbers of 8 to 64 bits and bool are)"), NULL;
   if (!parse_shape (find_key (header, "shape"), &shape))
     return refuse (error, name, "NPY shape cannot be read"), NULL;
   if (pare_shape_bytes (&shape, dtype) < 0)
@@ -120,8 +130,12 @@ pare_npy_parse (GBytes *bytes, const char *name, GError **error)
       g_propagate_prefixed_error (error, inner, "%s: ", name);
       return NULL;
     }
-  if (order != NULL && g_str_has_prefix (order, "True") && shape.rank > 1)
+  if (descr[1] == '>')
+    t = from_big_endian (t);
+  if (t != NULL && order != NULL && g_str_has_prefix (order, "True") && shape.rank > 1)
     t = from_fortran (t);
+  if (t == NULL)
+    g_set_error (error, PARE_ERROR, PARE_ERROR_MEMORY, "%s: no memory to bring its numbers in order", name);
   return t;
 }
 

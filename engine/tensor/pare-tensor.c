@@ -219,6 +219,20 @@ pare_tensor_copy (const PareTensor *self)
   return copy;
 }
 
+void
+pare_tensor_swap_bytes (PareTensor *self)
+{
+  gsize size = pare_dtype_bits (self->dtype) / 8;
+  guint8 *data = self->data;
+  for (gsize i = 0; size > 1 && i + size <= self->bytes; i += size)
+    for (gsize k = 0; k < size / 2; k++)
+      {
+        guint8 t = data[i + k];
+        data[i + k] = data[i + size - 1 - k];
+        data[i + size - 1 - k] = t;
+      }
+}
+
 PareTensor *
 pare_tensor_new_scalar_f32 (float value)
 {

@@ -21,6 +21,7 @@ PareTensor *pare_tensor_new_unset (PareDtype dtype, const PareShape *shape, GErr
 PareTensor *pare_tensor_new_from_bytes (PareDtype dtype, const PareShape *shape, GBytes *owner, gsize offset, GError **error);
 PareTensor *pare_tensor_new_like (const PareTensor *other); /* zero-filled, same dtype and shape */
 PareTensor *pare_tensor_copy (const PareTensor *self);
+void pare_tensor_swap_bytes (PareTensor *self); /* of each element, in place: between big-endian and little-endian */
 PareTensor *pare_tensor_new_scalar_f32 (float value);
 PareTensor *pare_tensor_new_i64 (const gint64 *values, gsize n); /* rank 1 */
 PareTensor *pare_tensor_ref (PareTensor *self);

@@ -69,20 +69,43 @@ test_npy (void)
   g_rmdir (dir);
 }
 
+/* (transfer full) An NPY file of 2 x 3 with this element type and order. */
+static PareTensor *
+parse_2x3 (const char *descr, const char *fortran, gconstpointer data, gsize n)
+{
+  g_autofree char *dict = g_strdup_printf ("{'descr': '%s', 'fortran_order': %s, 'shape': (2, 3), }\n", descr, fortran);
+  const guint8 head[] = { 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (guint8)strlen (dict), 0 };
+  g_autoptr (GByteArray) a = g_byte_array_new ();
+  g_byte_array_append (a, head, sizeof head);
+  g_byte_array_append (a, (const guint8 *)dict, strlen (dict));
+  g_byte_array_append (a, data, n);
+  g_autoptr (GBytes) bytes = g_bytes_new (a->data, a->len);
+  return pare_npy_parse (bytes, "f", NULL);
+}
+
 static void
 test_fortran (void)
 {
-  static const char head[] = "\x93NUMPY\x01\x00\x46\x00{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }            \n";
-  g_autoptr (GByteArray) a = g_byte_array_new ();
-  g_byte_array_append (a, (const guint8 *)head, sizeof head - 1);
-  a->data[8] = (guint8)(a->len - 10);
   const guint8 data[6] = { 1, 4, 2, 5, 3, 6 };
-  g_byte_array_append (a, data, 6);
-  g_autoptr (GBytes) bytes = g_bytes_new (a->data, a->len);
-  g_autoptr (PareTensor) t = pare_npy_parse (bytes, "f", NULL);
+  g_autoptr (PareTensor) t = parse_2x3 ("|u1", "True", data, 6);
   g_assert_nonnull (t);
   for (int i = 0; i < 6; i++)
     g_assert_cmpint (pare_tensor_get_int (t, i), ==, i + 1);
+}
+
+static void
+test_big_endian (void)
+{
+  const guint8 data[12] = { 1, 1, 4, 4, 2, 2, 5, 5, 3, 3, 0xff, 0xfe };
+  static const int want[2][6] = { { 0x101, 0x404, 0x202, 0x505, 0x303, -2 }, { 0x101, 0x202, 0x303, 0x404, 0x505, -2 } };
+  for (int fortran = 0; fortran < 2; fortran++)
+    {
+      g_autoptr (PareTensor) t = parse_2x3 (">i2", fortran ? "True" : "False", data, 12);
+      g_assert_nonnull (t);
+      g_assert_cmpint (t->dtype, ==, PARE_DTYPE_INT16);
+      for (int i = 0; i < 6; i++)
+        g_assert_cmpint (pare_tensor_get_int (t, i), ==, want[fortran][i]);
+    }
 }
 
 int
@@ -94,5 +117,6 @@ main (int argc, char **argv)
   g_test_add_func ("/tensor/int4", test_int4);
   g_test_add_func ("/tensor/npy", test_npy);
   g_test_add_func ("/tensor/npy-fortran", test_fortran);
+  g_test_add_func ("/tensor/npy-big-endian", test_big_endian);
   return g_test_run ();
 }
