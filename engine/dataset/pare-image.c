@@ -264,15 +264,25 @@ pare_image_load (const char *path, GError **error)
   return pare_image_decode ((const guint8 *)bytes, size, path, error);
 }
 
+static gboolean
+ends_with_one (const char *name, const char *const *endings)
+{
+  gsize n = strlen (name);
+  for (; *endings != NULL; endings++)
+    if (n > strlen (*endings) && g_ascii_strcasecmp (name + n - strlen (*endings), *endings) == 0)
+      return TRUE;
+  return FALSE;
+}
+
 gboolean
 pare_image_is_name (const char *name)
 {
-  static const char *const endings[] = { ".jpg", ".jpeg", ".png" };
-  for (guint i = 0; i < G_N_ELEMENTS (endings); i++)
-    {
-      gsize n = strlen (name), m = strlen (endings[i]);
-      if (n > m && g_ascii_strcasecmp (name + n - m, endings[i]) == 0)
-        return TRUE;
-    }
-  return FALSE;
+  return ends_with_one (name, (const char *const[]){ ".jpg", ".jpeg", ".png", NULL });
+}
+
+gboolean
+pare_image_is_foreign_name (const char *name)
+{
+  return ends_with_one (name,
+                        (const char *const[]){ ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".avif", ".heic", ".jp2", NULL });
 }

@@ -19,6 +19,8 @@ PareImage *pare_image_load (const char *path, GError **error);
 PareImage *pare_image_decode (const guint8 *bytes, gsize size, const char *name, GError **error);
 /* TRUE for names that end as JPEG or PNG files do. */
 gboolean pare_image_is_name (const char *name);
+/* TRUE for names that end as pictures of kinds do that are not read. */
+gboolean pare_image_is_foreign_name (const char *name);
 
 PareImage *pare_image_resize (const PareImage *self, int width, int height, GError **error); /* Image.resize (.., BILINEAR) */
 PareImage *pare_image_crop (const PareImage *self, int left, int top, int width, int height, GError **error); /* black outside */

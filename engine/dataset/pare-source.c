@@ -128,12 +128,18 @@ too_many (PareDataset *self, GError **error)
   return TRUE;
 }
 
-/* Pictures directly in `folder`. */
+/* Pictures directly in `folder`. One of another kind is not left out: figures would stand for fewer samples, or for other classes. */
 static gboolean
 add_folder (PareDataset *self, const char *folder, GPtrArray *names, gboolean labelled, gint64 label, GError **error)
 {
   for (guint i = 0; i < names->len; i++)
     {
+      if (pare_image_is_foreign_name (names->pdata[i]))
+        {
+          g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s%s%s: neither JPEG nor PNG", folder, G_DIR_SEPARATOR_S,
+                       (const char *)names->pdata[i]);
+          return FALSE;
+        }
       if (!pare_image_is_name (names->pdata[i]))
         continue;
       if (too_many (self, error))
@@ -147,7 +153,7 @@ static gboolean
 holds_pictures (const char *folder, GPtrArray *names)
 {
   for (guint i = 0; i < names->len; i++)
-    if (pare_image_is_name (names->pdata[i]))
+    if (pare_image_is_name (names->pdata[i]) || pare_image_is_foreign_name (names->pdata[i]))
       return TRUE;
   return FALSE;
 }

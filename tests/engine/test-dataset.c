@@ -427,6 +427,18 @@ test_flat_folder (void)
 }
 
 static void
+test_foreign_pictures (void)
+{
+  g_autoptr (Folder) folder = folder_new ();
+  put (folder, "cat/1.jpg", jpeg, sizeof jpeg);
+  put (folder, "dog/1.bmp", "BM", -1); /* without it, "fox" would be the second class */
+  put (folder, "fox/1.jpg", jpeg, sizeof jpeg);
+  g_autoptr (GError) error = NULL;
+  g_assert_null (pare_dataset_open (folder, &error));
+  g_assert_true (error_says (error, "dog/1.bmp", "neither JPEG nor PNG"));
+}
+
+static void
 test_csv (void)
 {
   g_autoptr (Folder) folder = folder_new ();
@@ -650,6 +662,7 @@ main (int argc, char **argv)
   g_test_add_func ("/dataset/splits", test_splits);
   g_test_add_func ("/dataset/class-folders", test_class_folders);
   g_test_add_func ("/dataset/flat-folder", test_flat_folder);
+  g_test_add_func ("/dataset/foreign-pictures", test_foreign_pictures);
   g_test_add_func ("/dataset/csv", test_csv);
   g_test_add_func ("/dataset/label-arrays", test_label_arrays);
   g_test_add_func ("/dataset/bad-descriptions", test_bad_descriptions);
