@@ -188,9 +188,26 @@ lp_pool (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
+/* Whole numbers of 32 and 64 bits (counts and masks, never a network's weights): every product, and the sum of those. */
+static gboolean
+whole_matmul (PareWriter *w, PareDtype dtype)
+{
+  const PareShape *a = pare_writer_shape (w, w->in[0]), *b = pare_writer_shape (w, w->in[1]);
+  static const gint64 columns[] = { -1 }, rows[] = { -3 }, terms[] = { -2 };
+  gint64 n = a->rank >= 2 && b->rank >= 2 ? pare_shape_count (a) : -1;
+  if (n < 0 || MAX (a->rank, b->rank) >= PARE_MAX_RANK || pare_shape_count (b) < 0
+      || __builtin_mul_overflow (n, pare_shape_count (b) / MAX (1, b->dims[b->rank - 2]), &n) || n > 1 << 24)
+    return FALSE;
+  PareValueId x = pare_write (w, "Unsqueeze", dtype, w->in[0], pare_write_ints (w, columns, 1));
+  PareValueId y = pare_write (w, "Unsqueeze", dtype, w->in[1], pare_write_ints (w, rows, 1));
+  PareValueId in[2] = { pare_write (w, "Mul", dtype, x, y), pare_write_ints (w, terms, 1) };
+  pare_node_set_int (pare_write_to (w, "ReduceSum", w->out[0], in, 2), "keepdims", 0);
+  return TRUE;
+}
+
 /* A vector is a matrix of one row on the left, of one column on the right, and that extent is no part of the product. */
 static gboolean
-matmul_vector (PareWriter *w, const PareNode *node)
+matmul (PareWriter *w, const PareNode *node)
 {
   if (w->in[1] == PARE_NONE)
     return FALSE;
@@ -199,8 +216,10 @@ matmul_vector (PareWriter *w, const PareNode *node)
   static const gint64 front[] = { 0 }, back[] = { 1 };
   gint64 out[2];
   guint n = 0;
-  if (a < 1 || b < 1 || (a > 1 && b > 1))
+  if (a < 1 || b < 1)
     return FALSE;
+  if (a > 1 && b > 1)
+    return (dtype == PARE_DTYPE_INT32 || dtype == PARE_DTYPE_INT64) && whole_matmul (w, dtype);
   PareValueId x = a == 1 ? pare_write (w, "Unsqueeze", dtype, w->in[0], pare_write_ints (w, front, 1)) : w->in[0];
   PareValueId y = b == 1 ? pare_write (w, "Unsqueeze", dtype, w->in[1], pare_write_ints (w, back, 1)) : w->in[1];
   if (a == 1)
@@ -258,6 +277,57 @@ reverse_sequence (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
+/* The norm of each channel: (sum of |x|^p)^(1/p). */
+static gboolean
+global_lp_pool (PareWriter *w, const PareNode *node)
+{
+  gint64 p = pare_node_get_int (node, "p", 2), axes[PARE_MAX_RANK];
+  int rank = pare_writer_shape (w, w->in[0])->rank;
+  if (!pare_writer_is_float (w, w->in[0]) || rank < 3 || p < 1 || p > 64)
+    return FALSE;
+  for (int i = 2; i < rank; i++)
+    axes[i - 2] = i;
+  PareValueId over = pare_write_ints (w, axes, (guint)rank - 2), in[2] = { w->in[0], over };
+  if (p <= 2)
+    {
+      pare_write_to (w, p == 1 ? "ReduceL1" : "ReduceL2", w->out[0], in, 2);
+      return TRUE;
+    }
+  PareValueId powers = pare_write (w, "Pow", PARE_DTYPE_FLOAT32, pare_write (w, "Abs", PARE_DTYPE_FLOAT32, w->in[0], PARE_NONE),
+                                   pare_write_number (w, (float)p));
+  in[0] = pare_write_reduce (w, "ReduceSum", powers, over, TRUE);
+  in[1] = pare_write_number (w, 1 / (float)p);
+  pare_write_to (w, "Pow", w->out[0], in, 2);
+  return TRUE;
+}
+
+/* Layers of doubles that ONNX Runtime knows run on floats, as those of half precision do. What computes numbers one by one stays double. */
+static gboolean
+is_layer_of_doubles (const PareGraph *graph, const PareNode *node)
+{
+  static const char *const names[]
+      = { "BatchNormalization", "Einsum", "Gemm", "LayerNormalization", "LogSoftmax", "MatMul", "MaxPool", "Softmax", NULL };
+  return (node->domain == NULL || *node->domain == '\0') && g_strv_contains (names, node->op) && node->n_inputs > 0
+         && node->inputs[0] != PARE_NONE && graph->values[node->inputs[0]].dtype == PARE_DTYPE_FLOAT64;
+}
+
+static gboolean
+through_floats (PareWriter *w, const PareNode *node)
+{
+  PareValueId in[G_N_ELEMENTS (w->in)], out[G_N_ELEMENTS (w->out)];
+  for (guint i = 0; i < node->n_inputs; i++)
+    in[i] = w->in[i] != PARE_NONE && pare_writer_dtype (w, w->in[i]) == PARE_DTYPE_FLOAT64
+                ? pare_write_cast (w, w->in[i], PARE_DTYPE_FLOAT32, PARE_NONE)
+                : w->in[i];
+  memcpy (out, w->out, sizeof out); /* those behind the first are indices, or statistics in float32 anyway */
+  if (w->out[0] == PARE_NONE)
+    return FALSE;
+  out[0] = pare_graph_add_value (w->graph, node->op, PARE_DTYPE_FLOAT32, NULL, PARE_NONE);
+  pare_write_attrs (pare_write_many (w, node->op, out, node->n_outputs, in, node->n_inputs), node, NULL);
+  pare_write_cast (w, out[0], PARE_DTYPE_FLOAT64, w->out[0]);
+  return TRUE;
+}
+
 static const PareDecomposeRule rules_here[] = {
   { "", "ReverseSequence", reverse_sequence },
   { "", "Hardmax", hardmax },
@@ -268,7 +338,8 @@ static const PareDecomposeRule rules_here[] = {
   { "", "RMSNormalization", rms_norm },
   { "", "SimplifiedLayerNormalization", rms_norm },
   { "", "LpPool", lp_pool },
-  { "", "MatMul", matmul_vector },
+  { "", "GlobalLpPool", global_lp_pool },
+  { "", "MatMul", matmul },
   { "", "LSTM", batch_first },
   { "", "GRU", batch_first },
   { "", "RNN", batch_first },
@@ -283,7 +354,8 @@ find_rule (const PareNode *node)
                                              pare_decompose_rules_contrib,
                                              pare_decompose_rules_integer,
                                              pare_decompose_rules_channels,
-                                             pare_decompose_rules_signal };
+                                             pare_decompose_rules_signal,
+                                             pare_decompose_rules_einsum };
   const char *domain = node->domain == NULL || g_str_equal (node->domain, "ai.onnx") ? "" : node->domain;
   for (guint i = 0; i < G_N_ELEMENTS (lists); i++)
     for (const PareDecomposeRule *rule = lists[i]; rule->domain != NULL; rule++)
@@ -293,10 +365,16 @@ find_rule (const PareNode *node)
 }
 
 gboolean
+pare_decompose_has_rule (const PareNode *node)
+{
+  return find_rule (node) != NULL;
+}
+
+gboolean
 pare_decompose_node (PareGraph *graph, PareNodeId id, GArray *made)
 {
   const PareNode node = graph->nodes[id];
-  PareDecomposeFunc func = find_rule (&node);
+  PareDecomposeFunc func = is_layer_of_doubles (graph, &node) ? through_floats : find_rule (&node);
   if (func == NULL)
     return FALSE;
   PareWriter w = { .graph = graph, .name = node.name, .layer = node.layer, .origin = node.origin, .role = node.role, .made = made };

@@ -44,7 +44,6 @@ gint64 *pare_node_input_ints (const PareGraph *graph, const PareNode *node, guin
 /* --- inference --- */
 /* Fills shapes and dtypes of the node's outputs from its inputs. FALSE: the graph contradicts itself. */
 gboolean pare_infer_node (PareGraph *graph, PareNodeId id, GError **error);
-gboolean pare_infer_has_rule (const PareNode *node); /* the operator is known */
 typedef struct {
   PareGraph *graph;
   PareNode *node;
@@ -88,6 +87,7 @@ gboolean pare_upgrade_node (PareUpgrade *u, GError **error);
 /* Takes an operator that is made of others apart, in a graph that only runs. Its inputs' shapes are known; `made` (PareNodeId) gets what stands in
  * its place, in order. FALSE: it stays as it is. */
 gboolean pare_decompose_node (PareGraph *graph, PareNodeId id, GArray *made);
+gboolean pare_decompose_has_rule (const PareNode *node); /* some of its kinds can be taken apart */
 
 /* One walk in topological order: upgrades, infers and folds each node, bodies included. */
 typedef struct {

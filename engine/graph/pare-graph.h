@@ -153,6 +153,12 @@ gboolean pare_graph_compact (PareGraph *self, GError **error);
 gboolean pare_graph_verify (const PareGraph *self, GError **error);
 void pare_graph_name_layers (PareGraph *self);                        /* fills PareNode.layer by DESIGN's rule */
 
+gboolean pare_infer_has_rule (const PareNode *node); /* the operator is known: what it makes has a type and a shape */
+/* What a Resize to constant sizes that keeps the aspect multiplies its axes with. FALSE: it is not one. */
+gboolean pare_node_get_resize_scale (const PareGraph *graph, const PareNode *node, float *scale);
+/* Why there is nothing that computes it: the operator is not known, or not this kind of it. (transfer full) */
+char *pare_node_dup_unknown (const PareNode *node);
+
 /* --- passes (each returns a new graph) --- */
 
 /* Computes one node on constants: used by constant folding and shape arithmetic. Given by lower/ (pare_lower_eval_node).

@@ -429,6 +429,30 @@ tile (PareInfer *c)
   return pare_infer_set (c, 0, pare_infer_dtype (c, 0), &y);
 }
 
+gboolean
+pare_node_get_resize_scale (const PareGraph *graph, const PareNode *node, float *scale)
+{
+  g_autofree char *policy = pare_node_dup_string (node, "keep_aspect_ratio_policy");
+  gboolean larger = g_strcmp0 (policy, "not_smaller") == 0;
+  const PareShape *x = &graph->values[node->inputs[0]].shape;
+  guint n, n_axes;
+  g_autofree gint64 *sizes = pare_node_input_ints (graph, node, 3, &n);
+  const gint64 *axes = pare_node_get_ints (node, "axes", &n_axes);
+  if (sizes == NULL || (!larger && g_strcmp0 (policy, "not_larger") != 0))
+    return FALSE;
+  gboolean any = FALSE;
+  for (guint i = 0; i < n; i++)
+    {
+      gint64 axis = axes == NULL ? i : i < n_axes ? axes[i] + (axes[i] < 0 ? x->rank : 0) : -1;
+      if (axis < 0 || axis >= x->rank || x->dims[axis] < 1)
+        return FALSE;
+      float own = (float)sizes[i] / (float)x->dims[axis];
+      *scale = !any ? own : larger ? MAX (*scale, own) : MIN (*scale, own);
+      any = TRUE;
+    }
+  return any;
+}
+
 static gboolean
 resize (PareInfer *c)
 {
@@ -443,10 +467,12 @@ resize (PareInfer *c)
   PareTensor *scales = pare_node_input_constant (c->graph, c->node, 2);
   guint n = axes ? n_axes : (guint)x->rank;
   gboolean by_scale = scales != NULL && pare_tensor_count (scales) > 0;
-  if ((sizes != NULL && n_sizes != n) || (by_scale && pare_tensor_count (scales) != n))
+  if (n > (guint)x->rank || (sizes != NULL && n_sizes != n) || (by_scale && pare_tensor_count (scales) != n))
     return pare_infer_fail (c, "its scales or sizes do not fit an input with %d dimensions", x->rank);
   g_autofree char *policy = pare_node_dup_string (c->node, "keep_aspect_ratio_policy");
   gboolean stretch = policy == NULL || strcmp (policy, "stretch") == 0;
+  float kept = 0;
+  gboolean keeps = pare_node_get_resize_scale (c->graph, c->node, &kept);
   for (guint i = 0; i < n; i++)
     {
       int axis;
@@ -454,6 +480,8 @@ resize (PareInfer *c)
         return FALSE;
       if (sizes != NULL && stretch)
         y.dims[axis] = sizes[i];
+      else if (keeps)
+        y.dims[axis] = (gint64)roundf (MIN (kept * (float)x->dims[axis], 1e12f));
       else if (by_scale && x->dims[axis] >= 0)
         {
           double v = pare_tensor_get_double (scales, i) * (double)x->dims[axis];

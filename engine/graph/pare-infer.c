@@ -364,6 +364,16 @@ pare_infer_has_rule (const PareNode *node)
   return find_rule (node) != NULL;
 }
 
+char *
+pare_node_dup_unknown (const PareNode *node)
+{
+  if (pare_decompose_has_rule (node))
+    return g_strdup_printf ("%s with these attributes or operands is not supported", node->op);
+  if (node->domain != NULL && *node->domain != '\0' && !g_str_equal (node->domain, "ai.onnx"))
+    return g_strdup_printf ("operators of the domain %s are not supported", node->domain);
+  return g_strdup_printf ("%s is not an operator that Pare runs", node->op);
+}
+
 /* Passes and kernels count on what their operators need. */
 static gboolean
 has_needed_inputs (const PareInferRule *rule, const PareNode *node)

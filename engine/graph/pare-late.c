@@ -83,9 +83,9 @@ check (const PareNode *node, GError **error)
            fits = !turns || (body != NULL && body->graph != NULL && body->graph->n_inputs == node->n_inputs);
   if (fits && pare_infer_has_rule (node))
     return TRUE;
-  g_autofree char *what = pare_node_describe (node);
+  g_autofree char *what = pare_node_describe (node), *unknown = pare_node_dup_unknown (node);
   if (fits)
-    g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "%s: %s is not an operator that Pare runs", what, node->op);
+    g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "%s: %s", what, unknown);
   else
     g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "%s: its body takes another number of values than it does", what);
   return FALSE;

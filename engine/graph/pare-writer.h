@@ -1,5 +1,5 @@
-/* Writes the nodes that take the place of one. Values that are made have no shape until inference comes to them: what a rule needs to know of extents
- * it computes from those of the node's own operands. */
+/* Writes the nodes that take the place of one. Values that are made have no shape until inference comes to them: what a rule needs to know
+ * of extents it computes from those of the node's own operands. */
 #pragma once
 #include "engine/graph/pare-graph-private.h"
 
@@ -23,7 +23,7 @@ typedef struct
 } PareDecomposeRule;
 #define PARE_DOMAIN_MS "com.microsoft"
 extern const PareDecomposeRule pare_decompose_rules_attention[], pare_decompose_rules_contrib[], pare_decompose_rules_integer[],
-    pare_decompose_rules_channels[], pare_decompose_rules_signal[];
+    pare_decompose_rules_channels[], pare_decompose_rules_signal[], pare_decompose_rules_einsum[];
 
 PareDtype pare_writer_dtype (const PareWriter *w, PareValueId value);
 const PareShape *pare_writer_shape (const PareWriter *w, PareValueId value); /* not valid any more once a value is added */

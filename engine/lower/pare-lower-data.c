@@ -295,6 +295,11 @@ pare_lower_resize (PareBuilder *b, const PareNode *node, GError **error)
           p.roi_start[axes[i]] = (float)pare_tensor_get_double (roi, i);
           p.roi_end[axes[i]] = (float)pare_tensor_get_double (roi, n + i);
         }
+  float kept;
+  if (pare_node_get_resize_scale (graph, node, &kept))
+    for (guint i = 0; i < n; i++)
+      if (axes[i] >= 0)
+        p.scale[axes[i]] = kept;
   return pare_lower_step (b, node, PARE_RT_RESIZE, &p, sizeof p, 1);
 }
 

@@ -247,6 +247,13 @@ reduction_of (const PareNode *node)
   return PARE_SCATTER_NONE;
 }
 
+static gboolean
+refuse_unknown (PareBuilder *b, const PareNode *node, GError **error)
+{
+  g_autofree char *why = pare_node_dup_unknown (node);
+  return pare_lower_refuse (b->graph, node, error, "%s", why);
+}
+
 /* Operators whose parameters are a few attributes. */
 static gboolean
 lower_other (PareBuilder *b, const PareNode *node, GError **error)
@@ -418,7 +425,7 @@ lower_other (PareBuilder *b, const PareNode *node, GError **error)
       return TRUE;
     }
 #undef IS
-  return pare_lower_refuse (graph, node, error, "%s is not an operator that Pare runs", node->op);
+  return refuse_unknown (b, node, error);
 }
 
 /* Nodes with graphs of their own; an If whose condition is known has become its branch by now. */
@@ -428,7 +435,7 @@ refuse_control (PareBuilder *b, PareNodeId id, GError **error)
   const PareNode *node = &b->graph->nodes[id];
   g_autoptr (GArray) inputs = pare_graph_find_deciding_inputs (b->graph, id);
   if (!pare_node_is (node, "If") || inputs->len == 0)
-    return pare_lower_refuse (b->graph, node, error, "%s is not an operator that Pare runs", node->op);
+    return refuse_unknown (b, node, error);
   const char *name = b->graph->values[g_array_index (inputs, PareValueId, 0)].name;
   return pare_lower_refuse (b->graph, node, error, "which branch runs depends on the value of the input '%s', which must be given", name);
 }
@@ -475,12 +482,8 @@ lower_any (PareBuilder *b, PareNodeId id, GError **error)
           = v != NULL
             && (b->keep[node->outputs[i]] || b->consumers->starts[node->outputs[i]] != b->consumers->starts[node->outputs[i] + 1]);
       if (used && (v->dtype == PARE_DTYPE_NONE || pare_shape_count (&v->shape) < 0))
-        {
-          gboolean known = node->domain == NULL || *node->domain == '\0';
-          return pare_lower_refuse (
-              b->graph, node, error,
-              known ? "the shape of its output '%s' is not known" : "operators of its domain are not supported ('%s')", v->name);
-        }
+        return pare_infer_has_rule (node) ? pare_lower_refuse (b->graph, node, error, "the shape of its output '%s' is not known", v->name)
+                                          : refuse_unknown (b, node, error);
     }
   static const char *const several[] = { "GRU", "LSTM", "RNN", "Split", NULL }; /* often only the last state, or one part, is read */
   if (node->n_outputs == 0 || (node->outputs[0] == PARE_NONE && !g_strv_contains (several, node->op)))
@@ -488,7 +491,7 @@ lower_any (PareBuilder *b, PareNodeId id, GError **error)
   if (g_str_equal (node->op, PARE_OP_QUANTIZE))
     return pare_lower_quantize (b, node, error);
   if (node->domain != NULL && *node->domain != '\0' && !g_str_equal (node->domain, "ai.onnx"))
-    return pare_lower_refuse (b->graph, node, error, "operators of the domain %s are not supported", node->domain);
+    return refuse_unknown (b, node, error);
   /* a Dropout with a mask or a mode that is known to be off was taken apart */
   if ((pare_node_is (node, "Dropout") && (pare_lower_has_input (node, 2) || (node->n_outputs > 1 && node->outputs[1] != PARE_NONE)))
       || (pare_node_is (node, "BatchNormalization") && pare_node_get_int (node, "training_mode", 0) != 0))

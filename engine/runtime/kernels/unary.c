@@ -251,12 +251,15 @@ KERNEL (pare_rt_k_unary)
   int64_t n = count_of (&in[0]);
   if (p->kind == PARE_UN_IS_NAN || p->kind == PARE_UN_IS_INF)
     {
-      SUPPORT (is_f32 (&in[0]) && out[0].dtype == PARE_DTYPE_BOOL);
+      bool wide = in[0].dtype == PARE_DTYPE_FLOAT64;
+      SUPPORT ((is_f32 (&in[0]) || wide) && out[0].dtype == PARE_DTYPE_BOOL);
       CHECKED;
-      const float *x = in[0].data;
       uint8_t *y = out[0].data;
       for (int64_t i = 0; i < n; i++)
-        y[i] = p->kind == PARE_UN_IS_NAN ? isnan (x[i]) : isinf (x[i]) && (x[i] > 0 ? p->beta != 0 : p->alpha != 0);
+        {
+          double x = wide ? ((const double *)in[0].data)[i] : (double)((const float *)in[0].data)[i];
+          y[i] = p->kind == PARE_UN_IS_NAN ? isnan (x) : isinf (x) && (x > 0 ? p->beta != 0 : p->alpha != 0);
+        }
       return PARE_RT_OK;
     }
   REQUIRE (in[0].dtype == out[0].dtype);

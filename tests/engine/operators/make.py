@@ -175,6 +175,21 @@ def from_runtime():
     computed("rnn_elu", "RNN", [f(3, 2, 5), f(1, 6, 5), f(1, 6, 6)], 2, (1, 2), activations=["Elu"], hidden_size=6)
     ms("q_gemm_alpha", "QGemm", [u8(4, 8), one(0.05), one(120, np.uint8), i8(8, 6), f(6) ** 2 / 100, np.zeros(6, np.int8),
                                  random.integers(-900, 900, 6).astype(i32)], constants=range(1, 7), alpha=0.5)
+    # equations as people write them, and types that only some layers have
+    computed("einsum_implicit", "Einsum", [f(3, 4), f(5, 3)], equation="ba,cb")
+    computed("einsum_dots", "Einsum", [f(2, 3, 4, 5), f(2, 1, 5, 6)], equation="...ij,...jk->...ik")
+    computed("einsum_dots_implicit", "Einsum", [f(3, 1, 4), f(4, 2)], equation="b...a,a...")
+    computed("einsum_double", "Einsum", [f(3, 4).astype(np.float64), f(4, 5).astype(np.float64)], equation="ij,jk->ki")
+    double = [f(2, 3, 4).astype(np.float64), f(4, 5).astype(np.float64), f(4).astype(np.float64)]
+    computed("matmul_double", "MatMul", double[:2], constants=(1,))
+    computed("matmul_int64", "MatMul", [random.integers(-2**40, 2**40, (2, 3, 4)), random.integers(-9, 9, (4, 5))])
+    computed("softmax_double", "Softmax", double[:1])
+    computed("layer_norm_double", "LayerNormalization", [double[0], double[2]], constants=(1,))
+    computed("is_inf_double", "IsInf", [np.array([1e300, -np.inf, np.nan, np.inf])], detect_negative=0)
+    computed("global_lp_pool", "GlobalLpPool", [f(2, 3, 4, 5)], p=3)
+    for policy in ("not_larger", "not_smaller"):
+        computed(f"resize_{policy}", "Resize", [f(1, 2, 5, 7), None, None, np.array([9, 8])], constants=(3,), version=18, mode="linear", axes=[2, 3],
+                 keep_aspect_ratio_policy=policy)
 
 
 if __name__ == "__main__":
