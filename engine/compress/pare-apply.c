@@ -36,7 +36,7 @@ typedef struct
   const PareRecipe *recipe;
   PareGraph *graph;
   PareLayerRecipe *resolved; /* by node of the source */
-  guint8 *touched;
+  guint8 *touched, *told;    /* told: of too few inputs for n:m, once for a layer of several matrices (recurrent, factorized) */
   GPtrArray *warnings;
   gboolean untidy; /* something has been replaced since the graph was compacted */
 } Apply;
@@ -79,6 +79,7 @@ resolve_layers (Apply *a, GError **error)
     }
   a->resolved = g_new0 (PareLayerRecipe, source->n_nodes + 1);
   a->touched = g_new0 (guint8, source->n_nodes + 1);
+  a->told = g_new0 (guint8, source->n_nodes + 1);
   for (guint i = 0; i < source->n_nodes; i++)
     {
       PareLayerRecipe *r = &a->resolved[i];
@@ -239,7 +240,7 @@ store_weights (Apply *a, PareNodeId id, guint input, PareTensor *w, PareDtype dt
 }
 
 static gboolean
-thin_weights (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place, gboolean first, GError **error)
+thin_weights (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place, GError **error)
 {
   PareNodeId origin = a->graph->nodes[id].origin;
   const PareLayerRecipe *r = &a->resolved[origin];
@@ -260,10 +261,11 @@ thin_weights (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place
   gint64 inputs = w->shape.dims[place->in_axis];
   if (n_m && inputs < r->prune_m)
     {
-      if (first)
+      if (!a->told[origin])
         pare_warn (a->warnings, layer_name (a, origin),
                    "%d:%d needs at least %d input channels, it has %" G_GINT64_FORMAT "; left as it was", r->prune_n, r->prune_m,
                    r->prune_m, inputs);
+      a->told[origin] = TRUE;
       n_m = FALSE;
     }
   if (unstructured)
@@ -288,7 +290,7 @@ thin_weights (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place
 }
 
 static gboolean
-lay_weights (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place, gboolean first, GError **error)
+lay_weights (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place, GError **error)
 {
   const PareLayerRecipe *r = &a->resolved[a->graph->nodes[id].origin];
   if (!pare_recipe_narrow_bits (r->weight_bits))
@@ -322,7 +324,7 @@ lay_weights (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place,
   return TRUE;
 }
 
-typedef gboolean (*WeightFunc) (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place, gboolean first, GError **error);
+typedef gboolean (*WeightFunc) (Apply *a, PareNodeId id, guint input, const PareWeightPlace *place, GError **error);
 
 static gboolean
 each_weight (Apply *a, WeightFunc func, PareControl *control, GError **error)
@@ -336,9 +338,9 @@ each_weight (Apply *a, WeightFunc func, PareControl *control, GError **error)
           || !pare_weights_place (a->graph, i, &place))
         continue;
       gboolean recurrent = pare_node_is (node, "LSTM") || pare_node_is (node, "GRU") || pare_node_is (node, "RNN");
-      if (pare_control_check (control, error) || !func (a, i, place.input, &place, TRUE, error))
+      if (pare_control_check (control, error) || !func (a, i, place.input, &place, error))
         return FALSE;
-      if (recurrent && !func (a, i, 2, &place, FALSE, error))
+      if (recurrent && !func (a, i, 2, &place, error))
         return FALSE;
     }
   return TRUE;
@@ -404,6 +406,7 @@ apply_clear (Apply *a)
   g_clear_pointer (&a->graph, pare_graph_unref);
   g_free (a->resolved);
   g_free (a->touched);
+  g_free (a->told);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Apply, apply_clear)
 

@@ -460,6 +460,10 @@ test_factorize (void)
                "\"rank\": 2}}}",
                NULL, 4);
   g_assert_cmpint (pare_graph_count_params (same), <=, pare_graph_count_params (g));
+  /* neither factor has inputs enough for 2:4: that is said once */
+  g_autoptr (PareGraph) factors = apply (
+      g, "\"layers\": {\"conv1\": {\"prune\": {\"kind\": \"2:4\"}, \"factorize\": {\"method\": \"spatial\", \"rank\": 2}}}", NULL, 1);
+  g_assert_nonnull (factors);
 }
 
 /* Until opset 11 a Gemm adds something, whether there is anything to add or not. */
