@@ -72,7 +72,7 @@ fix_inputs (PareGraph *g, const PareNamedShape *shapes, guint n_shapes, gboolean
           gboolean given = FALSE;
           for (guint i = 0; i < n_shapes; i++)
             given |= strcmp (shapes[i].name, v->name) == 0;
-          if (given || v->shape.dims[d] > 0)
+          if (given || v->shape.dims[d] >= 0) /* 0 is an extent, too: of a past that is empty */
             continue;
           gint64 bound = pare_extents_get (extents, v->dim_names[d]);
           gint64 unsaid = v->assumed.rank == v->shape.rank && v->assumed.rank > 0 ? v->assumed.dims[d] : 1;
@@ -201,7 +201,7 @@ has_open_extent (const PareGraph *source)
 {
   for (guint i = 0; i < source->n_inputs; i++)
     for (int d = 1; d < source->values[source->inputs[i]].shape.rank; d++)
-      if (source->values[source->inputs[i]].shape.dims[d] <= 0)
+      if (source->values[source->inputs[i]].shape.dims[d] < 0)
         return TRUE;
   return FALSE;
 }

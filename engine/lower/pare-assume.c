@@ -17,15 +17,15 @@ guess (const PareValue *v, guint attempt, PareShape *guess)
     {
       gboolean last = d[3] >= 1 && d[3] <= 4 && (d[1] < 1 || d[1] > 4); /* channels */
       int height = last ? 1 : 2;
-      d[last ? 3 : 1] = d[last ? 3 : 1] > 0 ? d[last ? 3 : 1] : 3;
+      d[last ? 3 : 1] = d[last ? 3 : 1] >= 0 ? d[last ? 3 : 1] : 3;
       for (int i = height; i < height + 2; i++)
-        d[i] = d[i] > 0 ? d[i] : sides[attempt];
+        d[i] = d[i] >= 0 ? d[i] : sides[attempt];
     }
   else if ((real || tokens) && v->shape.rank == 2)
-    d[1] = d[1] > 0 ? d[1] : lengths[attempt];
+    d[1] = d[1] >= 0 ? d[1] : lengths[attempt];
   else
     return FALSE;
-  d[0] = d[0] > 0 ? d[0] : 1;
+  d[0] = d[0] >= 0 ? d[0] : 1;
   return TRUE;
 }
 
@@ -52,7 +52,7 @@ pare_lower_assume_shapes (PareGraph *graph)
           PareShape whole;
           gboolean beyond_batch = FALSE;
           for (int d = 1; d < v->shape.rank; d++)
-            beyond_batch |= v->shape.dims[d] <= 0;
+            beyond_batch |= v->shape.dims[d] < 0;
           if (beyond_batch && guess (v, attempt, &whole))
             {
               v->assumed = whole;

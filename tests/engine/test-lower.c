@@ -518,6 +518,28 @@ test_why_not (void)
     }
 }
 
+/* An extent of 0 in a file is one, of a past that is still empty, and no gap to fill. */
+static void
+test_empty_extent (void)
+{
+  g_autoptr (PareGraph) g = make_graph (17);
+  g_autoptr (GError) error = NULL;
+  PareValueId past = make_input (g, "past", PARE_DTYPE_FLOAT32, pare_shape_make (3, (gint64)1, (gint64)0, (gint64)3)),
+              x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, (gint64)-1, (gint64)2, (gint64)3)),
+              y = MAKE (g, "Concat", "both", past, x);
+  pare_node_set_int (node_of (g, y), "axis", 1);
+  make_output (g, y);
+  pare_graph_name_layers (g);
+  g_autoptr (PareProgram) program = pare_program_compile (g, NULL, &error);
+  g_assert_no_error (error);
+  PareDtype dtype;
+  PareShape shape;
+  pare_program_get_input (program, 0, &dtype, &shape);
+  g_assert_cmpint (shape.dims[1], ==, 0);
+  pare_program_get_output (program, 0, &dtype, &shape);
+  g_assert_cmpint (shape.dims[1], ==, 2);
+}
+
 /* A list of axes that is longer than the input has any is refused before anything is written by it. */
 static void
 test_resize_axes (void)
@@ -919,6 +941,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lower/wrong-inputs", test_wrong_inputs);
   g_test_add_func ("/lower/memory-budget", test_memory_budget);
   g_test_add_func ("/lower/why-not", test_why_not);
+  g_test_add_func ("/lower/empty-extent", test_empty_extent);
   g_test_add_func ("/lower/resize-axes", test_resize_axes);
   g_test_add_func ("/lower/input-forget", test_input_forget);
   g_test_add_func ("/lower/eval-node", test_eval_node);
