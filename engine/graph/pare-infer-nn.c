@@ -136,7 +136,9 @@ conv_transpose (PareInfer *c)
           if (in > LIMIT || __builtin_mul_overflow (stride[i], in - 1, &a) || __builtin_mul_overflow (dilation[i], k - 1, &b) || a > LIMIT
               || b > LIMIT)
             return pare_infer_fail (c, "its output is beyond any memory");
-          y.dims[i + 2] = equal ? in * stride[i] : a + extra[i] + b + 1 - pad[i] - pad[i + n];
+          /* As ONNX Runtime: SAME cuts off what is too much, and adds nothing where strides are wider than the window. */
+          gint64 whole = a + extra[i] + b + 1;
+          y.dims[i + 2] = equal ? MIN (in * stride[i], whole) : whole - pad[i] - pad[i + n];
         }
       if (in >= 0 && k >= 0 && y.dims[i + 2] < 0)
         return pare_infer_fail (c, "an output extent of %" G_GINT64_FORMAT, (gint64)y.dims[i + 2]);

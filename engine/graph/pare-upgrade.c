@@ -324,7 +324,9 @@ softmax_13 (PareUpgrade *u)
   self (u)->outputs[0] = soft;
   u->graph->values[soft].producer = u->node;
   PareValueId back[2] = { soft, shape };
-  helper (u, u->after, "Reshape", back, 2, out);
+  PareNodeId r = helper (u, u->after, "Reshape", back, 2, out);
+  if (u->target >= 14)
+    pare_node_set_int (&u->graph->nodes[r], "allowzero", 1); /* before, an empty batch could not be said */
   return TRUE;
 }
 

@@ -481,9 +481,12 @@ lower_any (PareBuilder *b, PareNodeId id, GError **error)
       gboolean used
           = v != NULL
             && (b->keep[node->outputs[i]] || b->consumers->starts[node->outputs[i]] != b->consumers->starts[node->outputs[i] + 1]);
-      if (used && (v->dtype == PARE_DTYPE_NONE || pare_shape_count (&v->shape) < 0))
-        return pare_infer_has_rule (node) ? pare_lower_refuse (b->graph, node, error, "the shape of its output '%s' is not known", v->name)
-                                          : refuse_unknown (b, node, error);
+      if (!used || (v->dtype != PARE_DTYPE_NONE && pare_shape_count (&v->shape) >= 0))
+        continue;
+      if (pare_node_is (node, "Constant"))
+        return pare_lower_refuse (b->graph, node, error, "its value is no dense tensor of numbers");
+      return pare_infer_has_rule (node) ? pare_lower_refuse (b->graph, node, error, "the shape of its output '%s' is not known", v->name)
+                                        : refuse_unknown (b, node, error);
     }
   static const char *const several[] = { "GRU", "LSTM", "RNN", "Split", NULL }; /* often only the last state, or one part, is read */
   if (node->n_outputs == 0 || (node->outputs[0] == PARE_NONE && !g_strv_contains (several, node->op)))

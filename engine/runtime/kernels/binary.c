@@ -69,6 +69,8 @@ apply_int (int kind, int64_t a, int64_t b, bool wide /* unsigned, of 64 bits */)
       }
     case PARE_BIN_FMOD:
       return b == 0 || b == -1 ? 0 : a % b;
+    case PARE_BIN_PRELU:
+      return a < 0 && !wide ? (int64_t)((uint64_t)a * (uint64_t)b) : a;
     case PARE_BIN_BIT_AND:
       return a & b;
     case PARE_BIN_BIT_OR:

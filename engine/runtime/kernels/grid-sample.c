@@ -41,7 +41,11 @@ taps_of (const Job *j, float normal, int64_t n, int64_t at[4], float weight[4])
   if (j->p.mode == PARE_GRID_NEAREST)
     v = rintf (v);
   if (!(v >= lo && v <= hi) && j->p.padding == PARE_GRID_BORDER)
-    v = v > 0 ? (float)n - 1 : 0;
+    {
+      /* Of a cubic the border is taken for each tap; from here on all of them lie there. */
+      float beyond = j->p.mode == PARE_GRID_CUBIC ? 3 : 0;
+      v = v > 0 ? fminf (v, (float)n - 1 + beyond) : fmaxf (v, -beyond);
+    }
   else if (!(v >= lo && v <= hi) && j->p.padding == PARE_GRID_REFLECTION)
     v = reflect (v, lo, hi);
   if (!(fabsf (v) < 1e9f)) /* far outside of anything, or not a number */

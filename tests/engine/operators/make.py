@@ -190,6 +190,13 @@ def from_runtime():
     for policy in ("not_larger", "not_smaller"):
         computed(f"resize_{policy}", "Resize", [f(1, 2, 5, 7), None, None, np.array([9, 8])], constants=(3,), version=18, mode="linear", axes=[2, 3],
                  keep_aspect_ratio_policy=policy)
+    grid = random.uniform(-1.6, 1.6, (1, 3, 4, 2)).astype(np.float32)
+    computed("gridsample_bicubic_border", "GridSample", [f(1, 2, 4, 5), grid], version=16, mode="bicubic", padding_mode="border")
+    computed("prelu_int32", "PRelu", [random.integers(-9, 9, (3, 4)).astype(i32), random.integers(-9, 9, 4).astype(i32)])
+    computed("softmax_11_empty", "Softmax", [f(0, 3, 7)], version=11, axis=1)
+    for same in ("upper", "lower"):
+        computed(f"conv_transpose_same_{same}_wide", "ConvTranspose", [f(1, 2, 5, 4), f(2, 3, 2, 3)], constants=(1,), strides=[3, 2],
+                 auto_pad=f"SAME_{same.upper()}")
 
 
 if __name__ == "__main__":
