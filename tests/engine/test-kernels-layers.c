@@ -410,6 +410,38 @@ test_resize (void)
   g_assert_cmpint (RUN (PARE_RT_RESIZE, p, bytes, large), ==, PARE_RT_INVALID);
 }
 
+/* Where a code lies exactly between two, the order of the roundings decides: each number times the product of both its weights, added one
+ * by one; the last one of an axis stands for both its neighbours. */
+static void
+test_resize_roundings (void)
+{
+  for (int rows_only = 0; rows_only < 2; rows_only++)
+    {
+      PareView in[] = { floats ("1x2x6x7", 9) }, out[] = { make (PARE_DTYPE_FLOAT32, rows_only ? "1x2x12x7" : "1x2x12x14") };
+      PareResizeParams p = resize_params (PARE_RESIZE_LINEAR, PARE_COORD_HALF_PIXEL, 0, &in[0], &out[0]);
+      MUST (PARE_RT_RESIZE, p, in, out);
+      const gint64 *n = in[0].shape.dims + 2, *m = out[0].shape.dims + 2;
+      for (gint64 i = 0; i < count_of (&out[0]); i++)
+        {
+          gint64 y[4], at[2][2];
+          float weight[2][2];
+          unravel (&out[0].shape, i, y);
+          for (int a = 0; a < 2; a++)
+            {
+              float x = CLAMP (((float)y[2 + a] + 0.5f) / (float)(m[a] / n[a]) - 0.5f, 0, (float)n[a] - 1);
+              at[a][0] = (gint64)x;
+              at[a][1] = MIN (at[a][0] + 1, n[a] - 1);
+              weight[a][1] = at[a][1] > at[a][0] ? x - (float)at[a][0] : 0.5f;
+              weight[a][0] = 1 - weight[a][1];
+            }
+          float want = 0;
+          for (int k = 0; k < 4; k++)
+            want += weight[0][k / 2] * weight[1][k % 2] * F (in[0])[(y[1] * n[0] + at[0][k / 2]) * n[1] + at[1][k % 2]];
+          g_assert_cmpfloat (F (out[0])[i], ==, want);
+        }
+    }
+}
+
 static void
 test_recurrent (void)
 {
@@ -507,6 +539,7 @@ main (int argc, char **argv)
   ADD ("/kernels/layer-norm-rows", test_layer_norm_rows);
   ADD ("/kernels/lrn", test_lrn);
   ADD ("/kernels/resize", test_resize);
+  ADD ("/kernels/resize-roundings", test_resize_roundings);
   ADD ("/kernels/recurrent", test_recurrent);
   ADD ("/kernels/absurd", test_absurd);
   return g_test_run ();

@@ -78,7 +78,9 @@ static void
 make_taps (const PareResizeParams *p, int axis, int64_t o, int64_t n_in, int64_t n_out, Taps *t)
 {
   *t = (Taps){ .n = 1, .weight = { 1 } };
-  if (p->coord != PARE_COORD_TF_CROP && p->scale[axis] == 1 && n_in == n_out)
+  /* of an image whose rows alone are resized the columns take part, too */
+  bool beside = p->mode == PARE_RESIZE_LINEAR && axis >= 2 && p->scale[0] == 1 && p->scale[1] == 1;
+  if (p->coord != PARE_COORD_TF_CROP && p->scale[axis] == 1 && n_in == n_out && !beside)
     {
       t->at[0] = o;
       return;
@@ -93,7 +95,7 @@ make_taps (const PareResizeParams *p, int axis, int64_t o, int64_t n_in, int64_t
       x = x < (float)(n_in - 1) ? x : (float)(n_in - 1);
       t->at[0] = clamp (x, n_in);
       t->at[1] = t->at[0] < n_in - 1 ? t->at[0] + 1 : t->at[0];
-      t->weight[1] = x - (float)t->at[0];
+      t->weight[1] = t->at[1] > t->at[0] ? x - (float)t->at[0] : 0.5f; /* twice the half of the last: its sums are rounded so */
       t->weight[0] = 1 - t->weight[1];
       t->n = t->weight[1] == 0 ? 1 : 2;
     }
@@ -118,11 +120,15 @@ pare_rt_resize_taps (const PareResizeParams *p, int axis, int64_t o, int64_t n_i
   return t.n;
 }
 
-/* One input row's part of an output row. */
+/* One input row's part of an output row. Sums of codes often lie between two of them: which one they become is a matter of how products are
+ * rounded, so each number is multiplied as in ONNX Runtime, in linear with the weights of its row and its column together. */
 static void
-add_row (const float *x, const Taps *taps, int64_t cols, float weight, float *sum)
+add_row (const float *x, const Taps *taps, int64_t cols, float weight, bool linear, float *sum)
 {
-  for (int64_t c = 0; c < cols; c++)
+  for (int64_t c = 0; c < cols && linear; c++)
+    for (int k = 0; k < taps[c].n; k++)
+      sum[c] += weight * taps[c].weight[k] * x[taps[c].at[k]];
+  for (int64_t c = 0; c < cols && !linear; c++)
     {
       float v = 0;
       for (int k = 0; k < taps[c].n; k++)
@@ -179,7 +185,7 @@ make_row (const Job *j, const Taps *outer, int axes, const Taps *taps, int64_t c
               weight *= outer[i].weight[pick[i]];
             }
           if (weight != 0)
-            add_row ((const float *)row, taps, cols, weight, sum);
+            add_row ((const float *)row, taps, cols, weight, j->p->mode == PARE_RESIZE_LINEAR, sum);
           for (a = axes - 1; a >= 0 && ++pick[a] == outer[a].n; a--)
             pick[a] = 0;
         }
