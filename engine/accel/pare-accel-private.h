@@ -387,6 +387,15 @@ void pare_accel_share (int threads, int64_t n, void (*func) (int64_t task, int w
 
 /* Number of the calling thread in its team. */
 int pare_accel_thread (void);
+/* How many it has. */
+int pare_accel_team (void);
+/* Waits in such a team until all of it have come to the turn; turns begin at 0, which each thread has reached, and grow. */
+typedef struct
+{
+  _Atomic uint32_t reached;
+  char apart[124]; /* a line of the cache to itself, and the one that comes with it */
+} PareAccelTurn;
+void pare_accel_meet (PareAccelTurn *turns, uint32_t turn, int me, int team);
 /* Threads of oneDNN's OpenMP for this thread; returns what was set before. */
 int pare_accel_set_threads (int threads);
 /* On a busy machine the scheduler likes to put the threads of one team on one CPU, where they wait for each other for whole time slices at

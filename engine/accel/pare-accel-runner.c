@@ -42,7 +42,8 @@ struct PareAccelRunner
   uint32_t n_memories, room_memories;
   Rebind *rebinds;
   uint32_t n_rebinds;
-  const void **inputs; /* where they were in the last run */
+  const void **inputs;  /* where they were in the last run */
+  PareAccelTurn *turns; /* of each thread */
 };
 
 static void *
@@ -151,10 +152,11 @@ pare_accel_runner_new (PareAccel *accel)
   self->memories = calloc (self->room_memories, sizeof *self->memories);
   self->rebinds = calloc (accel->n_args + accel->n_views + 1, sizeof *self->rebinds);
   self->inputs = calloc (accel->plan->n_inputs + 1, sizeof *self->inputs);
+  self->turns = calloc ((size_t)accel->threads, sizeof *self->turns);
   self->arena = memory_new (accel->arena_bytes);
   self->scratch = memory_new (accel->scratch_bytes);
-  if (!self->bound || !self->args || !self->views || !self->memories || !self->rebinds || !self->inputs || !self->arena || !self->scratch
-      || dnnl_stream_create (&self->stream, accel->engine, dnnl_stream_default_flags) != dnnl_success || !bind (self))
+  if (!self->bound || !self->args || !self->views || !self->memories || !self->rebinds || !self->inputs || !self->turns || !self->arena
+      || !self->scratch || dnnl_stream_create (&self->stream, accel->engine, dnnl_stream_default_flags) != dnnl_success || !bind (self))
     {
       pare_accel_runner_free (self);
       return NULL;
@@ -181,6 +183,7 @@ pare_accel_runner_free (PareAccelRunner *self)
   free (self->memories);
   free (self->rebinds);
   free (self->inputs);
+  free (self->turns);
   free (self);
 }
 
@@ -219,15 +222,65 @@ run_node (PareAccelRunner *self, const Bound *b)
     }
 }
 
+/* Nodes from `first` on that threads run without parting in between, from one that is shared to another one; 0: there are no two. */
+static uint32_t
+count_together (const PareAccelRunner *self, uint32_t first, uint32_t end)
+{
+  uint32_t last = first;
+  for (uint32_t i = first; i < end && self->bound[i].node->kind == PARE_NODE_LOOP; i++)
+    if (self->bound[i].node->threads > 1)
+      last = i;
+    else if (i == first)
+      return 0;
+  return last > first ? last - first + 1 : 0;
+}
+
+/* Such nodes: waiting for each other takes threads a fifth of what it takes them to part and to meet again. What is not shared is the
+ * first thread's. A cancelled run goes on to the end, but does nothing any more. */
+static void
+run_together (PareAccelRunner *self, uint32_t first, uint32_t n, uint64_t *step_ns, uint64_t *then, const volatile int *cancel)
+{
+  memset (self->turns, 0, (size_t)self->accel->threads * sizeof *self->turns);
+#ifdef _OPENMP
+#pragma omp parallel num_threads(self->accel->threads)
+#endif
+  {
+    int me = pare_accel_thread (), team = pare_accel_team ();
+    uint32_t turn = 0;
+    for (uint32_t i = 0; i < n; i++)
+      {
+        const Bound *b = &self->bound[first + i];
+        for (int part = me; part < b->node->threads && !(cancel && *cancel); part += team)
+          b->node->loop (b->node->params, b->views, part, b->node->threads);
+        if (i + 1 < n && (b->node->threads > 1 || b[1].node->threads > 1))
+          pare_accel_meet (self->turns, ++turn, me, team);
+        if (me == 0 && step_ns)
+          {
+            uint64_t t = now ();
+            step_ns[b->node->step] += t - *then;
+            *then = t;
+          }
+      }
+  }
+}
+
 /* Nodes first..end-1. */
 static PareRtStatus
 run_nodes (PareAccelRunner *self, uint32_t first, uint32_t end, uint64_t *step_ns, uint64_t then, const volatile int *cancel,
            uint32_t *failed_step)
 {
   int threads = self->accel->threads;
-  for (uint32_t i = first; i < end; i++)
+  for (uint32_t i = first, n; i < end; i += n)
     {
       const Bound *b = &self->bound[i];
+      n = count_together (self, i, end);
+      if (n > 0)
+        {
+          run_together (self, i, n, step_ns, &then, cancel);
+          if (!(cancel && *cancel))
+            continue;
+        }
+      n = 1;
       if (b->node->threads != threads && (b->node->kind == PARE_NODE_PRIMITIVE || b->node->kind == PARE_NODE_KERNEL))
         {
           threads = b->node->threads;

@@ -1,12 +1,18 @@
 /* The threads of oneDNN's OpenMP: how many the calling thread uses, and where they run. */
 #include "engine/accel/pare-accel-private.h"
 
+#include "engine/runtime/pare-rt-spin.h"
+
 #include <sched.h>
+#include <stdatomic.h>
+
+#define SPINS 4000 /* before a thread leaves its CPU to who may keep the others from coming */
 
 /* oneDNN and this file must talk to the same OpenMP, whatever compiler builds us. */
 void omp_set_num_threads (int n);
 int omp_get_max_threads (void);
 int omp_get_thread_num (void);
+int omp_get_num_threads (void);
 
 int
 pare_accel_set_threads (int threads)
@@ -21,6 +27,24 @@ int
 pare_accel_thread (void)
 {
   return omp_get_thread_num ();
+}
+
+int
+pare_accel_team (void)
+{
+  return omp_get_num_threads ();
+}
+
+void
+pare_accel_meet (PareAccelTurn *turns, uint32_t turn, int me, int team)
+{
+  atomic_store_explicit (&turns[me].reached, turn, memory_order_release);
+  for (int i = 0, spins = 0; i < team; i++)
+    while (atomic_load_explicit (&turns[i].reached, memory_order_acquire) < turn)
+      if (++spins < SPINS)
+        pare_rt_pause ();
+      else
+        sched_yield ();
 }
 
 #if defined(__linux__) && defined(_OPENMP)

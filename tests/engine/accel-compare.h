@@ -178,6 +178,15 @@ add_conv (Plan *plan, uint32_t x, int64_t m, const PareConvParams *p, gboolean b
   return STEP (plan, PARE_RT_CONV, p, sy, x, w, b, residual);
 }
 
+/* A convolution whose operands are both of 16 bits. */
+static inline uint32_t
+add_narrow (Plan *plan, uint32_t x, int64_t m, const PareConvParams *p, gboolean bias, uint32_t residual)
+{
+  uint32_t y = add_conv (plan, x, m, p, bias, residual);
+  round_constant (plan, g_array_index (plan->steps, PareRtStep, plan->steps->len - 1).in[1]);
+  return y;
+}
+
 static inline uint32_t
 add_norm (Plan *plan, uint32_t x)
 {

@@ -3,15 +3,6 @@
 #include "engine/accel/pare-accel-bfloats.h"
 #include "tests/engine/accel-compare.h"
 
-/* A convolution whose operands are both of 16 bits. */
-static uint32_t
-add_narrow (Plan *plan, uint32_t x, int64_t m, const PareConvParams *p, gboolean bias, uint32_t residual)
-{
-  uint32_t y = add_conv (plan, x, m, p, bias, residual);
-  round_constant (plan, g_array_index (plan->steps, PareRtStep, plan->steps->len - 1).in[1]);
-  return y;
-}
-
 /* Sizes around those of tiles, bands and panels; all that may follow; residuals and results of 16 bits and of floats. Transformed tiles and
  * weights are rounded, so the answers differ by more than the order of sums, but not by more than a few times what storing 16 bits costs.
  */
