@@ -30,6 +30,15 @@ pare_accel_buffer_new (PareAccel *self, uint64_t bytes)
 }
 
 uint32_t
+pare_accel_scratch_new (PareAccel *self, uint64_t bytes)
+{
+  uint32_t buffer = pare_accel_buffer_new (self, bytes);
+  if (buffer != PARE_RT_NONE)
+    self->buffers[buffer].scratch = true;
+  return buffer;
+}
+
+uint32_t
 pare_accel_buffer_root (const PareAccel *self, uint32_t buffer)
 {
   while (self->buffers[buffer].parent != PARE_RT_NONE)

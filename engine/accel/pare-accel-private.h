@@ -28,6 +28,7 @@ typedef struct
 typedef struct
 {
   uint64_t bytes, offset; /* offset in the parent, later in the arena */
+  bool scratch;           /* so many bytes of each thread; all such buffers lie in one place */
   void *fixed;            /* constants and packed weights */
   uint32_t input;         /* index of the plan's input, or PARE_RT_NONE */
   uint32_t parent;        /* buffer that this one is a part of, or PARE_RT_NONE */
@@ -123,6 +124,13 @@ struct PareAccel
 
 /* Buffers and forms (pare-accel-forms.c). Buffers are ids; PARE_RT_NONE after a failure. */
 uint32_t pare_accel_buffer_new (PareAccel *self, uint64_t bytes);
+/* So many bytes of each thread, which pare_accel_scratch finds while a node runs; nothing stays in them. */
+uint32_t pare_accel_scratch_new (PareAccel *self, uint64_t bytes);
+static inline void *
+pare_accel_scratch (const PareView *view, int part)
+{
+  return (char *)view->data + part * view->shape.dims[0];
+}
 uint32_t pare_accel_buffer_root (const PareAccel *self, uint32_t buffer);
 /* Makes room for `more` entries; false when there is no memory. */
 bool pare_accel_grow (PareAccel *self, void **array, uint32_t n, uint32_t more, uint32_t *room, size_t size);

@@ -45,8 +45,7 @@ run (const void *params, const PareView *args, int part, int parts)
   const Separable *s = params;
   const PareBfloatDepthwise *d = &s->depthwise;
   const PareBfloats *isa = pare_accel_bfloats_for (d->out[0] * d->out[1]);
-  uint16_t *ring = (uint16_t *)((char *)args[2].data + part * s->scratch),
-           *middle = ring + (s->expand.n ? d->channels / PARE_BLOCK * d->x_block : 0);
+  uint16_t *ring = pare_accel_scratch (&args[2], part), *middle = ring + (s->expand.n ? d->channels / PARE_BLOCK * d->x_block : 0);
   int64_t twos = (d->out[0] + 1) / 2, all = s->batch * twos, at = all * part / parts, end = all * (part + 1) / parts, known = 0;
   bool fresh = true; /* nothing of this image is in the ring */
   pare_accel_hold_tiles ();
@@ -187,7 +186,6 @@ plan_bands (Separable *s)
     }
 }
 
-/* Threads expand rows in common and read what others wrote: of tiles, half of what a step takes is counted. */
 static double
 estimate (const Separable *s)
 {
@@ -253,7 +251,7 @@ pare_accel_separable_bf16 (PareAccel *self, uint32_t step)
     d->y_row = s.middle_row;
   if (!pare_accel_pack_depthwise_bf16 (self, parts[1].step, &parts[1].folded, d))
     return false;
-  uint32_t scratch = pare_accel_buffer_new (self, (uint64_t)(s.scratch * self->threads)), there = PARE_RT_NONE, to;
+  uint32_t scratch = pare_accel_scratch_new (self, (uint64_t)s.scratch), there = PARE_RT_NONE, to;
   uint32_t in_buffer = pare_accel_form (self, step, x, src);
   if (s.residual && (there = pare_accel_form (self, step, residual, dst_added)) == PARE_RT_NONE)
     self->failed = true;

@@ -221,7 +221,7 @@ run (const void *params, const PareView *args, int part, int parts)
 {
   const Stem *s = params;
   const PareBfloats *isa = s->together ? pare_accel_bfloats_for (s->out[0] * s->out[1]) : pare_accel_bfloats ();
-  uint16_t *band = (uint16_t *)args[2].data + part * s->scratch;
+  uint16_t *band = pare_accel_scratch (&args[2], part);
   int64_t all = s->batch * s->out[0], row = all * part / parts, end = all * (part + 1) / parts;
   pare_accel_hold_tiles ();
   while (row < end)
@@ -503,7 +503,7 @@ make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
     }
   else
     y = pare_accel_new_form (self, result.value, dst);
-  const uint32_t buffers[4] = { in, y, pare_accel_buffer_new (self, (uint64_t)(s.scratch * self->threads) * sizeof (uint16_t)), there };
+  const uint32_t buffers[4] = { in, y, pare_accel_scratch_new (self, (uint64_t)s.scratch * sizeof (uint16_t)), there };
   double ns = (double)(s.batch * out * n) * (double)(s.pairs * 2) / (s.together ? BY_TILES : PRODUCTS);
   if (!pare_accel_add_work (self, now, run, &s, sizeof s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, s.residual ? 4 : 3))
     return false;

@@ -193,6 +193,33 @@ keep_readable (PareAccel *self, uint32_t step, uint32_t value)
                          copy);
 }
 
+/* One place for what threads keep to themselves, so that the same memory is the same thread's in all nodes: what lies in another one's
+ * cache takes long to come. Returns the buffer that stands for all of them. */
+static uint32_t
+pack_scratch (PareAccel *self)
+{
+  uint32_t all = PARE_RT_NONE;
+  uint64_t most = 0;
+  for (uint32_t i = 0; i < self->n_buffers; i++)
+    {
+      PareAccelBuffer *b = &self->buffers[i];
+      if (!b->scratch || b->first == UINT32_MAX)
+        continue;
+      all = all == PARE_RT_NONE ? i : all;
+      PareAccelBuffer *a = &self->buffers[all];
+      a->first = b->first < a->first ? b->first : a->first;
+      a->last = b->last > a->last ? b->last : a->last;
+      most = b->bytes > most ? b->bytes : most;
+    }
+  most = (most + 63) / 64 * 64;
+  for (uint32_t i = 0; i < self->n_views; i++)
+    if (self->views[i].buffer != PARE_RT_NONE && self->buffers[self->views[i].buffer].scratch)
+      self->views[i].shape.dims[0] = (int64_t)most;
+  if (all != PARE_RT_NONE)
+    self->buffers[all].bytes = most * (uint64_t)self->threads;
+  return all;
+}
+
 /* Nodes that use each buffer, and a place for it. */
 static bool
 pack (PareAccel *self)
@@ -217,9 +244,12 @@ pack (PareAccel *self)
            *ids = calloc (self->n_buffers + 1, sizeof *ids);
   uint64_t *bytes = calloc (self->n_buffers + 1, sizeof *bytes), *offsets = calloc (self->n_buffers + 1, sizeof *offsets);
   bool fine = first && last && ids && bytes && offsets;
+  uint32_t scratch = fine ? pack_scratch (self) : PARE_RT_NONE;
   for (uint32_t i = 0; fine && i < self->n_buffers; i++)
     {
       PareAccelBuffer *b = &self->buffers[i];
+      if (b->scratch && i != scratch)
+        continue;
       if (b->parent != PARE_RT_NONE || b->fixed || b->input != PARE_RT_NONE || b->first == UINT32_MAX)
         continue;
       ids[n] = i;
@@ -233,6 +263,9 @@ pack (PareAccel *self)
       fine = self->arena_bytes != UINT64_MAX;
       for (uint32_t i = 0; i < n; i++)
         self->buffers[ids[i]].offset = offsets[i];
+      for (uint32_t i = 0; i < self->n_buffers; i++)
+        if (self->buffers[i].scratch)
+          self->buffers[i].offset = self->buffers[scratch].offset;
     }
   free (first);
   free (last);
