@@ -199,7 +199,7 @@ estimate (const Separable *s)
     ns += pare_accel_tiles_ns (in, d->channels, s->expand.k);
   if (s->project.n)
     ns += pare_accel_tiles_ns (out, s->project.n, d->channels);
-  return ns / 2;
+  return ns;
 }
 
 bool
