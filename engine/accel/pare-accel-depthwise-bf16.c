@@ -15,7 +15,7 @@
 #if defined(__x86_64__) && defined(__GNUC__)
 #include "engine/accel/pare-accel-bfloats-lanes.inc.h"
 
-#define WIDE 6 /* results of a row at a time */
+#define WIDE 8 /* results of a row at a time: as many as registers hold beside the weights */
 
 /* One block of channels of two rows. */
 typedef struct
@@ -167,21 +167,25 @@ float_columns (const Two *t, int64_t ox, const int count, const int kernel, cons
     else                                                                                                                                   \
       FUNC (t, ox, N, KERNEL, STRIDE, 0, 0, true);                                                                                         \
   }
-#define COLUMNS_6(NAME, FUNC, KERNEL, STRIDE)                                                                                              \
+#define COLUMNS_8(NAME, FUNC, KERNEL, STRIDE)                                                                                              \
   COLUMNS (NAME, FUNC, 1, KERNEL, STRIDE)                                                                                                  \
   COLUMNS (NAME, FUNC, 2, KERNEL, STRIDE)                                                                                                  \
   COLUMNS (NAME, FUNC, 3, KERNEL, STRIDE)                                                                                                  \
-  COLUMNS (NAME, FUNC, 4, KERNEL, STRIDE) COLUMNS (NAME, FUNC, 5, KERNEL, STRIDE) COLUMNS (NAME, FUNC, 6, KERNEL, STRIDE)
+  COLUMNS (NAME, FUNC, 4, KERNEL, STRIDE)                                                                                                  \
+  COLUMNS (NAME, FUNC, 5, KERNEL, STRIDE)                                                                                                  \
+  COLUMNS (NAME, FUNC, 6, KERNEL, STRIDE)                                                                                                  \
+  COLUMNS (NAME, FUNC, 7, KERNEL, STRIDE)                                                                                                  \
+  COLUMNS (NAME, FUNC, 8, KERNEL, STRIDE)
 /* clang-format off */
-COLUMNS_6 (paired, columns, 3, 1) COLUMNS_6 (paired, columns, 3, 2) COLUMNS_6 (paired, columns, 5, 1) COLUMNS_6 (paired, columns, 5, 2)
-COLUMNS_6 (single, float_columns, 3, 1) COLUMNS_6 (single, float_columns, 3, 2)
-COLUMNS_6 (single, float_columns, 5, 1) COLUMNS_6 (single, float_columns, 5, 2)
-_Static_assert (WIDE == 6, "as many of each as NAMES names");
+COLUMNS_8 (paired, columns, 3, 1) COLUMNS_8 (paired, columns, 3, 2) COLUMNS_8 (paired, columns, 5, 1) COLUMNS_8 (paired, columns, 5, 2)
+COLUMNS_8 (single, float_columns, 3, 1) COLUMNS_8 (single, float_columns, 3, 2)
+COLUMNS_8 (single, float_columns, 5, 1) COLUMNS_8 (single, float_columns, 5, 2)
+_Static_assert (WIDE == 8, "as many of each as NAMES names");
 /* clang-format on */
 #define NAMES(NAME, KERNEL, STRIDE)                                                                                                        \
   {                                                                                                                                        \
     NAME##1_##KERNEL##_##STRIDE, NAME##2_##KERNEL##_##STRIDE, NAME##3_##KERNEL##_##STRIDE, NAME##4_##KERNEL##_##STRIDE,                    \
-        NAME##5_##KERNEL##_##STRIDE, NAME##6_##KERNEL##_##STRIDE                                                                           \
+        NAME##5_##KERNEL##_##STRIDE, NAME##6_##KERNEL##_##STRIDE, NAME##7_##KERNEL##_##STRIDE, NAME##8_##KERNEL##_##STRIDE                 \
   }
 
 void
