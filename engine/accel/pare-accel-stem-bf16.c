@@ -444,7 +444,7 @@ make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
   PareFolded f;
   if (few && plain && src != plain)
     src = pare_md_with_type (self->mds, plain, dnnl_bf16);
-  const PareMd *blocks = deep ? pare_md_new_blocks (self->mds, dnnl_bf16, sx->rank, sx->dims) : NULL;
+  const PareMd *blocks = deep && sx->dims[1] == PARE_BLOCK ? pare_md_new_blocks (self->mds, dnnl_bf16, sx->rank, sx->dims) : NULL;
   bool blocked = blocks && src == blocks;
   if (deep && !blocked)
     src = pare_md_new_channels_last (self->mds, dnnl_bf16, sx->rank, sx->dims);
