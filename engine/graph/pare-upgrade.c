@@ -371,7 +371,8 @@ nearest_10 (PareUpgrade *u)
     }
   PareValueId smaller = new_value (u, "smaller", input_dtype (u, 0)),
               in[3] = { self (u)->inputs[0], PARE_NONE, pare_graph_add_constant (u->graph, "scales", down, PARE_NONE) };
-  PareNode *first = &u->graph->nodes[helper (u, u->before, "Resize", in, 3, smaller)];
+  PareNodeId id = helper (u, u->before, "Resize", in, 3, smaller); /* moves the nodes */
+  PareNode *first = &u->graph->nodes[id];
   pare_node_set_string (first, "mode", "nearest");
   pare_node_set_string (first, "coordinate_transformation_mode", "asymmetric");
   pare_node_set_string (first, "nearest_mode", "ceil");
