@@ -97,7 +97,7 @@ struct PareAccel
   int threads;      /* of the nodes that have most */
   int sharing;      /* of primitives and portable kernels of the step that is being made */
   PareRtPool *pool; /* the same threads, as portable kernels know them; NULL: one */
-  dnnl_engine_t engine;
+  dnnl_engine_t engine; /* of all */
   PareMdPool *mds;
   PareAccelValue *values;
   uint32_t *absorbed_by; /* of steps that an earlier step's nodes compute: that step and one; 0: their own */

@@ -1,5 +1,6 @@
 #include "engine/accel/pare-accel-code-tiles.h"
 #include "engine/accel/pare-accel-private.h"
+#include "engine/accel/pare-dnnl-known.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -393,7 +394,7 @@ pare_accel_new (const PareRtPlan *plan, int threads)
   self->pool = self->threads > 1 ? pare_rt_pool_new_over (self->threads, pare_accel_share) : NULL;
   PareRtPool *pool = pare_rt_pool_enter (NULL);
   bool fine = self->mds && self->values && self->contents && self->absorbed_by
-              && dnnl_engine_create (&self->engine, dnnl_cpu, 0) == dnnl_success && build (self);
+              && (self->engine = pare_dnnl_engine ()) && build (self);
   pare_rt_pool_enter (pool);
   pare_accel_set_threads (before);
   if (!fine)
@@ -414,8 +415,6 @@ pare_accel_free (PareAccel *self)
     if (self->nodes[i].primitive)
       dnnl_primitive_destroy (self->nodes[i].primitive);
   pare_accel_free_packs (self);
-  if (self->engine)
-    dnnl_engine_destroy (self->engine);
   pare_md_pool_free (self->mds);
   pare_rt_pool_free (self->pool);
   free (self->values);

@@ -1,4 +1,5 @@
 #include "engine/accel/pare-dnnl.h"
+#include "engine/accel/pare-dnnl-known.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -447,9 +448,9 @@ reaches_far (const PareMd *src, const PareMd *weights, const PareMd *dst, const 
   return dilation[last] == 1 && pad_end[last] > 3 * stride[last] && dst->md.dims[last + 2] * vectors > 24;
 }
 
-dnnl_primitive_desc_t
-pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst,
-              const int64_t *stride, const int64_t *dilation, const int64_t *pad_begin, const int64_t *pad_end, const ParePostOps *post)
+static dnnl_primitive_desc_t
+make_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst,
+           const int64_t *stride, const int64_t *dilation, const int64_t *pad_begin, const int64_t *pad_end, const ParePostOps *post)
 {
   dnnl_convolution_desc_t desc; /* deconvolutions have the same type */
   dnnl_dims_t between = { 0 };  /* oneDNN counts the gaps */
@@ -498,6 +499,43 @@ pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const Pa
   if (other)
     dnnl_primitive_desc_destroy (pd);
   return other ? other : pd;
+}
+
+static PareContentKey
+hash_post (PareContentKey key, const ParePostOps *post)
+{
+  for (int i = 0; i < post->n; i++)
+    {
+      const ParePostOp *op = &post->ops[i];
+      const uint64_t words[3] = { op->kind, op->alg, op->md ? pare_md_hash (op->md) : 0 };
+      const float numbers[2] = { op->alpha, op->beta };
+      key = pare_content_hash (key, words, sizeof words);
+      key = pare_content_hash (key, numbers, sizeof numbers);
+    }
+  if (post->scales)
+    key = pare_content_hash (key, post->scales, (uint64_t)post->n_scales * sizeof *post->scales);
+  const int32_t rest[3] = { post->n, post->scales ? post->n_scales : 0, post->zero_src };
+  return pare_content_hash (key, rest, sizeof rest);
+}
+
+dnnl_primitive_desc_t
+pare_pd_conv (dnnl_engine_t engine, bool transposed, const PareMd *src, const PareMd *weights, const PareMd *bias, const PareMd *dst,
+              const int64_t *stride, const int64_t *dilation, const int64_t *pad_begin, const int64_t *pad_end, const ParePostOps *post)
+{
+  const ParePostOps none = { 0 };
+  const int64_t *const window[4] = { stride, dilation, pad_begin, pad_end };
+  const uint64_t operands[4] = { pare_md_hash (src), pare_md_hash (weights), bias ? pare_md_hash (bias) : 0, pare_md_hash (dst) };
+  PareContentKey key = pare_content_hash ((PareContentKey){ transposed, 8 }, operands, sizeof operands);
+  for (int i = 0; i < 4; i++)
+    key = pare_content_hash (key, window[i], (uint64_t)(src->md.ndims - 2) * sizeof *window[i]);
+  key = hash_post (key, post ? post : &none);
+  dnnl_primitive_desc_t pd = pare_dnnl_recall (key);
+  if (pd)
+    return pd;
+  pd = make_conv (engine, transposed, src, weights, bias, dst, stride, dilation, pad_begin, pad_end, post);
+  if (pd)
+    pare_dnnl_keep (key, pd);
+  return pd;
 }
 
 dnnl_primitive_desc_t
