@@ -2,6 +2,33 @@
 #pragma once
 #include "engine/evaluate/pare-prefix.h"
 
+/* --- pare-state.c: what is kept --- */
+
+/* Memory that many states lie in. */
+typedef struct _PareStateRoom PareStateRoom;
+void pare_state_room_unref (PareStateRoom *self); /* NULL: nothing */
+
+/* The state of one sample at one cut. Reference counted. */
+typedef struct
+{
+  gatomicrefcount refs;
+  PareStateRoom *room; /* NULL: memory of its own */
+  gint64 label;
+  gsize bytes;   /* with this */
+  guint8 data[]; /* packed */
+} PareState;
+/* (transfer full) What the runner holds; NULL: no memory. */
+PareState *pare_state_new (PareRunner *runner, const PareCut *cut, gint64 label);
+/* (transfer full) self, brought into the room or, if that is full, into a new one, which then takes its place: so many more are expected.
+ */
+PareState *pare_state_settle (PareState *self, PareStateRoom **room, guint more);
+void pare_state_unref (PareState *self); /* NULL: nothing */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareState, pare_state_unref)
+/* Puts it into the runner, returns the sample's label. */
+gint64 pare_state_load (const PareState *self, PareRunner *runner, const PareCut *cut);
+/* Asks memory for its beginning; NULL: nothing. */
+void pare_state_touch (const PareState *self);
+
 /* --- pare-prefix.c: the store --- */
 
 /* A use of the cache for n samples in evaluation order. Returns what keys are mixed with: states of other data are never found. */
@@ -10,14 +37,6 @@ PareCutKey pare_prefix_key (PareCutKey cut, guint64 salt);
 /* Samples kept. */
 guint pare_prefix_cache_count (ParePrefixCache *self, PareCutKey key);
 gboolean pare_prefix_cache_has (ParePrefixCache *self, PareCutKey key, guint rank);
-/* The state of one sample at one cut. Reference counted. */
-typedef struct _PareState PareState;
-void pare_state_unref (PareState *self); /* NULL: nothing */
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareState, pare_state_unref)
-/* Puts it into the runner, returns the sample's label. */
-gint64 pare_state_load (const PareState *self, PareRunner *runner, const PareCut *cut);
-/* Asks memory for its beginning; NULL: nothing. */
-void pare_state_touch (const PareState *self);
 /* States of n samples from `first` on (places in the order of evaluation), each at the first of the cuts that has one, looked up with one
  * lock: states[i] (transfer full) NULL: none; at[i]: which of the cuts. keys: by cut. */
 void pare_prefix_cache_take (ParePrefixCache *self, const PareCutKey *keys, const guint *cuts, guint n_cuts, guint first, guint n,
@@ -61,13 +80,13 @@ typedef struct
   ParePrefixCache *cache;
   PareCuts *cuts;
   guint64 salt;
-  PareCutKey *keys;   /* of each cut, salted */
-  GArray *usable;     /* guint: cuts that something is kept for, latest first */
-  GArray *wanted;     /* guint: cuts that are to be kept, ascending */
-  guint n;            /* samples */
+  PareCutKey *keys; /* of each cut, salted */
+  GArray *usable;   /* guint: cuts that something is kept for, latest first */
+  GArray *wanted;   /* guint: cuts that are to be kept, ascending */
+  guint n;          /* samples */
   int n_readers;
   ParePrefixReader *readers; /* by worker */
-  volatile gint full; /* bit i: there was no room for wanted[i] */
+  volatile gint full;        /* bit i: there was no room for wanted[i] */
 } ParePrefixUse;
 /* NULL: the program cannot be cut. wanted is empty. n: samples; workers: threads that will load. */
 ParePrefixUse *pare_prefix_use_new (ParePrefixCache *cache, PareProgram *program, PareDataset *dataset, PareSplit split, guint n,

@@ -1,43 +1,18 @@
 #include "engine/evaluate/pare-prefix-private.h"
-#include "engine/evaluate/pare-sparse.h"
 
 #include <math.h>
 #include <string.h>
 
 #define MOST_BYTES (G_GUINT64_CONSTANT (1) << 30)
 #define NOTED 4
-#define TOUCHED 256 /* bytes; what follows the CPU then fetches by itself */
-#define HELD 2      /* a program is let go of when the next but one comes, or while nobody waits: that takes a while, too */
-
-/* Packed: for each piece a Head, then its bytes. */
-struct _PareState
-{
-  gatomicrefcount refs;
-  gint64 label;
-  gsize bytes;
-  guint8 data[];
-};
-
-typedef enum
-{
-  PLAIN, /* the bytes as they are */
-  CODES, /* one byte for each float: (byte + lowest) * scale */
-  SPARSE /* pare-sparse.h */
-} Packing;
-
-typedef struct
-{
-  gint32 packing;
-  float scale;
-  gint32 lowest;
-  guint64 bytes; /* packed */
-} Head;
+#define HELD 2 /* a program is let go of when the next but one comes, or while nobody waits: that takes a while, too */
 
 /* The samples of one cut. */
 typedef struct
 {
   PareCutKey key;
-  GPtrArray *states; /* by rank; NULL: not kept */
+  GPtrArray *states;   /* by rank; NULL: not kept */
+  PareStateRoom *room; /* that the next will lie in; nullable */
   guint count;
   guint64 bytes;
   double saved;  /* multiplications for each sample */
@@ -71,112 +46,14 @@ key_equal (gconstpointer a, gconstpointer b)
   return memcmp (a, b, sizeof (PareCutKey)) == 0;
 }
 
-void
-pare_state_unref (PareState *self)
-{
-  if (self != NULL && g_atomic_ref_count_dec (&self->refs))
-    g_free (self);
-}
-
 static void
 group_free (gpointer data)
 {
   Group *group = data;
   g_ptr_array_unref (group->states);
+  pare_state_room_unref (group->room);
   g_free (group);
 }
-
-/* --- packing --- */
-
-/* x as codes of one byte, where every element is exactly one: FALSE where not. out may be NULL to ask. */
-static gboolean
-to_codes (const float *x, gsize n, float scale, gint32 *lowest, guint8 *out)
-{
-  float low = INFINITY, high = -INFINITY;
-  for (gsize i = 0; i < n; i++)
-    {
-      float code = rintf (x[i] / scale), back = code * scale;
-      if (memcmp (&back, &x[i], sizeof back) != 0 || !(fabsf (code) <= 65536))
-        return FALSE;
-      low = MIN (low, code);
-      high = MAX (high, code);
-    }
-  if (!(high - low <= 255))
-    return FALSE;
-  *lowest = (gint32)low;
-  for (gsize i = 0; i < n; i++)
-    out[i] = (guint8)(rintf (x[i] / scale) - low);
-  return TRUE;
-}
-
-static PareState *
-pack (PareRunner *runner, const PareCut *cut, gint64 label)
-{
-  gsize most = 0;
-  for (guint i = 0; i < cut->n_pieces; i++)
-    most += sizeof (Head) + pare_sparse_most (cut->pieces[i].bytes / sizeof (float) + 1);
-  PareState *state = g_try_malloc (sizeof *state + most);
-  if (state == NULL)
-    return NULL;
-  guint8 *at = state->data;
-  for (guint i = 0; i < cut->n_pieces; i++)
-    {
-      const PareCutPiece *piece = &cut->pieces[i];
-      const void *x = pare_runner_get_piece (runner, piece);
-      gsize floats = piece->bytes % sizeof (float) == 0 ? piece->bytes / sizeof (float) : 0;
-      Head head = { .packing = CODES, .scale = piece->scale, .bytes = floats };
-      if (!(piece->scale > 0 && floats > 0 && to_codes (x, floats, piece->scale, &head.lowest, at + sizeof head)))
-        {
-          head.packing = SPARSE;
-          head.bytes = pare_sparse_pack (x, floats, at + sizeof head);
-        }
-      if (head.packing == SPARSE && (floats == 0 || head.bytes > piece->bytes / 8 * 7))
-        {
-          head.packing = PLAIN;
-          head.bytes = piece->bytes;
-          memcpy (at + sizeof head, x, piece->bytes);
-        }
-      memcpy (at, &head, sizeof head);
-      at += sizeof head + head.bytes;
-    }
-  g_atomic_ref_count_init (&state->refs);
-  state->label = label;
-  state->bytes = sizeof *state + (gsize)(at - state->data);
-  PareState *shrunk = g_try_realloc (state, state->bytes);
-  return shrunk != NULL ? shrunk : state;
-}
-
-gint64
-pare_state_load (const PareState *self, PareRunner *runner, const PareCut *cut)
-{
-  const guint8 *at = self->data;
-  for (guint i = 0; i < cut->n_pieces; i++)
-    {
-      Head head;
-      memcpy (&head, at, sizeof head);
-      at += sizeof head;
-      void *x = pare_runner_get_piece (runner, &cut->pieces[i]);
-      if (head.packing == SPARSE)
-        pare_sparse_unpack (at, cut->pieces[i].bytes / sizeof (float), x);
-      else if (head.packing == CODES)
-        for (gsize k = 0; k < head.bytes; k++)
-          ((float *)x)[k] = (float)(at[k] + head.lowest) * head.scale;
-      else
-        memcpy (x, at, head.bytes);
-      at += head.bytes;
-    }
-  return self->label;
-}
-
-void
-pare_state_touch (const PareState *self)
-{
-  if (self != NULL)
-    for (guint i = 0; i < TOUCHED; i += 64) /* without a look at its size, which would wait for memory; harmless behind its end */
-      __builtin_prefetch ((const guint8 *)self + i);
-}
-
-/* --- the cache --- */
 
 static guint64
 default_budget (void)
@@ -397,7 +274,7 @@ pare_prefix_cache_store (ParePrefixCache *self, PareCutKey key, guint rank, Pare
 {
   if (pare_prefix_cache_has (self, key, rank))
     return TRUE;
-  PareState *state = pack (runner, cut, label);
+  PareState *state = pare_state_new (runner, cut, label);
   if (state == NULL)
     return FALSE;
   g_mutex_lock (&self->lock);
@@ -420,6 +297,7 @@ pare_prefix_cache_store (ParePrefixCache *self, PareCutKey key, guint rank, Pare
         drop_state (self, group, rank); /* another thread was here first */
       if (rank >= group->states->len)
         g_ptr_array_set_size (group->states, (int)rank + 1);
+      state = pare_state_settle (state, &group->room, self->n > group->count ? self->n - group->count - 1 : 0);
       group->states->pdata[rank] = state;
       group->count++;
       group->bytes += state->bytes;
