@@ -5,7 +5,7 @@
 
 /* Rough speeds of one core, for the trade between computing and fetching; what they decide is only which states are kept. */
 #define MULTIPLICATIONS_PER_SECOND 4e10
-#define BYTES_PER_SECOND 4e9
+#define BYTES_PER_SECOND 2e10
 
 guint64
 pare_prefix_expected_bytes (const PareCut *cut)

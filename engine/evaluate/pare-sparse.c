@@ -10,14 +10,14 @@
 gsize
 pare_sparse_most (gsize n)
 {
-  return (n + 15) / 16 * sizeof (guint16) + (n + 1) * sizeof (float);
+  return (n + 15) / 16 * sizeof (guint16) + (n + 16) * sizeof (float);
 }
 
-gsize
-pare_sparse_pack (const float *x, gsize n, guint8 *out)
+/* The masks of the floats from i on, and behind `values` what is not zero of them; returns where that ends. */
+static guint8 *
+pack_from (const float *x, gsize i, gsize n, guint8 *out, guint8 *values)
 {
-  guint8 *values = out + (n + 15) / 16 * sizeof (guint16);
-  for (gsize i = 0; i < n; i += 16)
+  for (; i < n; i += 16)
     {
       guint16 mask = 0;
       for (gsize k = 0; k < MIN (16, n - i); k++)
@@ -30,8 +30,7 @@ pare_sparse_pack (const float *x, gsize n, guint8 *out)
         }
       memcpy (out + i / 16 * sizeof mask, &mask, sizeof mask);
     }
-  memset (values, 0, sizeof (float)); /* what unpacking may read and not use */
-  return (gsize)(values - out) + sizeof (float);
+  return values;
 }
 
 static void
@@ -51,6 +50,21 @@ unpack_from (const guint8 *packed, const guint8 *values, gsize i, gsize n, float
 }
 
 #if defined(__x86_64__)
+AVX512 static guint8 *
+pack_avx512 (const float *x, gsize n, guint8 *out, guint8 *values)
+{
+  gsize i = 0;
+  for (; i + 16 <= n; i += 16)
+    {
+      __m512i bits = _mm512_loadu_si512 (x + i);
+      guint16 mask = (guint16)_mm512_test_epi32_mask (bits, bits);
+      _mm512_storeu_si512 (values, _mm512_maskz_compress_epi32 (mask, bits));
+      values += (gsize)_mm_popcnt_u32 (mask) * sizeof *x;
+      memcpy (out + i / 16 * sizeof mask, &mask, sizeof mask);
+    }
+  return pack_from (x, i, n, out, values);
+}
+
 AVX512 static void
 unpack_avx512 (const guint8 *packed, gsize n, float *x)
 {
@@ -66,6 +80,20 @@ unpack_avx512 (const guint8 *packed, gsize n, float *x)
   unpack_from (packed, values, i, n, x);
 }
 #endif
+
+gsize
+pare_sparse_pack (const float *x, gsize n, guint8 *out)
+{
+  guint8 *values = out + (n + 15) / 16 * sizeof (guint16);
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports ("avx512f"))
+    values = pack_avx512 (x, n, out, values);
+  else
+#endif
+    values = pack_from (x, 0, n, out, values);
+  memset (values, 0, sizeof (float)); /* what unpacking may read and not use */
+  return (gsize)(values - out) + sizeof (float);
+}
 
 void
 pare_sparse_unpack (const guint8 *packed, gsize n, float *x)

@@ -2,10 +2,10 @@
 #pragma once
 #include <glib.h>
 
-/* Most bytes that pare_sparse_pack() writes for n floats. */
+/* Room that pare_sparse_pack() needs for n floats. */
 gsize pare_sparse_most (gsize n);
 /* For each 16 floats a mask of those that are not zero (bit for bit: -0 and NAN are kept as they are), then these. out: room for
- * pare_sparse_most (n). Returns the bytes written. */
+ * pare_sparse_most (n). Returns the bytes that it takes. */
 gsize pare_sparse_pack (const float *x, gsize n, guint8 *out);
 /* The n floats back, bit for bit. packed need not be aligned. */
 void pare_sparse_unpack (const guint8 *packed, gsize n, float *x);

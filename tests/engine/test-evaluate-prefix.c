@@ -366,6 +366,40 @@ test_sparse (void)
   g_rand_free (rand);
 }
 
+/* Rooms live as long as any state in them, whichever is let go of first. */
+static void
+test_rooms (void)
+{
+  GRand *rand = g_rand_new_with_seed (6);
+  for (guint turn = 0; turn < 50; turn++)
+    {
+      PareStateRoom *room = NULL;
+      g_autoptr (GPtrArray) states = g_ptr_array_new_with_free_func ((GDestroyNotify)pare_state_unref);
+      gsize most = (gsize)1 << g_rand_int_range (rand, 4, 17);
+      guint n = (guint)g_rand_int_range (rand, 1, 100);
+      for (guint i = 0; i < n; i++)
+        {
+          gsize bytes = (gsize)g_rand_int_range (rand, 0, (gint32)most);
+          PareState *state = g_malloc0 (sizeof *state + bytes);
+          g_atomic_ref_count_init (&state->refs);
+          state->label = i;
+          state->bytes = sizeof *state + bytes;
+          memset (state->data, (int)i, bytes);
+          g_ptr_array_add (states, pare_state_settle (state, &room, n - i - 1));
+        }
+      pare_state_room_unref (room);
+      while (states->len > 0)
+        {
+          PareState *state = states->pdata[g_rand_int_range (rand, 0, (gint32)states->len)];
+          g_assert_cmpuint ((gsize)state % G_ALIGNOF (PareState), ==, 0);
+          for (gsize k = 0; k < state->bytes - sizeof *state; k++)
+            g_assert_cmpuint (state->data[k], ==, (guint8)state->label);
+          g_assert_true (g_ptr_array_remove_fast (states, state));
+        }
+    }
+  g_rand_free (rand);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -375,6 +409,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/prefix/resnet20/onednn", GINT_TO_POINTER (PARE_BACKEND_AUTO), test_public);
   g_test_add_data_func ("/prefix/resnet20/portable", GINT_TO_POINTER (PARE_BACKEND_PORTABLE), test_public);
   g_test_add_func ("/prefix/sparse", test_sparse);
+  g_test_add_func ("/prefix/rooms", test_rooms);
   g_test_add_func ("/prefix/early", test_early);
   g_test_add_func ("/prefix/cancel", test_cancel);
   g_test_add_func ("/prefix/threads", test_threads);
