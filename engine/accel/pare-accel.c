@@ -393,8 +393,7 @@ pare_accel_new (const PareRtPlan *plan, int threads)
   int before = pare_accel_set_threads (1);
   self->pool = self->threads > 1 ? pare_rt_pool_new_over (self->threads, pare_accel_share) : NULL;
   PareRtPool *pool = pare_rt_pool_enter (NULL);
-  bool fine = self->mds && self->values && self->contents && self->absorbed_by
-              && (self->engine = pare_dnnl_engine ()) && build (self);
+  bool fine = self->mds && self->values && self->contents && self->absorbed_by && (self->engine = pare_dnnl_engine ()) && build (self);
   pare_rt_pool_enter (pool);
   pare_accel_set_threads (before);
   if (!fine)

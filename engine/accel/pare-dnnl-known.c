@@ -45,8 +45,7 @@ pare_dnnl_recall (PareContentKey key)
   key = for_threads (key);
   uint64_t at = key.a % PLACES;
   pthread_mutex_lock (&lock);
-  if (known[at].pd && known[at].key.a == key.a && known[at].key.b == key.b
-      && dnnl_primitive_desc_clone (&pd, known[at].pd) != dnnl_success)
+  if (known[at].pd && known[at].key.a == key.a && known[at].key.b == key.b && dnnl_primitive_desc_clone (&pd, known[at].pd) != dnnl_success)
     pd = NULL;
   pthread_mutex_unlock (&lock);
   return pd;

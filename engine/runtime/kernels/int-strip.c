@@ -88,35 +88,55 @@ row_of_phase (const PareIntStrip *s, const ConvGeometry *g, int64_t phase)
   return r;
 }
 
+/* n rows that lie in the input, `step` bytes apart from `from` on. The vector that holds a row may begin before it and end behind it: where
+ * that is not the input's memory (first..end), its bytes are taken one by one. */
+static void
+fill_inside (const Row *row, const uint8_t *from, int64_t n, int64_t step, int64_t pitch, const uint8_t *first, const uint8_t *end,
+             Bytes inside, Bytes padding, uint8_t *to)
+{
+  const int64_t before = row->before, count = row->inside;
+  for (int64_t r = 0; r < n;)
+    {
+      Bytes v = { 0 };
+      int64_t whole = from >= first && end - from >= (int64_t)sizeof v ? (end - from - (int64_t)sizeof v) / step + 1 : 0;
+      whole = whole < n - r ? whole : n - r;
+      for (int64_t i = 0; i < whole; i++, from += step, to += pitch)
+        {
+          memcpy (&v, from, sizeof v);
+          v = (v & inside) | padding;
+          memcpy (to, &v, sizeof v);
+        }
+      r += whole;
+      if (r == n)
+        break;
+      v = (Bytes){ 0 };
+      for (int64_t i = 0; i < count; i++)
+        v[before + i] = from[before + i];
+      v |= padding;
+      memcpy (to, &v, sizeof v);
+      from += step;
+      to += pitch;
+      r++;
+    }
+}
+
 /* Rows y, y + phases_y, ... of one phase whose rows fit one vector: input and padding are put together in a register. first: where reading
  * may begin. */
 static void
 fill_narrow_phase (const PareIntStrip *s, const ConvGeometry *g, const Row *row, int64_t y, int64_t top, const uint8_t *x,
                    const uint8_t *first, const uint8_t *end, Bytes zero, Bytes inside, uint8_t *to)
 {
-  Bytes padding = zero & ~inside;
-  const int64_t rows = s->rows, step = s->phases_y, pitch = s->pitch, height = g->in[1],
-                width = g->in[2]; /* stores through bytes might be to them */
-  const int64_t before = row->before, count = row->inside;
-  const uint8_t *from = x + (top + y) * width + row->first - before;
-  for (; y < rows; y += step, to += pitch, from += step * width)
-    {
-      Bytes v = { 0 };
-      if ((uint64_t)(top + y) >= (uint64_t)height || count <= 0)
-        v = zero;
-      else if (from >= first && end - from >= (int64_t)sizeof v)
-        {
-          memcpy (&v, from, sizeof v);
-          v = (v & inside) | padding;
-        }
-      else
-        {
-          for (int64_t i = 0; i < count; i++)
-            v[before + i] = from[before + i];
-          v |= padding;
-        }
-      memcpy (to, &v, sizeof v);
-    }
+  const int64_t step = s->phases_y, pitch = s->pitch, height = row->inside > 0 ? g->in[1] : 0, width = g->in[2];
+  const int64_t rows = (s->rows - y + step - 1) / step, at = top + y; /* of the input, where the first row lies */
+  int64_t above = at < 0 ? (step - 1 - at) / step : 0, behind = at < height ? (height - at + step - 1) / step : 0;
+  above = above < rows ? above : rows;
+  behind = behind < above ? above : behind < rows ? behind : rows;
+  for (int64_t r = 0; r < above; r++)
+    memcpy (to + r * pitch, &zero, sizeof zero);
+  fill_inside (row, x + (at + above * step) * width + row->first - row->before, behind - above, step * width, pitch, first, end, inside,
+               zero & ~inside, to + above * pitch);
+  for (int64_t r = behind; r < rows; r++)
+    memcpy (to + r * pitch, &zero, sizeof zero);
 }
 
 /* Rows y, y + phases_y, ... of one phase. */

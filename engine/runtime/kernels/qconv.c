@@ -1,6 +1,8 @@
 /* QConv: convolution on codes, see PareQConvParams: checked here, then handed to the way that suits its shape. */
 #include "engine/runtime/kernels/qconv.h"
 
+#define FILTERS 4
+
 typedef enum
 {
   LOOP,
@@ -99,7 +101,8 @@ way_of (const PareQConv *c, int workers, uint64_t *scratch)
   bool plane = g->in[0] == 1 && g->k[0] == 1 && g->out[0] == 1 && !g->pad[0]; /* none beside it that padding makes */
   if (!plane || count_of (c->y) <= 0 || count_of (c->w) <= 0)
     return LOOP;
-  if (g->c == g->group && (*scratch = pare_rt_qconv_depthwise_scratch (c)) > 0)
+  /* Several filters over the same channel are a product: its windows are unfolded once for all of them. */
+  if (g->c == g->group && g->m < FILTERS * g->group && (*scratch = pare_rt_qconv_depthwise_scratch (c)) > 0)
     return DEPTHWISE;
   *scratch = pare_rt_qconv_gemm_scratch (c, workers);
   return *scratch > 0 ? GEMM : LOOP;
