@@ -265,6 +265,31 @@ place_constants (PareBuilder *b, PareRtPlan *plan)
   return TRUE;
 }
 
+/* A step that its kernel does not take, told as the node it stands for and what that reads. */
+static void
+refuse_step (const PareGraph *graph, const PareRtPlan *plan, guint step, const char *why, GError **error)
+{
+  const PareRtStep *s = &plan->steps[step];
+  const char *layer = "?", *op = pare_rt_op_name (s->op);
+  for (guint k = 0; k < graph->n_nodes; k++)
+    if (graph->nodes[k].op != NULL && graph->nodes[k].origin == s->layer && graph->nodes[k].layer != NULL)
+      {
+        layer = graph->nodes[k].layer;
+        op = graph->nodes[k].op;
+        break;
+      }
+  g_autoptr (GString) operands = g_string_new (NULL);
+  for (guint i = 0; i < s->n_in; i++)
+    if (s->in[i] < plan->n_values)
+      {
+        const PareRtValue *v = &plan->values[s->in[i]];
+        g_autofree char *shape = pare_shape_to_string (&v->shape);
+        g_string_append_printf (operands, "%s%s %s", operands->len > 0 ? ", " : "", pare_dtype_name (v->dtype), shape);
+      }
+  g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "%s: node '%s' (%s): %s (%s)", graph->path != NULL ? graph->path : "model", layer,
+               op, why, operands->str);
+}
+
 PareRtPlan *
 pare_builder_finish (PareBuilder *b, GError **error)
 {
@@ -304,15 +329,7 @@ pare_builder_finish (PareBuilder *b, GError **error)
       const char *wrong = pare_rt_step_check (plan, i);
       if (wrong != NULL)
         {
-          const char *layer = "?";
-          for (guint k = 0; k < graph->n_nodes; k++)
-            if (graph->nodes[k].op != NULL && graph->nodes[k].origin == plan->steps[i].layer && graph->nodes[k].layer != NULL)
-              {
-                layer = graph->nodes[k].layer;
-                break;
-              }
-          g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "%s: node '%s' (%s): %s", graph->path != NULL ? graph->path : "model",
-                       layer, pare_rt_op_name (plan->steps[i].op), wrong);
+          refuse_step (graph, plan, i, wrong, error);
           pare_plan_free (plan);
           return NULL;
         }

@@ -518,6 +518,20 @@ test_why_not (void)
     }
 }
 
+/* What no kernel takes is told as the file's operator, with what it reads. */
+static void
+test_wrong_types (void)
+{
+  g_autoptr (PareGraph) g = make_graph (17);
+  g_autoptr (GError) error = NULL;
+  PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (1, (gint64)3));
+  make_output (g, MAKE (g, "BitShift", "shift", x, x));
+  pare_graph_name_layers (g);
+  g_assert_null (pare_program_compile (g, NULL, &error));
+  g_assert_nonnull (strstr (error->message, "node 'shift' (BitShift): "));
+  g_assert_nonnull (strstr (error->message, "(float32 3, float32 3)"));
+}
+
 /* An extent of 0 in a file is one, of a past that is still empty, and no gap to fill. */
 static void
 test_empty_extent (void)
@@ -941,6 +955,7 @@ main (int argc, char **argv)
   g_test_add_func ("/lower/wrong-inputs", test_wrong_inputs);
   g_test_add_func ("/lower/memory-budget", test_memory_budget);
   g_test_add_func ("/lower/why-not", test_why_not);
+  g_test_add_func ("/lower/wrong-types", test_wrong_types);
   g_test_add_func ("/lower/empty-extent", test_empty_extent);
   g_test_add_func ("/lower/resize-axes", test_resize_axes);
   g_test_add_func ("/lower/input-forget", test_input_forget);
