@@ -1,7 +1,9 @@
 #include "engine/base/pare-thread.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,46 +20,118 @@ typedef struct
   uint64_t runtime, deadline, period;
 } Scheduling;
 
-typedef struct
+struct _PareThread
 {
-  void *(*func) (void *);
-  void *data;
-  cpu_set_t allowed;
-} Start;
+  int nice;
+  GMutex mutex; /* of func and data */
+  GCond changed;
+  void (*func) (gpointer); /* NULL: nothing is to be done */
+  gpointer data;
+  PareThread *next; /* of those that wait */
+};
+
+static GMutex lock; /* of waiting */
+static PareThread *waiting;
 
 static void *
-run (void *data)
+work (void *data)
 {
-  Start *start = data;
-  void *(*func) (void *) = start->func;
-  void *argument = start->data;
-  sched_setaffinity (0, sizeof start->allowed, &start->allowed);
-  g_free (start);
-  return func (argument);
+  PareThread *self = data;
+  pthread_setname_np (pthread_self (), "pare-job");
+  /* On Linux a nice value is the thread's own, and the threads that it starts inherit it. It cannot be taken back: hence one kind of
+   * threads for each. */
+  if (self->nice > 0)
+    setpriority (PRIO_PROCESS, 0, MIN (19, getpriority (PRIO_PROCESS, 0) + self->nice));
+  g_mutex_lock (&self->mutex);
+  for (;;)
+    {
+      while (self->func == NULL)
+        g_cond_wait (&self->changed, &self->mutex);
+      g_mutex_unlock (&self->mutex);
+      self->func (self->data);
+      g_mutex_lock (&self->mutex);
+      self->func = NULL;
+      g_cond_signal (&self->changed);
+    }
+  return NULL;
 }
 
-gboolean
-pare_thread_start_elsewhere (pthread_t *thread, void *(*func) (void *), void *data)
+static PareThread *
+take_waiting (int nice)
 {
-  Start *start = g_new (Start, 1);
-  cpu_set_t others;
-  pthread_attr_t attributes;
-  gboolean started = FALSE;
-  int here = sched_getcpu ();
-  *start = (Start){ .func = func, .data = data };
-  if (here >= 0 && here < CPU_SETSIZE && sched_getaffinity (0, sizeof start->allowed, &start->allowed) == 0
-      && pthread_attr_init (&attributes) == 0)
+  PareThread *found = NULL;
+  g_mutex_lock (&lock);
+  for (PareThread **at = &waiting; *at != NULL; at = &(*at)->next)
+    if ((*at)->nice == nice)
+      {
+        found = *at;
+        *at = found->next;
+        break;
+      }
+  g_mutex_unlock (&lock);
+  return found;
+}
+
+/* A process that was forked off has none of them. */
+static void
+forget (void)
+{
+  g_mutex_init (&lock);
+  waiting = NULL;
+}
+
+static void
+watch_forks (void)
+{
+  pthread_atfork (NULL, NULL, forget);
+}
+
+static PareThread *
+make_thread (int nice)
+{
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once (&once, watch_forks);
+  PareThread *self = g_new0 (PareThread, 1);
+  pthread_t thread;
+  self->nice = nice;
+  g_mutex_init (&self->mutex);
+  g_cond_init (&self->changed);
+  if (pthread_create (&thread, NULL, work, self) == 0)
     {
-      others = start->allowed;
-      CPU_CLR (here, &others);
-      started = CPU_COUNT (&others) > 0 && pthread_attr_setaffinity_np (&attributes, sizeof others, &others) == 0
-                && pthread_create (thread, &attributes, run, start) == 0;
-      pthread_attr_destroy (&attributes);
+      pthread_detach (thread);
+      return self;
     }
-  if (started)
-    return TRUE;
-  g_free (start);
-  return pthread_create (thread, NULL, func, data) == 0;
+  g_mutex_clear (&self->mutex);
+  g_cond_clear (&self->changed);
+  g_free (self);
+  return NULL;
+}
+
+PareThread *
+pare_thread_start (int nice, void (*func) (gpointer), gpointer data)
+{
+  PareThread *self = take_waiting (nice);
+  if (self == NULL && (self = make_thread (nice)) == NULL)
+    return NULL;
+  g_mutex_lock (&self->mutex);
+  self->data = data;
+  self->func = func;
+  g_cond_signal (&self->changed);
+  g_mutex_unlock (&self->mutex);
+  return self;
+}
+
+void
+pare_thread_finish (PareThread *self)
+{
+  g_mutex_lock (&self->mutex);
+  while (self->func != NULL)
+    g_cond_wait (&self->changed, &self->mutex);
+  g_mutex_unlock (&self->mutex);
+  g_mutex_lock (&lock);
+  self->next = waiting;
+  waiting = self;
+  g_mutex_unlock (&lock);
 }
 
 void

@@ -1,11 +1,13 @@
 #pragma once
 #include <glib.h>
-#include <pthread.h>
 
-/* Starts func(data) in a thread that begins at once, on another CPU than the caller's where there is one; later it runs wherever the
- * scheduler likes. A scheduler's own choice is often the caller's CPU, where the thread waits until the caller has nothing more to do.
- * FALSE: there is no thread. */
-gboolean pare_thread_start_elsewhere (pthread_t *thread, void *(*func) (void *), void *data);
+/* A thread that waits for work when it has done some. */
+typedef struct _PareThread PareThread;
+/* Starts func(data) in a thread whose nice value is by so much above the process's. One that waits begins within microseconds, on a CPU
+ * that is idle; a new one often has to wait until its maker has nothing more to do. NULL: there is no thread. */
+PareThread *pare_thread_start (int nice, void (*func) (gpointer), gpointer data);
+/* Waits until that has been done; the thread then is for others. Each is to be let go of, once. */
+void pare_thread_finish (PareThread *self);
 /* The calling thread mostly waits and does little at a time: when it wakes, it comes before threads that compute, where Linux can be told so
  * (6.12 and later: it asks for short slices of time, which are due early; older ones ignore it). */
 void pare_thread_be_prompt (void);

@@ -2,8 +2,6 @@
 #include "engine/base/pare-error.h"
 #include "engine/base/pare-thread.h"
 
-#include <sys/resource.h>
-
 #define TICK_MS 100
 #define QUIET_US (250 * 1000)
 
@@ -25,7 +23,7 @@ struct _PareJob
   PareJobSpec spec;
   char *name;
   PareControl *control;
-  pthread_t thread;
+  PareThread *thread;
   gint64 started;
   PareJobInfo info; /* main thread's copy */
   gboolean listed, by_person;
@@ -139,7 +137,7 @@ static void
 retire (PareJob *job)
 {
   PareScheduler *self = job->scheduler;
-  pthread_join (job->thread, NULL);
+  pare_thread_finish (job->thread);
   if (job->answer != NULL)
     g_source_destroy (job->answer);
   g_clear_pointer (&job->answer, g_source_unref);
@@ -216,14 +214,10 @@ on_progress (const char *what, guint64 done, guint64 total, gpointer data)
   g_mutex_unlock (&job->mutex);
 }
 
-static void *
-job_main (void *data)
+static void
+job_main (gpointer data)
 {
   PareJob *job = data;
-  pthread_setname_np (pthread_self (), "pare-job");
-  /* On Linux a nice value is the thread's own, and the threads that it starts inherit it. */
-  if (job->spec.background || job->spec.nice > 0)
-    setpriority (PRIO_PROCESS, 0, MIN (19, getpriority (PRIO_PROCESS, 0) + (job->spec.background ? 10 : job->spec.nice)));
   job->result = job->spec.run (job, job->control, job->spec.data, &job->error);
   if (job->error != NULL && job->result != NULL)
     {
@@ -232,7 +226,6 @@ job_main (void *data)
       job->result = NULL;
     }
   g_source_attach (job->answer, job->scheduler->context);
-  return NULL;
 }
 
 PareJob *
@@ -258,9 +251,7 @@ pare_scheduler_start (PareScheduler *self, const PareJobSpec *spec)
   g_source_set_priority (job->answer, G_PRIORITY_DEFAULT);
   g_source_set_callback (job->answer, on_answer, job, NULL);
   g_ptr_array_add (self->jobs, job);
-  gboolean begun
-      = spec->urgent ? pare_thread_start_elsewhere (&job->thread, job_main, job) : pthread_create (&job->thread, NULL, job_main, job) == 0;
-  if (!begun)
+  if ((job->thread = pare_thread_start (spec->background ? 10 : spec->nice, job_main, job)) == NULL)
     g_error ("no thread can be started");
   update_tick (self);
   if (job->listed)

@@ -20,7 +20,6 @@ typedef struct {
   gboolean quiet;           /* listed only once it has run for a while */
   gboolean hidden;          /* never listed: nobody waits for it */
   int nice;                 /* of its threads: a little, so that the window comes first; 0: none */
-  gboolean urgent;          /* a figure waits for it: begins at once, on another CPU than the main thread's */
   gboolean background;      /* its threads yield to others */
   gboolean not_cancellable;
   PareJobRun run;

@@ -210,7 +210,6 @@ start_heavy (PareSession *self, HeavyJob *h, int tag, const char *name, PareJobR
                        .tag = tag,
                        .quiet = self->debounce != NULL,       /* many in a second while a knob moves */
                        .nice = tag <= HEAVY_EVALUATE ? 8 : 0, /* the window stays smooth; times are taken at full priority */
-                       .urgent = tag <= HEAVY_EVALUATE,
                        .run = run,
                        .data = h,
                        .data_free = heavy_free,

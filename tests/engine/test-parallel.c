@@ -4,6 +4,8 @@
 
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static gboolean
 count_one (guint i, int worker, gpointer data)
@@ -118,6 +120,49 @@ test_prompt (void)
   g_thread_join (g_thread_new ("prompt", be_prompt, GINT_TO_POINTER (nice)));
 }
 
+static void
+do_one (gpointer data)
+{
+  g_usleep (200);
+  g_assert_cmpint (getpriority (PRIO_PROCESS, 0), ==, g_atomic_int_get ((int *)data + 1));
+  g_atomic_int_inc ((int *)data);
+}
+
+/* Each has been done when it is finished, at the priority that was asked for, whichever thread did it before. */
+static void
+test_waiting (void)
+{
+  int own = getpriority (PRIO_PROCESS, 0), counts[3][2] = { { 0, own }, { 0, MIN (19, own + 8) }, { 0, MIN (19, own + 10) } };
+  static const int nice[] = { 0, 8, 10 };
+  for (int round = 0; round < 40; round++)
+    {
+      PareThread *threads[6];
+      for (int i = 0; i < 6; i++)
+        g_assert_nonnull (threads[i] = pare_thread_start (nice[i % 3], do_one, counts[i % 3]));
+      for (int i = 0; i < 6; i++)
+        pare_thread_finish (threads[(i + round) % 6]);
+      for (int i = 0; i < 3; i++)
+        g_assert_cmpint (counts[i][0], ==, 2 * (round + 1));
+    }
+}
+
+/* A process that was forked off has threads of its own. */
+static void
+test_forked (void)
+{
+  int counts[2] = { 0, getpriority (PRIO_PROCESS, 0) }, status = 0;
+  pare_thread_finish (pare_thread_start (0, do_one, counts));
+  pid_t child = fork ();
+  if (child == 0)
+    {
+      alarm (20);
+      pare_thread_finish (pare_thread_start (0, do_one, counts));
+      _exit (counts[0] == 2 ? 0 : 1);
+    }
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -126,5 +171,7 @@ main (int argc, char **argv)
   g_test_add_func ("/parallel/stop", test_stop);
   g_test_add_func ("/parallel/places", test_places);
   g_test_add_func ("/thread/prompt", test_prompt);
+  g_test_add_func ("/thread/waiting", test_waiting);
+  g_test_add_func ("/thread/forked", test_forked);
   return g_test_run ();
 }
