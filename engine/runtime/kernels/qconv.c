@@ -1,7 +1,7 @@
 /* QConv: convolution on codes, see PareQConvParams: checked here, then handed to the way that suits its shape. */
 #include "engine/runtime/kernels/qconv.h"
 
-#define FILTERS 4
+#define FILTERS 8 /* over one channel, from which on a product is faster: measured, 3 x 3 and 5 x 5, with VNNI */
 
 typedef enum
 {
