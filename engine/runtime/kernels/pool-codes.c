@@ -89,6 +89,15 @@ in_rows (const PoolGeometry *g)
          && g->in[2] + g->pad[2] <= MOST_COLUMNS;
 }
 
+/* Lines are computed in whole vectors, so that no loop ends with single bytes: those of the largest codes have room for one more. */
+#define VECTOR 32
+
+static int64_t
+whole_vectors (int64_t n)
+{
+  return (n + VECTOR - 1) / VECTOR * VECTOR;
+}
+
 PARE_RT_CLONES static void
 raise_line (uint8_t *line, const uint8_t *row, int64_t n, uint8_t flip)
 {
@@ -106,23 +115,26 @@ add_line (uint16_t *line, const uint8_t *row, int64_t n, uint8_t flip)
     line[i] += row[i] ^ flip;
 }
 
-/* The largest of each window of a line; steps of 1 and 2 as loops of their own, which become vectors. */
+/* The largest of each window of a line: of those at every column first, of which `step` then leaves some. line: as many bytes as all
+ * windows see, in whole vectors, and one vector more. */
 PARE_RT_CLONES static void
 largest_of_windows (uint8_t *y, const uint8_t *line, int64_t n, int64_t k, int64_t step, int64_t dil, uint8_t flip)
 {
-  memset (y, 0, n);
-  for (int64_t q = 0; q < k; q++, line += dil)
-    if (step == 1)
-      for (int64_t i = 0; i < n; i++)
-        y[i] = line[i] > y[i] ? line[i] : y[i];
-    else if (step == 2)
-      for (int64_t i = 0; i < n; i++)
-        y[i] = line[2 * i] > y[i] ? line[2 * i] : y[i];
-    else
-      for (int64_t i = 0; i < n; i++)
-        y[i] = line[i * step] > y[i] ? line[i * step] : y[i];
-  for (int64_t i = 0; i < n; i++)
-    y[i] ^= flip;
+  uint8_t all[MOST_COLUMNS + VECTOR], some[MOST_COLUMNS + VECTOR], *from = step == 1 ? all : some;
+  int64_t columns = whole_vectors ((n - 1) * step + 1);
+  for (int64_t i = 0; i < columns; i++)
+    all[i] = line[i];
+  for (int64_t q = 1; q < k; q++)
+    raise_line (all, line + q * dil, columns, 0);
+  if (step == 2)
+    for (int64_t i = 0; i < columns / 2; i++)
+      some[i] = all[2 * i];
+  else if (step > 2)
+    for (int64_t i = 0; i < n; i++)
+      some[i] = all[i * step];
+  for (int64_t i = 0; i < columns && flip; i++)
+    from[i] ^= flip;
+  memcpy (y, from, n);
 }
 
 PARE_RT_CLONES static void
@@ -169,12 +181,12 @@ static void
 plane_in_rows (const Job *j, int64_t plane)
 {
   const PoolGeometry *g = j->g;
-  uint8_t flip = j->x->dtype == PARE_DTYPE_INT8 ? 0x80 : 0, largest[MOST_COLUMNS];
+  uint8_t flip = j->x->dtype == PARE_DTYPE_INT8 ? 0x80 : 0, largest[MOST_COLUMNS + 2 * VECTOR];
   uint16_t sum[MOST_COLUMNS], zero = j->p ? (uint16_t)(flip + j->p->zero_x) : 0;
   float factor[MOST_COLUMNS];
   int64_t columns = (g->out[2] - 1) * g->stride[2] + (g->k[2] - 1) * g->dil[2] + 1;
   int64_t used = columns - g->pad[2] < g->in[2] ? columns - g->pad[2] : g->in[2], last_k0 = -1, last_k1 = -1;
-  const uint8_t *x = (const uint8_t *)j->x->data + plane * g->in[1] * g->in[2];
+  const uint8_t *x = (const uint8_t *)j->x->data + plane * g->in[1] * g->in[2], *end = (const uint8_t *)j->x->data + count_of (j->x);
   uint8_t *y = (uint8_t *)j->y->data + plane * g->out[1] * g->out[2];
   for (int64_t oy = 0; oy < g->out[1]; oy++, y += g->out[2])
     {
@@ -182,9 +194,13 @@ plane_in_rows (const Job *j, int64_t plane)
       inside (from, g->k[1], g->dil[1], g->in[1], &k0, &k1);
       if (!j->p)
         {
-          memset (largest, 0, columns);
+          memset (largest, 0, whole_vectors (columns) + VECTOR);
           for (int64_t ky = k0; ky < k1 && used > 0; ky++)
-            raise_line (largest + g->pad[2], x + (from + ky * g->dil[1]) * g->in[2], used, flip);
+            {
+              const uint8_t *row = x + (from + ky * g->dil[1]) * g->in[2];
+              raise_line (largest + g->pad[2], row, end - row >= whole_vectors (used) ? whole_vectors (used) : used, flip);
+            }
+          memset (largest + g->pad[2] + (used > 0 ? used : 0), 0, VECTOR); /* what follows the row in memory is not seen */
           largest_of_windows (y, largest, g->out[2], g->k[2], g->stride[2], g->dil[2], flip);
           continue;
         }
