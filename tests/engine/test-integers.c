@@ -255,6 +255,7 @@ typedef enum
   POINTWISE,
   GROUPED,
   DEPTHWISE,
+  WIDE, /* blocks of channels, and sums of several pieces of a matrix unit */
   N_FORMS
 } Form;
 
@@ -267,15 +268,15 @@ some_conv (GRand *r, Form form, int spatial, Conv *s)
   c->spatial = spatial;
   s->n = pick (r, 0, 5) ? 1 : 2;
   c->group = form == GROUPED ? pick (r, 2, 4) : form == DEPTHWISE ? pick (r, 1, 9) : 1;
-  gint64 cg = form == DEPTHWISE ? 1 : pick (r, 1, form == POINTWISE ? 70 : 12);
-  gint64 mg = form == DEPTHWISE ? pick (r, 0, 3) ? 1 : 2 : pick (r, 1, 20);
+  gint64 cg = form == DEPTHWISE ? 1 : form == WIDE ? pick (r, 13, 140) : pick (r, 1, form == POINTWISE ? 70 : 12);
+  gint64 mg = form == DEPTHWISE ? pick (r, 0, 3) ? 1 : 2 : form == WIDE ? pick (r, 10, 70) : pick (r, 1, 20);
   s->c = cg * c->group;
   s->m = mg * c->group;
   for (int a = 0; a < spatial; a++)
     do
       {
-        s->in[a] = pick (r, 0, 9) ? pick (r, 1, 20) : pick (r, 20, spatial == 1 ? 900 : 70);
-        c->kernel[a] = form == POINTWISE ? 1 : pick (r, 1, 5);
+        s->in[a] = pick (r, 0, 9) ? pick (r, 1, 20) : pick (r, 20, form == WIDE ? 40 : spatial == 1 ? 900 : 70);
+        c->kernel[a] = form == POINTWISE ? 1 : pick (r, 1, form == WIDE ? 3 : 5);
         c->stride[a] = form == POINTWISE && pick (r, 0, 3) ? 1 : pick (r, 0, 1) ? 1 : pick (r, 2, 3);
         c->dilation[a] = pick (r, 0, 3) ? 1 : pick (r, 2, 3);
         gboolean pads = form == POINTWISE ? pick (r, 0, 5) == 0 : pick (r, 0, 3);
@@ -401,6 +402,12 @@ static void
 test_conv_depthwise (void)
 {
   conv_cases (4, 200, DEPTHWISE, 2);
+}
+
+static void
+test_conv_wide (void)
+{
+  conv_cases (5, 40, WIDE, 2);
 }
 
 static void
@@ -818,6 +825,7 @@ main (int argc, char **argv)
   g_test_add_func ("/integers/conv/pointwise", test_conv_pointwise);
   g_test_add_func ("/integers/conv/grouped", test_conv_grouped);
   g_test_add_func ("/integers/conv/depthwise", test_conv_depthwise);
+  g_test_add_func ("/integers/conv/wide", test_conv_wide);
   g_test_add_func ("/integers/conv/one-axis", test_conv_one_axis);
   g_test_add_func ("/integers/conv/three-axes", test_conv_three_axes);
   g_test_add_func ("/integers/conv/large", test_conv_large);

@@ -7,7 +7,7 @@
 bool
 pare_rt_code_products (void)
 {
-  return strcmp (pare_rt_int_isa ()->name, "vnni") == 0;
+  return strcmp (pare_rt_int_isa ()->name, "vnni") == 0 || pare_rt_int_isa ()->matrix;
 }
 
 int64_t

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 static _Atomic (const PareIntIsa *) chosen, chosen_wide; /* asking the CPU again takes microseconds, in a virtual machine many */
+static atomic_bool always;
 
 static int
 all (const PareIntIsa **sets)
@@ -63,7 +64,14 @@ pare_rt_int_limit (const char *name)
     if (!name || strcmp (isa->name, name) == 0)
       {
         atomic_store_explicit (&chosen, isa, memory_order_relaxed);
+        atomic_store_explicit (&always, name != NULL, memory_order_relaxed);
         return true;
       }
   return false;
+}
+
+bool
+pare_rt_int_matrix_always (void)
+{
+  return atomic_load_explicit (&always, memory_order_relaxed);
 }

@@ -36,6 +36,8 @@ typedef struct
   int64_t row_stride, width, row, first, columns; /* columns of the sub-block, from position `first` of row `row`; rows are `width` wide */
 } PareIntUnfold;
 
+struct PareIntMatrix;
+
 typedef struct
 {
   const char *name;
@@ -61,6 +63,7 @@ typedef struct
    * or 2 where k_step is more than 1. */
   void (*depthwise) (void *y, const uint8_t *x, const int64_t *offset, const uint8_t *w, int64_t taps, int64_t n, int stride,
                      const PareIntScale *scale);
+  const struct PareIntMatrix *matrix; /* int-matrix.h; or NULL */
 } PareIntIsa;
 
 /* What this CPU runs best, or what pare_rt_int_limit() has set. */
@@ -69,8 +72,11 @@ const PareIntIsa *pare_rt_int_isa (void);
 const PareIntIsa *pare_rt_int_isa_for (PareDtype weights);
 /* The instruction sets this CPU has, the best first; NULL beyond the last. */
 const PareIntIsa *pare_rt_int_isa_at (int i);
-/* For tests: only this set, by name (NULL: the best again). FALSE: this CPU has none of that name. Not while kernels run. */
+/* For tests: only this set, by name (NULL: the best again), and its matrix unit for the shortest steps, too. FALSE: this CPU has none of
+ * that name. Not while kernels run. */
 bool pare_rt_int_limit (const char *name);
+/* Whether a matrix unit computes also what vectors take no longer for. */
+bool pare_rt_int_matrix_always (void);
 
 /* Codes of x as the set wants them. */
 static inline PareIntCodes

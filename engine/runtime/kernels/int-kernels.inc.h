@@ -3,7 +3,7 @@
  *   VI, VL, VF: LANES sums, LANES columns of codes, LANES floats; LOAD, BROADCAST (a column), DOT (sums, codes, weights), SPLAT, LOADI,
  * STOREI, AND, OR, SHIFT, TO_FLOAT, ROUND (half to even), ADDF, MULF, MAXF (v > lo ? v : lo), MINF, SPLATF, LOADF, STOREF, STORE_CODES (the
  * low byte of each lane), STORE_HALVES (the low bytes of the two halves; K_STEP 2), STORE_PAIRS (the two low bytes; K_STEP 4), CHUNK and
- * INTERLEAVE (to, lines, at, codes): so many columns at once. */
+ * INTERLEAVE (to, lines, at, codes): so many columns at once; MATRIX_ISA, MATRIX: another set, which has this matrix unit, too. */
 #define COLUMN (K_STEP * WIDTH)
 #define GEMM_ROWS 4
 
@@ -11,9 +11,18 @@
 #include "engine/runtime/kernels/int-panel.inc.h"
 #include "engine/runtime/kernels/int-tile.inc.h"
 
-static const PareIntIsa NAME (isa)
-    = { ISA,    K_STEP,       WIDTH,         LANES,        CONV_ROWS,     CONV_VECTORS, GEMM_ROWS,   GEMM_VECTORS,
-        BIASED, NAME (panel), NAME (unfold), NAME (widen), NAME (expand), NAME (conv),  NAME (gemm), NAME (depthwise) };
+#define SET(name, matrix)                                                                                                                  \
+  {                                                                                                                                        \
+    name, K_STEP, WIDTH, LANES, CONV_ROWS, CONV_VECTORS, GEMM_ROWS, GEMM_VECTORS, BIASED, NAME (panel), NAME (unfold), NAME (widen),       \
+        NAME (expand), NAME (conv), NAME (gemm), NAME (depthwise), matrix                                                                  \
+  }
+static const PareIntIsa NAME (isa) = SET (ISA, NULL);
+#if defined(MATRIX)
+static const PareIntIsa NAME (matrix_isa) = SET (MATRIX_ISA, MATRIX);
+#undef MATRIX_ISA
+#undef MATRIX
+#endif
+#undef SET
 
 #undef NAME
 #undef ISA

@@ -7,14 +7,14 @@
 typedef struct
 {
   char isa[16]; /* packed for another one, it is not read */
-  int32_t fold, bits, wide, moved;
+  int32_t fold, bits, wide, moved, step;
 } Header;
 #define HEADER 64
 
 static int64_t
 block_codes (const PareIntWeights *w)
 {
-  return int_round_up (w->steps * w->isa->k_step * w->wide, CHUNK);
+  return int_round_up (w->steps * int_step (w) * w->wide, CHUNK);
 }
 
 static int
@@ -45,7 +45,7 @@ front_bytes (const PareIntWeights *w)
 static Header
 header_of (const PareIntWeights *w)
 {
-  Header h = { .fold = w->fold, .bits = bits_of (w), .wide = w->wide, .moved = w->moved };
+  Header h = { .fold = w->fold, .bits = bits_of (w), .wide = w->wide, .moved = w->moved, .step = int_step (w) };
   strncpy (h.isa, w->isa->name, sizeof h.isa - 1);
   return h;
 }
@@ -97,17 +97,39 @@ pare_rt_int_packed_moved (const PareView *view, const PareIntIsa *isa)
   return header && view->dtype == PARE_DTYPE_INT16 && header->moved && strncmp (header->isa, isa->name, sizeof header->isa) == 0;
 }
 
+/* Which of the view's k are those of a step; beyond the last: -1. */
+static void
+find_step (const PareIntWeights *w, int64_t step, int64_t *k)
+{
+  const PareIntOrder *o = w->order;
+  for (int64_t i = 0; i < int_step (w); i++)
+    {
+      k[i] = step * int_step (w) + i;
+      if (o)
+        {
+          int64_t run = step / o->pieces, line = step % o->pieces * o->depth + i / 4, fours = (o->channels + 3) / 4;
+          int64_t channel = line % fours * 4 + i % 4, tap = o->columns ? line / fours * o->width + run : run;
+          k[i] = line < o->lines && channel < o->channels ? channel * o->height * o->width + tap : -1;
+        }
+      if (step >= w->steps || k[i] >= w->k)
+        k[i] = -1;
+    }
+}
+
+#define STEP 64 /* codes of a row, at most */
+
 /* Walks a block in its packed order. */
 typedef struct
 {
   const PareIntWeights *w;
   int64_t at, step; /* of row 0 in the view */
   int rows, row, q;
+  int64_t k[STEP];        /* of the step */
   int32_t *init, *offset; /* offset: NULL where they are not moved */
 } Walk;
 
-static Walk
-walk_block (const PareIntWeights *w, int64_t group, int64_t block, int32_t *init, int32_t *offset)
+static void
+walk_block (Walk *walk, const PareIntWeights *w, int64_t group, int64_t block, int32_t *init, int32_t *offset)
 {
   int64_t row = block * w->wide, at = (group * w->rows + row) * w->row_stride;
   int rows = (int)(w->rows - row < w->wide ? w->rows - row : w->wide);
@@ -119,19 +141,20 @@ walk_block (const PareIntWeights *w, int64_t group, int64_t block, int32_t *init
         find_offset (w, at + r * w->row_stride, &offset[r]);
       init[r] = -w->fold * offset[r] * (int32_t)w->k;
     }
-  return (Walk){ w, at, 0, rows, 0, 0, init, w->moved ? offset : NULL };
+  *walk = (Walk){ .w = w, .at = at, .rows = rows, .init = init, .offset = w->moved ? offset : NULL };
+  find_step (w, 0, walk->k);
 }
 
 static void
 next_chunk (Walk *walk, int16_t *code)
 {
   const PareIntWeights *w = walk->w;
-  int k_step = w->isa->k_step;
+  int k_step = int_step (w);
   for (int i = 0; i < CHUNK; i++)
     {
-      int64_t k = walk->step * k_step + walk->q, at = walk->at + walk->row * w->row_stride + k * w->k_stride;
+      int64_t k = walk->k[walk->q], at = walk->at + walk->row * w->row_stride + k * w->k_stride;
       code[i] = 0;
-      if (k < w->k && walk->row < walk->rows)
+      if (k >= 0 && walk->row < walk->rows)
         code[i] = w->view->dtype == PARE_DTYPE_INT8 ? ((const int8_t *)w->view->data)[at]
                                                     : (int16_t)(code_at (w->view, at) - (walk->offset ? walk->offset[walk->row] : 0));
       if (walk->row < w->wide && code[i])
@@ -142,7 +165,7 @@ next_chunk (Walk *walk, int16_t *code)
       if (++walk->row < w->wide)
         continue;
       walk->row = 0;
-      walk->step++;
+      find_step (w, ++walk->step, walk->k);
     }
 }
 
@@ -174,7 +197,8 @@ pare_rt_int_pack (const PareIntWeights *w, void *packed)
   for (int64_t g = 0; g < w->groups; g++)
     for (int64_t b = 0; b < blocks; b++, init += w->wide * 4, offset += w->wide * 4)
       {
-        Walk walk = walk_block (w, g, b, (int32_t *)(void *)init, (int32_t *)(void *)offset);
+        Walk walk;
+        walk_block (&walk, w, g, b, (int32_t *)(void *)init, (int32_t *)(void *)offset);
         for (int64_t i = 0; i < codes; i += CHUNK, to += CHUNK * bits / 8)
           {
             int16_t code[CHUNK];
@@ -182,6 +206,13 @@ pare_rt_int_pack (const PareIntWeights *w, void *packed)
             narrow (to, code, bits);
           }
       }
+}
+
+bool
+pare_rt_int_is_ready (const PareIntWeights *w)
+{
+  Header header = header_of (w);
+  return w->view->packed && memcmp (w->view->packed, &header, sizeof header) == 0 && header.bits == 8 * w->isa->width;
 }
 
 const uint8_t *
@@ -201,7 +232,8 @@ pare_rt_int_block (const PareIntWeights *w, int64_t group, int64_t block, void *
       w->isa->expand (room, from, codes, header.bits);
       return room;
     }
-  Walk walk = walk_block (w, group, block, init, offset);
+  Walk walk;
+  walk_block (&walk, w, group, block, init, offset);
   for (int64_t i = 0; i < codes; i += CHUNK)
     {
       int16_t code[CHUNK];

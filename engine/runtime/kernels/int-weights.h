@@ -4,11 +4,21 @@
 #pragma once
 #include "engine/runtime/kernels/int-isa.h"
 
+/* What a matrix unit sums up: runs over the columns of the kernel (or over its positions), in each lines of four channels that lie the
+ * same distance apart, cut into pieces of `depth` lines. The last piece of a run is filled up with zeros. */
+typedef struct
+{
+  int64_t channels, height, width; /* of the kernel */
+  bool columns;                    /* a run goes through all rows of a column of the kernel */
+  int64_t lines, pieces, depth;    /* of a run */
+} PareIntOrder;
+
 typedef struct
 {
   const PareIntIsa *isa;
-  const PareView *view; /* of the model */
-  int wide;             /* rows of a block */
+  const PareView *view;      /* of the model */
+  const PareIntOrder *order; /* NULL: steps are of the set's k_step and follow the view's order; else they are pieces */
+  int wide;                  /* rows of a block */
   int64_t k, steps;
   int64_t groups, rows;         /* of a group: its last block is filled up with zeros */
   int64_t row_stride, k_stride; /* in the view, in elements */
@@ -27,6 +37,14 @@ bool pare_rt_int_packed_moved (const PareView *view, const PareIntIsa *isa);
  * sum is still to be multiplied by (wide entries each). room: pare_rt_int_block_room() bytes, used where the block does not lie ready. */
 const uint8_t *pare_rt_int_block (const PareIntWeights *w, int64_t group, int64_t block, void *room, int32_t *init, int32_t *offset);
 uint64_t pare_rt_int_block_room (const PareIntWeights *w);
+/* Whether blocks lie ready: packed for this use, in the multiplier's width. */
+bool pare_rt_int_is_ready (const PareIntWeights *w);
+
+static inline int
+int_step (const PareIntWeights *w)
+{
+  return w->order ? (int)w->order->depth * 4 : w->isa->k_step;
+}
 
 static inline int64_t
 int_blocks (const PareIntWeights *w)

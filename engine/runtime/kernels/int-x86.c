@@ -1,5 +1,6 @@
 /* The kernels on codes for x86-64: AVX2 and AVX-512 multiply pairs of 16 bits (vpmaddwd, exact; never vpmaddubsw, which saturates), the
  * VNNI sets four codes at a time (vpdpbusd, which does not). */
+#include "engine/runtime/kernels/int-matrix.h"
 #include "engine/runtime/kernels/int-sets.h"
 
 #if defined(__x86_64__)
@@ -122,6 +123,10 @@ store_pairs (uint8_t *to, __m256i v)
 #define BIASED true
 #define DOT(sum, x, w) ((V512)_mm512_dpbusd_epi32 ((__m512i)(sum), (__m512i)(x), (__m512i)(w)))
 #define INTERLEAVE(to, lines, j, codes) interleave_4 (to, lines, j, codes)
+#if defined(PARE_INT_AMX)
+#define MATRIX_ISA "amx"
+#define MATRIX &pare_rt_int_amx
+#endif
 #include VECTORS_512
 
 static bool
@@ -138,7 +143,13 @@ pare_rt_int_sets_x86 (const PareIntIsa **sets)
   int n = 0;
   bool avx512 = __builtin_cpu_supports ("avx512f") && __builtin_cpu_supports ("avx512bw") && __builtin_cpu_supports ("avx512vl");
   if (avx512 && __builtin_cpu_supports ("avx512vnni"))
-    sets[n++] = &vnni_isa;
+    {
+#if defined(PARE_INT_AMX)
+      if (pare_rt_int_has_amx ())
+        sets[n++] = &vnni_matrix_isa;
+#endif
+      sets[n++] = &vnni_isa;
+    }
   if (avx512)
     sets[n++] = &avx512_isa;
   if (__builtin_cpu_supports ("avx2") && has_avxvnni ())

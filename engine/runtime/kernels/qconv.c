@@ -8,6 +8,7 @@ typedef enum
   LOOP,
   VECTOR, /* one position: QGemm on the rows as they lie */
   GEMM,
+  MATRIX, /* the same on a matrix unit */
   DEPTHWISE
 } Way;
 
@@ -104,6 +105,8 @@ way_of (const PareQConv *c, int workers, uint64_t *scratch)
   /* Several filters over the same channel are a product: its windows are unfolded once for all of them. */
   if (g->c == g->group && g->m < FILTERS * g->group && (*scratch = pare_rt_qconv_depthwise_scratch (c)) > 0)
     return DEPTHWISE;
+  if ((*scratch = pare_rt_qconv_matrix_scratch (c, workers)) > 0)
+    return MATRIX;
   *scratch = pare_rt_qconv_gemm_scratch (c, workers);
   return *scratch > 0 ? GEMM : LOOP;
 }
@@ -124,6 +127,9 @@ KERNEL (pare_rt_k_qconv)
       return pare_rt_k_qgemm (&product.p, product.in, 4, &product.out, 1, scratch);
     case DEPTHWISE:
       pare_rt_qconv_depthwise (&c, scratch);
+      break;
+    case MATRIX:
+      pare_rt_qconv_matrix (&c, scratch);
       break;
     case GEMM:
       pare_rt_qconv_gemm (&c, scratch);
@@ -164,6 +170,8 @@ PACK (pare_rt_p_qconv)
     }
   if (way == DEPTHWISE)
     return pare_rt_qconv_depthwise_pack (&c, packed);
+  if (way == MATRIX)
+    return pare_rt_qconv_matrix_pack (&c, packed);
   PareIntWeights w = pare_rt_qconv_weights_to_pack (&c);
   if (packed)
     pare_rt_int_pack (&w, packed);

@@ -25,6 +25,11 @@ void pare_rt_qconv_gemm (const PareQConv *c, void *scratch);
 /* Their weights, as they are to be packed. */
 PareIntWeights pare_rt_qconv_weights_to_pack (const PareQConv *c);
 
+/* The same on a matrix unit. */
+uint64_t pare_rt_qconv_matrix_scratch (const PareQConv *c, int workers);
+void pare_rt_qconv_matrix (const PareQConv *c, void *scratch);
+uint64_t pare_rt_qconv_matrix_pack (const PareQConv *c, void *packed);
+
 /* One input channel a group; as above. */
 uint64_t pare_rt_qconv_depthwise_scratch (const PareQConv *c);
 void pare_rt_qconv_depthwise (const PareQConv *c, void *scratch);
