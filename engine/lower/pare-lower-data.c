@@ -524,6 +524,18 @@ rnn_next (const PareAttr *list, guint *used, float otherwise)
   return list != NULL && list->kind == PARE_ATTR_FLOATS && *used < list->n ? list->floats[(*used)++] : otherwise;
 }
 
+/* Every sequence takes all steps: their lengths say nothing. */
+static gboolean
+are_whole (const PareGraph *graph, const PareNode *node)
+{
+  const PareTensor *lengths = pare_lower_constant (graph, node, 4);
+  gint64 n = lengths != NULL ? pare_tensor_count (lengths) : 0;
+  gboolean whole = n > 0;
+  for (gint64 i = 0; i < n && whole; i++)
+    whole = pare_tensor_get_int (lengths, (gsize)i) == graph->values[node->inputs[0]].shape.dims[0];
+  return whole;
+}
+
 gboolean
 pare_lower_recurrent (PareBuilder *b, const PareNode *node, GError **error)
 {
@@ -578,23 +590,13 @@ pare_lower_recurrent (PareBuilder *b, const PareNode *node, GError **error)
   if (pare_node_get_int (node, "layout", 0) != 0)
     return pare_lower_refuse (graph, node, error, "layout 1 is not supported");
   const PareShape *xs = &graph->values[node->inputs[0]].shape;
-  if (pare_lower_has_input (node, 4)) /* every sequence as long as the batch: the operand says nothing */
-    {
-      gint64 lengths[64];
-      guint n = 0;
-      gboolean full = pare_lower_ints (graph, node, 4, lengths, 64, &n);
-      for (guint i = 0; i < n; i++)
-        full &= lengths[i] == xs->dims[0];
-      if (!full)
-        return pare_lower_refuse (graph, node, error, "sequence_lens is not supported");
-    }
   if (!pare_lower_has_input (node, 2) || graph->values[node->inputs[2]].shape.rank != 3)
     return pare_lower_refuse (graph, node, error, "needs its recurrent weights");
   p.hidden = (gint32)graph->values[node->inputs[2]].shape.dims[2];
   guint32 in[8], out[3];
   guint n_in = lstm ? 8 : 6, n_out = lstm ? 3 : 2;
   for (guint i = 0; i < n_in; i++)
-    in[i] = i != 4 && pare_lower_has_input (node, i) ? pare_builder_value (b, node->inputs[i]) : PARE_RT_NONE;
+    in[i] = pare_lower_has_input (node, i) && (i != 4 || !are_whole (graph, node)) ? pare_builder_value (b, node->inputs[i]) : PARE_RT_NONE;
   for (guint i = 0; i < n_out; i++)
     {
       gint64 t = xs->dims[0], batch = xs->dims[1];

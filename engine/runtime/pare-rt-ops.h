@@ -94,7 +94,7 @@ typedef struct { float scale; int32_t samples /* 0: as many as a cell has pixels
 typedef struct { int32_t heads /* of three extents */, interleaved; } PareRotaryParams;
 
 typedef enum { PARE_RNN_FORWARD, PARE_RNN_REVERSE, PARE_RNN_BIDIRECTIONAL } PareRnnDirection;
-/* in = x [T,B,I], w [D,G*H,I], r [D,G*H,H], (b [D,2*G*H]), (sequence_lens: omitted), (h0 [D,B,H]), LSTM: (c0), (peepholes [D,3*H]);
+/* in = x [T,B,I], w [D,G*H,I], r [D,G*H,H], (b [D,2*G*H]), (lengths [B]), (h0 [D,B,H]), LSTM: (c0), (peepholes [D,3*H]);
  * out = (y [T,D,B,H]), (y_h [D,B,H]), LSTM: (y_c). Operand 8 is for who multiplies faster: x w' with b, and of b's second half for all gates
  * but the last of GRU [D,T*B,G*H] and room behind it, in one extent; x and w are not read then. Operand 2 may come
  * with who multiplies it by the state (`packed`: a PareRtRnnMultiplier). Gates as ONNX orders them. Activations: PARE_UN_* kinds per direction. */

@@ -59,7 +59,7 @@ pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *ki
                        : kind->lstm ? 8
                                     : 6)
            && n_out >= 1 && n_out <= (kind->lstm ? 3 : 2));
-  SUPPORT (is_f32 (&in[0]) && is_f32 (&in[1]) && is_f32 (&in[2]) && !given (in, n_in, 4));
+  SUPPORT (is_f32 (&in[0]) && is_f32 (&in[1]) && is_f32 (&in[2]));
   REQUIRE (in[0].shape.rank == 3 && p->hidden >= 1 && (unsigned)p->direction <= PARE_RNN_BIDIRECTIONAL);
   int64_t d = p->direction == PARE_RNN_BIDIRECTIONAL ? 2 : 1, h = p->hidden, gh = kind->gates * h, lanes = pare_rt_isa ()->lanes, deep;
   *s = (PareRtRnn){ .p = p,
@@ -79,6 +79,7 @@ pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *ki
   s->together = s->steps == 1 && s->batch <= PARE_RT_PANEL_ROWS;
   REQUIRE (is_shape (&in[1], d, gh, s->inputs) && is_shape (&in[2], d, gh, h));
   REQUIRE (!given (in, n_in, 3) || is_shape (&in[3], d, 2 * gh, -1));
+  REQUIRE (!given (in, n_in, 4) || (in[4].dtype == PARE_DTYPE_INT32 && in[4].shape.rank == 1 && in[4].shape.dims[0] == s->batch));
   REQUIRE (!given (in, n_in, 5) || is_shape (&in[5], d, s->batch, h));
   REQUIRE (!given (in, n_in, 6) || is_shape (&in[6], d, s->batch, h));
   REQUIRE (!given (in, n_in, 7) || (kind->lstm && is_shape (&in[7], d, 3 * h, -1)));
@@ -167,6 +168,15 @@ times_panels (const PareRtRnn *s, int stage, int64_t unit, int64_t end, const fl
     }
 }
 
+/* Of a sample whose sequence is over: its state stays what it was, and nothing is said of it. */
+static void
+skip_units (const PareRtRnnUnits *units, float *y)
+{
+  memcpy (units->h, units->before, (size_t)units->n * sizeof (float));
+  if (y)
+    memset (y, 0, (size_t)units->n * sizeof (float));
+}
+
 /* Units from `unit` to `end` (whole panels, at most PARE_RT_RNN_UNITS) of one step, all samples of the batch. */
 static void
 step_units (const PareRtRnn *s, const PareRtRnnSide *side, int64_t step, int stage, int64_t unit, int64_t end, const float *x, int worker)
@@ -216,9 +226,15 @@ step_units (const PareRtRnn *s, const PareRtRnnSide *side, int64_t step, int sta
                                   .h = side->h[1 - step % 2] + at,
                                   .c = side->c + at,
                                   .hold = { side->hold[0] + at, side->hold[1] + at } };
+          float *y = s->y ? s->y + ((t * s->directions + side->index) * s->batch + b0 + b) * s->hidden + unit : NULL;
+          if (s->lengths && t >= s->lengths[b0 + b])
+            {
+              skip_units (&view, y);
+              continue;
+            }
           s->cell (s, side, stage, &view);
-          if (s->y && stage == s->stages - 1)
-            memcpy (s->y + ((t * s->directions + side->index) * s->batch + b0 + b) * s->hidden + unit, view.h, (size_t)n * sizeof (float));
+          if (y && stage == s->stages - 1)
+            memcpy (y, view.h, (size_t)n * sizeof (float));
         }
     }
 }
@@ -325,6 +341,7 @@ pare_rt_rnn_run (const PareRnnParams *p, const PareRtRnnKind *kind, const PareVi
   s.multiplier = in[2].packed;
   if (s.multiplier && s.multiplier->lstm && kind->lstm && s.usual && !given (in, n_in, 7))
     s.cell = s.multiplier->lstm;
+  s.lengths = given (in, n_in, 4) ? in[4].data : NULL;
   s.y = out[0].dtype != PARE_DTYPE_NONE ? out[0].data : NULL;
   for (int64_t d = 0; d < s.directions; d++)
     begin (&s, d, in, n_in, &room, &at, scratch);
@@ -334,8 +351,13 @@ pare_rt_rnn_run (const PareRnnParams *p, const PareRtRnnKind *kind, const PareVi
   for (uint32_t i = 1; i < n_out; i++)
     for (int64_t d = 0; out[i].dtype != PARE_DTYPE_NONE && d < s.directions; d++)
       for (int64_t b = 0; b < s.batch; b++)
-        memcpy ((float *)out[i].data + (d * s.batch + b) * s.hidden, (i == 1 ? s.side[d].h[s.steps % 2] : s.side[d].c) + b * s.room,
-                (size_t)s.hidden * sizeof (float));
+        {
+          float *y = (float *)out[i].data + (d * s.batch + b) * s.hidden;
+          if (s.lengths && s.lengths[b] <= 0) /* as ONNX Runtime: not the state that it began with */
+            memset (y, 0, (size_t)s.hidden * sizeof (float));
+          else
+            memcpy (y, (i == 1 ? s.side[d].h[s.steps % 2] : s.side[d].c) + b * s.room, (size_t)s.hidden * sizeof (float));
+        }
   return PARE_RT_OK;
 }
 

@@ -72,6 +72,7 @@ struct PareRtRnn
   PareRtRnnCell cell;
   PareRtRnnSide side[2];
   const PareRtRnnMultiplier *multiplier; /* of the state; NULL: the panels here */
+  const int32_t *lengths;                /* of the batch's sequences; NULL: all take every step */
   float *y, *unpacked;                   /* y: NULL where nobody wants it; unpacked: room for a panel of each worker */
   uint64_t panel_floats;
 };
