@@ -2,6 +2,8 @@
 #include "engine/runtime/kernels/pool.h"
 #include "engine/runtime/kernels/conv.h"
 
+#include <float.h>
+
 bool
 pare_rt_pool_geometry (const ParePoolParams *p, const PareView *x, const PareView *y, PoolGeometry *g)
 {
@@ -111,8 +113,7 @@ planes_task (int64_t task, int worker, void *arg)
         for (int64_t row0 = 0; row0 < g->out[1]; row0 += j->block.rows)
           {
             int64_t rows = g->out[1] - row0 < j->block.rows ? g->out[1] - row0 : j->block.rows, layers = j->max ? 0 : inside (j, 0, oz);
-            pare_rt_conv_fill (g, &j->block, j->x + plane * area, j->x_end, 1, oz, row0, rows, 0, g->out[2], j->max ? -INFINITY : 0,
-                               packed);
+            pare_rt_conv_fill (g, &j->block, j->x + plane * area, j->x_end, 1, oz, row0, rows, 0, g->out[2], j->max ? -FLT_MAX : 0, packed);
             for (int64_t r = 0; r < rows; r++, y += g->out[2])
               if (j->max)
                 isa->max_row (y, packed + r * j->block.pitch, taps, n_taps, g->out[2]);
