@@ -264,7 +264,7 @@ pare_lower_resize (PareBuilder *b, const PareNode *node, GError **error)
                          .extrapolation = pare_node_get_float (node, "extrapolation_value", 0) };
   int mode = pare_lower_choice (node, "mode", 0, modes), coord = pare_lower_choice (node, "coordinate_transformation_mode", 0, coords),
       nearest = pare_lower_choice (node, "nearest_mode", 0, nearests);
-  if (mode < 0 || coord < 0 || nearest < 0 || pare_node_get_int (node, "antialias", 0) != 0)
+  if (mode < 0 || coord < 0 || nearest < 0)
     return pare_lower_refuse (graph, node, error, "this mode is not supported");
   p.mode = (PareResizeMode)mode;
   p.coord = (PareCoordMode)coord;
@@ -300,6 +300,8 @@ pare_lower_resize (PareBuilder *b, const PareNode *node, GError **error)
     for (guint i = 0; i < n; i++)
       if (axes[i] >= 0)
         p.scale[axes[i]] = kept;
+  if (pare_node_get_int (node, "antialias", 0) != 0)
+    return pare_lower_antialias (b, node, &p, error);
   return pare_lower_step (b, node, PARE_RT_RESIZE, &p, sizeof p, 1);
 }
 

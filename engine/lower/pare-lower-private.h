@@ -227,6 +227,8 @@ gboolean pare_lower_concat (PareBuilder *b, const PareNode *node, GError **error
 gboolean pare_lower_concat_of (PareBuilder *b, const PareNode *node, const guint32 *values, guint32 out, GError **error);
 gboolean pare_lower_pad (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_resize (PareBuilder *b, const PareNode *node, GError **error);
+/* The same with antialias. */
+gboolean pare_lower_antialias (PareBuilder *b, const PareNode *node, const PareResizeParams *p, GError **error);
 /* One step with the node's first n_in inputs, PARE_RT_NONE where they are omitted, that writes its first output. TRUE. */
 gboolean pare_lower_step (PareBuilder *b, const PareNode *node, PareRtOp op, const void *params, gsize bytes, guint n_in);
 /* Which of the names (NULL ends them) the attribute has; -1: none of them. */

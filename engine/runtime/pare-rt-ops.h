@@ -82,6 +82,8 @@ typedef struct {
   int32_t exclude_outside; float cubic_a, extrapolation;
   float scale[PARE_MAX_RANK], roi_start[PARE_MAX_RANK], roi_end[PARE_MAX_RANK];
 } PareResizeParams;
+/* Where position o of an axis lies in the input. */
+float pare_rt_resize_coordinate (const PareResizeParams *p, int axis, int64_t o, int64_t n_in, int64_t n_out);
 /* What position o of an axis is made of, nearest or linear, not cropping: returns 1 or 2 positions with their weights. */
 int pare_rt_resize_taps (const PareResizeParams *p, int axis, int64_t o, int64_t n_in, int64_t n_out, int64_t at[2], float weight[2]);
 

@@ -24,8 +24,8 @@ typedef struct
 } Job;
 
 /* Float arithmetic as in ONNX Runtime: ties of nearest depend on it. */
-static float
-coordinate (const PareResizeParams *p, int axis, int64_t o, int64_t n_in, int64_t n_out)
+float
+pare_rt_resize_coordinate (const PareResizeParams *p, int axis, int64_t o, int64_t n_in, int64_t n_out)
 {
   float x = (float)o, scale = p->scale[axis], in = (float)n_in, out = (float)n_out;
   switch (p->coord)
@@ -85,7 +85,7 @@ make_taps (const PareResizeParams *p, int axis, int64_t o, int64_t n_in, int64_t
       t->at[0] = o;
       return;
     }
-  float x = coordinate (p, axis, o, n_in, n_out);
+  float x = pare_rt_resize_coordinate (p, axis, o, n_in, n_out);
   t->outside = p->coord == PARE_COORD_TF_CROP && !(x >= 0 && x <= (float)(n_in - 1));
   if (p->mode == PARE_RESIZE_CUBIC)
     cubic_taps (p, x, n_in, t);
