@@ -91,6 +91,27 @@ keep_roundings (PareGraph *g)
     }
 }
 
+/* The types of the graph's outputs; those that the file does not declare are what its nodes make of its inputs. */
+static void
+find_output_types (const PareGraph *g, PareDtype *out)
+{
+  gboolean unsaid = FALSE, half = FALSE;
+  for (guint i = 0; i < g->n_values; i++)
+    half |= is_half (g->values[i].dtype);
+  for (guint i = 0; i < g->n_outputs; i++)
+    {
+      out[i] = g->values[g->outputs[i]].dtype;
+      unsaid |= out[i] == PARE_DTYPE_NONE;
+    }
+  if (!unsaid || !half)
+    return;
+  g_autoptr (PareGraph) inferred = pare_graph_copy (g);
+  PareWalk walk = { .from = MAX (g->opset, 1), .target = PARE_CANONICAL_OPSET, .trust_declared = TRUE, .lenient = TRUE };
+  if (pare_graph_walk (inferred, &walk, NULL))
+    for (guint i = 0; i < g->n_outputs; i++)
+      out[i] = inferred->values[inferred->outputs[i]].dtype;
+}
+
 gboolean
 pare_canonical_half (PareGraph *g, GError **error)
 {
@@ -98,8 +119,7 @@ pare_canonical_half (PareGraph *g, GError **error)
   g_autofree PareDtype *in = g_new (PareDtype, n_inputs + 1), *out = g_new (PareDtype, n_outputs + 1);
   for (guint i = 0; i < n_inputs; i++)
     in[i] = g->values[g->inputs[i]].dtype;
-  for (guint i = 0; i < n_outputs; i++)
-    out[i] = g->values[g->outputs[i]].dtype;
+  find_output_types (g, out);
   keep_roundings (g);
   if (!widen_inside (g, error))
     return FALSE;

@@ -498,6 +498,10 @@ test_half (void)
   g_autoptr (PareGraph) both = canonical (g);
   g_assert_cmpint (both->values[both->outputs[1]].dtype, ==, PARE_DTYPE_FLOAT16);
   g_assert_cmpstr (both->values[both->outputs[1]].name, ==, "w");
+
+  g->values[y].dtype = PARE_DTYPE_NONE; /* a file need not say what its nodes make of what it is given */
+  g_autoptr (PareGraph) unsaid = canonical (g);
+  g_assert_cmpint (unsaid->values[unsaid->outputs[0]].dtype, ==, PARE_DTYPE_FLOAT16);
 }
 
 /* --- branches --- */
