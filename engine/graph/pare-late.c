@@ -30,12 +30,31 @@ is_told_size (const PareGraph *g, const PareNode *node)
   return FALSE;
 }
 
+/* Its kernel takes that operand as a parameter, however well the file says what it makes. */
+static gboolean
+is_told_how (const PareGraph *g, const PareNode *node)
+{
+  static const struct
+  {
+    const char *op;
+    guint operands; /* a bit for each */
+  } told[] = {
+    { "Slice", 1 << 1 | 1 << 3 | 1 << 4 }, { "Pad", 1 << 1 | 1 << 3 }, { "Resize", 1 << 2 }, { "Trilu", 1 << 1 }, { "CumSum", 1 << 1 }
+  };
+  for (guint k = 0; k < G_N_ELEMENTS (told); k++)
+    for (guint i = 0; pare_node_is (node, told[k].op) && i < node->n_inputs; i++)
+      if ((told[k].operands >> i & 1) != 0 && node->inputs[i] != PARE_NONE && g->values[node->inputs[i]].constant == NULL)
+        return TRUE;
+  return g_str_has_prefix (node->op, "Reduce") && (node->domain == NULL || *node->domain == '\0') && node->n_inputs > 1
+         && node->inputs[1] != PARE_NONE && g->values[node->inputs[1]].constant == NULL;
+}
+
 /* Only the values that it reads can say what it makes, or how often it runs. An If stays with those that its inputs decide
  * (pare_graph_find_deciding_inputs), unless what it reads is late. */
 static gboolean
 begins_late (const PareGraph *g, const PareNode *node)
 {
-  gboolean open = pare_node_is (node, "Loop") || pare_node_is (node, "Scan");
+  gboolean open = pare_node_is (node, "Loop") || pare_node_is (node, "Scan") || is_told_how (g, node);
   if (!open && !is_told_size (g, node))
     return FALSE;
   for (guint i = 0; i < node->n_inputs; i++)
@@ -81,7 +100,7 @@ check (const PareNode *node, GError **error)
   const PareAttr *body = pare_node_get_attr (node, "body");
   gboolean turns = pare_node_is (node, "Loop") || pare_node_is (node, "Scan"),
            fits = !turns || (body != NULL && body->graph != NULL && body->graph->n_inputs == node->n_inputs);
-  if (fits && pare_infer_has_rule (node))
+  if (fits && (pare_infer_has_rule (node) || pare_decompose_has_rule (node)))
     return TRUE;
   g_autofree char *what = pare_node_describe (node), *unknown = pare_node_dup_unknown (node);
   if (fits)

@@ -289,6 +289,27 @@ test_memory (void)
   g_assert_nonnull (strstr (machine, "node 'zeros' (ConstantOfShape): its output 17592186044416 needs 131072.0 GiB, "));
 }
 
+/* A file may well declare how large a Slice is whose begin only values say. */
+static void
+test_declared (void)
+{
+  float x[5] = { 1, 2, 7, 4, 5 };
+  const gint64 two = 2;
+  for (guint b = 0; b < G_N_ELEMENTS (backends); b++)
+    {
+      g_autoptr (PareGraph) g = make_graph (17);
+      PareValueId in = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (1, (gint64)5)), at = MAKE (g, "ArgMax", "at", in),
+                  end = MAKE (g, "Add", "end", at, make_ints (g, "two", 1, &two)), slice = MAKE (g, "Slice", "slice", in, at, end);
+      g->values[slice].dtype = PARE_DTYPE_FLOAT32;
+      g->values[slice].shape = pare_shape_make (1, (gint64)2);
+      make_output (g, slice);
+      pare_graph_name_layers (g);
+      g_autoptr (PareRunner) runner = start (g, backends[b]);
+      feed (runner, x, pare_shape_make (1, (gint64)5));
+      expect (runner, 0, "2", (const double[]){ 7, 4 });
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -300,5 +321,6 @@ main (int argc, char **argv)
   g_test_add_func ("/late/cancel", test_cancel);
   g_test_add_func ("/late/around", test_around);
   g_test_add_func ("/late/memory", test_memory);
+  g_test_add_func ("/late/declared", test_declared);
   return g_test_run ();
 }
