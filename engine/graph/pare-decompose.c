@@ -231,49 +231,25 @@ matmul (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
-/* The first `length` steps of each sequence backwards, the rest as it is; lengths that are known. Where they are those of the whole, a
- * slice. */
+/* Until opset 21 scale and bias were of groups; those that are computed become those of channels as the model runs. */
 static gboolean
-reverse_sequence (PareWriter *w, const PareNode *node)
+group_norm (PareWriter *w, const PareNode *node)
 {
   const PareShape *x = pare_writer_shape (w, w->in[0]);
-  gint64 time = pare_node_get_int (node, "time_axis", 0), batch = pare_node_get_int (node, "batch_axis", 1);
-  guint n = 0;
-  g_autofree gint64 *lengths = pare_node_input_ints (w->graph, node, 1, &n);
-  if (lengths == NULL || x->rank < 2 || time < 0 || batch < 0 || time + batch != 1 || n != x->dims[batch] || x->dims[time] < 0)
+  gint64 groups = pare_node_get_int (node, "num_groups", 0), channels = x->rank > 1 ? x->dims[1] : 0;
+  if (w->in[1] == PARE_NONE || w->in[2] == PARE_NONE || groups < 1 || channels <= groups || channels % groups != 0
+      || (pare_shape_count (pare_writer_shape (w, w->in[1])) != groups && pare_shape_count (pare_writer_shape (w, w->in[2])) != groups))
     return FALSE;
-  gint64 steps = x->dims[time];
-  gboolean whole = TRUE;
-  for (guint i = 0; i < n; i++)
-    {
-      if (lengths[i] < 0 || lengths[i] > steps)
-        return FALSE;
-      whole &= lengths[i] == steps;
-    }
-  if (whole)
-    {
-      const gint64 from = -1, to = G_MININT64 + 1, by = -1;
-      PareValueId in[5] = { w->in[0], pare_write_ints (w, &from, 1), pare_write_ints (w, &to, 1), pare_write_ints (w, &time, 1),
-                            pare_write_ints (w, &by, 1) };
-      pare_write_to (w, "Slice", w->out[0], in, 5);
-      return TRUE;
-    }
-  PareShape shape = { .rank = 3, .dims = { x->dims[0], x->dims[1], 2 } };
-  g_autoptr (PareTensor) places = pare_tensor_new (PARE_DTYPE_INT64, &shape, NULL);
-  if (places == NULL)
-    return FALSE;
-  gint64 *to = places->data;
-  for (gint64 a = 0; a < x->dims[0]; a++)
-    for (gint64 b = 0; b < x->dims[1]; b++)
+  const gint64 column[] = { groups, 1 }, wide[] = { groups, channels / groups }, row[] = { channels };
+  PareValueId in[3] = { w->in[0], w->in[1], w->in[2] };
+  for (guint i = 1; i < 3; i++)
+    if (pare_shape_count (pare_writer_shape (w, in[i])) == groups)
       {
-        gint64 at[2] = { a, b };
-        if (at[time] < lengths[at[batch]])
-          at[time] = lengths[at[batch]] - 1 - at[time];
-        *to++ = at[0];
-        *to++ = at[1];
+        PareValueId each = pare_write_reshape (w, in[i], column, 2, PARE_NONE);
+        in[i] = pare_write_reshape (w, pare_write (w, "Expand", pare_writer_dtype (w, in[i]), each, pare_write_ints (w, wide, 2)), row, 1,
+                                    PARE_NONE);
       }
-  PareValueId in[2] = { w->in[0], pare_graph_add_constant (w->graph, "places", places, PARE_NONE) };
-  pare_write_to (w, "GatherND", w->out[0], in, 2);
+  pare_write_attrs (pare_write_to (w, "GroupNormalization", w->out[0], in, 3), node, NULL);
   return TRUE;
 }
 
@@ -329,12 +305,12 @@ through_floats (PareWriter *w, const PareNode *node)
 }
 
 static const PareDecomposeRule rules_here[] = {
-  { "", "ReverseSequence", reverse_sequence },
   { "", "Hardmax", hardmax },
   { "", "MeanVarianceNormalization", mean_variance },
   { "", "EyeLike", eye_like },
   { "", "Pow", power },
   { "", "Dropout", dropout },
+  { "", "GroupNormalization", group_norm },
   { "", "RMSNormalization", rms_norm },
   { "", "SimplifiedLayerNormalization", rms_norm },
   { "", "LpPool", lp_pool },
@@ -355,7 +331,8 @@ find_rule (const PareNode *node)
                                              pare_decompose_rules_integer,
                                              pare_decompose_rules_channels,
                                              pare_decompose_rules_signal,
-                                             pare_decompose_rules_einsum };
+                                             pare_decompose_rules_einsum,
+                                             pare_decompose_rules_values };
   const char *domain = node->domain == NULL || g_str_equal (node->domain, "ai.onnx") ? "" : node->domain;
   for (guint i = 0; i < G_N_ELEMENTS (lists); i++)
     for (const PareDecomposeRule *rule = lists[i]; rule->domain != NULL; rule++)
