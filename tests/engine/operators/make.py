@@ -29,9 +29,9 @@ lppool_2d_strides bitshift_right_int8_negative_shift bitshift_right_int32_shift_
 def save(name, model, given, want):
     graph = model.graph
     for value, array in given.items():
-        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), "given:" + value))
+        graph.initializer.append(numpy_helper.from_array(np.require(array, requirements="C"), "given:" + value))
     for value, array in want.items():
-        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), "want:" + value))
+        graph.initializer.append(numpy_helper.from_array(np.require(array, requirements="C"), "want:" + value))
     for kept in (model.metadata_props, graph.value_info):
         del kept[:]
     model.producer_name = model.doc_string = graph.doc_string = ""
@@ -197,6 +197,41 @@ def from_runtime():
     for same in ("upper", "lower"):
         computed(f"conv_transpose_same_{same}_wide", "ConvTranspose", [f(1, 2, 5, 4), f(2, 3, 2, 3)], constants=(1,), strides=[3, 2],
                  auto_pad=f"SAME_{same.upper()}")
+    # operands that mostly are constants, as the model computes them
+    computed("clip_computed", "Clip", [f(3, 4), one(-0.5), one(0.7)])
+    computed("clip_computed_upper", "Clip", [random.integers(-9, 9, (3, 4)), None, one(3, np.int64)])
+    computed("reverse_sequence_computed", "ReverseSequence", [f(2, 5, 3), np.array([2, 5])], version=10, time_axis=1, batch_axis=0)
+    computed("group_norm_18_computed", "GroupNormalization", [f(2, 6, 3, 4), f(3), f(3)], version=18, num_groups=3)
+    # sequences of different lengths, one of none
+    lengths = np.array([4, 0, 2, 5], i32)
+    for op, gates, direction in (("LSTM", 4, "bidirectional"), ("GRU", 3, "reverse"), ("RNN", 1, "forward")):
+        d = 2 if direction == "bidirectional" else 1
+        states = [f(d, 4, 6), f(d, 4, 6), f(d, 18)] if op == "LSTM" else [f(d, 4, 6)]
+        computed(f"{op.lower()}_lengths", op, [f(5, 4, 3), f(d, gates * 6, 3), f(d, gates * 6, 6), f(d, 2 * gates * 6), lengths, *states],
+                 3 if op == "LSTM" else 2, (1, 2, 3), version=14, hidden_size=6, direction=direction)
+    # windows in padding alone, and where the greatest stand
+    computed("max_pool_padding_alone", "MaxPool", [f(1, 2, 2, 5)], version=12, kernel_shape=[2, 2], dilations=[3, 1], pads=[1, 0, 1, 0])
+    computed("max_pool_places", "MaxPool", [np.round(f(2, 3, 7, 8))], 2, version=12, kernel_shape=[3, 2], strides=[2, 3], pads=[1, 0, 0, 1], ceil_mode=1)
+    computed("max_pool_places_by_column", "MaxPool", [f(2, 3, 7, 8)], 2, version=12, kernel_shape=[2, 2], strides=[2, 2], storage_order=1)
+    computed("max_unpool", "MaxUnpool", [f(1, 2, 2, 3), random.permutation(48)[:12].reshape(1, 2, 2, 3)], version=11, kernel_shape=[2, 2], strides=[2, 2])
+    for mode, more in (("linear", {}), ("cubic", {"exclude_outside": 1, "cubic_coeff_a": -0.5})):
+        computed(f"resize_antialias_{mode}", "Resize", [f(1, 2, 9, 11), None, None, np.array([1, 2, 4, 14])], constants=(3,), version=18, mode=mode,
+                 antialias=1, **more)
+    # images
+    computed("col2im", "Col2Im", [f(2, 18, 12), np.array([6, 7]), np.array([3, 2])], constants=(1, 2), version=18, strides=[2, 2], pads=[1, 1, 1, 0])
+    computed("center_crop_pad", "CenterCropPad", [f(2, 5, 4, 3), np.array([3, 7])], constants=(1,), version=18, axes=[1, -2])
+    computed("affine_grid", "AffineGrid", [f(2, 2, 3), np.array([2, 3, 4, 1])], constants=(1,), version=20, align_corners=1)
+    computed("affine_grid_volume", "AffineGrid", [f(1, 3, 4), np.array([1, 2, 3, 2, 4])], constants=(1,), version=20)
+    computed("deform_conv", "DeformConv", [f(2, 4, 5, 6), f(6, 2, 3, 2), f(2, 24, 3, 5), f(6), f(2, 12, 3, 5)], constants=(1, 3), version=19,
+             group=2, offset_group=2, strides=[2, 1], pads=[1, 0, 1, 0])
+    # queries whose groups share keys and values
+    tables = [f(9, 8), f(9, 8)]
+    ms("group_query", "GroupQueryAttention", [f(2, 5, 64), f(2, 5, 32), f(2, 5, 32), None, None, np.array([4, 4], i32), one(5, i32), *tables], 3, (6, 7, 8),
+       num_heads=4, kv_num_heads=2, do_rotary=1, local_window_size=3)
+    ms("group_query_packed", "GroupQueryAttention", [f(1, 1, 128), None, None, f(1, 2, 3, 16), f(1, 2, 3, 16), np.array([3], i32), one(4, i32), *tables], 3,
+       (6, 7, 8), num_heads=4, kv_num_heads=2, do_rotary=1, rotary_interleaved=1, softcap=2.0)
+    ms("group_query_ragged", "GroupQueryAttention", [f(2, 1, 64), f(2, 1, 32), f(2, 1, 32), f(2, 2, 4, 16), f(2, 2, 4, 16), np.array([4, 2], i32), one(5, i32),
+                                                     *tables], 3, (6, 7, 8), num_heads=4, kv_num_heads=2, do_rotary=1)
 
 
 if __name__ == "__main__":
