@@ -23,7 +23,7 @@ read_shapes (const PareWriter *w, const PareNode *node, Grouped *g)
   *g = (Grouped){ .heads = pare_node_get_int (node, "num_heads", 0), .shared = pare_node_get_int (node, "kv_num_heads", 0) };
   gboolean packed = w->in[1] == PARE_NONE;
   if (!pare_writer_is_float (w, w->in[0]) || packed != (w->in[2] == PARE_NONE) || (w->in[3] == PARE_NONE) != (w->in[4] == PARE_NONE)
-      || g->heads < 1 || g->shared < 1 || g->heads % g->shared != 0)
+      || g->heads < 1 || g->heads > 1 << 20 || g->shared < 1 || g->heads % g->shared != 0)
     return FALSE;
   const PareShape *q = pare_writer_shape (w, w->in[0]);
   gint64 parts = g->heads + (packed ? 2 * g->shared : 0);

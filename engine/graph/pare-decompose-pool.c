@@ -1,4 +1,4 @@
-/* MaxPool that says where its greatest stand, and MaxUnpool that puts them back there. */
+/* MaxPool that says where its greatest stand, MaxUnpool that puts them back there, and LpPool. */
 #include "engine/graph/pare-writer.h"
 
 #include <math.h>
@@ -7,6 +7,7 @@
 static const PareDtype f32 = PARE_DTYPE_FLOAT32, i64 = PARE_DTYPE_INT64;
 
 #define MOST_TAPS 256 /* places of a window */
+#define MOST_EXTENT ((gint64)1 << 24)
 
 typedef struct
 {
@@ -39,15 +40,23 @@ read_window (const PareWriter *w, const PareNode *node, Window *window)
     }
   for (int i = 0; i < window->axes; i++)
     {
+      if (slides.kernel[i] < 1 || slides.pad[i] < 0 || window->out[i] < 1)
+        return FALSE;
       window->kernel[i] = slides.kernel[i];
       window->stride[i] = slides.stride[i];
       window->dilation[i] = slides.dilation[i];
       window->begin[i] = slides.pad[i];
       window->taps *= window->taps <= MOST_TAPS ? slides.kernel[i] : 1;
-      if (window->out[i] < 1)
-        return FALSE;
     }
-  return window->taps <= MOST_TAPS;
+  return TRUE;
+}
+
+/* How far windows reach behind x. */
+static gint64
+behind (const Window *window, int i)
+{
+  gint64 reach = (window->out[i] - 1) * window->stride[i] + (window->kernel[i] - 1) * window->dilation[i] + 1;
+  return MAX (reach - window->begin[i] - window->x.dims[2 + i], 0);
 }
 
 /* x in a frame of what is less than anything, as far as windows reach. */
@@ -58,9 +67,8 @@ framed (PareWriter *w, const Window *window)
   int rank = window->x.rank;
   for (int i = 0; i < window->axes; i++)
     {
-      gint64 reach = (window->out[i] - 1) * window->stride[i] + (window->kernel[i] - 1) * window->dilation[i] + 1;
       pads[2 + i] = window->begin[i];
-      pads[rank + 2 + i] = MAX (reach - window->begin[i] - window->x.dims[2 + i], 0);
+      pads[rank + 2 + i] = behind (window, i);
     }
   PareValueId out = pare_graph_add_value (w->graph, "Pad", f32, NULL, PARE_NONE);
   const PareValueId in[3] = { w->in[0], pare_write_ints (w, pads, 2 * (guint)rank), pare_write_number (w, -INFINITY) };
@@ -122,7 +130,7 @@ max_pool (PareWriter *w, const PareNode *node)
 {
   Window window;
   if (w->out[1] == PARE_NONE || !pare_writer_is_float (w, w->in[0]) || pare_shape_count (pare_writer_shape (w, w->in[0])) < 1
-      || !read_window (w, node, &window))
+      || !read_window (w, node, &window) || window.taps > MOST_TAPS)
     return FALSE;
   g_autoptr (PareTensor) places = window_places (&window), steps = NULL;
   PareShape row = { .rank = 1, .dims = { window.taps } };
@@ -170,7 +178,13 @@ max_unpool (PareWriter *w, const PareNode *node)
       || (pads != NULL && (int)n_pads != 2 * axes))
     return FALSE;
   for (int i = 0; i < axes; i++)
-    y.dims[i + 2] = (y.dims[i + 2] - 1) * (strides != NULL ? strides[i] : 1) + kernel[i] - (pads != NULL ? pads[i] + pads[axes + i] : 0);
+    {
+      gint64 stride = strides != NULL ? strides[i] : 1, begin = pads != NULL ? pads[i] : 0, end = pads != NULL ? pads[axes + i] : 0;
+      if (y.dims[i + 2] > MOST_EXTENT || kernel[i] < 1 || kernel[i] > MOST_EXTENT || stride < 1 || stride > MOST_EXTENT || begin < 0
+          || begin > MOST_EXTENT || end < 0 || end > MOST_EXTENT)
+        return FALSE;
+      y.dims[i + 2] = (y.dims[i + 2] - 1) * stride + kernel[i] - begin - end;
+    }
   for (guint i = 0; given != NULL && i < n_given; i++)
     y.dims[i] = given[i];
   PareShape row = { .rank = 1, .dims = { pare_shape_count (&y) } };
@@ -185,7 +199,46 @@ max_unpool (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
+/* (sum |x|^p)^(1/p) of each window: the mean of the powers, padding among them, times how many they are. */
+static gboolean
+lp_pool (PareWriter *w, const PareNode *node)
+{
+  gint64 p = pare_node_get_int (node, "p", 2), area = 1, pads[6];
+  Window window;
+  if (!pare_writer_is_float (w, w->in[0]) || !read_window (w, node, &window) || window.axes > 3 || p < 1 || p > 64)
+    return FALSE;
+  for (int i = 0; i < window.axes; i++)
+    {
+      area *= CLAMP (window.kernel[i], 1, 1 << 16);
+      pads[i] = window.begin[i];
+      pads[window.axes + i] = behind (&window, i); /* all that windows reach, so that each counts all of its places */
+    }
+  if (area > 1 << 24)
+    return FALSE;
+  PareValueId x = p == 2 ? w->in[0] : pare_write (w, "Abs", f32, w->in[0], PARE_NONE);
+  PareValueId powers = p == 1   ? x
+                       : p == 2 ? pare_write (w, "Mul", f32, x, x)
+                                : pare_write (w, "Pow", f32, x, pare_write_number (w, (float)p));
+  PareValueId mean = pare_graph_add_value (w->graph, "AveragePool", f32, NULL, PARE_NONE);
+  PareNode *pool = pare_write_to (w, "AveragePool", mean, &powers, 1);
+  pare_node_set_ints (pool, "kernel_shape", window.kernel, (guint)window.axes);
+  pare_node_set_ints (pool, "strides", window.stride, (guint)window.axes);
+  pare_node_set_ints (pool, "dilations", window.dilation, (guint)window.axes);
+  pare_node_set_ints (pool, "pads", pads, 2 * (guint)window.axes);
+  pare_node_set_int (pool, "count_include_pad", 1);
+  PareValueId sum[2] = { mean, pare_write_number (w, (float)area) };
+  if (p == 1)
+    {
+      pare_write_to (w, "Mul", w->out[0], sum, 2);
+      return TRUE;
+    }
+  PareValueId in[2] = { pare_write (w, "Mul", f32, sum[0], sum[1]), p == 2 ? PARE_NONE : pare_write_number (w, 1 / (float)p) };
+  pare_write_to (w, p == 2 ? "Sqrt" : "Pow", w->out[0], in, p == 2 ? 1 : 2);
+  return TRUE;
+}
+
 const PareDecomposeRule pare_decompose_rules_pool[] = {
+  { "", "LpPool", lp_pool },
   { "", "MaxPool", max_pool },
   { "", "MaxUnpool", max_unpool },
   { NULL, NULL, NULL },

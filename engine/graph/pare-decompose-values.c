@@ -58,7 +58,7 @@ reverse_sequence (PareWriter *w, const PareNode *node)
   const PareDtype i64 = PARE_DTYPE_INT64;
   const PareShape x = *pare_writer_shape (w, w->in[0]);
   gint64 time = pare_node_get_int (node, "time_axis", 0), batch = pare_node_get_int (node, "batch_axis", 1);
-  if (x.rank < 2 || time < 0 || batch < 0 || time + batch != 1 || w->in[1] == PARE_NONE || pare_writer_dtype (w, w->in[1]) != i64
+  if (x.rank < 2 || time < 0 || time > 1 || batch != 1 - time || w->in[1] == PARE_NONE || pare_writer_dtype (w, w->in[1]) != i64
       || x.dims[time] < 0 || x.dims[batch] < 0 || pare_writer_shape (w, w->in[1])->rank != 1
       || pare_writer_shape (w, w->in[1])->dims[0] != x.dims[batch])
     return FALSE;

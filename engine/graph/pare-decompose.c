@@ -158,36 +158,6 @@ rms_norm (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
-/* (sum |x|^p)^(1/p) of each window: the mean of the powers, padding among them, times how many they are. */
-static gboolean
-lp_pool (PareWriter *w, const PareNode *node)
-{
-  const PareDtype f = PARE_DTYPE_FLOAT32;
-  gint64 p = pare_node_get_int (node, "p", 2), area = 1;
-  guint n = 0;
-  const gint64 *kernel = pare_node_get_ints (node, "kernel_shape", &n);
-  for (guint i = 0; kernel != NULL && i < n; i++)
-    area *= CLAMP (kernel[i], 1, 1 << 16);
-  if (!pare_writer_is_float (w, w->in[0]) || kernel == NULL || n > 3 || p < 1 || p > 64 || area > 1 << 24
-      || pare_node_get_int (node, "ceil_mode", 0) != 0) /* its last window would count less than all */
-    return FALSE;
-  PareValueId x = p == 2 ? w->in[0] : pare_write (w, "Abs", f, w->in[0], PARE_NONE);
-  PareValueId powers = p == 1 ? x : p == 2 ? pare_write (w, "Mul", f, x, x) : pare_write (w, "Pow", f, x, pare_write_number (w, (float)p));
-  PareValueId mean = pare_graph_add_value (w->graph, "AveragePool", f, NULL, PARE_NONE);
-  PareNode *pool = pare_write_to (w, "AveragePool", mean, &powers, 1);
-  pare_write_attrs (pool, node, "p");
-  pare_node_set_int (pool, "count_include_pad", 1);
-  PareValueId sum[2] = { mean, pare_write_number (w, (float)area) };
-  if (p == 1)
-    {
-      pare_write_to (w, "Mul", w->out[0], sum, 2);
-      return TRUE;
-    }
-  PareValueId in[2] = { pare_write (w, "Mul", f, sum[0], sum[1]), p == 2 ? PARE_NONE : pare_write_number (w, 1 / (float)p) };
-  pare_write_to (w, p == 2 ? "Sqrt" : "Pow", w->out[0], in, p == 2 ? 1 : 2);
-  return TRUE;
-}
-
 /* Whole numbers of 32 and 64 bits (counts and masks, never a network's weights): every product, and the sum of those. */
 static gboolean
 whole_matmul (PareWriter *w, PareDtype dtype)
@@ -313,7 +283,6 @@ static const PareDecomposeRule rules_here[] = {
   { "", "GroupNormalization", group_norm },
   { "", "RMSNormalization", rms_norm },
   { "", "SimplifiedLayerNormalization", rms_norm },
-  { "", "LpPool", lp_pool },
   { "", "GlobalLpPool", global_lp_pool },
   { "", "MatMul", matmul },
   { "", "LSTM", batch_first },

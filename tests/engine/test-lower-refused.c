@@ -22,7 +22,7 @@ test_why_not (void)
       if (g_str_equal (cases[k].op, "LpPool"))
         {
           pare_node_set_ints (node_of (g, y), "kernel_shape", (const gint64[]){ 2 }, 1);
-          pare_node_set_int (node_of (g, y), "ceil_mode", 1);
+          pare_node_set_int (node_of (g, y), "p", 65);
         }
       y = MAKE (g, "Relu", "after", y);
       make_output (g, y);
