@@ -81,7 +81,104 @@ write_out (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
+/* An operand whose axes have a letter each. */
+static gboolean
+is_lettered (const PareWriter *w, PareValueId x, const char *term, PareDtype dtype)
+{
+  for (const char *c = term; *c != '\0'; c++)
+    if (!g_ascii_isalpha (*c) || strchr (c + 1, *c) != NULL)
+      return FALSE;
+  return x != PARE_NONE && pare_writer_dtype (w, x) == dtype && pare_writer_shape (w, x)->rank == (int)strlen (term);
+}
+
+/* Its axes in the order of `labels`, those that it lacks of extent 1. */
+static PareValueId
+spread (PareWriter *w, PareValueId x, const char *term, const char *labels)
+{
+  gint64 perm[PARE_MAX_RANK], missing[PARE_MAX_RANK];
+  guint n = 0, n_missing = 0;
+  for (gsize i = 0; labels[i] != '\0'; i++)
+    if (strchr (term, labels[i]) == NULL)
+      missing[n_missing++] = (gint64)i;
+    else
+      perm[n++] = strchr (term, labels[i]) - term;
+  PareValueId turned = n > 1 ? pare_write_transpose (w, x, perm, n, PARE_NONE) : x;
+  return n_missing > 0 ? pare_write_unsqueeze (w, turned, missing, n_missing) : turned;
+}
+
+/* Elements of all products; FALSE: an extent is not known, or they are too many. */
+static gboolean
+are_few (const PareWriter *w, char *const *terms, const char *labels)
+{
+  gint64 all = 1;
+  for (gsize k = 0; labels[k] != '\0'; k++)
+    {
+      gint64 extent = 1;
+      for (guint i = 0; terms[i] != NULL; i++)
+        {
+          const char *at = strchr (terms[i], labels[k]);
+          const PareShape *s = pare_writer_shape (w, w->in[i]);
+          if (at != NULL)
+            extent = extent == 1 ? s->dims[at - terms[i]] : extent;
+        }
+      if (extent < 0 || __builtin_mul_overflow (all, extent, &all) || all > 1 << 24)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Whole numbers, as in whole_matmul(): every product, and the sums of those. */
+static gboolean
+whole_einsum (PareWriter *w, const PareNode *node, const char *equation, PareDtype dtype)
+{
+  g_auto (GStrv) words = g_strsplit (equation, " ", -1);
+  g_autofree char *text = g_strjoinv (NULL, words);
+  char *arrow = strstr (text, "->");
+  if (arrow == NULL)
+    return FALSE;
+  *arrow = '\0';
+  const char *result = arrow + strlen ("->");
+  g_auto (GStrv) terms = g_strsplit (text, ",", -1);
+  g_autoptr (GString) labels = g_string_new (result);
+  if (g_strv_length (terms) != node->n_inputs)
+    return FALSE;
+  for (const char *c = text; *c != '\0'; c++)
+    if (g_ascii_isalpha (*c) && strchr (labels->str, *c) == NULL)
+      g_string_append_c (labels, *c);
+  for (guint i = 0; i < node->n_inputs; i++)
+    if (!is_lettered (w, w->in[i], terms[i], dtype))
+      return FALSE;
+  if (labels->len > PARE_MAX_RANK || !are_few (w, terms, labels->str))
+    return FALSE;
+  PareValueId product = PARE_NONE;
+  for (guint i = 0; i < node->n_inputs; i++)
+    {
+      PareValueId x = spread (w, w->in[i], terms[i], labels->str);
+      product = i == 0 ? x : pare_write (w, "Mul", dtype, product, x);
+    }
+  gint64 axes[PARE_MAX_RANK];
+  guint n = 0;
+  for (gsize i = strlen (result); i < labels->len; i++)
+    axes[n++] = (gint64)i;
+  const PareValueId in[2] = { product, pare_write_ints (w, axes, n) };
+  if (n > 0)
+    pare_node_set_int (pare_write_to (w, "ReduceSum", w->out[0], in, 2), "keepdims", 0);
+  else
+    pare_write_to (w, "Identity", w->out[0], in, 1);
+  return TRUE;
+}
+
+/* Explicit, and then, of whole numbers, in other operators. */
+static gboolean
+einsum (PareWriter *w, const PareNode *node)
+{
+  PareDtype dtype = pare_writer_dtype (w, w->in[0]);
+  g_autofree char *equation = pare_node_dup_string (node, "equation");
+  gboolean whole = dtype == PARE_DTYPE_INT32 || dtype == PARE_DTYPE_INT64;
+  return write_out (w, node) || (whole && equation != NULL && whole_einsum (w, node, equation, dtype));
+}
+
 const PareDecomposeRule pare_decompose_rules_einsum[] = {
-  { "", "Einsum", write_out },
+  { "", "Einsum", einsum },
   { NULL, NULL, NULL },
 };
