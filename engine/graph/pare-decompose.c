@@ -304,7 +304,8 @@ find_rule (const PareNode *node)
                                              pare_decompose_rules_values,
                                              pare_decompose_rules_pool,
                                              pare_decompose_rules_image,
-                                             pare_decompose_rules_grouped };
+                                             pare_decompose_rules_grouped,
+                                             pare_decompose_rules_sequence };
   const char *domain = node->domain == NULL || g_str_equal (node->domain, "ai.onnx") ? "" : node->domain;
   for (guint i = 0; i < G_N_ELEMENTS (lists); i++)
     for (const PareDecomposeRule *rule = lists[i]; rule->domain != NULL; rule++)

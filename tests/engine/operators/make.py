@@ -68,15 +68,38 @@ def computed(name, op, operands, outputs=1, constants=(), domain="", version=17,
         else:
             inputs.append(helper.make_tensor_value_info(names[i], helper.np_dtype_to_tensor_dtype(array.dtype), array.shape))
             given[names[i]] = array
-    graph = helper.make_graph([node], "graph", inputs, [helper.make_empty_tensor_value_info(r) for r in results if r], constant)
+    model(name, [node], inputs, [r for r in results if r], constant, given, domain, version)
+
+
+def model(name, nodes, inputs, results, constants, given, domain="", version=17):
+    graph = helper.make_graph(nodes, "graph", inputs, [helper.make_empty_tensor_value_info(r) for r in results], constants)
     opsets = [helper.make_opsetid("", version)] + ([helper.make_opsetid(MS, 1)] if domain else [])
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    made = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
     want = dict(zip([o.name for o in session.get_outputs()], session.run(None, given)))
     for output in graph.output:
         array = want[output.name]
         output.CopyFrom(helper.make_tensor_value_info(output.name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape))
     save(name, helper.make_model(graph, opset_imports=opsets, ir_version=10), given, want)
+
+
+def sequences():
+    """Lists as exporters write them: parts of a tensor, and a list that grows."""
+    x = f(5, 4)
+    inputs = [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, x.shape)]
+    numbers = {"two": np.array(2), "sizes": np.array([1, 3]), "last": np.array(-1), "first": np.array(0)}
+    constants = [numpy_helper.from_array(a, n) for n, a in numbers.items()]
+    node = helper.make_node
+    parts = [node("SplitToSequence", ["x", "two"], ["pairs"]), node("SequenceAt", ["pairs", "last"], ["rest"]),
+             node("SplitToSequence", ["x", "sizes"], ["columns"], axis=-1), node("ConcatFromSequence", ["columns"], ["again"], axis=1),
+             node("SplitToSequence", ["x"], ["rows"], keepdims=0), node("ConcatFromSequence", ["rows"], ["stacked"], axis=1, new_axis=1),
+             node("SequenceLength", ["rows"], ["count"])]
+    model("sequence_parts", parts, inputs, ["rest", "again", "stacked", "count"], constants, {"x": x})
+    grown = [node("Exp", ["x"], ["e"]), node("SequenceEmpty", [], ["none"]), node("SequenceInsert", ["none", "x"], ["one"]),
+             node("SequenceInsert", ["one", "e", "first"], ["both"]), node("ConcatFromSequence", ["both"], ["y"], axis=0),
+             node("SequenceErase", ["both", "last"], ["left"]), node("SequenceConstruct", ["e", "x"], ["made"]),
+             node("SequenceAt", ["left", "first"], ["z"]), node("SequenceAt", ["made", "last"], ["u"])]
+    model("sequence_grown", grown, inputs, ["y", "z", "u"], constants, {"x": x})
 
 
 def ms(name, op, operands, outputs=1, constants=(), domain=MS, **attrs):
@@ -232,8 +255,12 @@ def from_runtime():
        (6, 7, 8), num_heads=4, kv_num_heads=2, do_rotary=1, rotary_interleaved=1, softcap=2.0)
     ms("group_query_ragged", "GroupQueryAttention", [f(2, 1, 64), f(2, 1, 32), f(2, 1, 32), f(2, 2, 4, 16), f(2, 2, 4, 16), np.array([4, 2], i32), one(5, i32),
                                                      *tables], 3, (6, 7, 8), num_heads=4, kv_num_heads=2, do_rotary=1)
+    computed("lp_pool_ceil", "LpPool", [f(1, 2, 7, 8)], version=18, kernel_shape=[3, 2], strides=[2, 3], pads=[1, 0, 1, 1], ceil_mode=1, p=3)
+    computed("einsum_int64", "Einsum", [random.integers(-2**40, 2**40, (2, 3, 4)), random.integers(-9, 9, (4, 2)), random.integers(-9, 9, 5)],
+             version=12, equation="bij,jb,k->kib")
 
 
 if __name__ == "__main__":
     from_onnx()
     from_runtime()
+    sequences()
