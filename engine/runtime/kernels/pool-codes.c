@@ -1,4 +1,5 @@
 /* Pools on codes of 8 bits: the largest of a window, and the mean laid on another grid. */
+#include "engine/runtime/kernels/int-isa.h"
 #include "engine/runtime/kernels/integer.h"
 #include "engine/runtime/kernels/pool.h"
 
@@ -177,6 +178,110 @@ factors (const Job *j, int64_t oy, float *factor)
     }
 }
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define AVX512 __attribute__ ((target ("avx512f,avx512bw,avx512vl")))
+#define AT_A_TIME 8       /* rows of the output: what was written last is slow to read */
+#define LINE_COLUMNS 1024 /* of a padded row */
+
+static bool
+has_lanes (void)
+{
+  return pare_rt_int_isa ()->lanes == 16;
+}
+
+static bool
+in_lanes (const Job *j)
+{
+  const PoolGeometry *g = j->g;
+  return !j->p && in_rows (g) && g->stride[2] <= 2 && (g->out[2] - 1) * g->stride[2] + (g->k[2] - 1) * g->dil[2] < LINE_COLUMNS
+         && g->in[2] + g->pad[2] <= LINE_COLUMNS && has_lanes ();
+}
+
+static inline __mmask64
+first_of (int64_t n)
+{
+  return n >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << n) - 1;
+}
+
+/* The largest of each column of the windows. */
+AVX512 static void
+raise_rows (const PoolGeometry *g, const uint8_t *x, int64_t oy, uint8_t *line, __m512i flip)
+{
+  int64_t from = oy * g->stride[1] - g->pad[1], k0, k1, width = g->in[2], next = g->dil[1] * width;
+  inside (from, g->k[1], g->dil[1], g->in[1], &k0, &k1);
+  x += (from + k0 * g->dil[1]) * width;
+  for (int64_t i = 0; i < width; i += 64)
+    {
+      __mmask64 some = first_of (width - i);
+      __m512i v = _mm512_setzero_si512 ();
+      const uint8_t *row = x + i;
+      for (int64_t ky = k0; ky < k1; ky++, row += next)
+        v = _mm512_max_epu8 (v, _mm512_xor_si512 (_mm512_maskz_loadu_epi8 (some, row), flip));
+      _mm512_mask_storeu_epi8 (line + i, some, v);
+    }
+}
+
+/* Of the windows of a row: at every column, of which every second one may be left out. */
+AVX512 static void
+largest_in_lanes (const PoolGeometry *g, const uint8_t *line, uint8_t *y, __m512i flip)
+{
+  int64_t n = g->out[2], k = g->k[2], dil = g->dil[2], step = g->stride[2], each = 64 / step;
+  for (int64_t i = 0; i < n; i += each)
+    {
+      const uint8_t *from = line + i * step;
+      __m512i v = _mm512_loadu_si512 (from);
+      for (int64_t kx = 1; kx < k; kx++)
+        v = _mm512_max_epu8 (v, _mm512_loadu_si512 (from + kx * dil));
+      v = _mm512_xor_si512 (v, flip);
+      if (step == 1)
+        _mm512_mask_storeu_epi8 (y + i, first_of (n - i), v);
+      else
+        _mm256_mask_storeu_epi8 (y + i, (__mmask32)first_of (n - i), _mm512_cvtepi16_epi8 (v));
+    }
+}
+
+AVX512 static void
+plane_in_lanes (const Job *j, int64_t plane)
+{
+  const PoolGeometry *g = j->g;
+  uint8_t lines[AT_A_TIME][LINE_COLUMNS + 128];
+  __m512i flip = _mm512_set1_epi8 (j->x->dtype == PARE_DTYPE_INT8 ? -128 : 0);
+  const uint8_t *x = (const uint8_t *)j->x->data + plane * g->in[1] * g->in[2];
+  uint8_t *y = (uint8_t *)j->y->data + plane * g->out[1] * g->out[2];
+  int64_t columns = (g->out[2] - 1) * g->stride[2] + (g->k[2] - 1) * g->dil[2] + 1;
+  columns = columns > g->pad[2] + g->in[2] ? columns : g->pad[2] + g->in[2];
+  for (int r = 0; r < AT_A_TIME; r++)
+    memset (lines[r], 0, (size_t)columns + 128);
+  for (int64_t oy = 0; oy < g->out[1]; oy += AT_A_TIME)
+    {
+      int64_t some = g->out[1] - oy < AT_A_TIME ? g->out[1] - oy : AT_A_TIME;
+      for (int64_t r = 0; r < some; r++)
+        raise_rows (g, x, oy + r, lines[r] + g->pad[2], flip);
+      for (int64_t r = 0; r < some; r++)
+        largest_in_lanes (g, lines[r], y + (oy + r) * g->out[2], flip);
+    }
+}
+#else
+static bool
+has_lanes (void)
+{
+  return false;
+}
+
+static bool
+in_lanes (const Job *j)
+{
+  return false;
+}
+
+static void
+plane_in_lanes (const Job *j, int64_t plane)
+{
+}
+#endif
+
 static void
 plane_in_rows (const Job *j, int64_t plane)
 {
@@ -218,32 +323,54 @@ plane_in_rows (const Job *j, int64_t plane)
     }
 }
 
-/* --- the whole plane in one window --- */
+/* --- one window of whole rows: mostly the plane --- */
 
-PARE_RT_CLONES static int32_t
+PARE_RT_CLONES static uint32_t
 sum_of (const uint8_t *x, int64_t n, uint8_t flip)
 {
   uint32_t sum = 0;
   for (int64_t i = 0; i < n; i++)
     sum += x[i] ^ flip;
-  return (int32_t)sum;
+  return sum;
 }
 
-static bool
-is_global (const PoolGeometry *g)
+#if defined(__x86_64__)
+AVX512 static uint32_t
+sum_in_lanes (const uint8_t *x, int64_t n, uint8_t flip)
 {
-  bool all = true;
+  __m512i sum = _mm512_setzero_si512 (), flips = _mm512_set1_epi8 ((char)flip);
+  for (int64_t i = 0; i < n; i += 64)
+    {
+      __mmask64 some = first_of (n - i);
+      __m512i v = _mm512_xor_si512 (_mm512_maskz_loadu_epi8 (some, x + i), _mm512_maskz_mov_epi8 (some, flips));
+      sum = _mm512_add_epi64 (sum, _mm512_sad_epu8 (v, _mm512_setzero_si512 ()));
+    }
+  return (uint32_t)_mm512_reduce_add_epi64 (sum);
+}
+#else
+static uint32_t
+sum_in_lanes (const uint8_t *x, int64_t n, uint8_t flip)
+{
+  return sum_of (x, n, flip);
+}
+#endif
+
+static bool
+is_one_run (const PoolGeometry *g)
+{
+  bool one = g->k[2] == g->in[2] && (g->k[1] == g->in[1] || g->k[0] == 1);
   for (int i = 0; i < 3; i++)
-    all = all && g->k[i] == g->in[i] && g->out[i] == 1 && g->pad[i] == 0 && g->pad_end[i] == 0 && (g->k[i] == 1 || g->dil[i] == 1);
-  return all;
+    one = one && g->out[i] == 1 && g->pad[i] == 0 && g->k[i] <= g->in[i] && (g->k[i] == 1 || g->dil[i] == 1);
+  return one;
 }
 
 static void
-global_mean (const Job *j, int64_t plane)
+mean_of_run (const Job *j, int64_t plane)
 {
-  int64_t n = j->g->in[0] * j->g->in[1] * j->g->in[2];
+  int64_t n = j->g->k[0] * j->g->k[1] * j->g->k[2];
   uint8_t flip = j->x->dtype == PARE_DTYPE_INT8 ? 0x80 : 0;
-  int32_t sum = sum_of ((const uint8_t *)j->x->data + plane * n, n, flip) - (int32_t)n * (flip + j->p->zero_x);
+  const uint8_t *x = (const uint8_t *)j->x->data + plane * j->g->in[0] * j->g->in[1] * j->g->in[2];
+  int32_t sum = (int32_t)(has_lanes () ? sum_in_lanes (x, n, flip) : sum_of (x, n, flip)) - (int32_t)n * (flip + j->p->zero_x);
   ((uint8_t *)j->y->data)[plane]
       = (uint8_t)round_code ((float)sum * (j->p->scale_x / (j->p->scale_y * (float)n)), j->p->zero_y, j->p->lo, j->p->hi);
 }
@@ -255,8 +382,10 @@ planes_task (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
   for (int64_t plane = task * j->planes; plane < (task + 1) * j->planes && plane < j->g->planes; plane++)
-    if (j->p && is_global (j->g))
-      global_mean (j, plane);
+    if (j->p && is_one_run (j->g))
+      mean_of_run (j, plane);
+    else if (in_lanes (j))
+      plane_in_lanes (j, plane);
     else if (in_rows (j->g))
       plane_in_rows (j, plane);
     else
