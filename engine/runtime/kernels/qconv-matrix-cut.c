@@ -6,7 +6,10 @@
 #define LEAST_ROWS 4             /* of weights, and */
 #define LEAST_TERMS 8            /* of each sum: of fewer, tiles are mostly empty */
 #define LEAST_CYCLES 4000        /* of vectors, on which a shorter step is as fast */
-#define SHARED_CYCLES 40000      /* a step that is worth sharing: what another processor has written takes long to come */
+#define TILE_CYCLES 20           /* of a product of tiles, */
+#define STORED_CYCLES 0.4        /* of a code that is stored, and */
+#define LAID_CYCLES 0.5          /* of a cell that is laid */
+#define SHARED_CYCLES 30000      /* a step that is worth sharing: what another processor has written takes long to come */
 #define VECTOR_PRODUCTS 100      /* of a cycle */
 #define MOST_LENGTH (1 << 20)
 
@@ -158,7 +161,9 @@ pare_rt_qconv_matrix_plan (MatrixJob *j, const PareQConv *c, int workers)
   double vector = images * (double)j->positions * (double)j->mg * (double)k / VECTOR_PRODUCTS;
   if (!pare_rt_int_matrix_always () && vector < LEAST_CYCLES)
     return false;
-  j->serial = workers == 1 || images * 20 * products < SHARED_CYCLES;
+  double cycles
+      = TILE_CYCLES * products + STORED_CYCLES * (double)(j->mg * j->positions) + LAID_CYCLES * (double)(j->fours * g->in[1] * g->in[2]);
+  j->serial = workers == 1 || images * cycles < SHARED_CYCLES;
   cut (j, workers);
   j->at_pieces = pare_rt_qconv_matrix_input (j);
   j->at_blocks = j->at_pieces + (uint64_t)int_round_up (j->weights.steps * 8, 64);
