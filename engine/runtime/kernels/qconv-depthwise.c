@@ -1,6 +1,7 @@
 /* QConv with one input channel a group: no matrix product. A channel's rows are written out as a strip; along it outputs lie as their
  * inputs do, so that whole images go through the lanes in one run, rows and all; what falls between rows is dropped. Small channels are
  * taken several at a time: what has just been written is slow to read. */
+#include "engine/runtime/kernels/int-matrix.h"
 #include "engine/runtime/kernels/int-strip.h"
 #include "engine/runtime/kernels/qconv.h"
 
@@ -18,7 +19,8 @@ typedef struct
   int stride;                                       /* along the strip */
   int64_t rows, channels;                           /* of the output at a time */
   int64_t task_planes, tasks, volume, taps, result; /* codes of a channel's results */
-  uint64_t at_wide, at_result, at_offsets, at_weights, at_init, bytes;
+  int64_t strip_runs, result_runs;                  /* of a channel, all rows at a time; 0: row by row */
+  uint64_t at_wide, at_result, at_offsets, at_weights, at_init, at_runs, bytes;
   uint8_t *scratch;
 } Job;
 
@@ -83,7 +85,15 @@ plan (Job *j, const PareQConv *c)
   j->at_offsets = j->at_result + (uint64_t)(j->result * j->channels) * (is_codes (c->y) ? 1 : 4);
   j->at_weights = j->at_offsets + (uint64_t)int_round_up ((j->taps + j->volume) * 8, 64);
   j->at_init = j->at_weights + (uint64_t)int_round_up (j->channels * j->taps * int_column_bytes (j->isa), 64);
-  j->bytes = j->at_init + (uint64_t)int_round_up (j->channels * 4, 64);
+  j->at_runs = j->at_init + (uint64_t)int_round_up (j->channels * 4, 64);
+  if (j->isa->matrix && j->rows == g->out[1])
+    {
+      if (j->strip.phases_y == 1 && j->strip.phases_x == 1 && g->pad[2] + g->in[2] <= j->strip.pitch)
+        j->strip_runs = (j->strip.plane + 63) / 64;
+      if (is_codes (c->y))
+        j->result_runs = (j->rows * (j->strip.pitch / j->stride) + 63) / 64;
+    }
+  j->bytes = j->at_runs + (uint64_t)(j->strip_runs + j->result_runs) * sizeof (PareIntRun);
   return j->bytes < PARE_QCONV_MOST;
 }
 
@@ -157,6 +167,36 @@ pare_rt_qconv_depthwise_pack (const PareQConv *c, void *packed)
 
 /* --- running --- */
 
+/* Rows first..last-1, `pitch` bytes apart, have codes in columns from..to-1. */
+static void
+find_runs (PareIntRun *runs, int64_t n, int64_t pitch, int64_t first, int64_t last, int64_t from, int64_t to)
+{
+  memset (runs, 0, (size_t)n * sizeof *runs);
+  for (int64_t row = first; row < last; row++)
+    for (int64_t i = row * pitch + from, end = row * pitch + to, some; i < end; i += some)
+      {
+        some = end - i < 64 - i % 64 ? end - i : 64 - i % 64;
+        runs[i / 64].mask |= ~UINT64_C (0) >> (64 - some) << i % 64;
+      }
+  for (int64_t i = 1; i < n; i++)
+    runs[i].at = runs[i - 1].at + __builtin_popcountll (runs[i - 1].mask);
+}
+
+static void
+fill_strip (const Job *j, const uint8_t *scratch, int64_t plane, int64_t count, int64_t r0, uint8_t *strip)
+{
+  const PareQConv *c = j->c;
+  const ConvGeometry *g = &c->g;
+  int64_t in_plane = g->in[1] * g->in[2];
+  const uint8_t *x = (const uint8_t *)c->x->data + plane * in_plane, *end = (const uint8_t *)c->x->data + g->n * g->c * in_plane;
+  if (!j->strip_runs)
+    pare_rt_int_strip_fill (&j->strip, g, r0, x, end, count, (uint8_t)c->p->zero_x, strip);
+  else
+    for (int64_t i = 0; i < count; i++) /* what is too much is written over by the next one */
+      j->isa->matrix->spread (strip + i * j->strip.plane, x + i * in_plane, (const PareIntRun *)(const void *)(scratch + j->at_runs),
+                              j->strip_runs, (uint8_t)c->p->zero_x);
+}
+
 static void
 take_rows (uint8_t *y, const uint8_t *from, int64_t rows, int64_t row, int64_t pitch, const uint8_t *end)
 {
@@ -176,11 +216,9 @@ run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t 
   int64_t rows = g->out[1] - r0 < j->rows ? g->out[1] - r0 : j->rows, out_plane = g->out[1] * g->out[2];
   int64_t bytes = is_codes (c->y) ? 1 : 4, pitch = j->strip.pitch / j->stride, weights = j->taps * int_column_bytes (j->isa);
   const int64_t *offset = (const int64_t *)(void *)(scratch + j->at_offsets);
-  const uint8_t *end = (const uint8_t *)c->x->data + g->n * g->c * g->in[1] * g->in[2];
   int64_t plane = g->m == g->c ? first : first / g->m * g->c + first % g->m / (g->m / g->group);
   uint8_t *strip = scratch, *result = scratch + j->at_result;
-  pare_rt_int_strip_fill (&j->strip, g, r0, (const uint8_t *)c->x->data + plane * g->in[1] * g->in[2], end, count, (uint8_t)c->p->zero_x,
-                          strip);
+  fill_strip (j, scratch, plane, count, r0, strip);
   if (j->wide)
     {
       j->isa->widen (scratch + j->at_wide, strip, j->strip.plane * count, j->codes);
@@ -226,6 +264,12 @@ run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t 
   for (int64_t i = 0; i < count; i++)
     {
       uint8_t *y = (uint8_t *)c->y->data + ((first + i) * out_plane + r0 * g->out[2]) * bytes;
+      if (j->result_runs)
+        {
+          j->isa->matrix->collect (y, result + i * j->result, (const PareIntRun *)(const void *)(scratch + j->at_runs) + j->strip_runs,
+                                   j->result_runs);
+          continue;
+        }
       take_rows (y, result + i * j->result * bytes, rows, g->out[2] * bytes, pitch * bytes, y + rows * g->out[2] * bytes);
       if (bytes == 4)
         pare_rt_activate ((float *)(void *)y, rows * g->out[2], c->p->conv.activation, c->p->conv.lo, c->p->conv.hi, c->p->conv.alpha);
@@ -240,6 +284,16 @@ planes_task (int64_t task, int worker, void *arg)
   uint8_t *scratch = j->scratch + (uint64_t)worker * j->bytes;
   int64_t *offset = (int64_t *)(void *)(scratch + j->at_offsets);
   find_taps (j, offset, offset + j->taps);
+  PareIntRun *runs = (PareIntRun *)(void *)(scratch + j->at_runs);
+  const ConvGeometry *g = &j->c->g;
+  if (j->strip_runs)
+    {
+      int64_t below = g->pad[1] + g->in[1];
+      find_runs (runs, j->strip_runs, j->strip.pitch, g->pad[1], below < j->strip.rows ? below : j->strip.rows, g->pad[2],
+                 g->pad[2] + g->in[2]);
+    }
+  if (j->result_runs)
+    find_runs (runs + j->strip_runs, j->result_runs, j->strip.pitch / j->stride, 0, g->out[1], 0, g->out[2]);
   for (int64_t i = first; i < last; i += j->channels)
     for (int64_t r0 = 0; r0 < j->c->g.out[1]; r0 += j->rows)
       run_rows (j, scratch, i, last - i < j->channels ? last - i : j->channels, r0);
