@@ -177,6 +177,12 @@ PareTensor *pare_lower_table_reals (const PareBuilder *self, PareValueId x, Pare
 /* The same laid on a grid: a constant of codes. PARE_RT_NONE: a node cannot be computed so. */
 guint32 pare_lower_table (PareBuilder *self, PareValueId x, PareValueId v, const PareQuant *grid);
 
+/* --- pare-lower-number.c --- */
+/* The operand on codes that v is the sum of with a number on a grid; PARE_NONE: v is none. */
+PareValueId pare_lower_number_operand (const PareBuilder *self, PareValueId v);
+/* 256 codes on y's grid of v, which pare_lower_number_operand() knows, for as many real values of that operand. */
+void pare_lower_add_number (const PareBuilder *self, PareValueId v, const float *reals, const PareQuant *y, float *codes);
+
 /* --- pare-lower-integer.c --- */
 /* TRUE: weights and bias of this product fit a grid of 8 bits or fewer; they are in self->integers then. */
 gboolean pare_lower_integer_operands (PareBuilder *self, PareNodeId id, const PareQuant *x);

@@ -195,6 +195,18 @@ laid (PareTensor *reals, const PareQuant *q)
   return t;
 }
 
+/* As laid(), of v, the sum of a number and values whose codes are known. */
+static PareTensor *
+laid_with_number (const PareBuilder *b, PareValueId v, PareTensor *reals, const PareQuant *q)
+{
+  PareTensor *t = pare_tensor_new (PARE_DTYPE_FLOAT32, &reals->shape, NULL);
+  float *codes = t->data;
+  pare_lower_add_number (b, v, reals->data, q, codes);
+  for (int i = 0; i < 256; i++)
+    codes[i] = (codes[i] - (float)q->zero[0]) * q->scale[0];
+  return t;
+}
+
 /* The node's result on as many values at once; NULL: it cannot be had. */
 static PareTensor *
 applied (const PareGraph *graph, const PareNode *node, PareTensor *const *given)
@@ -237,7 +249,12 @@ pare_lower_table_reals (const PareBuilder *b, PareValueId x, PareValueId v)
       PareTensor *given[2] = { NULL };
       for (guint k = 0; k < MIN (node->n_inputs, 2); k++)
         given[k] = g_hash_table_lookup (known, GUINT_TO_POINTER (node->inputs[k] + 1));
-      PareTensor *y = rounds (b, node) ? laid (given[0], b->grid[node->outputs[0]]) : applied (graph, node, given);
+      gboolean is_rounded = rounds (b, node);
+      PareValueId joined = is_rounded ? pare_lower_number_operand (b, node->inputs[0]) : PARE_NONE;
+      PareTensor *of = joined != PARE_NONE ? g_hash_table_lookup (known, GUINT_TO_POINTER (joined + 1)) : NULL;
+      PareTensor *y = of != NULL   ? laid_with_number (b, node->inputs[0], of, b->grid[node->outputs[0]])
+                      : is_rounded ? laid (given[0], b->grid[node->outputs[0]])
+                                   : applied (graph, node, given);
       if (y == NULL)
         return NULL;
       g_hash_table_insert (known, GUINT_TO_POINTER (node->outputs[0] + 1), y);
@@ -252,9 +269,14 @@ pare_lower_table (PareBuilder *b, PareValueId x, PareValueId v, const PareQuant 
   if (reals == NULL)
     return PARE_RT_NONE;
   g_autoptr (PareTensor) codes = pare_tensor_new (y->is_signed ? PARE_DTYPE_INT8 : PARE_DTYPE_UINT8, &reals->shape, NULL);
+  PareValueId joined = v != x ? pare_lower_number_operand (b, v) : PARE_NONE;
+  g_autoptr (PareTensor) of = joined != PARE_NONE ? pare_lower_table_reals (b, x, joined) : NULL;
+  float rounded[256];
+  if (of != NULL)
+    pare_lower_add_number (b, v, of->data, y, rounded);
   for (int i = 0; i < 256; i++)
     {
-      float c = rintf (((float *)reals->data)[i] / y->scale[0]) + (float)y->zero[0];
+      float c = of != NULL ? rounded[i] : rintf (((float *)reals->data)[i] / y->scale[0]) + (float)y->zero[0];
       c = c > (float)y->lo ? c : (float)y->lo;
       c = c < (float)y->hi ? c : (float)y->hi;
       ((guint8 *)codes->data)[i] = (guint8)(gint32)c;
