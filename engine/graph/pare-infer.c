@@ -369,6 +369,10 @@ pare_node_dup_unknown (const PareNode *node)
 {
   if (pare_decompose_has_rule (node))
     return g_strdup_printf ("%s with these attributes or operands is not supported", node->op);
+  /* its channels lie in blocks of as many as that CPU's vectors hold: how many no file says */
+  if (g_strcmp0 (node->domain, "com.microsoft.nchwc") == 0)
+    return g_strdup (
+        "ONNX Runtime wrote this operator for one kind of CPU; saved at the optimization level 'extended', the model runs anywhere");
   if (node->domain != NULL && *node->domain != '\0' && !g_str_equal (node->domain, "ai.onnx"))
     return g_strdup_printf ("operators of the domain %s are not supported", node->domain);
   return g_strdup_printf ("%s is not an operator that Pare runs", node->op);

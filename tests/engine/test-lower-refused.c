@@ -39,6 +39,22 @@ test_why_not (void)
     }
 }
 
+/* What ONNX Runtime writes for one kind of CPU says how to have the model without that. */
+static void
+test_blocks (void)
+{
+  g_autoptr (PareGraph) g = make_graph (17);
+  g_autoptr (GError) error = NULL;
+  PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (4, (gint64)1, (gint64)16, (gint64)3, (gint64)3)),
+              y = MAKE (g, "ReorderInput", "blocks", x);
+  g_free (node_of (g, y)->domain);
+  node_of (g, y)->domain = g_strdup ("com.microsoft.nchwc");
+  make_output (g, y);
+  pare_graph_name_layers (g);
+  g_assert_null (pare_program_compile (g, NULL, &error));
+  g_assert_nonnull (strstr (error->message, "node 'blocks' (ReorderInput): ONNX Runtime wrote this operator for one kind of CPU"));
+}
+
 /* What no kernel takes is told as the file's operator, with what it reads. */
 static void
 test_wrong_types (void)
@@ -98,6 +114,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/lower/why-not", test_why_not);
+  g_test_add_func ("/lower/blocks", test_blocks);
   g_test_add_func ("/lower/wrong-types", test_wrong_types);
   g_test_add_func ("/lower/resize-axes", test_resize_axes);
   g_test_add_func ("/lower/input-forget", test_input_forget);
