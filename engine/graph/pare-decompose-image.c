@@ -1,4 +1,4 @@
-/* Operators on images that others make up: Col2Im, CenterCropPad, AffineGrid and DeformConv. */
+/* Operators on images that others make up: Col2Im, CenterCropPad, AffineGrid and DeformConv; and Resize of whole numbers. */
 #include "engine/graph/pare-writer.h"
 
 #include <string.h>
@@ -165,6 +165,23 @@ affine_grid (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
+/* Whole numbers between which lines are drawn are floats that are cut off, not rounded, as in ONNX Runtime. */
+static gboolean
+resize_whole (PareWriter *w, const PareNode *node)
+{
+  PareDtype dtype = pare_writer_dtype (w, w->in[0]);
+  g_autofree char *mode = pare_node_dup_string (node, "mode");
+  if ((dtype != PARE_DTYPE_INT8 && dtype != PARE_DTYPE_UINT8 && dtype != PARE_DTYPE_INT32) || g_strcmp0 (mode, "linear") != 0
+      || pare_node_get_int (node, "antialias", 0) != 0)
+    return FALSE;
+  PareValueId in[4], resized = pare_graph_add_value (w->graph, "Resize", f32, NULL, PARE_NONE);
+  memcpy (in, w->in, sizeof in);
+  in[0] = pare_write_cast (w, w->in[0], f32, PARE_NONE);
+  pare_write_attrs (pare_write_to (w, "Resize", resized, in, MIN (node->n_inputs, G_N_ELEMENTS (in))), node, NULL);
+  pare_write_cast (w, resized, dtype, w->out[0]);
+  return TRUE;
+}
+
 /* --- DeformConv --- */
 
 typedef struct
@@ -249,9 +266,6 @@ deform_conv (PareWriter *w, const PareNode *node)
 }
 
 const PareDecomposeRule pare_decompose_rules_image[] = {
-  { "", "AffineGrid", affine_grid },
-  { "", "CenterCropPad", center_crop_pad },
-  { "", "Col2Im", col2im },
-  { "", "DeformConv", deform_conv },
-  { NULL, NULL, NULL },
+  { "", "AffineGrid", affine_grid }, { "", "CenterCropPad", center_crop_pad }, { "", "Col2Im", col2im },
+  { "", "DeformConv", deform_conv }, { "", "Resize", resize_whole },           { NULL, NULL, NULL },
 };

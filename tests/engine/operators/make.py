@@ -258,9 +258,24 @@ def from_runtime():
     computed("lp_pool_ceil", "LpPool", [f(1, 2, 7, 8)], version=18, kernel_shape=[3, 2], strides=[2, 3], pads=[1, 0, 1, 1], ceil_mode=1, p=3)
     computed("einsum_int64", "Einsum", [random.integers(-2**40, 2**40, (2, 3, 4)), random.integers(-9, 9, (4, 2)), random.integers(-9, 9, 5)],
              version=12, equation="bij,jb,k->kib")
+    computed("resize_linear_codes", "Resize", [i8(1, 2, 5, 7), None, np.array([1, 1, 2, 1.5], np.float32)], constants=(2,), version=13, mode="linear")
+
+
+def one_more():
+    """1 added to codes of what Erf gives: each sum lies between two codes."""
+    codes = np.arange(256).astype(np.float32)
+    step = np.float32(1 / 255)
+    numbers = {"scale": 2 * step, "zero": one(127, np.uint8), "half": step, "none": one(0, np.uint8), "b": one(255, np.uint8)}
+    constants = [numpy_helper.from_array(np.asarray(a), n) for n, a in numbers.items()]
+    inputs = [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (2, 128))]
+    nodes = [helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
+             helper.make_node("QLinearAdd", ["q", "scale", "zero", "b", "half", "none", "scale", "none"], ["sum"], domain=MS),
+             helper.make_node("DequantizeLinear", ["sum", "scale", "none"], ["y"])]
+    model("ms_q_add_number", nodes, inputs, ["y"], constants, {"x": ((codes - 127) * numbers["scale"]).reshape(2, 128)}, MS)
 
 
 if __name__ == "__main__":
     from_onnx()
     from_runtime()
     sequences()
+    one_more()
