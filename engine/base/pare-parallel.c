@@ -1,8 +1,6 @@
 /* Loops whose turns run on many threads. */
 #include "engine/base/pare-control.h"
-
-#include <pthread.h>
-#include <sched.h>
+#include "engine/base/pare-thread.h"
 
 typedef struct
 {
@@ -12,8 +10,8 @@ typedef struct
   gpointer data;
 } Crew;
 
-static void *
-crew_run (void *data)
+static void
+crew_run (gpointer data)
 {
   Crew *crew = data;
   int worker = g_atomic_int_add (&crew->worker, 1);
@@ -25,7 +23,6 @@ crew_run (void *data)
       if (!crew->func (i, worker, crew->data))
         g_atomic_int_set (&crew->stop, 1);
     }
-  return NULL;
 }
 
 /* Schedulers like to put a new or woken thread onto the CPU of the one that started or woke it, where it waits for a whole time slice while
@@ -58,31 +55,19 @@ find_share (const cpu_set_t *allowed, int shares, int *mine)
   return FALSE;
 }
 
-static gboolean
-start_in (pthread_t *thread, const cpu_set_t *own, Crew *crew)
-{
-  pthread_attr_t attributes;
-  if (pthread_attr_init (&attributes) != 0)
-    return FALSE;
-  gboolean started
-      = pthread_attr_setaffinity_np (&attributes, sizeof *own, own) == 0 && pthread_create (thread, &attributes, crew_run, crew) == 0;
-  pthread_attr_destroy (&attributes);
-  return started;
-}
-
 gboolean
 pare_parallel_for (guint n, int threads, PareParallelFunc func, gpointer data)
 {
   Crew crew = { .n = n, .func = func, .data = data };
   cpu_set_t allowed, own;
   int wanted = CLAMP (threads, 1, (int)MIN (MAX (n, 1), G_MAXINT)), started = 0, mine = 0;
-  pthread_t *others = g_new (pthread_t, wanted);
+  PareThread **others = g_new (PareThread *, wanted);
   gboolean apart = wanted > 1 && sched_getaffinity (0, sizeof allowed, &allowed) == 0 && find_share (&allowed, wanted, &mine);
   for (int i = 0; i < wanted - 1; i++)
     {
       if (apart)
         share_of (&allowed, i < mine ? i : i + 1, wanted, &own);
-      if ((apart && start_in (&others[started], &own, &crew)) || pthread_create (&others[started], NULL, crew_run, &crew) == 0)
+      if ((others[started] = pare_thread_start (0, apart ? &own : NULL, crew_run, &crew)) != NULL)
         started++; /* with fewer threads it takes longer, that is all */
     }
   if (apart)
@@ -94,7 +79,7 @@ pare_parallel_for (guint n, int threads, PareParallelFunc func, gpointer data)
   if (apart)
     sched_setaffinity (0, sizeof allowed, &allowed);
   for (int i = 0; i < started; i++)
-    pthread_join (others[i], NULL);
+    pare_thread_finish (others[i]);
   g_free (others);
   return crew.stop == 0;
 }

@@ -9,6 +9,8 @@
 
 #define PROMPT_NS 100000 /* the shortest slice that Linux takes */
 #define RESET_ON_FORK 1
+#define MOST_WAITING 64
+#define SPIN_US 20 /* what is nearly done is not worth sleeping for */
 
 /* The kernel's struct sched_attr, first version: its header and the C library's cannot be included together everywhere. */
 typedef struct
@@ -22,16 +24,28 @@ typedef struct
 
 struct _PareThread
 {
-  int nice;
-  GMutex mutex; /* of func and data */
+  pthread_t thread;
+  int nice; /* absolute */
+  cpu_set_t cpus;
+  GMutex mutex; /* of what follows */
   GCond changed;
-  void (*func) (gpointer); /* NULL: nothing is to be done */
+  void (*func) (gpointer); /* NULL: nothing is to be done; atomic */
   gpointer data;
+  gboolean ended;
   PareThread *next; /* of those that wait */
 };
 
-static GMutex lock; /* of waiting */
+static GMutex lock; /* of what follows */
 static PareThread *waiting;
+static guint n_waiting;
+
+static void
+thread_free (PareThread *self)
+{
+  g_mutex_clear (&self->mutex);
+  g_cond_clear (&self->changed);
+  g_free (self);
+}
 
 static void *
 work (void *data)
@@ -40,19 +54,22 @@ work (void *data)
   pthread_setname_np (pthread_self (), "pare-job");
   /* On Linux a nice value is the thread's own, and the threads that it starts inherit it. It cannot be taken back: hence one kind of
    * threads for each. */
-  if (self->nice > 0)
-    setpriority (PRIO_PROCESS, 0, MIN (19, getpriority (PRIO_PROCESS, 0) + self->nice));
+  setpriority (PRIO_PROCESS, 0, self->nice);
   g_mutex_lock (&self->mutex);
   for (;;)
     {
-      while (self->func == NULL)
+      while (self->func == NULL && !self->ended)
         g_cond_wait (&self->changed, &self->mutex);
+      if (self->ended)
+        break;
       g_mutex_unlock (&self->mutex);
       self->func (self->data);
       g_mutex_lock (&self->mutex);
-      self->func = NULL;
+      g_atomic_pointer_set (&self->func, NULL);
       g_cond_signal (&self->changed);
     }
+  g_mutex_unlock (&self->mutex);
+  thread_free (self);
   return NULL;
 }
 
@@ -66,6 +83,7 @@ take_waiting (int nice)
       {
         found = *at;
         *at = found->next;
+        n_waiting--;
         break;
       }
   g_mutex_unlock (&lock);
@@ -78,6 +96,7 @@ forget (void)
 {
   g_mutex_init (&lock);
   waiting = NULL;
+  n_waiting = 0;
 }
 
 static void
@@ -87,35 +106,46 @@ watch_forks (void)
 }
 
 static PareThread *
-make_thread (int nice)
+make_thread (int nice, const cpu_set_t *cpus)
 {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once (&once, watch_forks);
   PareThread *self = g_new0 (PareThread, 1);
-  pthread_t thread;
+  pthread_attr_t attributes;
+  gboolean made = FALSE;
   self->nice = nice;
   g_mutex_init (&self->mutex);
   g_cond_init (&self->changed);
-  if (pthread_create (&thread, NULL, work, self) == 0)
+  if (pthread_attr_init (&attributes) == 0)
     {
-      pthread_detach (thread);
-      return self;
+      pthread_attr_setdetachstate (&attributes, PTHREAD_CREATE_DETACHED);
+      if (cpus != NULL && pthread_attr_setaffinity_np (&attributes, sizeof *cpus, cpus) == 0)
+        self->cpus = *cpus;
+      made = pthread_create (&self->thread, &attributes, work, self) == 0;
+      pthread_attr_destroy (&attributes);
     }
-  g_mutex_clear (&self->mutex);
-  g_cond_clear (&self->changed);
-  g_free (self);
+  if (made)
+    return self;
+  thread_free (self);
   return NULL;
 }
 
 PareThread *
-pare_thread_start (int nice, void (*func) (gpointer), gpointer data)
+pare_thread_start (int nice, const cpu_set_t *cpus, void (*func) (gpointer), gpointer data)
 {
+  cpu_set_t own;
+  if (cpus == NULL && sched_getaffinity (0, sizeof own, &own) == 0) /* it fails where there are more than a set holds */
+    cpus = &own;
+  nice = MIN (19, getpriority (PRIO_PROCESS, 0) + nice);
   PareThread *self = take_waiting (nice);
-  if (self == NULL && (self = make_thread (nice)) == NULL)
+  /* While it sleeps: woken on a CPU that is not its own, it would first have to wait for that one. */
+  if (self != NULL && cpus != NULL && !CPU_EQUAL (&self->cpus, cpus) && pthread_setaffinity_np (self->thread, sizeof *cpus, cpus) == 0)
+    self->cpus = *cpus;
+  if (self == NULL && (self = make_thread (nice, cpus)) == NULL)
     return NULL;
   g_mutex_lock (&self->mutex);
   self->data = data;
-  self->func = func;
+  g_atomic_pointer_set (&self->func, func);
   g_cond_signal (&self->changed);
   g_mutex_unlock (&self->mutex);
   return self;
@@ -124,14 +154,27 @@ pare_thread_start (int nice, void (*func) (gpointer), gpointer data)
 void
 pare_thread_finish (PareThread *self)
 {
+  for (gint64 until = g_get_monotonic_time () + SPIN_US; g_atomic_pointer_get (&self->func) != NULL && g_get_monotonic_time () < until;)
+    continue;
   g_mutex_lock (&self->mutex);
   while (self->func != NULL)
     g_cond_wait (&self->changed, &self->mutex);
   g_mutex_unlock (&self->mutex);
   g_mutex_lock (&lock);
-  self->next = waiting;
-  waiting = self;
+  gboolean enough = n_waiting >= MOST_WAITING;
+  if (!enough)
+    {
+      self->next = waiting;
+      waiting = self;
+      n_waiting++;
+    }
   g_mutex_unlock (&lock);
+  if (!enough)
+    return;
+  g_mutex_lock (&self->mutex);
+  self->ended = TRUE;
+  g_cond_signal (&self->changed);
+  g_mutex_unlock (&self->mutex);
 }
 
 void

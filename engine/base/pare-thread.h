@@ -1,11 +1,13 @@
 #pragma once
 #include <glib.h>
+#include <sched.h>
 
 /* A thread that waits for work when it has done some. */
 typedef struct _PareThread PareThread;
-/* Starts func(data) in a thread whose nice value is by so much above the process's. One that waits begins within microseconds, on a CPU
- * that is idle; a new one often has to wait until its maker has nothing more to do. NULL: there is no thread. */
-PareThread *pare_thread_start (int nice, void (*func) (gpointer), gpointer data);
+/* Starts func(data) in a thread whose nice value is by so much above the calling thread's. It runs on `cpus`, or, without, on those that
+ * the calling thread may run on. One that waits begins within microseconds, on a CPU that is idle; a new one often has to wait until its
+ * maker has nothing more to do. NULL: there is no thread. */
+PareThread *pare_thread_start (int nice, const cpu_set_t *cpus, void (*func) (gpointer), gpointer data);
 /* Waits until that has been done; the thread then is for others. Each is to be let go of, once. */
 void pare_thread_finish (PareThread *self);
 /* The calling thread mostly waits and does little at a time: when it wakes, it comes before threads that compute, where Linux can be told so

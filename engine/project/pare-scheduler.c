@@ -27,6 +27,7 @@ struct _PareJob
   gint64 started;
   PareJobInfo info; /* main thread's copy */
   gboolean listed, by_person;
+  gboolean waits;  /* for the job that it goes on from */
   GSource *answer; /* owned by the worker until it is attached; destroyed in the main thread */
 
   GMutex mutex; /* of what follows, which the worker writes */
@@ -37,6 +38,10 @@ struct _PareJob
 
   gpointer result;
   GError *error;
+
+  /* The job that goes on in this one's thread, until this one is answered; and what it is given. */
+  PareJob *then;
+  PareJobPass pass;
 };
 
 static PareJob *
@@ -59,6 +64,7 @@ job_unref (PareJob *job)
   if (job->result != NULL && job->spec.result_free != NULL)
     job->spec.result_free (job->result);
   g_clear_error (&job->error);
+  g_clear_pointer (&job->then, job_unref);
   g_mutex_clear (&job->mutex);
   g_free (job->name);
   g_free (job);
@@ -80,7 +86,7 @@ on_tick (gpointer data)
   for (guint i = 0; i < self->jobs->len; i++)
     {
       PareJob *job = self->jobs->pdata[i];
-      if (!job->listed && !job->spec.hidden && now - job->started > QUIET_US)
+      if (!job->listed && !job->waits && !job->spec.hidden && now - job->started > QUIET_US)
         job->listed = changed = TRUE;
       g_mutex_lock (&job->mutex);
       changed |= job->listed && job->moved;
@@ -137,7 +143,8 @@ static void
 retire (PareJob *job)
 {
   PareScheduler *self = job->scheduler;
-  pare_thread_finish (job->thread);
+  if (job->thread != NULL)
+    pare_thread_finish (g_steal_pointer (&job->thread));
   if (job->answer != NULL)
     g_source_destroy (job->answer);
   g_clear_pointer (&job->answer, g_source_unref);
@@ -156,6 +163,15 @@ on_answer (gpointer data)
   job_ref (job);
   retire (job);
   update_tick (self);
+  if (job->then != NULL)
+    {
+      job->then->waits = FALSE;
+      job->then->started = g_get_monotonic_time ();
+      job->then->listed = !job->then->spec.quiet && !job->then->spec.hidden;
+      if (job->then->listed)
+        tell_changed (self);
+      g_clear_pointer (&job->then, job_unref);
+    }
   gpointer result = g_steal_pointer (&job->result);
   job->spec.done (job, result, job->error, self->owner);
   if (job->listed)
@@ -217,7 +233,7 @@ on_progress (const char *what, guint64 done, guint64 total, gpointer data)
 static void
 job_main (gpointer data)
 {
-  PareJob *job = data;
+  PareJob *job = data, *then = job->then;
   job->result = job->spec.run (job, job->control, job->spec.data, &job->error);
   if (job->error != NULL && job->result != NULL)
     {
@@ -225,18 +241,22 @@ job_main (gpointer data)
         job->spec.result_free (job->result);
       job->result = NULL;
     }
-  g_source_attach (job->answer, job->scheduler->context);
+  gboolean goes_on = then != NULL && job->error == NULL;
+  if (goes_on)
+    job->pass (job->result, then->spec.data);
+  g_source_attach (job->answer, job->scheduler->context); /* the main thread may free it from here on */
+  if (goes_on)
+    job_main (then);
+  else if (then != NULL)
+    {
+      g_set_error_literal (&then->error, PARE_ERROR, PARE_ERROR_CANCELLED, "there is nothing to go on with");
+      g_source_attach (then->answer, then->scheduler->context);
+    }
 }
 
-PareJob *
-pare_scheduler_start (PareScheduler *self, const PareJobSpec *spec)
+static PareJob *
+job_new (PareScheduler *self, const PareJobSpec *spec)
 {
-  if (self->stopped || pare_scheduler_get_running (self, spec->lane) != NULL)
-    {
-      if (spec->data_free != NULL)
-        spec->data_free (spec->data);
-      return NULL;
-    }
   PareJob *job = g_new0 (PareJob, 1);
   g_atomic_ref_count_init (&job->refs);
   g_mutex_init (&job->mutex);
@@ -245,13 +265,44 @@ pare_scheduler_start (PareScheduler *self, const PareJobSpec *spec)
   job->name = g_strdup (spec->name);
   job->control = pare_control_new (on_progress, job);
   job->started = g_get_monotonic_time ();
-  job->listed = !spec->quiet && !spec->hidden;
   /* Made here, so that stopping finds it whatever the thread has come to. */
   job->answer = g_idle_source_new ();
   g_source_set_priority (job->answer, G_PRIORITY_DEFAULT);
   g_source_set_callback (job->answer, on_answer, job, NULL);
   g_ptr_array_add (self->jobs, job);
-  if ((job->thread = pare_thread_start (spec->background ? 10 : spec->nice, job_main, job)) == NULL)
+  return job;
+}
+
+PareJob *
+pare_scheduler_start (PareScheduler *self, const PareJobSpec *spec)
+{
+  return pare_scheduler_start_both (self, spec, NULL, NULL);
+}
+
+PareJob *
+pare_scheduler_start_both (PareScheduler *self, const PareJobSpec *spec, const PareJobSpec *then, PareJobPass pass)
+{
+  if (self->stopped || pare_scheduler_get_running (self, spec->lane) != NULL
+      || (then != NULL && pare_scheduler_get_running (self, then->lane) != NULL))
+    {
+      if (spec->data_free != NULL)
+        spec->data_free (spec->data);
+      if (then != NULL && then->data_free != NULL)
+        then->data_free (then->data);
+      return NULL;
+    }
+  PareJob *job = job_new (self, spec), *owner = job;
+  job->listed = !spec->quiet && !spec->hidden;
+  if (then != NULL)
+    {
+      owner = job_new (self, then);
+      owner->waits = TRUE;
+      job->then = job_ref (owner);
+      job->pass = pass;
+    }
+  /* One thread does both: the later one waits for it. */
+  int nice = MAX (spec->background ? 10 : spec->nice, then != NULL ? then->nice : 0);
+  if ((owner->thread = pare_thread_start (nice, NULL, job_main, job)) == NULL)
     g_error ("no thread can be started");
   update_tick (self);
   if (job->listed)
@@ -297,6 +348,12 @@ pare_scheduler_stop (PareScheduler *self)
   self->stopped = TRUE;
   for (guint i = 0; i < self->jobs->len; i++)
     pare_control_cancel (((PareJob *)self->jobs->pdata[i])->control);
+  for (guint i = 0; i < self->jobs->len; i++) /* all, before the first is freed that another goes on from */
+    {
+      PareJob *job = self->jobs->pdata[i];
+      if (job->thread != NULL)
+        pare_thread_finish (g_steal_pointer (&job->thread));
+    }
   while (self->jobs->len > 0)
     {
       PareJob *job = self->jobs->pdata[0];

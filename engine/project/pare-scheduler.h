@@ -39,6 +39,11 @@ void pare_scheduler_stop (PareScheduler *self);
 void pare_scheduler_free (PareScheduler *self);
 /* NULL when the lane is taken or all was stopped (data is freed). Borrowed until done. */
 PareJob *pare_scheduler_start (PareScheduler *self, const PareJobSpec *spec);
+/* Likewise; `then` is another job, in another lane, that begins in the same thread as soon as the first has a result, whenever the main
+ * thread hears of that. It is listed from then on, and answered with PARE_ERROR_CANCELLED where the first has none. Both lanes are taken
+ * from the beginning. pass: worker thread; gives the second's data what it needs of the first's result, which stays the first's. */
+typedef void (*PareJobPass) (gconstpointer result, gpointer data);
+PareJob *pare_scheduler_start_both (PareScheduler *self, const PareJobSpec *spec, const PareJobSpec *then, PareJobPass pass);
 PareJob *pare_scheduler_get_running (PareScheduler *self, guint lane);
 /* Those that are listed. */
 guint pare_scheduler_get_n_jobs (PareScheduler *self);

@@ -37,6 +37,7 @@ show_evaluation (PareSession *self, const PareHistoryEntry *entry)
       self->evaluation = g_steal_pointer (&known);
       self->evaluation_origin = PARE_ORIGIN_MEASURED;
       self->evaluation_state = WORK_DONE;
+      pare_session_cancel_heavy (self, HEAVY_EVALUATE); /* begun before that was known */
       return;
     }
   self->evaluation_origin = self->evaluation != NULL ? PARE_ORIGIN_STALE : PARE_ORIGIN_NONE;
@@ -85,7 +86,6 @@ show_recipe (PareSession *self, EditFlags flags)
   show_evaluation (self, entry);
   show_size (self, entry);
   show_latency (self, entry);
-  set_debounce (self, flags & GROUPED);
   pare_session_emit (self, SIGNAL_RECIPE);
   if ((flags & MERGED) && !self->closed)
     g_signal_emit (self, pare_session_signals[SIGNAL_ENTRY], 0, entry->shown.id);
@@ -112,7 +112,11 @@ recipe_changed (PareSession *self, EditFlags flags)
   self->fill_wanted = TRUE;
   if (!(flags & GROUPED))
     pare_job_cancel (pare_scheduler_get_running (self->scheduler, LANE_APPLY));
-  /* Another CPU makes graph' while the edit is kept, what is known of the recipe is looked up and the window draws. */
+  set_debounce (self, flags & GROUPED);
+  /* Another CPU makes graph', and goes on to measure it, while the edit is kept, what is known of the recipe is looked up and the window
+   * draws. */
+  g_autoptr (PareEvaluation) at_hand = pare_session_find_at_hand (self, pare_session_current (self)->key);
+  self->evaluation_state = at_hand != NULL ? WORK_DONE : WORK_WANTED;
   pare_session_pump_apply (self);
   pare_session_save_edit (self, flags & NEW_ENTRY, flags & NEW_STEP);
   if (flags & NEW_ENTRY)

@@ -8,7 +8,7 @@
 typedef struct
 {
   PareSessionModel *model;
-  PareGraph *graph; /* what runs */
+  PareGraph *graph; /* what runs; NULL: not made yet */
   PareDataset *dataset;
   PareSplit split;
   PareEvaluation *baseline;
@@ -27,7 +27,7 @@ heavy_free (gpointer data)
 {
   HeavyJob *h = data;
   pare_session_model_unref (h->model);
-  pare_graph_unref (h->graph);
+  g_clear_pointer (&h->graph, pare_graph_unref);
   g_clear_pointer (&h->dataset, pare_dataset_unref);
   g_clear_pointer (&h->baseline, pare_evaluation_unref);
   g_clear_pointer (&h->prefix, pare_prefix_cache_unref);
@@ -41,7 +41,7 @@ heavy_new (PareSession *self, PareGraph *graph, const char *key)
 {
   HeavyJob *h = g_new0 (HeavyJob, 1);
   h->model = pare_session_model_ref (self->model);
-  h->graph = pare_graph_ref (graph);
+  h->graph = graph != NULL ? pare_graph_ref (graph) : NULL;
   h->dataset = self->dataset != NULL ? pare_dataset_ref (self->dataset) : NULL;
   h->split = self->split;
   h->key = g_strdup (key);
@@ -201,22 +201,28 @@ on_evaluated (PareJob *job, gpointer data, const GError *error, gpointer owner)
   pare_session_pump (self);
 }
 
+static PareJobSpec
+heavy_spec (PareSession *self, HeavyJob *h, int tag, const char *name, PareJobRun run, PareJobDone done, GDestroyNotify result_free)
+{
+  return (PareJobSpec){ .lane = LANE_HEAVY,
+                        .name = name,
+                        .generation = self->generation,
+                        .tag = tag,
+                        .quiet = self->debounce != NULL,       /* many in a second while a knob moves */
+                        .nice = tag <= HEAVY_EVALUATE ? 8 : 0, /* the window stays smooth; times are taken at full priority */
+                        .run = run,
+                        .data = h,
+                        .data_free = heavy_free,
+                        .result_free = result_free,
+                        .snapshot_free = (GDestroyNotify)pare_evaluation_unref,
+                        .done = done,
+                        .news = tag <= HEAVY_EVALUATE ? on_evaluation_news : NULL };
+}
+
 static void
 start_heavy (PareSession *self, HeavyJob *h, int tag, const char *name, PareJobRun run, PareJobDone done, GDestroyNotify result_free)
 {
-  PareJobSpec spec = { .lane = LANE_HEAVY,
-                       .name = name,
-                       .generation = self->generation,
-                       .tag = tag,
-                       .quiet = self->debounce != NULL,       /* many in a second while a knob moves */
-                       .nice = tag <= HEAVY_EVALUATE ? 8 : 0, /* the window stays smooth; times are taken at full priority */
-                       .run = run,
-                       .data = h,
-                       .data_free = heavy_free,
-                       .result_free = result_free,
-                       .snapshot_free = (GDestroyNotify)pare_evaluation_unref,
-                       .done = done,
-                       .news = tag <= HEAVY_EVALUATE ? on_evaluation_news : NULL };
+  PareJobSpec spec = heavy_spec (self, h, tag, name, run, done, result_free);
   pare_scheduler_start (self->scheduler, &spec);
 }
 
@@ -228,10 +234,10 @@ pare_session_start_baseline (PareSession *self)
   start_heavy (self, h, HEAVY_BASELINE, "Measuring the original", run_evaluate, on_baseline, (GDestroyNotify)pare_evaluation_unref);
 }
 
-void
-pare_session_start_evaluation (PareSession *self)
+PareJobSpec
+pare_session_evaluation_spec (PareSession *self, PareGraph *graph)
 {
-  HeavyJob *h = heavy_new (self, self->changed, pare_session_current (self)->key);
+  HeavyJob *h = heavy_new (self, graph, pare_session_current (self)->key);
   PareEvaluation *unfinished = pare_session_find_unfinished (self, h->key);
   PareLimits limits;
   h->baseline = pare_evaluation_ref (self->baseline);
@@ -240,7 +246,13 @@ pare_session_start_evaluation (PareSession *self)
   pare_session_get_limits (self, &limits);
   h->early = self->debounce != NULL && unfinished == NULL;
   h->tolerance = limits.tolerance_pp / 100;
-  start_heavy (self, h, HEAVY_EVALUATE, "Measuring accuracy", run_evaluate, on_evaluated, (GDestroyNotify)pare_evaluation_unref);
+  return heavy_spec (self, h, HEAVY_EVALUATE, "Measuring accuracy", run_evaluate, on_evaluated, (GDestroyNotify)pare_evaluation_unref);
+}
+
+void
+pare_session_pass_graph (PareGraph *graph, gpointer evaluation)
+{
+  ((HeavyJob *)evaluation)->graph = pare_graph_ref (graph);
 }
 
 /* --- latency --- */

@@ -216,7 +216,8 @@ gboolean pare_session_recipe_needs_ranges (PareSession *self, const PareRecipe *
 void pare_session_cancel_heavy (PareSession *self, int tag);
 
 /* pare-session-results.c */
-/* Known in memory or in the store: (transfer full), NULL where not. */
+/* Known in memory, and in memory or in the store: (transfer full), NULL where not. */
+PareEvaluation *pare_session_find_at_hand (PareSession *self, const char *key);
 PareEvaluation *pare_session_find_evaluation (PareSession *self, const char *key);
 void pare_session_keep_evaluation (PareSession *self, const char *key, PareEvaluation *evaluation, gboolean baseline);
 void pare_session_drop_known (PareSession *self);
@@ -244,7 +245,9 @@ void pare_session_start_fill (PareSession *self);
 
 /* pare-session-heavy.c */
 void pare_session_start_baseline (PareSession *self);
-void pare_session_start_evaluation (PareSession *self);
+/* The job that measures the recipe in use on its graph'; without graph, pare_session_pass_graph() gives it to the spec's data. */
+PareJobSpec pare_session_evaluation_spec (PareSession *self, PareGraph *graph /* nullable */);
+void pare_session_pass_graph (PareGraph *graph, gpointer evaluation);
 void pare_session_start_latency (PareSession *self, gboolean original);
 void pare_session_start_calibration (PareSession *self);
 void pare_session_start_recall (PareSession *self); /* of ranges measured before */

@@ -47,11 +47,20 @@ remember (PareSession *self, const char *key, PareEvaluation *evaluation)
 }
 
 PareEvaluation *
-pare_session_find_evaluation (PareSession *self, const char *key)
+pare_session_find_at_hand (PareSession *self, const char *key)
 {
   for (GList *l = self->known.head; l != NULL; l = l->next)
     if (g_str_equal (((Known *)l->data)->key, key))
       return pare_evaluation_ref (((Known *)l->data)->evaluation);
+  return NULL;
+}
+
+PareEvaluation *
+pare_session_find_evaluation (PareSession *self, const char *key)
+{
+  PareEvaluation *at_hand = pare_session_find_at_hand (self, key);
+  if (at_hand != NULL)
+    return at_hand;
   if (self->store == NULL || self->data_hash == NULL)
     return NULL;
   /* A damaged result is one that is not known. */

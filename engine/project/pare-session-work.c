@@ -1,6 +1,12 @@
 /* What is missing, and what may run now; and the two quick jobs of every edit: graph' and its size. */
 #include "engine/project/pare-session-private.h"
 
+static gboolean
+idle (PareSession *self, guint lane)
+{
+  return pare_scheduler_get_running (self->scheduler, lane) == NULL;
+}
+
 /* --- recipes and the ranges that they need --- */
 
 gboolean
@@ -126,6 +132,24 @@ on_applied (PareJob *job, gpointer data, const GError *error, gpointer owner)
 }
 
 static void
+pass_changed (gconstpointer result, gpointer evaluation)
+{
+  pare_session_pass_graph (((const Applied *)result)->changed, evaluation);
+}
+
+/* The evaluation of the recipe in use is the next to run, for all that can be told without looking into the store. */
+static gboolean
+may_evaluate (PareSession *self)
+{
+  PareHistoryEntry *entry = pare_session_current (self);
+  /* While a drag goes on, until the tolerance is decided; the rest when the person rests, or where it takes no time. */
+  gboolean rests
+      = self->debounce == NULL || pare_session_find_unfinished (self, entry->key) == NULL || pare_session_is_nearly_finished (self);
+  return self->model->why_not == NULL && self->dataset != NULL && self->baseline != NULL && self->evaluation_state == WORK_WANTED
+         && self->failed_generation != self->generation && rests && idle (self, LANE_HEAVY);
+}
+
+static void
 start_apply (PareSession *self)
 {
   PareHistoryEntry *entry = pare_session_current (self);
@@ -160,7 +184,14 @@ start_apply (PareSession *self)
                        .data_free = apply_job_free,
                        .result_free = applied_free,
                        .done = on_applied };
-  pare_scheduler_start (self->scheduler, &spec);
+  if (!exact || !may_evaluate (self))
+    {
+      pare_scheduler_start (self->scheduler, &spec);
+      return;
+    }
+  /* It goes on in the same thread, whose CPU has graph' at hand; the main thread, which may be drawing, need not be waited for. */
+  PareJobSpec then = pare_session_evaluation_spec (self, NULL);
+  pare_scheduler_start_both (self->scheduler, &spec, &then, pass_changed);
 }
 
 /* --- size and the layers' own errors --- */
@@ -339,12 +370,6 @@ pump_size (PareSession *self)
     start_size (self, self->changed, self->changed_recipe);
 }
 
-static gboolean
-idle (PareSession *self, guint lane)
-{
-  return pare_scheduler_get_running (self->scheduler, lane) == NULL;
-}
-
 /* Latency is measured when nothing else runs: it is worth nothing otherwise. */
 static void
 pump_latency (PareSession *self)
@@ -410,11 +435,11 @@ pump_heavy (PareSession *self)
         }
       else if (self->evaluation_state == WORK_WANTED && self->failed_generation != self->generation)
         {
-          /* While a drag goes on, until the tolerance is decided; the rest when the person rests, or where it takes no time. */
-          gboolean rests
-              = self->debounce == NULL || pare_session_find_unfinished (self, entry->key) == NULL || pare_session_is_nearly_finished (self);
-          if (rests && self->changed_generation == self->generation && self->changed_exact)
-            pare_session_start_evaluation (self);
+          if (may_evaluate (self) && self->changed_generation == self->generation && self->changed_exact)
+            {
+              PareJobSpec spec = pare_session_evaluation_spec (self, self->changed);
+              pare_scheduler_start (self->scheduler, &spec);
+            }
           if (!idle (self, LANE_HEAVY))
             return;
         }

@@ -138,7 +138,7 @@ test_waiting (void)
     {
       PareThread *threads[6];
       for (int i = 0; i < 6; i++)
-        g_assert_nonnull (threads[i] = pare_thread_start (nice[i % 3], do_one, counts[i % 3]));
+        g_assert_nonnull (threads[i] = pare_thread_start (nice[i % 3], NULL, do_one, counts[i % 3]));
       for (int i = 0; i < 6; i++)
         pare_thread_finish (threads[(i + round) % 6]);
       for (int i = 0; i < 3; i++)
@@ -151,12 +151,12 @@ static void
 test_forked (void)
 {
   int counts[2] = { 0, getpriority (PRIO_PROCESS, 0) }, status = 0;
-  pare_thread_finish (pare_thread_start (0, do_one, counts));
+  pare_thread_finish (pare_thread_start (0, NULL, do_one, counts));
   pid_t child = fork ();
   if (child == 0)
     {
       alarm (20);
-      pare_thread_finish (pare_thread_start (0, do_one, counts));
+      pare_thread_finish (pare_thread_start (0, NULL, do_one, counts));
       _exit (counts[0] == 2 ? 0 : 1);
     }
   g_assert_cmpint (waitpid (child, &status, 0), ==, child);
