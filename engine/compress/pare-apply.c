@@ -106,32 +106,32 @@ resolve_layers (Apply *a, GError **error)
 /* --- what belongs to a layer is folded into it --- */
 
 /* Conv without bias + Add of one value per channel: the bias in another dress. */
-static gboolean
+static void
 fold_bias (PareGraph *g, PareNodeId id, const PareConsumers *consumers)
 {
   PareNode *node = &g->nodes[id];
   if (!pare_node_is (node, "Conv") || (node->n_inputs > 2 && node->inputs[2] != PARE_NONE) || node->n_inputs < 2)
-    return FALSE;
+    return;
   PareValueId out = node->outputs[0];
   if (consumers->starts[out + 1] - consumers->starts[out] != 1 || pare_graph_is_output (g, out))
-    return FALSE;
+    return;
   PareNodeId next = consumers->nodes[consumers->starts[out]];
   const PareNode *add = &g->nodes[next];
   if (!pare_node_is (add, "Add") || add->n_inputs != 2 || add->inputs[0] == add->inputs[1])
-    return FALSE;
+    return;
   PareValueId other = add->inputs[add->inputs[0] == out];
   const PareTensor *weights = g->values[node->inputs[1]].constant;
   g_autoptr (PareTensor) c = pare_weights_materialize (g, other);
   if (c == NULL || weights == NULL || c->dtype != weights->dtype || weights->shape.rank < 3)
-    return FALSE;
+    return;
   int spatial = weights->shape.rank - 2, rank = c->shape.rank;
   gint64 channels = weights->shape.dims[0];
   if (pare_tensor_count (c) != channels || rank <= spatial || rank > spatial + 2 || c->shape.dims[rank - spatial - 1] != channels)
-    return FALSE;
+    return;
   PareShape shape = pare_shape_make (1, channels);
   g_autoptr (PareTensor) bias = pare_tensor_reshape (c, &shape, NULL);
   if (bias == NULL)
-    return FALSE;
+    return;
   g_autofree char *name = g_strconcat (g->values[other].name, "_bias", NULL);
   PareValueId sum = add->outputs[0],
               inputs[3] = { node->inputs[0], node->inputs[1], pare_graph_add_constant (g, name, bias, g->values[other].origin) };
@@ -141,7 +141,6 @@ fold_bias (PareGraph *g, PareNodeId id, const PareConsumers *consumers)
   node->outputs[0] = sum;
   g->values[out].producer = PARE_NONE;
   g->values[sum].producer = id;
-  return TRUE;
 }
 
 typedef gboolean (*LayerTest) (const PareLayerRecipe *r);
@@ -170,18 +169,14 @@ fold_layers (Apply *a, LayerTest test, GError **error)
       g_hash_table_add (names, a->source->nodes[i].layer);
   if (g_hash_table_size (names) == 0)
     return TRUE;
-  PareGraph *g = pare_graph_fold_batch_norm (a->graph, names, error);
-  if (g == NULL)
-    return FALSE;
-  pare_graph_unref (a->graph);
-  a->graph = g;
+  PareGraph *g = a->graph;
+  pare_graph_fold_batch_norm (g, names);
   g_autoptr (PareConsumers) consumers = pare_graph_consumers (g);
-  gboolean any = FALSE;
   for (guint i = 0; i < g->n_nodes; i++)
     if (g->nodes[i].op != NULL && g->nodes[i].origin < a->source->n_nodes && a->touched[g->nodes[i].origin]
         && test (&a->resolved[g->nodes[i].origin]))
-      any |= fold_bias (g, i, consumers);
-  return !any || pare_graph_compact (g, error);
+      fold_bias (g, i, consumers);
+  return pare_graph_compact (g, error);
 }
 
 /* Weights behind Constant, Reshape and the like become constants of their own. */

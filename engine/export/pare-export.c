@@ -127,10 +127,12 @@ fail (const PareValue *v, GError **error, const char *reason)
   return FALSE;
 }
 
-/* (transfer full) round (value / scale) + zero, as the grid says. */
+/* (transfer full) round (value / scale) + zero, as the grid says; only its place where just the size is asked for. */
 static PareTensor *
-codes_of (const PareTensor *t, const PareQuant *q, PareDtype dtype)
+codes_of (const PareTensor *t, const PareQuant *q, PareDtype dtype, gboolean sizes)
 {
+  if (sizes)
+    return pare_tensor_new (dtype, &t->shape, NULL);
   g_autoptr (PareTensor) codes = pare_tensor_new (PARE_DTYPE_INT32, &t->shape, NULL);
   gint64 n = pare_tensor_count (t), inner = 1;
   for (int i = q->axis + 1; q->n > 1 && i < t->shape.rank; i++)
@@ -145,7 +147,7 @@ codes_of (const PareTensor *t, const PareQuant *q, PareDtype dtype)
 }
 
 static gboolean
-write_codes (PareGraph *g, PareValueId id, GError **error)
+write_codes (PareGraph *g, PareValueId id, gboolean sizes, GError **error)
 {
   PareValue *v = &g->values[id];
   g_autofree char *name = g_strdup (v->name), *cn = g_strconcat (v->name, "_quantized", NULL);
@@ -155,7 +157,7 @@ write_codes (PareGraph *g, PareValueId id, GError **error)
     return fail (v, error, "its grid has no ONNX type");
   if (q->n > 1 && (q->axis < 0 || q->axis >= v->constant->shape.rank || v->constant->shape.dims[q->axis] != q->n))
     return fail (v, error, "its scales do not fit its shape");
-  g_autoptr (PareTensor) codes = codes_of (v->constant, q, dtype);
+  g_autoptr (PareTensor) codes = codes_of (v->constant, q, dtype, sizes);
   if (codes == NULL)
     return fail (v, error, "no memory for its codes");
   PareValueId inputs[3] = { pare_graph_add_constant (g, cn, codes, PARE_NONE) };
@@ -189,7 +191,7 @@ compare_bits (gconstpointer a, gconstpointer b)
 
 /* A table of the distinct values and an index per element; left dense where that is not smaller. */
 static gboolean
-write_codebook (PareGraph *g, PareValueId id, GError **error)
+write_codebook (PareGraph *g, PareValueId id, gboolean sizes, GError **error)
 {
   PareTensor *t = g->values[id].constant;
   gsize n = (gsize)pare_tensor_count (t), found = 0;
@@ -222,7 +224,7 @@ write_codebook (PareGraph *g, PareValueId id, GError **error)
   if (indices == NULL)
     return FALSE;
   memcpy (values->data, table, found * sizeof *table);
-  for (gsize i = 0; i < n; i++)
+  for (gsize i = 0; i < n && !sizes; i++)
     ((guint8 *)indices->data)[i] = (guint8)((const guint32 *)bsearch (&bits[i], table, found, sizeof *table, compare_bits) - table);
   PareDtype storage = g->values[id].storage;
   g_autofree char *tn = g_strconcat (g->values[id].name, "_codebook", NULL), *in = g_strconcat (g->values[id].name, "_indices", NULL);
@@ -332,8 +334,9 @@ add_metadata (PareGraph *g, const char *const *metadata)
     }
 }
 
-PareGraph *
-pare_export_onnx (const PareGraph *graph, const char *const *metadata, GError **error)
+/* sizes: codes are of the right size, not of the right value. */
+static PareGraph *
+export_graph (const PareGraph *graph, const char *const *metadata, gboolean sizes, GError **error)
 {
   g_autoptr (PareGraph) g = pare_graph_copy (graph);
   g_clear_pointer (&g->source, g_bytes_unref); /* what is written is another file */
@@ -350,8 +353,8 @@ pare_export_onnx (const PareGraph *graph, const char *const *metadata, GError **
       PareValue *v = &g->values[i];
       if (v->constant == NULL || v->producer != PARE_NONE || pare_tensor_count (v->constant) < 1)
         continue;
-      if (v->quant != NULL  ? !write_codes (g, i, error)
-          : as_codebook (v) ? !write_codebook (g, i, error)
+      if (v->quant != NULL  ? !write_codes (g, i, sizes, error)
+          : as_codebook (v) ? !write_codebook (g, i, sizes, error)
                             : v->storage != PARE_DTYPE_NONE && v->constant->dtype == PARE_DTYPE_FLOAT32 && !write_half (g, i, error))
         return NULL;
     }
@@ -368,12 +371,15 @@ pare_export_onnx (const PareGraph *graph, const char *const *metadata, GError **
   return g_steal_pointer (&g);
 }
 
+PareGraph *
+pare_export_onnx (const PareGraph *graph, const char *const *metadata, GError **error)
+{
+  return export_graph (graph, metadata, FALSE, error);
+}
+
 gint64
 pare_export_file_bytes (const PareGraph *graph, GError **error)
 {
-  g_autoptr (PareGraph) exported = pare_export_onnx (graph, NULL, error);
-  if (exported == NULL)
-    return -1;
-  g_autoptr (GBytes) bytes = pare_onnx_serialize (exported, error);
-  return bytes != NULL ? (gint64)g_bytes_get_size (bytes) : -1;
+  g_autoptr (PareGraph) exported = export_graph (graph, NULL, TRUE, error);
+  return exported != NULL ? pare_onnx_count_bytes (exported, error) : -1;
 }

@@ -186,7 +186,10 @@ canonicalize (const PareGraph *source, const PareNamedShape *shapes, guint n_sha
   if (!pare_canonical_join_transposes (g, error) || !pare_canonical_lift (g, error))
     return NULL;
   pare_canonical_drop_identities (g);
-  if (!pare_graph_sort (g, error) || !pare_fold_batch_norm_in_place (g, NULL, error) || !pare_graph_compact (g, error))
+  if (!pare_graph_sort (g, error))
+    return NULL;
+  pare_graph_fold_batch_norm (g, NULL);
+  if (!pare_graph_compact (g, error))
     return NULL;
   /* What the passes made has no shapes yet. */
   walk = walk_of (g, eval, extents, n_shapes == 0, &turns);

@@ -126,8 +126,8 @@ fold_one (PareGraph *g, PareNodeId bn_id, const PareConsumers *readers, guint co
   return TRUE;
 }
 
-gboolean
-pare_fold_batch_norm_in_place (PareGraph *g, GHashTable *only, GError **error)
+void
+pare_graph_fold_batch_norm (PareGraph *g, GHashTable *only)
 {
   g_autoptr (PareConsumers) readers = pare_graph_consumers (g);
   const guint counted = g->n_values;
@@ -143,14 +143,4 @@ pare_fold_batch_norm_in_place (PareGraph *g, GHashTable *only, GError **error)
         continue;
       fold_one (g, i, readers, counted);
     }
-  return TRUE;
-}
-
-PareGraph *
-pare_graph_fold_batch_norm (const PareGraph *graph, GHashTable *only, GError **error)
-{
-  g_autoptr (PareGraph) g = pare_graph_copy (graph);
-  if (!pare_fold_batch_norm_in_place (g, only, error) || !pare_graph_compact (g, error))
-    return NULL;
-  return g_steal_pointer (&g);
 }

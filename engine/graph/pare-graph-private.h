@@ -124,4 +124,3 @@ gboolean pare_canonical_lift (PareGraph *self, GError **error);
 void pare_canonical_drop_identities (PareGraph *self);
 /* Transposes one behind the other become one, or none; those in front of what computes codes element by element move behind it. */
 gboolean pare_canonical_join_transposes (PareGraph *self, GError **error);
-gboolean pare_fold_batch_norm_in_place (PareGraph *self, GHashTable *only, GError **error);

@@ -424,7 +424,10 @@ pare_graph_consumers (const PareGraph *self)
 {
   PareConsumers *c = g_new0 (PareConsumers, 1);
   c->starts = g_new0 (guint, self->n_values + 2);
-  g_autoptr (GArray) pairs = g_array_new (FALSE, FALSE, 2 * sizeof (guint)); /* value, node */
+  guint most = 0;
+  for (guint i = 0; i < self->n_nodes; i++)
+    most += self->nodes[i].n_inputs;
+  g_autoptr (GArray) pairs = g_array_sized_new (FALSE, FALSE, 2 * sizeof (guint), most + 1); /* value, node */
   g_autoptr (GHashTable) by_name = NULL;
   for (guint i = 0; i < self->n_nodes; i++)
     {

@@ -190,9 +190,10 @@ gboolean pare_graph_split_late (PareGraph *self, PareGraph **late, GError **erro
 gboolean pare_graph_compute (const PareGraph *self, PareTensor *const *inputs, PareTensor **outputs, PareEvalFunc eval, gint64 most,
                              PareControl *control, GError **error);
 
-/* BatchNormalization folded into the producing Conv/ConvTranspose/Gemm wherever it is the only reader, at the graph's own opset. only: NULL or layer
- * names to which folding is restricted (a GHashTable set of char*). Used by apply, so that a layer's weights are those that deploy. */
-PareGraph *pare_graph_fold_batch_norm (const PareGraph *graph, GHashTable *only, GError **error);
+/* BatchNormalization folded into the producing Conv/ConvTranspose/Gemm wherever it is the only reader, at the graph's own opset, on an unshared
+ * graph; nodes and values that are needed no more stay until pare_graph_compact(). only: NULL or layer names to which folding is restricted (a
+ * GHashTable set of char*). Used by apply, so that a layer's weights are those that deploy. */
+void pare_graph_fold_batch_norm (PareGraph *self, GHashTable *only);
 
 /* "images 1×3×224×224": the inputs whose open extents are taken for something, and for what; (transfer full), NULL: none. */
 char *pare_graph_dup_assumed (const PareGraph *self);

@@ -3,8 +3,22 @@
 
 #include <string.h>
 
+typedef struct
+{
+  GByteArray *bytes; /* NULL: they are only counted */
+  guint64 n;
+} Out;
+
 static void
-put_varint (GByteArray *out, guint64 v)
+append (Out *out, const void *data, gsize n)
+{
+  if (out->bytes != NULL)
+    g_byte_array_append (out->bytes, data, (guint)n);
+  out->n += n;
+}
+
+static void
+put_varint (Out *out, guint64 v)
 {
   guint8 b[10];
   guint n = 0;
@@ -14,62 +28,65 @@ put_varint (GByteArray *out, guint64 v)
       v >>= 7;
     }
   while (v != 0);
-  g_byte_array_append (out, b, n);
+  append (out, b, n);
 }
 
 static void
-put_int (GByteArray *out, int field, gint64 value)
+put_int (Out *out, int field, gint64 value)
 {
   put_varint (out, (guint64)field << 3);
   put_varint (out, (guint64)value);
 }
 
 static void
-put_bytes (GByteArray *out, int field, const void *data, gsize size)
+put_bytes (Out *out, int field, const void *data, gsize size)
 {
   put_varint (out, (guint64)field << 3 | 2);
   put_varint (out, size);
   if (size > 0)
-    g_byte_array_append (out, data, (guint)size);
+    append (out, data, size);
 }
 
 static void
-put_text (GByteArray *out, int field, const char *text)
+put_text (Out *out, int field, const char *text)
 {
   put_bytes (out, field, text ? text : "", text ? strlen (text) : 0);
 }
 
 static void
-put_float (GByteArray *out, int field, float value)
+put_float (Out *out, int field, float value)
 {
   put_varint (out, (guint64)field << 3 | 5);
-  g_byte_array_append (out, (const guint8 *)&value, 4);
+  append (out, &value, 4);
 }
 
-static guint
-begin (GByteArray *out, int field)
+static guint64
+begin (Out *out, int field)
 {
   put_varint (out, (guint64)field << 3 | 2);
-  return out->len;
+  return out->n;
 }
 
 static void
-end (GByteArray *out, guint start)
+end (Out *out, guint64 start)
 {
-  guint length = out->len - start;
+  guint64 length = out->n - start;
   guint8 b[10];
   guint n = 0;
-  for (guint v = length; n == 0 || v != 0; v >>= 7)
+  for (guint64 v = length; n == 0 || v != 0; v >>= 7)
     b[n++] = (guint8)((v & 127) | (v > 127 ? 128 : 0));
-  g_byte_array_set_size (out, out->len + n);
-  memmove (out->data + start + n, out->data + start, length);
-  memcpy (out->data + start, b, n);
+  out->n += n;
+  if (out->bytes == NULL)
+    return;
+  g_byte_array_set_size (out->bytes, (guint)out->n);
+  memmove (out->bytes->data + start + n, out->bytes->data + start, length);
+  memcpy (out->bytes->data + start, b, n);
 }
 
 static void
-put_tensor (GByteArray *out, int field, const char *name, const PareTensor *t)
+put_tensor (Out *out, int field, const char *name, const PareTensor *t)
 {
-  guint start = begin (out, field);
+  guint64 start = begin (out, field);
   if (t->dtype == PARE_DTYPE_STRING && t->owner != NULL)
     {
       /* As read: the message itself, but for its name. */
@@ -95,10 +112,10 @@ put_tensor (GByteArray *out, int field, const char *name, const PareTensor *t)
   end (out, start);
 }
 
-static void put_graph (GByteArray *out, int field, const PareGraph *g, gint64 ir_version);
+static void put_graph (Out *out, int field, const PareGraph *g, gint64 ir_version);
 
 static void
-put_attr (GByteArray *out, const PareAttr *a, gint64 ir_version)
+put_attr (Out *out, const PareAttr *a, gint64 ir_version)
 {
   if (a->kind == PARE_ATTR_OTHER)
     {
@@ -106,7 +123,7 @@ put_attr (GByteArray *out, const PareAttr *a, gint64 ir_version)
         put_bytes (out, 5, g_bytes_get_data (a->raw, NULL), g_bytes_get_size (a->raw));
       return;
     }
-  guint start = begin (out, 5);
+  guint64 start = begin (out, 5);
   put_text (out, 1, a->name);
   switch (a->kind)
     {
@@ -145,20 +162,20 @@ put_attr (GByteArray *out, const PareAttr *a, gint64 ir_version)
 }
 
 static void
-put_value_info (GByteArray *out, int field, const PareValue *v)
+put_value_info (Out *out, int field, const PareValue *v)
 {
-  guint start = begin (out, field);
+  guint64 start = begin (out, field);
   put_text (out, 1, v->name);
   if (v->dtype != PARE_DTYPE_NONE)
     {
-      guint type = begin (out, 2), tensor = begin (out, 1);
+      guint64 type = begin (out, 2), tensor = begin (out, 1);
       put_int (out, 1, v->dtype);
       if (v->shape.rank >= 0)
         {
-          guint shape = begin (out, 2);
+          guint64 shape = begin (out, 2);
           for (int i = 0; i < v->shape.rank; i++)
             {
-              guint dim = begin (out, 1);
+              guint64 dim = begin (out, 1);
               if (v->shape.dims[i] >= 0)
                 put_int (out, 1, v->shape.dims[i]);
               else if (v->dim_names[i] != NULL)
@@ -174,15 +191,15 @@ put_value_info (GByteArray *out, int field, const PareValue *v)
 }
 
 static void
-put_graph (GByteArray *out, int field, const PareGraph *g, gint64 ir_version)
+put_graph (Out *out, int field, const PareGraph *g, gint64 ir_version)
 {
-  guint start = begin (out, field);
+  guint64 start = begin (out, field);
   for (guint i = 0; i < g->n_nodes; i++)
     {
       const PareNode *node = &g->nodes[i];
       if (node->op == NULL)
         continue;
-      guint at = begin (out, 1);
+      guint64 at = begin (out, 1);
       for (guint k = 0; k < node->n_inputs; k++)
         put_text (out, 1, node->inputs[k] == PARE_NONE ? "" : g->values[node->inputs[k]].name);
       for (guint k = 0; k < node->n_outputs; k++)
@@ -233,40 +250,56 @@ check_writable (const PareGraph *g, GError **error)
   return TRUE;
 }
 
-GBytes *
-pare_onnx_serialize (const PareGraph *g, GError **error)
+static void
+put_model (Out *out, const PareGraph *g)
 {
-  if (!check_writable (g, error))
-    return NULL;
-  GByteArray *out = g_byte_array_new ();
   put_int (out, 1, g->ir_version > 0 ? g->ir_version : 8);
   if (g->producer_name != NULL && g->producer_name[0] != '\0')
     put_text (out, 2, g->producer_name);
   put_graph (out, 7, g, g->ir_version > 0 ? g->ir_version : 8);
   if (g->opset > 0)
     {
-      guint at = begin (out, 8);
+      guint64 at = begin (out, 8);
       put_text (out, 1, "");
       put_int (out, 2, g->opset);
       end (out, at);
     }
   for (guint i = 0; i < g->n_domains; i++)
     {
-      guint at = begin (out, 8);
+      guint64 at = begin (out, 8);
       put_text (out, 1, g->domains[i]);
       put_int (out, 2, g->domain_versions[i]);
       end (out, at);
     }
   for (guint i = 0; i < g->n_meta; i++)
     {
-      guint at = begin (out, 14);
+      guint64 at = begin (out, 14);
       put_text (out, 1, g->meta_keys[i]);
       put_text (out, 2, g->meta_values[i]);
       end (out, at);
     }
   if (g->functions != NULL)
-    g_byte_array_append (out, g_bytes_get_data (g->functions, NULL), (guint)g_bytes_get_size (g->functions));
-  return g_byte_array_free_to_bytes (out);
+    append (out, g_bytes_get_data (g->functions, NULL), g_bytes_get_size (g->functions));
+}
+
+GBytes *
+pare_onnx_serialize (const PareGraph *graph, GError **error)
+{
+  if (!check_writable (graph, error))
+    return NULL;
+  Out out = { .bytes = g_byte_array_new () };
+  put_model (&out, graph);
+  return g_byte_array_free_to_bytes (out.bytes);
+}
+
+gint64
+pare_onnx_count_bytes (const PareGraph *graph, GError **error)
+{
+  if (!check_writable (graph, error))
+    return -1;
+  Out out = { .bytes = NULL };
+  put_model (&out, graph);
+  return (gint64)out.n;
 }
 
 gboolean

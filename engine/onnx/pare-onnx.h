@@ -11,5 +11,7 @@ PareGraph *pare_onnx_parse (GBytes *bytes, const char *path /* for messages and 
 /* Writes atomically (temporary file + rename). The graph must hold only ONNX operators (see engine/export). */
 gboolean pare_onnx_save (const PareGraph *graph, const char *path, GError **error);
 GBytes *pare_onnx_serialize (const PareGraph *graph, GError **error);
+/* How many that would be: no constant is read. -1: it cannot be written. */
+gint64 pare_onnx_count_bytes (const PareGraph *graph, GError **error);
 /* (transfer full) SHA-256 of a file's bytes, hex: at most 1 MiB of it is in memory at a time; control is asked, and told, between pieces. */
 char *pare_onnx_hash_file (const char *path, PareControl *control, GError **error);

@@ -133,6 +133,7 @@ test_round_trip (void)
   g_assert_cmpuint (strlen (g->sha256), ==, 64);
   /* Written again it is the same file. */
   g_autoptr (GBytes) again = pare_onnx_serialize (g, &error);
+  g_assert_cmpint (pare_onnx_count_bytes (g, NULL), ==, g_bytes_get_size (again));
   g_assert_no_error (error);
   g_assert_true (g_bytes_equal (bytes, again));
 }

@@ -26,7 +26,9 @@ LLVMFuzzerTestOneInput (const guint8 *data, size_t size)
   g_autoptr (PareGraph) back = again != NULL ? pare_onnx_parse (again, NULL, &back_error) : NULL;
   if (back == NULL)
     g_error ("what was written does not open: %s", back_error ? back_error->message : "not written");
-  PareGraph *folded = pare_graph_fold_batch_norm (g, NULL, NULL);
+  PareGraph *folded = pare_graph_copy (g);
+  pare_graph_fold_batch_norm (folded, NULL);
+  pare_graph_compact (folded, NULL);
   PareGraph *exported = twin != NULL ? pare_export_onnx (twin, NULL, NULL) : NULL;
   pare_graph_unref (folded);
   pare_graph_unref (exported);
