@@ -85,6 +85,9 @@ typedef struct {
  * Export writes it as QuantizeLinear + DequantizeLinear, or as Cast + Cast. */
 #define PARE_OP_QUANTIZE "PareQuantize"
 
+/* Attribute of a Mul in a canonical graph: it was a QLinearMul, which multiplies codes and not what they stand for. */
+#define PARE_ATTR_OF_CODES "of_codes"
+
 struct _PareGraph {
   gatomicrefcount refs;
   char *name;

@@ -241,6 +241,8 @@ take_apart (PareGraph *g, PareNodeId id)
       in[1] = take_input (a, 3, is_conv ? 0 : is_gemm ? (pare_node_get_int (self (a), "transB", 0) ? 0 : 1) : MAX (rank - 1, 0));
       n = has_bias ? 3 : 2;
       finish (a, is_conv ? "Conv" : is_matmul ? "MatMul" : is_add ? "Add" : is_mul ? "Mul" : "Gemm", in, n, sy, zy);
+      if (is_mul)
+        pare_node_set_int (self (a), PARE_ATTR_OF_CODES, 1);
       return;
     }
   static const char *const unary[][2] = { { "QLinearGlobalAveragePool", "GlobalAveragePool" },

@@ -178,10 +178,10 @@ PareTensor *pare_lower_table_reals (const PareBuilder *self, PareValueId x, Pare
 guint32 pare_lower_table (PareBuilder *self, PareValueId x, PareValueId v, const PareQuant *grid);
 
 /* --- pare-lower-number.c --- */
-/* The operand on codes that v is the sum of with a number on a grid; PARE_NONE: v is none. */
+/* The operand on codes that v is the sum or the product of with a number on a grid; PARE_NONE: v is none. */
 PareValueId pare_lower_number_operand (const PareBuilder *self, PareValueId v);
 /* 256 codes on y's grid of v, which pare_lower_number_operand() knows, for as many real values of that operand. */
-void pare_lower_add_number (const PareBuilder *self, PareValueId v, const float *reals, const PareQuant *y, float *codes);
+void pare_lower_with_number (const PareBuilder *self, PareValueId v, const float *reals, const PareQuant *y, float *codes);
 
 /* --- pare-lower-integer.c --- */
 /* TRUE: weights and bias of this product fit a grid of 8 bits or fewer; they are in self->integers then. */

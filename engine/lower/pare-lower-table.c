@@ -195,13 +195,13 @@ laid (PareTensor *reals, const PareQuant *q)
   return t;
 }
 
-/* As laid(), of v, the sum of a number and values whose codes are known. */
+/* As laid(), of v, which a number joins with values whose codes are known. */
 static PareTensor *
 laid_with_number (const PareBuilder *b, PareValueId v, PareTensor *reals, const PareQuant *q)
 {
   PareTensor *t = pare_tensor_new (PARE_DTYPE_FLOAT32, &reals->shape, NULL);
   float *codes = t->data;
-  pare_lower_add_number (b, v, reals->data, q, codes);
+  pare_lower_with_number (b, v, reals->data, q, codes);
   for (int i = 0; i < 256; i++)
     codes[i] = (codes[i] - (float)q->zero[0]) * q->scale[0];
   return t;
@@ -273,7 +273,7 @@ pare_lower_table (PareBuilder *b, PareValueId x, PareValueId v, const PareQuant 
   g_autoptr (PareTensor) of = joined != PARE_NONE ? pare_lower_table_reals (b, x, joined) : NULL;
   float rounded[256];
   if (of != NULL)
-    pare_lower_add_number (b, v, of->data, y, rounded);
+    pare_lower_with_number (b, v, of->data, y, rounded);
   for (int i = 0; i < 256; i++)
     {
       float c = of != NULL ? rounded[i] : rintf (((float *)reals->data)[i] / y->scale[0]) + (float)y->zero[0];

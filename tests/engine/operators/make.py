@@ -274,8 +274,21 @@ def one_more():
     model("ms_q_add_number", nodes, inputs, ["y"], constants, {"x": ((codes - 127) * numbers["scale"]).reshape(2, 128)}, MS)
 
 
+def mask_of_codes():
+    """What hides words, as a code: times its scale it is beyond any float."""
+    numbers = {"scale": one(1 / 255), "zero": one(-128, np.int8), "b": one(-127, np.int8), "large": one(2.6793887e36), "none": one(0, np.int8),
+               "half": one(1.3344406e36), "last": one(127, np.int8)}
+    constants = [numpy_helper.from_array(a, n) for n, a in numbers.items()]
+    x = np.array([[0, 0, 1, 0], [1, 0.5, 0, 1]], np.float32)
+    nodes = [helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
+             helper.make_node("QLinearMul", ["q", "scale", "zero", "b", "large", "none", "half", "last"], ["mask"], domain=MS),
+             helper.make_node("DequantizeLinear", ["mask", "half", "last"], ["y"])]
+    model("ms_q_mul_mask", nodes, [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, x.shape)], ["y"], constants, {"x": x}, MS)
+
+
 if __name__ == "__main__":
     from_onnx()
     from_runtime()
     sequences()
     one_more()
+    mask_of_codes()
