@@ -36,6 +36,7 @@ typedef struct
   const float *x, *x_end;
   float *y;
   bool max;
+  const PoolGeometry *lanes; /* NULL: rows are laid out */
   int64_t taps, each, tasks; /* taps and each: floats or entries, in multiples of a vector */
   char *scratch;
 } Job;
@@ -104,9 +105,15 @@ planes_task (int64_t task, int worker, void *arg)
   const PareRtIsa *isa = pare_rt_isa ();
   const int64_t *taps = (const int64_t *)j->scratch;
   const float *columns = (const float *)(taps + j->taps);
+  int64_t from = g->n * task / j->tasks, to = g->n * (task + 1) / j->tasks;
+  if (j->lanes)
+    {
+      pare_rt_max_pool_lanes (j->lanes, j->x + from * g->in[1] * g->in[2], j->y + from * g->out[1] * g->out[2], to - from);
+      return;
+    }
   float *packed = (float *)columns + (g->out[2] + 15) / 16 * 16 + worker * j->each;
   int64_t n_taps = g->k[0] * g->k[1] * g->k[2], area = g->in[0] * g->in[1] * g->in[2];
-  for (int64_t plane = g->n * task / j->tasks; plane < g->n * (task + 1) / j->tasks; plane++)
+  for (int64_t plane = from; plane < to; plane++)
     {
       float *y = j->y + plane * g->out[0] * g->out[1] * g->out[2];
       for (int64_t oz = 0; oz < g->out[0]; oz++)
@@ -190,6 +197,7 @@ pool (const void *params, const PareView *in, uint32_t n_in, PareView *out, uint
     .p = p, .x = in[0].data, .x_end = (const float *)in[0].data + count_of (&in[0]), .y = out[0].data, .max = max, .scratch = scratch
   };
   REQUIRE (cut (&job, &g, pare_rt_workers ()));
+  job.lanes = max && pare_rt_max_pool_fits_lanes (&g) ? &g : NULL;
   pare_rt_conv_taps (&job.g, &job.block, (int64_t *)scratch);
   float *columns = (float *)((int64_t *)scratch + job.taps);
   for (int64_t ox = 0; !max && ox < g.out[2]; ox++)
