@@ -2,6 +2,7 @@
  *
  *   edit -> recipe, generation + 1 -> pump() -> apply -> size, layer errors
  *                                              \-> evaluate (when activations' ranges are there) -> latency
+ * What is evaluated next goes on in the thread of apply, if nothing stands in its way (start_apply).
  * pump() looks at what is missing and starts what may run now; it is called after every edit and every answer, so that no order of events needs a case of its own. */
 #pragma once
 #include "engine/project/pare-history.h"
