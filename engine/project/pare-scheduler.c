@@ -167,7 +167,7 @@ on_answer (gpointer data)
     {
       job->then->waits = FALSE;
       job->then->started = g_get_monotonic_time ();
-      job->then->listed = !job->then->spec.quiet && !job->then->spec.hidden;
+      job->then->listed = job->error == NULL && !job->then->spec.quiet && !job->then->spec.hidden; /* else it has ended */
       if (job->then->listed)
         tell_changed (self);
       g_clear_pointer (&job->then, job_unref);

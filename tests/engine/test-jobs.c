@@ -8,6 +8,7 @@ typedef struct
 {
   GString *said; /* what was answered, in that order */
   guint answers;
+  guint changes; /* of what is listed */
 } Owner;
 
 /* What a job is to do, and what it has seen. */
@@ -56,13 +57,14 @@ done (PareJob *job, gpointer result, const GError *error, gpointer data)
 static void
 on_changed (gpointer owner)
 {
+  ((Owner *)owner)->changes++;
 }
 
 static PareScheduler *
 begin (Owner *owner, Task *first, Task *second)
 {
   owner->said = g_string_new (NULL);
-  owner->answers = 0;
+  owner->answers = owner->changes = 0;
   PareScheduler *s = pare_scheduler_new (on_changed, owner);
   PareJobSpec a = { .lane = 1, .name = "first", .quiet = TRUE, .run = run, .data = first, .result_free = g_free, .done = done }, b = a;
   b.lane = 2;
@@ -124,6 +126,7 @@ test_first_fails (void)
   PareScheduler *s = begin (&owner, &first, &second);
   finish (&owner, s, "a fails cancelled ", &first, &second);
   g_assert_false (second.begun);
+  g_assert_cmpuint (owner.changes, ==, 0);
 }
 
 static void
