@@ -1,8 +1,11 @@
 /* Activations over a run of floats: the epilogue of Conv, Gemm and binary operators. */
 #include "engine/runtime/kernels/kernel.h"
 
-PARE_RT_CLONES void
-pare_rt_activate (float *y, int64_t n, int activation, float lo, float hi, float alpha)
+#define WHOLE 16
+
+/* n: a multiple of that, for what is left of a vector takes as long as four of them. */
+PARE_RT_CLONES static void
+activate_whole (float *y, int64_t n, int activation, float lo, float hi, float alpha)
 {
   switch (activation)
     {
@@ -64,4 +67,17 @@ pare_rt_activate (float *y, int64_t n, int activation, float lo, float hi, float
     default:
       break;
     }
+}
+
+void
+pare_rt_activate (float *y, int64_t n, int activation, float lo, float hi, float alpha)
+{
+  int64_t whole = n / WHOLE * WHOLE;
+  float rest[WHOLE] = { 0 };
+  activate_whole (y, whole, activation, lo, hi, alpha);
+  if (whole == n)
+    return;
+  memcpy (rest, y + whole, (size_t)(n - whole) * sizeof (float));
+  activate_whole (rest, WHOLE, activation, lo, hi, alpha);
+  memcpy (y + whole, rest, (size_t)(n - whole) * sizeof (float));
 }

@@ -27,6 +27,26 @@ f32_of_bits (int32_t i)
   return u.f;
 }
 
+/* a where the mask is all ones, b where it is 0: for choices of which the compiler would make branches. */
+static inline float
+choose_f32 (int32_t mask, float a, float b)
+{
+  return f32_of_bits ((bits_of_f32 (a) & mask) | (bits_of_f32 (b) & ~mask));
+}
+
+/* Bounds that let NaN through, without the branches that a compiler makes of known results beyond them. */
+static inline float
+at_least_f32 (float x, float least)
+{
+  return choose_f32 (-(x < least), least, x);
+}
+
+static inline float
+at_most_f32 (float x, float most)
+{
+  return choose_f32 (-(x > most), most, x);
+}
+
 /* e^x = p 2^n: what exp_f32() and exp_bounded_f32() share; n is meaningless for NaN, where p is NaN already. */
 static inline float
 exp_parts_f32 (float x, int32_t *n)
@@ -61,9 +81,7 @@ exp_between_f32 (float x)
 static inline float
 exp_f32 (float x)
 {
-  x = x < -104.0f ? -104.0f : x;
-  x = x > 89.0f ? 89.0f : x;
-  return exp_between_f32 (x);
+  return exp_between_f32 (at_most_f32 (at_least_f32 (x, -104.0f), 89.0f));
 }
 
 /* The same for -86 <= x <= 89, or NaN. */
@@ -78,9 +96,7 @@ exp_bounded_f32 (float x)
 static inline float
 sigmoid_f32 (float x)
 {
-  float t = -x < -86.0f ? -86.0f : -x; /* 1 + e^t is 1 from there on */
-  t = t > 89.0f ? 89.0f : t;
-  return 1.0f / (1.0f + exp_bounded_f32 (t));
+  return 1.0f / (1.0f + exp_bounded_f32 (at_most_f32 (at_least_f32 (-x, -86.0f), 89.0f))); /* 1 + e^-86 is 1 */
 }
 
 static inline float
@@ -94,10 +110,9 @@ tanh_f32 (float x)
   p = p * z - 3.33332819422e-1f;
   float small = p * z * x + x;
   float t = 2.0f * ax;
-  t = t > 80.0f ? 80.0f : t; /* it is 1 from there on */
-  float big = 1.0f - 2.0f / (exp_bounded_f32 (t) + 1.0f);
-  big = x < 0 ? -big : big;
-  return ax < 0.625f ? small : big;
+  float big = 1.0f - 2.0f / (exp_bounded_f32 (at_most_f32 (t, 80.0f)) + 1.0f); /* it is 1 from there on */
+  big = copysignf (big, x);
+  return choose_f32 (-(ax < 0.625f), small, big);
 }
 
 static inline float
@@ -115,13 +130,6 @@ clip_f32 (float x, float lo, float hi)
 {
   x = x < lo ? lo : x;
   return x > hi ? hi : x;
-}
-
-/* a where the mask is all ones, b where it is 0: for choices of which the compiler would make branches. */
-static inline float
-choose_f32 (int32_t mask, float a, float b)
-{
-  return f32_of_bits ((bits_of_f32 (a) & mask) | (bits_of_f32 (b) & ~mask));
 }
 
 /* log (x 2^-shift) for a normal number x > 0; something for what is none. */
@@ -162,14 +170,14 @@ softplus_f32 (float x)
 static inline float
 elu_f32 (float x)
 {
-  return x < 0 ? exp_f32 (x) - 1.0f : x;
+  return choose_f32 (-(x < 0), exp_f32 (x) - 1.0f, x);
 }
 
 /* x tanh (log (1 + e^x)) = x n / (n + 2), n = e^x (e^x + 2) */
 static inline float
 mish_f32 (float x)
 {
-  float e = exp_f32 (x > 20.0f ? 20.0f : x); /* the quotient is 1 from there on */
+  float e = exp_f32 (at_most_f32 (x, 20.0f)); /* the quotient is 1 from there on */
   float n = e * (e + 2.0f);
   return x * (n / (n + 2.0f));
 }
@@ -193,9 +201,9 @@ erf_f32 (float x)
   q = q * t - 1.28717512e-1f;
   q = q * t - t;
   float big = copysignf (1.0f - exp_f32 (q), x);
-  big = t < 4.0f ? big : x < 0 ? -1.0f : 1.0f; /* the polynomial is not meant for more */
-  big = t <= INFINITY ? big : x;               /* NaN */
-  return t > 0.927734375f ? big : small;
+  big = choose_f32 (-(t < 4.0f), big, copysignf (1.0f, x)); /* the polynomial is not meant for more */
+  big = choose_f32 (-(t <= INFINITY), big, x);              /* NaN */
+  return choose_f32 (-(t > 0.927734375f), big, small);
 }
 
 static inline float
