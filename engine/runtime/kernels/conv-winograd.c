@@ -20,7 +20,15 @@ divide_up (int64_t a, int64_t b)
 static double
 reading (double bytes)
 {
-  return bytes / (bytes > 2 << 20 ? 2.5 : 12);
+  return bytes / (bytes > 2 << 20 ? 5 : 12);
+}
+
+/* Rows of tiles lie one behind another along vectors where each alone would leave too much of its last one empty. */
+static bool
+rows_join (const ConvJob *job, int64_t across)
+{
+  int64_t lanes = job->isa->lanes;
+  return divide_up (across, lanes) * lanes * 4 > across * 5;
 }
 
 /* By the layer and the CPU's vectors alone, for the same layer has the same bits however it is run. Counted in multiplications of a vector,
@@ -43,8 +51,9 @@ pare_rt_winograd_choose (const ConvJob *job)
     {
       int64_t across = divide_up (g->out[2], m), down = divide_up (g->out[1], m);
       double size = (m + 2) * (m + 2), vectors = (double)divide_up (g->n * across * down, job->isa->lanes);
-      double in = (double)(g->n * down * divide_up (across, job->isa->lanes)) * c * (m == 2 ? 90 : 220);
-      double back = vectors * m_out * (m == 2 ? 80 : 180);
+      double in = (rows_join (job, across) ? vectors * 2.5 : (double)(g->n * down * divide_up (across, job->isa->lanes))) * c;
+      in *= m == 2 ? 90 : 220;
+      double back = vectors * m_out * (m == 2 ? 160 : 360);
       double cost = vectors * size * c * m_out * 1.05 + in + back + reading (4 * size * c * m_out);
       if (cost < least)
         {
@@ -55,7 +64,7 @@ pare_rt_winograd_choose (const ConvJob *job)
   return best;
 }
 
-/* Floats of a worker: transformed input, sums of a tile of rows, lines of input with their padding. */
+/* Floats of a worker: transformed input, sums of a tile of rows, lines of input with their padding, lines under a vector of tiles. */
 static int64_t
 input_apart (const ConvJob *job)
 {
@@ -74,6 +83,12 @@ line_floats (const ConvJob *job)
   int64_t lanes = job->isa->lanes, vectors = divide_up (job->across, lanes) + 1, needed = job->g.pad[2] + job->g.in[2];
   int64_t read = (vectors * lanes + 1) * job->winograd + lanes;
   return ((needed > read ? needed : read) + 15) / 16 * 16;
+}
+
+static int64_t
+joined_floats (const ConvJob *job)
+{
+  return job->winograd * job->isa->lanes + 16;
 }
 
 bool
@@ -104,7 +119,7 @@ pare_rt_winograd_cut (ConvJob *job, int workers)
       || line_floats (job) > INT64_MAX / 65536)
     return false;
   job->taps = 0;
-  job->each = (each + (m + 3) * line_floats (job) + CONV_SLACK + 15) / 16 * 16;
+  job->each = (each + (m + 3) * line_floats (job) + 2 * (m + 2) * joined_floats (job) + CONV_SLACK + 15) / 16 * 16;
   return true;
 }
 
@@ -162,55 +177,151 @@ typedef struct
 {
   const ConvJob *job;
   int64_t first, n, whole; /* tiles; whole: whole vectors of them */
-  float *v, *sums, *lines;
+  float *v, *sums, *lines, *joined;
+  int64_t length; /* of a line */
 } Band;
 
-/* Tiles of one row of them, channel c, from column tx on. Lines of input are kept from one row of tiles to the next. */
-static void
-transform_row (const Band *band, int64_t c, int64_t image, int64_t ty, int64_t tx, int64_t n, int64_t *have, float *to)
+/* A tile. */
+typedef struct
+{
+  int64_t x, y, image;
+} Place;
+
+static inline Place
+place_of (const ConvJob *job, int64_t tile)
+{
+  int64_t row = tile / job->across;
+  return (Place){ tile % job->across, row % job->down, row / job->down };
+}
+
+/* n tiles on, at most up to the next row of them. */
+static inline void
+move_on (const ConvJob *job, Place *at, int64_t n)
+{
+  if ((at->x += n) < job->across)
+    return;
+  at->x = 0;
+  if (++at->y < job->down)
+    return;
+  at->y = 0;
+  at->image++;
+}
+
+/* The lines under a row of tiles of a channel, padded. They are kept from one row of tiles to the next: have says which. */
+static inline void
+find_lines (const Band *band, const float *plane, int64_t ty, int64_t *have, const float **line)
 {
   const ConvJob *job = band->job;
   const ConvGeometry *g = &job->g;
-  int m = job->winograd;
-  int64_t length = line_floats (job);
-  const float *plane = job->x + (image * g->c + c) * g->in[1] * g->in[2], *line[MOST_SIZE];
-  for (int i = 0; i < m + 2; i++)
+  int m = job->winograd, slot = (int)((uint32_t)ty * (uint32_t)m % (uint32_t)(m + 2));
+  int64_t length = band->length, row = ty * m - g->pad[1];
+  for (int i = 0; i < m + 2; i++, row++)
     {
-      int64_t row = ty * m + i - g->pad[1], slot = (ty * m + i) % (m + 2);
-      if (row < 0 || row >= g->in[1])
-        {
-          line[i] = band->lines + (m + 2) * length + tx * m; /* zeros */
-          continue;
-        }
       float *at = band->lines + slot * length;
-      if (have[slot] != row)
-        memcpy (at + g->pad[2], plane + row * g->in[2], (size_t)g->in[2] * sizeof (float));
-      have[slot] = row;
-      line[i] = at + tx * m;
+      if (row < 0 || row >= g->in[1])
+        line[i] = band->lines + (m + 2) * length; /* zeros */
+      else
+        {
+          if (have[slot] != row)
+            memcpy (at + g->pad[2], plane + row * g->in[2], (size_t)g->in[2] * sizeof (float));
+          have[slot] = row;
+          line[i] = at;
+        }
+      slot = slot == m + 1 ? 0 : slot + 1;
     }
-  job->isa->winograd_in (m, line, n, to, input_apart (job));
 }
 
-/* Whole vectors are written: what is too much is overwritten by the tiles that follow. */
+typedef float Floats __attribute__ ((vector_size (64), aligned (4), may_alias));
+
+/* Tiles of a row of them, from column tx on, as lines that lie one behind another for all tiles of a vector: their columns, and the same
+ * from column m on. */
+static inline __attribute__ ((always_inline)) void
+join_lines (const int m, const float *const *line, int64_t tx, int64_t n, float *joined, int64_t apart)
+{
+  for (int i = 0; i < m + 2; i++)
+    for (int64_t f = 0; f < n * m; f += 16) /* both have room for the rest */
+      {
+        const float *from = line[i] + tx * m + f;
+        *(Floats *)(joined + i * apart + f) = *(const Floats *)from;
+        *(Floats *)(joined + (m + 2 + i) * apart + f) = *(const Floats *)(from + m);
+      }
+}
+
+/* Rows of tiles one behind another in each vector. */
+static inline __attribute__ ((always_inline)) void
+transform_joined (const int m, const Band *band)
+{
+  const ConvJob *job = band->job;
+  const Place first = place_of (job, band->first);
+  int64_t lanes = job->isa->lanes, across = job->across, apart = joined_floats (job), plane = job->g.in[1] * job->g.in[2];
+  const float *line[MOST_SIZE], *joined[2 * MOST_SIZE];
+  for (int i = 0; i < 2 * (m + 2); i++)
+    joined[i] = band->joined + i * apart;
+  for (int64_t c = 0; c < job->cg; c++)
+    {
+      int64_t have[MOST_SIZE], before = -1, lane = 0;
+      float *to = band->v + c * band->whole;
+      Place at = first;
+      for (int64_t t = 0, n; t < band->n; t += n)
+        {
+          n = across - at.x < band->n - t ? across - at.x : band->n - t;
+          n = n < lanes - lane ? n : lanes - lane;
+          for (int i = 0; at.image != before && i < m + 2; i++)
+            have[i] = -1;
+          before = at.image;
+          find_lines (band, job->x + (at.image * job->g.c + c) * plane, at.y, have, line);
+          join_lines (m, line, at.x, n, band->joined + lane * m, apart);
+          move_on (job, &at, n);
+          if ((lane += n) < lanes && t + n < band->n)
+            continue;
+          job->isa->winograd_in (m, joined, joined + m + 2, lanes, to, input_apart (job));
+          to += lanes;
+          lane = 0;
+        }
+    }
+}
+
+/* Each row of tiles for itself. Whole vectors are written: what is too much is overwritten by the tiles that follow. */
 static void
+transform_rows (const Band *band)
+{
+  const ConvJob *job = band->job;
+  const Place first = place_of (job, band->first);
+  int m = job->winograd;
+  int64_t plane = job->g.in[1] * job->g.in[2];
+  const float *line[2 * MOST_SIZE];
+  for (int64_t c = 0; c < job->cg; c++)
+    {
+      int64_t have[MOST_SIZE], before = -1;
+      Place at = first;
+      for (int64_t t = 0, n; t < band->n; t += n)
+        {
+          n = job->across - at.x < band->n - t ? job->across - at.x : band->n - t;
+          for (int i = 0; at.image != before && i < m + 2; i++)
+            have[i] = -1;
+          before = at.image;
+          find_lines (band, job->x + (at.image * job->g.c + c) * plane, at.y, have, line);
+          for (int i = 0; i < m + 2; i++)
+            {
+              line[i] += at.x * m;
+              line[m + 2 + i] = line[i] + m;
+            }
+          job->isa->winograd_in (m, line, line + m + 2, n, band->v + c * band->whole + t, input_apart (job));
+          move_on (job, &at, n);
+        }
+    }
+}
+
+PARE_RT_CLONES static void
 transform_band (const Band *band)
 {
   const ConvJob *job = band->job;
-  int64_t end = band->first + band->n;
-  for (int64_t c = 0; c < job->cg; c++)
-    {
-      int64_t have[MOST_SIZE], image_before = -1;
-      for (int64_t t = band->first, n; t < end; t += n)
-        {
-          int64_t tx = t % job->across, ty = t / job->across % job->down, image = t / job->across / job->down;
-          n = job->across - tx < end - t ? job->across - tx : end - t;
-          if (image != image_before)
-            for (int i = 0; i < MOST_SIZE; i++)
-              have[i] = -1;
-          image_before = image;
-          transform_row (band, c, image, ty, tx, n, have, band->v + c * band->whole + t - band->first);
-        }
-    }
+  if (!rows_join (job, job->across))
+    transform_rows (band);
+  else if (job->winograd == 2)
+    transform_joined (2, band);
+  else
+    transform_joined (4, band);
 }
 
 static int
@@ -219,16 +330,18 @@ find_spans (const Band *band, int64_t vector, PareRtSpan *spans)
   const ConvJob *job = band->job;
   const ConvGeometry *g = &job->g;
   int64_t m = job->winograd, at = vector * job->isa->lanes, end = band->n < at + job->isa->lanes ? band->n : at + job->isa->lanes;
+  Place tile = place_of (job, band->first + at);
   int n_spans = 0;
   for (int64_t i = at, n; i < end; i += n)
     {
-      int64_t t = band->first + i, tx = t % job->across, ty = t / job->across % job->down, image = t / job->across / job->down;
-      n = job->across - tx < end - i ? job->across - tx : end - i;
-      int64_t columns = g->out[2] - tx * m < n * m ? g->out[2] - tx * m : n * m, rows = g->out[1] - ty * m < m ? g->out[1] - ty * m : m;
+      int64_t x = tile.x * m, y = tile.y * m;
+      n = job->across - tile.x < end - i ? job->across - tile.x : end - i;
+      int64_t columns = g->out[2] - x < n * m ? g->out[2] - x : n * m, rows = g->out[1] - y < m ? g->out[1] - y : m;
       spans[n_spans++] = (PareRtSpan){ .lane = (int32_t)(i - at),
                                        .columns = (int32_t)columns,
                                        .rows = (int32_t)rows,
-                                       .at = image * g->m * g->out[1] * g->out[2] + ty * m * g->out[2] + tx * m };
+                                       .at = (tile.image * g->m * g->out[1] + y) * g->out[2] + x };
+      move_on (job, &tile, n);
     }
   return n_spans;
 }
@@ -303,7 +416,9 @@ band_task (int64_t index, int worker, void *arg)
   band.v = (float *)job->scratch + worker * job->each;
   band.sums = band.v + size * input_apart (job);
   band.lines = band.sums + size * sums_apart (job);
-  memset (band.lines, 0, (size_t)((m + 3) * line_floats (job)) * sizeof (float));
+  band.length = line_floats (job);
+  band.joined = band.lines + (m + 3) * band.length;
+  memset (band.lines, 0, (size_t)((m + 3) * band.length + 2 * (m + 2) * joined_floats (job)) * sizeof (float));
   transform_band (&band);
   for (int64_t i = job->m_tiles * block / job->m_blocks; i < job->m_tiles * (block + 1) / job->m_blocks; i++)
     {

@@ -132,9 +132,9 @@ typedef struct
   void (*depthwise) (const PareRtRows *t, int rows);
   /* FALSE: not this kernel; NULL: where loads cannot be masked */
   bool (*plane) (const PareRtPlane *t);
-  /* m 2 or 4. m + 2 lines of input to a row of tiles, whole vectors of them: lines have room for that and m floats more. Sum s of tile t
-   * goes to to + s * apart + t. */
-  void (*winograd_in) (int m, const float *const *line, int64_t tiles, float *to, int64_t apart);
+  /* m 2 or 4. m + 2 lines of input, and the same from the m-th column of each tile on, to tiles, whole vectors of them: both have room
+   * for that. Sum s of tile t goes to to + s * apart + t. */
+  void (*winograd_in) (int m, const float *const *line, const float *const *more, int64_t tiles, float *to, int64_t apart);
   void (*winograd_out) (int m, const PareRtWinogradOut *o, const float *v);
   /* Copies of x (n floats, whole vectors), each under its mask; masks are aligned to 64 bytes. */
   void (*copies) (const float *x, int64_t n, const int32_t *masks, int64_t masks_apart, int64_t copies, float *to, int64_t apart);

@@ -43,13 +43,13 @@ NAME (out_1d) (const int m, const NAME (vec) * d, NAME (vec) * o)
   o[3] = FMADD (ALL (ROOT / 4), less, FMADD (ALL (2 * ROOT), less_2, d[5]));
 }
 
-/* Columns 0..m+1 of as many tiles as a vector has, m apart. */
+/* Columns 0..m+1 of as many tiles as a vector has, m apart; more: those from m on. */
 TARGET static inline __attribute__ ((always_inline)) void
-NAME (columns) (const int m, const float *x, NAME (vec) * d)
+NAME (columns) (const int m, const float *x, const float *more, NAME (vec) * d)
 {
   if (m == 2)
     {
-      NAME (vec) a = LOAD (x), b = LOAD (x + LANES), c = LOAD (x + 2), e = LOAD (x + 2 + LANES);
+      NAME (vec) a = LOAD (x), b = LOAD (x + LANES), c = LOAD (more), e = LOAD (more + LANES);
       d[0] = EVEN (a, b);
       d[1] = ODD (a, b);
       d[2] = EVEN (c, e);
@@ -63,13 +63,13 @@ NAME (columns) (const int m, const float *x, NAME (vec) * d)
   d[1] = EVEN (odd, odd_2);
   d[2] = ODD (even, even_2);
   d[3] = ODD (odd, odd_2);
-  UNROLL for (int i = 0; i < 4; i++) v[i] = LOAD (x + 4 + i * LANES);
+  UNROLL for (int i = 0; i < 4; i++) v[i] = LOAD (more + i * LANES);
   d[4] = EVEN (EVEN (v[0], v[1]), EVEN (v[2], v[3]));
   d[5] = EVEN (ODD (v[0], v[1]), ODD (v[2], v[3]));
 }
 
 TARGET static inline __attribute__ ((always_inline)) void
-NAME (winograd_in_m) (const int m, const float *const *line, int64_t tiles, float *to, int64_t apart)
+NAME (winograd_in_m) (const int m, const float *const *line, const float *const *more, int64_t tiles, float *to, int64_t apart)
 {
   const int size = m + 2;
   for (int64_t t = 0; t < tiles; t += LANES)
@@ -77,7 +77,7 @@ NAME (winograd_in_m) (const int m, const float *const *line, int64_t tiles, floa
       NAME (vec) d[6], half[36], all[6];
       UNROLL for (int i = 0; i < size; i++)
       {
-        NAME (columns) (m, line[i] + t * m, d);
+        NAME (columns) (m, line[i] + t * m, more[i] + t * m, d);
         NAME (in_1d) (m, d, half + i * size);
       }
       UNROLL for (int j = 0; j < size; j++)
@@ -90,12 +90,12 @@ NAME (winograd_in_m) (const int m, const float *const *line, int64_t tiles, floa
 }
 
 TARGET static void
-NAME (winograd_in) (int m, const float *const *line, int64_t tiles, float *to, int64_t apart)
+NAME (winograd_in) (int m, const float *const *line, const float *const *more, int64_t tiles, float *to, int64_t apart)
 {
   if (m == 2)
-    NAME (winograd_in_m) (2, line, tiles, to, apart);
+    NAME (winograd_in_m) (2, line, more, tiles, to, apart);
   else
-    NAME (winograd_in_m) (4, line, tiles, to, apart);
+    NAME (winograd_in_m) (4, line, more, tiles, to, apart);
 }
 
 TARGET static inline __attribute__ ((always_inline)) NAME (vec) NAME (after) (const PareRtWinogradOut *o, NAME (vec) z)
