@@ -112,23 +112,19 @@ tile (const Task *task, int64_t q, int vectors, int64_t group0, int64_t first, i
   job->isa->tile[rows - 1][vectors - 1](&t);
   if (direct)
     return;
-  for (int r = 0; r < rows; r++, y += positions)
+  for (int r = 0; residual && r < rows; r++)
     for (int s = 0; s < n_segments; s++)
       {
-        float *to = y + segments[s].to;
-        int64_t n = segments[s].n;
-        const float *from = room + r * t.ldc + segments[s].from;
-        if (residual)
-          {
-            const float *more = residual + r * positions + segments[s].to;
-            for (int64_t i = 0; i < n; i++)
-              to[i] = from[i] + more[i];
-          }
-        else
-          copy_floats (to, from, n);
-        if (!simple || residual)
-          pare_rt_activate (to, n, p->activation, p->lo, p->hi, p->alpha);
+        float *sum = room + r * t.ldc + segments[s].from;
+        const float *more = residual + r * positions + segments[s].to;
+        for (int64_t i = 0; i < segments[s].n; i++)
+          sum[i] += more[i];
       }
+  if (!simple || residual) /* of what is dropped, too: whole vectors take less */
+    pare_rt_activate (room, rows * t.ldc, p->activation, p->lo, p->hi, p->alpha);
+  for (int r = 0; r < rows; r++, y += positions)
+    for (int s = 0; s < n_segments; s++)
+      copy_floats (y + segments[s].to, room + r * t.ldc + segments[s].from, segments[s].n);
 }
 
 static inline int
@@ -136,6 +132,13 @@ vectors_now (const PareRtIsa *isa, int64_t left)
 {
   /* no lone vector at the end where two pairs do */
   return left <= isa->vectors ? (int)left : left == isa->vectors + 1 ? (isa->vectors + 1) / 2 : isa->vectors;
+}
+
+static int64_t
+first_column (const ConvJob *job, int64_t block)
+{
+  int64_t positions = job->g.out[0] * job->g.out[1] * job->g.out[2];
+  return job->pointwise ? (positions + job->grain - 1) / job->grain * block / job->col_blocks * job->grain : block * job->block.cols;
 }
 
 static void
@@ -153,8 +156,8 @@ block_task (int64_t index, int worker, void *arg)
   float *area = (float *)(job->scratch + job->taps * sizeof (int64_t)) + worker * job->each;
   static const int64_t here = 0;
   Task task = { .job = job, .panel = area };
-  int64_t wide = job->pointwise ? positions : g->out[2], col0 = cb * job->block.cols;
-  task.cols = cb + 1 < job->col_blocks ? job->block.cols : wide - col0;
+  int64_t wide = job->pointwise ? positions : g->out[2], col0 = first_column (job, cb);
+  task.cols = (cb + 1 < job->col_blocks ? first_column (job, cb + 1) : wide) - col0;
   task.y_at = (n * g->m + group * job->mg) * positions + col0;
   if (job->pointwise)
     {

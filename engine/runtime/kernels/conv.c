@@ -29,6 +29,7 @@ pare_rt_conv_geometry (const PareConvParams *p, const PareView *x, const PareVie
 
 #define BLOCK_FLOATS 49152 /* of input that a task lays out: leaves room in a second-level cache */
 #define PLANE_FLOATS 6144  /* depthwise: in the first */
+#define FEW_CHANNELS 256   /* of output: laying out the input shows beside multiplying */
 
 static int64_t
 divide_up (int64_t a, int64_t b)
@@ -105,12 +106,15 @@ pare_rt_conv_cut (ConvJob *job, int workers)
     }
   else if (job->pointwise)
     {
-      int64_t least = job->isa->vectors * lanes, cols = BLOCK_FLOATS / (job->cg > 0 ? job->cg : 1) / least * least;
-      int64_t share = divide_up (positions * units, wanted * least) * least;
-      cols = cols < least ? least : cols;
-      cols = wanted > 1 && share < cols ? share : cols;
-      job->block = (ConvBlock){ .rows = 1, .cols = cols };
-      job->col_blocks = blocks_of (positions, cols, lanes);
+      /* as much in each block as in any other, for few blocks are all of somebody's share: in whole tiles where they are many */
+      int64_t vectors = divide_up (positions, lanes), room = BLOCK_FLOATS / (job->cg > 0 ? job->cg : 1) / lanes;
+      int64_t blocks = divide_up (vectors, room < job->isa->vectors ? job->isa->vectors : room), shares = divide_up (wanted, units);
+      if (blocks < shares)
+        blocks = shares < vectors / job->isa->vectors ? shares : vectors / job->isa->vectors;
+      if (blocks > workers && blocks < 8 * workers && !job->serial)
+        blocks = blocks / workers * workers;
+      job->col_blocks = blocks > 1 ? blocks : 1;
+      job->grain = (vectors < 4 * job->isa->vectors * job->col_blocks ? 1 : job->isa->vectors) * lanes;
       units *= job->col_blocks;
     }
   else
@@ -118,9 +122,11 @@ pare_rt_conv_cut (ConvJob *job, int workers)
       int64_t row_units = units * g->out[0], rows = g->out[1];
       if (wanted > row_units && g->out[1] > 1)
         {
-          /* rows below and above are laid out by two tasks: not too few rows in each */
+          /* rows below and above are laid out by two tasks: not too few rows in each; and all are by two that share channels */
           rows = divide_up (g->out[1] * row_units, wanted);
           rows = rows < g->k[1] ? g->k[1] : rows;
+          if (divide_up (g->out[1], rows) * row_units < 2 * workers && job->mg < FEW_CHANNELS)
+            rows = divide_up (g->out[1] * row_units, workers);
           rows = rows > g->out[1] ? g->out[1] : rows;
         }
       if (!fit_block (job, job->cg, BLOCK_FLOATS, rows, g->out[2]))
@@ -133,7 +139,8 @@ pare_rt_conv_cut (ConvJob *job, int workers)
       units = row_units * job->row_blocks * job->col_blocks;
       area = job->block.channel * job->cg;
     }
-  if (!job->depthwise && units < 2 * (int64_t)workers && !job->serial)
+  bool even = !job->pointwise && job->mg < FEW_CHANNELS && units == workers;
+  if (!job->depthwise && units < 2 * (int64_t)workers && !even && !job->serial)
     {
       job->m_blocks = divide_up (2 * workers, units > 0 ? units : 1);
       job->m_blocks = job->m_blocks < job->m_tiles ? job->m_blocks : job->m_tiles;

@@ -41,6 +41,7 @@ typedef struct
   ConvBlock block;
   bool depthwise, pointwise, flat;
   int64_t row_blocks, col_blocks; /* of one depth of output; pointwise: columns are all positions */
+  int64_t grain;                  /* pointwise: blocks begin at multiples of so many */
   int64_t m_tiles, m_blocks;      /* of a group: tiles of rows, and into how many tasks they are cut */
   int64_t taps;                   /* entries of the table in front of the scratch */
   int64_t each;                   /* floats of a worker's scratch */
