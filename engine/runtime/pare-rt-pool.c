@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define WORKER_SPIN_NS 60000 /* before a worker sleeps: longer than what lies between two regions of a model */
-#define CALLER_SPIN_NS 20000 /* before the caller sleeps on workers that were held up */
+#define WORKER_SPIN_NS 250000 /* before a worker sleeps: longer than the small layers between two regions of a model */
+#define CALLER_SPIN_NS 20000  /* before the caller sleeps on workers that were held up */
 
 /* The gate: workers inside, whether they may come in, and the count of regions. */
 #define INSIDE UINT64_C (0xFFFF)

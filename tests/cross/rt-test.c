@@ -208,14 +208,17 @@ code_of (float v, int zero, int lo, int hi)
 }
 
 /* A convolution of random shape: floats with bias, residual and activation, or codes. kind: 0 any, 1 1x1, 2 depthwise, 3 3x3 of many
- * channels, 4 3x3 with a step of one: by Winograd's algorithm where that pays */
+ * channels, 4 3x3 with a step of one: by Winograd's algorithm where that pays, 5 few positions of many channels */
 static void
 convolution (int number, int kind, bool codes)
 {
   static PareConvParams p;
   static PareQConvParams q;
-  int64_t group = kind == 2 ? random_in (1, 19) : kind != 4 && random_in (0, 3) == 0 ? random_in (1, 3) : 1;
-  int64_t cg = kind == 2 ? 1 : kind == 0 ? random_in (1, 9) : random_in (1, 70), mg = kind == 2 ? random_in (1, 2) : random_in (1, 37);
+  int64_t group = kind == 2 ? random_in (1, 19) : kind < 4 && random_in (0, 3) == 0 ? random_in (1, 3) : 1;
+  int64_t cg = kind == 2   ? 1
+               : kind == 0 ? random_in (1, 9)
+                           : random_in (1, 70),
+          mg = kind == 2 ? random_in (1, 2) : random_in (1, kind == 5 ? 90 : 37);
   p = (PareConvParams){ .spatial = 2,
                         .group = (int32_t)group,
                         .activation = (PareActivation[]){ 0, 1, 2, 6 }[random_in (0, 3)],
@@ -226,12 +229,12 @@ convolution (int number, int kind, bool codes)
   for (int i = 0; i < 2; i++)
     for (out[i] = 0; out[i] < 1;)
       {
-        p.kernel[i] = kind == 1 ? 1 : kind >= 3 ? 3 : kind == 2 && random_in (0, 3) ? 3 : random_in (1, 5);
+        p.kernel[i] = kind == 1 ? 1 : kind == 3 || kind == 4 ? 3 : kind == 2 && random_in (0, 3) ? 3 : random_in (1, 5);
         p.stride[i] = kind == 1 || kind == 4 ? 1 : random_in (1, kind == 0 ? 3 : 2);
         p.dilation[i] = kind == 0 ? random_in (1, 2) : 1;
         p.pad_begin[i] = kind == 1 ? 0 : random_in (0, 2);
         p.pad_end[i] = kind == 1 ? 0 : random_in (0, 2);
-        in[i] = random_in (1, 40);
+        in[i] = random_in (1, kind == 5 ? 4 : 40);
         if (i == 1 && kind == 2)
           {
             p.kernel[1] = p.kernel[0];
@@ -496,6 +499,8 @@ main (void)
       convolution (i, kind, true);
   for (int i = 0; i < 60; i++)
     convolution (i, 4, false);
+  for (int i = 0; i < 40; i++)
+    convolution (i, 5, false);
   for (int i = 0; i < 25; i++)
     {
       dense (i, false);

@@ -1,6 +1,6 @@
 /* Conv: x [N,C,D,H,W] (1 to 3 spatial axes), w [M,C/g,kD,kH,kW], b [M] or none, residual like y or none; y [N,M,oD,oH,oW] = act(conv + b +
- * residual). Here: the checks, how the work is cut, and the packing of weights; conv-direct.c, conv-depthwise.c and conv-winograd.c
- * compute. */
+ * residual). Here: the checks, how the work is cut, and the packing of weights; conv-direct.c, conv-depthwise.c, conv-winograd.c and
+ * conv-unfold.c compute. */
 #include "engine/runtime/kernels/conv.h"
 
 /* Everything as three spatial axes: leading ones for fewer. FALSE: the operands do not fit each other. */
@@ -65,17 +65,6 @@ fit_block (ConvJob *job, int64_t channels, int64_t limit, int64_t rows, int64_t 
       else
         cols = cols / 2 > least ? divide_up (cols / 2, least) * least : least;
     }
-}
-
-/* One position of output over all of the input: a product of images by channels. */
-static bool
-whole_plane (const ConvJob *job)
-{
-  const ConvGeometry *g = &job->g;
-  bool whole = g->group == 1;
-  for (int i = 0; i < 3; i++)
-    whole = whole && g->out[i] == 1 && g->k[i] == g->in[i] && g->pad[i] == 0 && g->pad_end[i] == 0;
-  return whole;
 }
 
 bool
@@ -195,16 +184,9 @@ KERNEL (pare_rt_k_conv)
         pare_rt_conv_epilogue (job.y + i * area, job.residual ? job.residual + i * area : NULL, area, job.b ? job.b[i % g->m] : 0, p);
       return PARE_RT_OK;
     }
-  if (whole_plane (&job))
+  if (pare_rt_conv_unfolds (&job))
     {
-      pare_rt_sgemm_after (g->n, g->m, job.terms, job.x, job.terms, job.w, 1, job.terms, job.packed, job.y, g->m, NULL, scratch);
-      for (int64_t i = 0; i < g->n; i++)
-        {
-          float *y = job.y + i * g->m;
-          for (int64_t m = 0; job.b && m < g->m; m++)
-            y[m] += job.b[m];
-          pare_rt_conv_epilogue (y, job.residual ? job.residual + i * g->m : NULL, g->m, 0, p);
-        }
+      pare_rt_conv_unfold (&job);
       return PARE_RT_OK;
     }
   job.winograd = job.packed ? pare_rt_winograd_choose (&job) : 0;
@@ -224,8 +206,8 @@ SCRATCH (pare_rt_s_conv)
   int workers = pare_rt_workers ();
   if (!begin (&job, params, in, n_in, out, n_out) || job.terms == 0 || count_of (&out[0]) == 0)
     return 0;
-  if (whole_plane (&job))
-    return PARE_RT_GEMM_SCRATCH * (uint64_t)workers;
+  if (pare_rt_conv_unfolds (&job))
+    return pare_rt_conv_unfold_scratch (&job, workers);
   job.winograd = in[1].packed ? pare_rt_winograd_choose (&job) : 0;
   if (!(job.winograd ? pare_rt_winograd_cut (&job, workers) : pare_rt_conv_cut (&job, workers)))
     return UINT64_MAX / 2;
@@ -245,8 +227,8 @@ PACK (pare_rt_p_conv)
     return 0;
   const float *w = in[1].data;
   float *to = packed;
-  if (whole_plane (&job))
-    return pare_rt_sgemm_pack (job.g.m, job.terms, w, 1, job.terms, to);
+  if (pare_rt_conv_unfolds (&job))
+    return pare_rt_conv_unfold_pack (&job, w, to);
   if ((job.winograd = pare_rt_winograd_choose (&job)) > 0)
     return (uint64_t)pare_rt_winograd_pack (&job, w, to) * sizeof (float);
   for (int64_t group = 0; to && group < job.g.group; group++)

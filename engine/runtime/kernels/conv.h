@@ -65,6 +65,12 @@ bool pare_rt_winograd_cut (ConvJob *job, int workers);
 /* Floats of the packed weights; to NULL: only asks. */
 int64_t pare_rt_winograd_pack (const ConvJob *job, const float *w, float *to);
 void pare_rt_conv_winograd (ConvJob *job);
+/* --- conv-unfold.c: few positions of output --- */
+bool pare_rt_conv_unfolds (const ConvJob *job);
+/* In bytes. */
+uint64_t pare_rt_conv_unfold_scratch (const ConvJob *job, int workers);
+uint64_t pare_rt_conv_unfold_pack (const ConvJob *job, const float *w, float *to);
+void pare_rt_conv_unfold (const ConvJob *job);
 /* One input channel per group, two spatial axes (in[0] == 1). What it takes of the table in front (entries) and of each worker's floats. */
 void pare_rt_conv_depthwise_scratch (const ConvJob *job, int64_t *entries, int64_t *floats);
 void pare_rt_conv_depthwise (ConvJob *job);
