@@ -48,6 +48,51 @@ mean_variance (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
+/* A statistic that goes on: what was, times the momentum, and what is. */
+static void
+write_running (PareWriter *w, PareValueId was, PareValueId is, float momentum, PareValueId output)
+{
+  const PareDtype f = PARE_DTYPE_FLOAT32;
+  const PareValueId in[2] = { pare_write (w, "Mul", f, was, pare_write_number (w, momentum)),
+                              pare_write (w, "Mul", f, is, pare_write_number (w, 1 - momentum)) };
+  pare_write_to (w, "Add", output, in, 2);
+}
+
+/* In training mode: by the statistics of what it reads. Exporters write so weights that a network standardizes each time it runs. */
+static gboolean
+batch_statistics (PareWriter *w, const PareNode *node)
+{
+  const PareDtype f = PARE_DTYPE_FLOAT32;
+  int rank = pare_writer_shape (w, w->in[0])->rank;
+  float momentum = pare_node_get_float (node, "momentum", 0.9f);
+  if (pare_node_get_int (node, "training_mode", 0) == 0 || !pare_writer_is_float (w, w->in[0]) || rank < 2 || w->out[0] == PARE_NONE)
+    return FALSE;
+  for (guint i = 1; i < 5; i++)
+    if (w->in[i] == PARE_NONE || pare_writer_dtype (w, w->in[i]) != f)
+      return FALSE;
+  gint64 axes[PARE_MAX_RANK], behind[PARE_MAX_RANK];
+  for (int i = 0; i < rank - 1; i++)
+    {
+      axes[i] = i == 0 ? 0 : i + 1;
+      behind[i] = i + 1;
+    }
+  PareValueId over = pare_write_ints (w, axes, (guint)rank - 1),
+              epsilon = pare_write_number (w, pare_node_get_float (node, "epsilon", 1e-5f)),
+              centred = pare_write (w, "Sub", f, w->in[0], pare_write_reduce (w, "ReduceMean", w->in[0], over, TRUE)),
+              square = pare_write (w, "Mul", f, centred, centred);
+  PareValueId root
+      = pare_write (w, "Sqrt", f, pare_write (w, "Add", f, pare_write_reduce (w, "ReduceMean", square, over, TRUE), epsilon), PARE_NONE);
+  PareValueId scale = rank > 2 ? pare_write_unsqueeze (w, w->in[1], behind, (guint)rank - 2) : w->in[1],
+              offset = rank > 2 ? pare_write_unsqueeze (w, w->in[2], behind, (guint)rank - 2) : w->in[2];
+  const PareValueId in[2] = { pare_write (w, "Mul", f, pare_write (w, "Div", f, centred, root), scale), offset };
+  pare_write_to (w, "Add", w->out[0], in, 2);
+  if (w->out[1] != PARE_NONE)
+    write_running (w, w->in[3], pare_write_reduce (w, "ReduceMean", w->in[0], over, FALSE), momentum, w->out[1]);
+  if (w->out[2] != PARE_NONE)
+    write_running (w, w->in[4], pare_write_reduce (w, "ReduceMean", square, over, FALSE), momentum, w->out[2]);
+  return TRUE;
+}
+
 /* Ones on the k-th diagonal of a matrix of known extents. */
 static gboolean
 eye_like (PareWriter *w, const PareNode *node)
@@ -276,6 +321,7 @@ through_floats (PareWriter *w, const PareNode *node)
 
 static const PareDecomposeRule rules_here[] = {
   { "", "Hardmax", hardmax },
+  { "", "BatchNormalization", batch_statistics },
   { "", "MeanVarianceNormalization", mean_variance },
   { "", "EyeLike", eye_like },
   { "", "Pow", power },
@@ -305,6 +351,7 @@ find_rule (const PareNode *node)
                                              pare_decompose_rules_pool,
                                              pare_decompose_rules_image,
                                              pare_decompose_rules_grouped,
+                                             pare_decompose_rules_random,
                                              pare_decompose_rules_sequence };
   const char *domain = node->domain == NULL || g_str_equal (node->domain, "ai.onnx") ? "" : node->domain;
   for (guint i = 0; i < G_N_ELEMENTS (lists); i++)
@@ -332,7 +379,8 @@ pare_decompose_node (PareGraph *graph, PareNodeId id, GArray *made)
     w.in[i] = i < node.n_inputs ? node.inputs[i] : PARE_NONE;
   for (guint i = 0; i < G_N_ELEMENTS (w.out); i++)
     w.out[i] = i < node.n_outputs ? node.outputs[i] : PARE_NONE;
-  if (w.in[0] == PARE_NONE || node.n_inputs > G_N_ELEMENTS (w.in) || node.n_outputs == 0 || node.n_outputs > G_N_ELEMENTS (w.out)
+  gboolean reads = node.n_inputs > 0 || !(pare_node_is (&node, "RandomNormal") || pare_node_is (&node, "RandomUniform"));
+  if ((reads && w.in[0] == PARE_NONE) || node.n_inputs > G_N_ELEMENTS (w.in) || node.n_outputs == 0 || node.n_outputs > G_N_ELEMENTS (w.out)
       || (w.out[0] == PARE_NONE && node.n_outputs == 1) || !func (&w, &node))
     return FALSE;
   pare_graph_remove_node (graph, id);
