@@ -74,6 +74,13 @@ extern const PareInferRule pare_infer_rules_nn[], pare_infer_rules_move[], pare_
 /* Computes a node whose inputs are small constants (shape arithmetic). FALSE: not one of those. */
 gboolean pare_arith_node (const PareGraph *graph, const PareNode *node, PareTensor **outputs);
 
+/* --- lists while a graph runs --- */
+gboolean pare_node_is_sequence (const PareNode *node);
+/* A constant of no type that holds the members of a list. */
+gboolean pare_tensor_is_sequence (const PareTensor *t);
+/* Computes a node that makes or reads lists. inputs: NULL where omitted. Fills outputs (transfer full). */
+gboolean pare_sequence_node (const PareNode *node, PareTensor *const *inputs, PareTensor **outputs, GError **error);
+
 /* --- opsets --- */
 typedef struct {
   PareGraph *graph;

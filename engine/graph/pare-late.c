@@ -55,6 +55,8 @@ static gboolean
 begins_late (const PareGraph *g, const PareNode *node)
 {
   gboolean open = pare_node_is (node, "Loop") || pare_node_is (node, "Scan") || is_told_how (g, node);
+  if (pare_node_is_sequence (node)) /* of members that only the run knows: others were written out */
+    return TRUE;
   if (!open && !is_told_size (g, node))
     return FALSE;
   for (guint i = 0; i < node->n_inputs; i++)
@@ -100,7 +102,7 @@ check (const PareNode *node, GError **error)
   const PareAttr *body = pare_node_get_attr (node, "body");
   gboolean turns = pare_node_is (node, "Loop") || pare_node_is (node, "Scan"),
            fits = !turns || (body != NULL && body->graph != NULL && body->graph->n_inputs == node->n_inputs);
-  if (fits && (pare_infer_has_rule (node) || pare_decompose_has_rule (node)))
+  if (fits && (pare_infer_has_rule (node) || pare_decompose_has_rule (node) || pare_node_is_sequence (node)))
     return TRUE;
   g_autofree char *what = pare_node_describe (node), *unknown = pare_node_dup_unknown (node);
   if (fits)
@@ -191,5 +193,13 @@ pare_graph_compute (const PareGraph *self, PareTensor *const *inputs, PareTensor
   PareWalk walk = { .eval = eval, .turns = &turns, .most = most, .control = control };
   for (guint i = 0; i < self->n_inputs; i++)
     walk.held += (gint64)inputs[i]->bytes;
-  return pare_graph_compute_within (self, &walk, inputs, outputs, error);
+  if (!pare_graph_compute_within (self, &walk, inputs, outputs, error))
+    return FALSE;
+  for (guint i = 0; i < self->n_outputs; i++)
+    if (pare_tensor_is_sequence (outputs[i]))
+      {
+        g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED, "output '%s' is a list, not a tensor", self->values[self->outputs[i]].name);
+        return FALSE;
+      }
+  return TRUE;
 }

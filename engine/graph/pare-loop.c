@@ -190,6 +190,9 @@ pare_loop_node (const PareGraph *graph, const PareNode *node, PareGraph *body, c
   for (guint i = 0; i < node->n_inputs; i++)
     if (node->inputs[i] == PARE_NONE ? i >= first : pare_tensor_count (pare_node_input_constant (graph, node, i)) < 1 && i < first)
       return refuse (node, error, "inputs are missing");
+    else if ((i < first || (!loop && i >= node->n_inputs - (guint)scans))
+             && pare_tensor_is_sequence (pare_node_input_constant (graph, node, i)))
+      return refuse (node, error, "a list is no number of turns and has no rows");
   guint n_states = node->n_inputs - first - (loop ? 0 : (guint)scans);
   if (body->n_inputs != node->n_inputs || body->n_outputs < n_states + (loop ? 1 : 0) || node->n_outputs > body->n_outputs - (loop ? 1 : 0))
     return refuse (node, error, "its body takes or gives another number of values than it does");

@@ -264,17 +264,30 @@ compute_loop (PareGraph *g, PareNode *node, PareWalk *w, PareTensor **outputs, G
   return pare_loop_node (g, node, body, &turn, outputs, error);
 }
 
-/* Computes the node, by w->eval or as a loop. */
+/* Computes the node, as one of lists, as small arithmetic or by w->eval. */
 static gboolean
 compute (PareGraph *g, PareNode *node, PareWalk *w, PareTensor **outputs, GError **error)
 {
+  gboolean lists = pare_node_is_sequence (node), one = FALSE;
+  g_autofree PareTensor **inputs = g_new0 (PareTensor *, node->n_inputs + 1);
+  for (guint i = 0; i < node->n_inputs; i++)
+    {
+      inputs[i] = pare_node_input_constant (g, node, i);
+      one |= pare_tensor_is_sequence (inputs[i]);
+    }
+  if (lists)
+    return pare_sequence_node (node, inputs, outputs, error);
+  if (one && pare_node_is (node, "Identity"))
+    {
+      outputs[0] = pare_tensor_ref (inputs[0]);
+      return TRUE;
+    }
+  if (one) /* no other operator reads a list */
+    return FALSE;
   if (pare_arith_node (g, node, outputs))
     return TRUE;
   if (w->eval == NULL)
     return FALSE;
-  g_autofree PareTensor **inputs = g_new0 (PareTensor *, node->n_inputs + 1);
-  for (guint i = 0; i < node->n_inputs; i++)
-    inputs[i] = pare_node_input_constant (g, node, i);
   gboolean done = w->eval (g, node, inputs, outputs, error);
   for (guint i = 0; done && i < node->n_outputs; i++)
     done = node->outputs[i] == PARE_NONE || outputs[i] != NULL;

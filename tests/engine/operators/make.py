@@ -102,6 +102,57 @@ def sequences():
     model("sequence_grown", grown, inputs, ["y", "z", "u"], constants, {"x": x})
 
 
+def lists_of_runs():
+    """Lists whose members only the run knows: a loop appends to one, and one is cut as an input says and read by a loop."""
+    node, tensor = helper.make_node, helper.make_tensor_value_info
+    x, count = f(5, 4), np.array([2, 0, 1, 3, 1])
+    flags = [tensor("turn", onnx.TensorProto.INT64, []), tensor("go", onnx.TensorProto.BOOL, [])]
+    listed = lambda name: helper.make_tensor_sequence_value_info(name, onnx.TensorProto.FLOAT, None)
+    body = helper.make_graph([node("Identity", ["go"], ["on"]), node("SequenceAt", ["rows", "turn"], ["row"]), node("Gather", ["count", "turn"], ["times"]),
+                              node("Unsqueeze", ["times", "zero"], ["repeats"]), node("Concat", ["repeats", "one"], ["shape"], axis=0),
+                              node("Unsqueeze", ["row", "zero"], ["line"]), node("Tile", ["line", "shape"], ["lines"]),
+                              node("SequenceInsert", ["list", "lines"], ["longer"]), node("ReduceSum", ["row"], ["sum"], keepdims=0)],
+                             "body", flags + [listed("list")], [tensor("on", onnx.TensorProto.BOOL, []), listed("longer"), tensor("sum", onnx.TensorProto.FLOAT, [])])
+    nodes = [node("SplitToSequence", ["x"], ["rows"], keepdims=0), node("SequenceEmpty", [], ["none"]), node("Shape", ["count"], ["all"]),
+             node("SequenceLength", ["rows"], ["turns"]), node("Loop", ["turns", "", "none"], ["repeated", "sums"], body=body),
+             node("ConcatFromSequence", ["repeated"], ["y"], axis=0), node("SequenceLength", ["repeated"], ["n"]),
+             node("SequenceErase", ["repeated", "zero0"], ["rest"]), node("SequenceAt", ["rest", "minus"], ["last"]),
+             node("SplitToSequence", ["y", "count"], ["parts"]), node("SequenceAt", ["parts", "turn3"], ["part"]),
+             node("SequenceConstruct", ["last", "last"], ["twice"]), node("SequenceInsert", ["twice", "part3", "zero0"], ["thrice"]),
+             node("ConcatFromSequence", ["thrice"], ["stacked"], axis=-1, new_axis=1)]
+    nodes.insert(12, node("Slice", ["part", "zero", "one"], ["part3"]))
+    numbers = {"zero": np.array([0]), "one": np.array([1]), "zero0": np.array(0), "minus": np.array(-1), "turn3": np.array(3)}
+    constants = [numpy_helper.from_array(a, n) for n, a in numbers.items()]
+    inputs = [tensor("x", onnx.TensorProto.FLOAT, x.shape), tensor("count", onnx.TensorProto.INT64, count.shape)]
+    model("sequence_of_runs", nodes, inputs, ["y", "sums", "n", "last", "part", "stacked"], constants, {"x": x, "count": count})
+
+
+def batch_statistics():
+    """Normalized by what a batch is, and a weight by its own."""
+    parameters = [f(3), f(3), f(3), abs(f(3))]
+    computed("batch_norm_training", "BatchNormalization", [f(2, 3, 4, 5), *parameters], 3, version=15, training_mode=1, momentum=0.8, epsilon=1e-3)
+    computed("batch_norm_training_constant", "BatchNormalization", [f(4, 3), *parameters], 3, (0, 1, 2, 3), version=15, training_mode=1)
+
+
+def random_numbers():
+    """What is drawn differs from runtime to runtime, what it is drawn from does not: means, deviations and bounds, rounded."""
+    node, x = helper.make_node, np.zeros((100, 200), np.float32)
+    nodes = [node("RandomNormalLike", ["x"], ["a"], mean=3.0, scale=2.0), node("RandomNormal", [], ["b"], shape=[20000], seed=7.0),
+             node("RandomUniformLike", ["x"], ["c"], low=-1.0, high=3.0, dtype=onnx.TensorProto.DOUBLE), node("RandomUniform", [], ["d"], shape=[20000], high=2.0)]
+    results = []
+    for name in "abcd":
+        nodes.append(node("Cast", [name], [name + "0"], to=onnx.TensorProto.FLOAT))
+        nodes += [node("ReduceMean", [name + "0"], [name + "mean"], keepdims=0), node("Sub", [name + "0", name + "mean"], [name + "1"]),
+                  node("Mul", [name + "1", name + "1"], [name + "2"]), node("ReduceMean", [name + "2"], [name + "var"], keepdims=0)]
+        for part in ("mean", "var"):
+            nodes += [node("Mul", [name + part, "three"], [name + part + "3"]), node("Round", [name + part + "3"], [name + part + "4"])]
+            results.append(name + part + "4")
+    nodes += [node("RandomNormal", [], ["again"], shape=[20000], seed=7.0), node("Sub", ["b", "again"], ["b-"]), node("ReduceSumSquare", ["b-"], ["same"], keepdims=0)]
+    nodes += [node("Less", ["d", "nought"], ["low"]), node("Cast", ["low"], ["low1"], to=1), node("ReduceMax", ["low1"], ["below"], keepdims=0)]
+    constants = [numpy_helper.from_array(np.array(v, np.float32), n) for n, v in {"three": 3, "nought": 0}.items()]
+    model("random_numbers", nodes, [helper.make_tensor_value_info("x", 1, x.shape)], results + ["below", "same"], constants, {"x": x})
+
+
 def ms(name, op, operands, outputs=1, constants=(), domain=MS, **attrs):
     computed("ms_" + name, op, operands, outputs, constants, domain, **attrs)
 
@@ -292,3 +343,6 @@ if __name__ == "__main__":
     sequences()
     one_more()
     mask_of_codes()
+    batch_statistics()
+    lists_of_runs()
+    random_numbers()
