@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#define MOST 16
+#define MOST 32
 
 /* Nodes that lie between a value and what is computed from it. */
 typedef struct
@@ -159,6 +159,9 @@ pare_lower_find_table (PareBuilder *b, PareNodeId id)
           || pare_lower_function_of (graph, &graph->nodes[last]) < 0)
         return FALSE;
     }
+  Way whole = { .n = 0 };
+  if (!follows (b, graph->nodes[last].outputs[0], x, &whole)) /* too long by what stands behind the node */
+    return FALSE;
   for (PareNodeId on = id; on != last; b->rounded[on] = TRUE)
     on = pare_lower_only_reader (b, graph->nodes[on].outputs[0]);
   absorb (b, id, &before);

@@ -127,6 +127,28 @@ def lists_of_runs():
     model("sequence_of_runs", nodes, inputs, ["y", "sums", "n", "last", "part", "stacked"], constants, {"x": x, "count": count})
 
 
+def long_tables():
+    """What is a function of one code through chains of roundings, longer and longer ones, each joined with where it began."""
+    codes = np.arange(256).astype(np.float32)
+    numbers = {"scale": one(1 / 128), "zero": one(128, np.uint8)}
+    constants = [numpy_helper.from_array(a, n) for n, a in numbers.items()]
+    node, nodes = helper.make_node, []
+
+    def round_to(x):
+        nodes.extend([node("QuantizeLinear", [x, "scale", "zero"], [x + "q"]), node("DequantizeLinear", [x + "q", "scale", "zero"], [x + "r"])])
+        return x + "r"
+
+    begin, results = round_to("x"), []
+    for n in (4, 7, 8, 9, 15, 16, 17):
+        x = begin
+        for i in range(n):
+            nodes.append(node("Erf" if i % 2 else "Tanh", [x], [f"t{n}_{i}"]))
+            x = round_to(f"t{n}_{i}")
+        nodes.append(node("Mul", [begin, x], [f"m{n}"]))
+        results.append(round_to(f"m{n}"))
+    model("long_tables", nodes, [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (2, 128))], results, constants, {"x": ((codes - 128) / 128).reshape(2, 128)})
+
+
 def batch_statistics():
     """Normalized by what a batch is, and a weight by its own."""
     parameters = [f(3), f(3), f(3), abs(f(3))]
@@ -346,3 +368,4 @@ if __name__ == "__main__":
     batch_statistics()
     lists_of_runs()
     random_numbers()
+    long_tables()
