@@ -213,7 +213,8 @@ const void *
 pare_accel_recurrent_bf16 (PareAccel *self, uint32_t step)
 {
   const PareRtStep *s = &self->plan->steps[step];
-  if ((s->op != PARE_RT_LSTM && s->op != PARE_RT_GRU && s->op != PARE_RT_RNN) || !pare_accel_has_amx () || pare_rt_isa ()->lanes != LANES)
+  if ((s->op != PARE_RT_LSTM && s->op != PARE_RT_GRU && s->op != PARE_RT_RNN) || !pare_accel_has_amx () || pare_rt_isa ()->lanes != LANES
+      || self->plan->values[s->in[2]].dtype != PARE_DTYPE_FLOAT32)
     return NULL;
   const PareShape *shape = &self->plan->values[s->in[2]].shape;
   const float *data = pare_accel_constant (self, s->in[2]);

@@ -320,47 +320,73 @@ dynamic_matmul (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
-/* A scale or a zero point of each direction, or of each of its columns, beside [directions, rows, columns]. */
-static PareValueId
-beside (PareWriter *w, PareValueId v)
+/* Codes [directions, rows, columns] as an LSTM has them, [directions, columns, rows], less their zero points, of which there is one, or one
+ * for each direction or each of its columns; NULL: not as it should be. */
+static PareTensor *
+lstm_codes (const PareTensor *codes, const PareTensor *zero)
 {
-  PareShape shape = *pare_writer_shape (w, v);
-  const gint64 dims[3] = { shape.rank > 0 ? shape.dims[0] : 1, 1, shape.rank > 1 ? shape.dims[1] : 1 };
-  return pare_write_reshape (w, v, dims, 3, PARE_NONE);
+  gint64 d = codes->shape.dims[0], rows = codes->shape.dims[1], columns = codes->shape.dims[2];
+  gint64 zeros = zero != NULL ? pare_tensor_count (zero) : 1, least = 0, greatest = 0;
+  if ((codes->dtype != PARE_DTYPE_INT8 && codes->dtype != PARE_DTYPE_UINT8) || (zeros != 1 && zeros != d && zeros != d * columns))
+    return NULL;
+  g_autofree gint16 *turned = g_new (gint16, d * rows * columns);
+  for (gint64 i = 0; i < d * columns; i++)
+    for (gint64 r = 0; r < rows; r++)
+      {
+        gint64 z = zero != NULL ? pare_tensor_get_int (zero, (gsize)(zeros == 1 ? 0 : zeros == d ? i / columns : i)) : 0;
+        gint64 code = pare_tensor_get_int (codes, (gsize)((i / columns * rows + r) * columns + i % columns)) - z;
+        least = MIN (least, code);
+        greatest = MAX (greatest, code);
+        turned[i * rows + r] = (gint16)code;
+      }
+  PareShape shape = { .rank = 3, .dims = { d, columns, rows } };
+  PareTensor *t = pare_tensor_new (least < G_MININT8 || greatest > G_MAXINT8 ? PARE_DTYPE_INT16 : PARE_DTYPE_INT8, &shape, NULL);
+  for (gint64 i = 0; t != NULL && i < d * rows * columns; i++)
+    if (t->dtype == PARE_DTYPE_INT8)
+      ((gint8 *)t->data)[i] = (gint8)turned[i];
+    else
+      ((gint16 *)t->data)[i] = turned[i];
+  return t;
 }
 
-/* Weights [directions, rows, columns] of codes as an LSTM has them. */
-static PareValueId
-lstm_weights (PareWriter *w, PareValueId codes, PareValueId scale, PareValueId zero)
+/* One scale, or one for each direction or each of its columns, as [directions, columns]; NULL: not as it should be. */
+static PareTensor *
+lstm_scales (const PareTensor *scale, gint64 d, gint64 columns)
 {
-  static const gint64 turned[] = { 0, 2, 1 };
-  PareValueId y = pare_write_cast (w, codes, f32, PARE_NONE);
-  if (zero != PARE_NONE)
-    y = pare_write (w, "Sub", f32, y, pare_write_cast (w, beside (w, zero), f32, PARE_NONE));
-  return pare_write_transpose (w, pare_write (w, "Mul", f32, y, beside (w, scale)), turned, 3, PARE_NONE);
+  gint64 n = pare_tensor_count (scale);
+  PareShape shape = { .rank = 2, .dims = { d, columns } };
+  PareTensor *t = scale->dtype == f32 && (n == 1 || n == d || n == d * columns) ? pare_tensor_new (f32, &shape, NULL) : NULL;
+  for (gint64 i = 0; t != NULL && i < d * columns; i++)
+    ((float *)t->data)[i] = ((const float *)scale->data)[n == 1 ? 0 : n == d ? i / columns : i];
+  return t;
 }
 
-/* An LSTM whose input is laid on the grid of its own range, and whose weights are codes: x, weights, biases, lengths, states, peepholes, scale
- * and zero point of both weights. The states within stay floats: ONNX Runtime lays them, too, on the grid of their range, step by step, which
- * is an approximation of this. */
+/* An LSTM whose weights are codes, and whose input and states are laid on the grid of their own range, the states step by step: x, weights,
+ * biases, lengths, states, peepholes, scale and zero point of both weights. The step that computes LSTM has that, too, as operands 9
+ * and 10. */
 static gboolean
 dynamic_lstm (PareWriter *w, const PareNode *node)
 {
   if (!pare_writer_is_float (w, w->in[0]) || node->n_inputs < 11)
     return FALSE;
-  for (guint i = 1; i < 11; i++)
-    if (i < 3 || i == 8 || i == 10)
-      if (w->in[i] == PARE_NONE || pare_shape_count (pare_writer_shape (w, w->in[i])) < 1
-          || pare_writer_shape (w, w->in[i])->rank > (i < 3 ? 3 : 2))
+  PareValueId in[11];
+  memcpy (in, w->in, sizeof in);
+  in[8] = PARE_NONE;
+  for (guint i = 0; i < 2; i++)
+    {
+      const PareTensor *codes = pare_node_input_constant (w->graph, node, 1 + i),
+                       *scale = pare_node_input_constant (w->graph, node, 8 + 2 * i),
+                       *zero = pare_node_input_constant (w->graph, node, 9 + 2 * i);
+      if (codes == NULL || scale == NULL || codes->shape.rank != 3 || pare_tensor_count (codes) < 1
+          || (9 + 2 * i < node->n_inputs && w->in[9 + 2 * i] != PARE_NONE && zero == NULL))
         return FALSE;
-  PareValueId codes[3] = { pare_graph_add_value (w->graph, "codes", PARE_DTYPE_UINT8, NULL, PARE_NONE),
-                           pare_graph_add_value (w->graph, "scale", f32, NULL, PARE_NONE),
-                           pare_graph_add_value (w->graph, "zero", PARE_DTYPE_UINT8, NULL, PARE_NONE) };
-  pare_write_many (w, "DynamicQuantizeLinear", codes, 3, &w->in[0], 1);
-  PareValueId in[8] = { dequantized (w, codes[0], codes[1], codes[2], 0), lstm_weights (w, w->in[1], w->in[8], w->in[9]),
-                        lstm_weights (w, w->in[2], w->in[10], w->in[11]) };
-  for (guint i = 3; i < G_N_ELEMENTS (in); i++)
-    in[i] = w->in[i];
+      gint64 d = codes->shape.dims[0], columns = codes->shape.dims[2];
+      g_autoptr (PareTensor) turned = lstm_codes (codes, zero), scales = lstm_scales (scale, d, columns);
+      if (turned == NULL || scales == NULL)
+        return FALSE;
+      in[1 + i] = pare_write_constant (w, "weights", turned);
+      in[9 + i] = pare_write_constant (w, "scale", scales);
+    }
   pare_write_attrs (pare_write_many (w, "LSTM", w->out, MIN (node->n_outputs, 3), in, G_N_ELEMENTS (in)), node, NULL);
   return TRUE;
 }

@@ -595,8 +595,9 @@ pare_lower_recurrent (PareBuilder *b, const PareNode *node, GError **error)
   if (!pare_lower_has_input (node, 2) || graph->values[node->inputs[2]].shape.rank != 3)
     return pare_lower_refuse (graph, node, error, "needs its recurrent weights");
   p.hidden = (gint32)graph->values[node->inputs[2]].shape.dims[2];
-  guint32 in[8], out[3];
-  guint n_in = lstm ? 8 : 6, n_out = lstm ? 3 : 2;
+  guint32 in[PARE_RT_SCALES + 2], out[3];
+  gboolean codes = lstm && node->n_inputs == PARE_RT_SCALES + 2;
+  guint n_in = codes ? G_N_ELEMENTS (in) : lstm ? 8 : 6, n_out = lstm ? 3 : 2;
   for (guint i = 0; i < n_in; i++)
     in[i] = pare_lower_has_input (node, i) && (i != 4 || !are_whole (graph, node)) ? pare_builder_value (b, node->inputs[i]) : PARE_RT_NONE;
   for (guint i = 0; i < n_out; i++)

@@ -99,8 +99,12 @@ typedef enum { PARE_RNN_FORWARD, PARE_RNN_REVERSE, PARE_RNN_BIDIRECTIONAL } Pare
 /* in = x [T,B,I], w [D,G*H,I], r [D,G*H,H], (b [D,2*G*H]), (lengths [B]), (h0 [D,B,H]), LSTM: (c0), (peepholes [D,3*H]);
  * out = (y [T,D,B,H]), (y_h [D,B,H]), LSTM: (y_c). Operand 8 is for who multiplies faster: x w' with b, and of b's second half for all gates
  * but the last of GRU [D,T*B,G*H] and room behind it, in one extent; x and w are not read then. Operand 2 may come
- * with who multiplies it by the state (`packed`: a PareRtRnnMultiplier). Gates as ONNX orders them. Activations: PARE_UN_* kinds per direction. */
+ * with who multiplies it by the state (`packed`: a PareRtRnnMultiplier). Gates as ONNX orders them. Activations: PARE_UN_* kinds per direction.
+ * w and r of LSTM may be codes less their zero points, INT8 or INT16; operands 9 and 10 are then the scales of their rows [D,G*H]. x, and in
+ * front of each step the states of the batch, are laid on the grid of 8 bits that their range with 0 asks for: scale = (max - min) / 255 or 1,
+ * zero = round_half_even (-min / scale). A product is then (float) (exact sum) * (scale * that of the row). */
 #define PARE_RT_PROJECTED 8
+#define PARE_RT_SCALES 9
 #define PARE_RT_PROJECTED_MORE 16
 typedef struct {
   PareRnnDirection direction; int32_t hidden, linear_before_reset;

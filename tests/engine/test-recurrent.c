@@ -256,6 +256,169 @@ test_shared (void)
         }
 }
 
+/* --- weights of codes --- */
+
+typedef struct
+{
+  float scale, zero;
+} Grid;
+
+static Grid
+grid_of (const float *x, int n)
+{
+  float least = 0, greatest = 0;
+  for (int i = 0; i < n; i++)
+    {
+      least = MIN (least, x[i]);
+      greatest = MAX (greatest, x[i]);
+    }
+  float scale = greatest > least ? (greatest - least) / 255 : 1;
+  return (Grid){ scale, CLAMP (rintf (-least / scale), 0, 255) };
+}
+
+/* The product of a row of codes with x, which is laid on a grid. */
+static double
+times_codes (const PareView *w, const PareView *scale, int row, const float *x, Grid grid)
+{
+  int n = (int)w->shape.dims[2];
+  gint64 sum = 0;
+  for (int i = 0; i < n; i++)
+    {
+      int code = w->dtype == PARE_DTYPE_INT8 ? ((gint8 *)w->data)[row * n + i] : ((gint16 *)w->data)[row * n + i];
+      sum += (gint64)(CLAMP (rintf (x[i] / grid.scale), -grid.zero, 255 - grid.zero)) * code;
+    }
+  return (double)sum * grid.scale * F (*scale)[row];
+}
+
+static PareView
+codes (PareDtype dtype, const char *dims, int seed)
+{
+  PareView v = make (dtype, dims);
+  for (gint64 i = 0; i < count_of (&v); i++)
+    if (dtype == PARE_DTYPE_INT8)
+      ((gint8 *)v.data)[i] = (gint8)(seeded (i, seed) * 127);
+    else
+      ((gint16 *)v.data)[i] = (gint16)(seeded (i, seed) * 200 + 50);
+  return v;
+}
+
+/* Each step from the states that the layer itself gave before: a code that falls to the other side of a half is no difference then. */
+static void
+compare_codes (const PareView *in, const PareView *out, int steps, int batch, int inputs, int n, int directions)
+{
+  g_autofree double *cell = g_new (double, batch *n);
+  g_autofree float *state = g_new (float, batch *n);
+  Grid of_x = grid_of (F (in[0]), steps * batch * inputs);
+  for (int d = 0; d < directions; d++)
+    {
+      for (int i = 0; i < batch * n; i++)
+        {
+          state[i] = F (in[5])[d * batch * n + i];
+          cell[i] = F (in[6])[d * batch * n + i];
+        }
+      for (int step = 0; step < steps; step++)
+        {
+          int t = d == 1 ? steps - 1 - step : step;
+          const float *y = F (out[0]) + (t * directions + d) * batch * n;
+          Grid of_state = grid_of (state, batch * n);
+          for (int i = 0; i < batch * n; i++)
+            {
+              double g[4];
+              for (int k = 0; k < 4; k++)
+                {
+                  int row = (d * 4 + k) * n + i % n, bias = d * 8 * n + k * n + i % n;
+                  g[k] = times_codes (&in[1], &in[9], row, F (in[0]) + (t * batch + i / n) * inputs, of_x)
+                         + times_codes (&in[2], &in[10], row, state + i / n * n, of_state) + F (in[3])[bias] + F (in[3])[bias + 4 * n];
+                }
+              cell[i] = cell[i] / (1 + exp (-g[2])) + tanh (g[3]) / (1 + exp (-g[0]));
+              g_assert_cmpfloat_with_epsilon (y[i], tanh (cell[i]) / (1 + exp (-g[1])), 2e-5);
+            }
+          memcpy (state, y, (gsize)(batch * n) * sizeof *state);
+        }
+      for (int i = 0; i < batch * n; i++)
+        {
+          g_assert_cmpfloat (F (out[1])[d * batch * n + i], ==, state[i]);
+          g_assert_cmpfloat_with_epsilon (F (out[2])[d * batch * n + i], cell[i], 5e-5);
+        }
+    }
+}
+
+static void
+run_codes (PareDtype dtype, int steps, int batch, int inputs, int n, int d)
+{
+  char dims[7][64];
+  g_snprintf (dims[0], 64, "%dx%dx%d", steps, batch, inputs);
+  g_snprintf (dims[1], 64, "%dx%dx%d", d, 4 * n, inputs);
+  g_snprintf (dims[2], 64, "%dx%dx%d", d, 4 * n, n);
+  g_snprintf (dims[3], 64, "%dx%d", d, 8 * n);
+  g_snprintf (dims[4], 64, "%dx%dx%dx%d", steps, d, batch, n);
+  g_snprintf (dims[5], 64, "%dx%dx%d", d, batch, n);
+  g_snprintf (dims[6], 64, "%dx%d", d, 4 * n);
+  PareRnnParams p = { .direction = d == 2 ? PARE_RNN_BIDIRECTIONAL : PARE_RNN_FORWARD, .hidden = n };
+  for (int i = 0; i < 6; i++)
+    p.activation[i] = i % 3 == 0 ? PARE_UN_SIGMOID : PARE_UN_TANH;
+  PareView in[11] = { floats (dims[0], 1),
+                      codes (dtype, dims[1], 2),
+                      codes (PARE_DTYPE_INT8, dims[2], 3),
+                      floats (dims[3], 4),
+                      NONE,
+                      floats (dims[5], 5),
+                      floats (dims[5], 6),
+                      NONE,
+                      NONE,
+                      floats (dims[6], 7),
+                      floats (dims[6], 8) };
+  for (int i = 0; i < d * 4 * n; i++)
+    {
+      F (in[9])[i] *= 0.02f / sqrtf ((float)inputs);
+      F (in[10])[i] *= 0.02f / sqrtf ((float)n);
+    }
+  PareView out[3] = { make (PARE_DTYPE_FLOAT32, dims[4]), make (PARE_DTYPE_FLOAT32, dims[5]), make (PARE_DTYPE_FLOAT32, dims[5]) },
+           again[3] = { make (PARE_DTYPE_FLOAT32, dims[4]), make (PARE_DTYPE_FLOAT32, dims[5]), make (PARE_DTYPE_FLOAT32, dims[5]) };
+  g_assert_cmpint (try (PARE_RT_LSTM, &p, sizeof p, in, 11, out, 3), ==, PARE_RT_OK);
+  compare_codes (in, out, steps, batch, inputs, n, d);
+  const PareIntIsa *isa;
+  for (int set = 0; (isa = pare_rt_int_isa_at (set)); set++) /* the same bits by every set, however many threads there are */
+    {
+      g_assert_true (pare_rt_int_limit (isa->name));
+      guint64 bytes = pare_rt_p_lstm (&p, in, 11, out, 3, NULL);
+      g_autofree char *memory = g_malloc (bytes + 2 * GUARD);
+      char *packed = (char *)(((guintptr)memory + 63) & ~(guintptr)63);
+      memset (packed, 0xA5, memory + bytes + 2 * GUARD - packed);
+      g_assert_cmpuint (pare_rt_p_lstm (&p, in, 11, out, 3, packed), ==, bytes);
+      g_assert_cmphex ((guint8)packed[bytes], ==, 0xA5);
+      for (int threads = 0; threads <= 3; threads++) /* 0: weights as they lie */
+        {
+          PareRtPool *pool = pare_rt_pool_new (threads == 0 ? 3 : threads), *before = pare_rt_pool_enter (pool);
+          in[1].packed = threads == 0 ? NULL : packed;
+          g_assert_cmpint (try (PARE_RT_LSTM, &p, sizeof p, in, 11, again, 3), ==, PARE_RT_OK);
+          for (guint i = 0; i < 3; i++)
+            g_assert_cmpmem (again[i].data, (gsize)count_of (&again[i]) * 4, out[i].data, (gsize)count_of (&out[i]) * 4);
+          pare_rt_pool_enter (before);
+          pare_rt_pool_free (pool);
+        }
+      in[1].packed = NULL;
+    }
+  pare_rt_int_limit (NULL);
+  in[10].shape.dims[1]--; /* a row without a scale */
+  g_assert_cmpint (try (PARE_RT_LSTM, &p, sizeof p, in, 11, again, 3), ==, PARE_RT_INVALID);
+  g_assert_cmpint (try (PARE_RT_LSTM, &p, sizeof p, in, 8, again, 3), ==, PARE_RT_INVALID);
+}
+
+/* Weights of codes, among them some of 9 bits, with whole and broken blocks and as much work as threads share. */
+static void
+test_codes (void)
+{
+  static const int hidden[] = { 1, 33, 64, 130, 300 };
+  for (gsize i = 0; i < N_OF (hidden); i++)
+    for (int batch = 1; batch <= 6; batch += 5)
+      {
+        run_codes (i % 2 ? PARE_DTYPE_INT16 : PARE_DTYPE_INT8, i == 0 ? 1 : 5, batch, 1 + (int)i * 17, hidden[i], 1 + (batch + (int)i) % 2);
+        g_ptr_array_set_size (made, 0);
+      }
+  run_codes (PARE_DTYPE_INT8, 40, 1, 90, 200, 2);
+}
+
 /* --- rounds --- */
 
 #define ROUNDS 300
@@ -332,6 +495,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("/recurrent/sizes", test_sizes);
   ADD ("/recurrent/shared", test_shared);
+  ADD ("/recurrent/codes", test_codes);
   g_test_add_func ("/recurrent/rounds", test_rounds);
   g_test_add_func ("/recurrent/rounds-alone", test_rounds_alone);
   return g_test_run ();

@@ -2,12 +2,16 @@
 #include "engine/runtime/kernels/rnn-common.h"
 
 static bool
-is_shape (const PareView *v, int64_t a, int64_t b, int64_t c)
+has_extents (const PareView *v, int64_t a, int64_t b, int64_t c)
 {
   const int64_t *d = v->shape.dims;
-  if (!is_f32 (v))
-    return false;
   return c >= 0 ? v->shape.rank == 3 && d[0] == a && d[1] == b && d[2] == c : v->shape.rank == 2 && d[0] == a && d[1] == b;
+}
+
+static bool
+is_shape (const PareView *v, int64_t a, int64_t b, int64_t c)
+{
+  return is_f32 (v) && has_extents (v, a, b, c);
 }
 
 static bool
@@ -25,14 +29,17 @@ is_usual (const PareRnnParams *p, const PareRtRnnKind *kind, int64_t directions)
 typedef struct
 {
   int64_t xw, merged, state, side;
-  uint64_t bytes;
+  uint64_t codes, bytes; /* codes: of s->laid, before everything else */
 } Room;
 
 /* FALSE: more than can be counted. */
 static bool
-room_of (const PareRtRnn *s, Room *room)
+room_of (PareRtRnn *s, Room *room)
 {
   int64_t wide, rows, all;
+  room->codes = 0;
+  if (s->codes && !pare_rt_rnn_codes_room (s, &room->codes))
+    return false;
   if (__builtin_mul_overflow (s->gates, s->hidden, &wide) || __builtin_mul_overflow (s->steps, s->batch, &rows)
       || __builtin_mul_overflow (wide, rows, &room->xw) || __builtin_mul_overflow (s->room, s->batch, &room->state)
       || room->xw > INT64_MAX / 64 || room->state > INT64_MAX / 1024 || wide > INT64_MAX / 64)
@@ -45,7 +52,7 @@ room_of (const PareRtRnn *s, Room *room)
   if (__builtin_mul_overflow ((int64_t)s->panel_floats, (int64_t)pare_rt_workers (), &all)
       || __builtin_add_overflow (all, 2 * room->side, &all) || all > INT64_MAX / 8)
     return false;
-  room->bytes = PARE_RT_GEMM_SCRATCH * (uint64_t)pare_rt_workers () + (uint64_t)all * sizeof (float);
+  room->bytes = room->codes + PARE_RT_GEMM_SCRATCH * (uint64_t)pare_rt_workers () + (uint64_t)all * sizeof (float);
   return true;
 }
 
@@ -53,13 +60,14 @@ PareRtStatus
 pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *kind, bool narrow, const PareView *in, uint32_t n_in,
                    const PareView *out, uint32_t n_out)
 {
-  bool projected = given (in, n_in, PARE_RT_PROJECTED);
+  bool projected = given (in, n_in, PARE_RT_PROJECTED), codes = n_in > 1 && kind->lstm && !is_f32 (&in[1]);
   REQUIRE (p && n_in >= 3
-           && n_in <= (projected    ? PARE_RT_PROJECTED + 1
+           && n_in <= (codes        ? PARE_RT_SCALES + 2
+                       : projected  ? PARE_RT_PROJECTED + 1
                        : kind->lstm ? 8
                                     : 6)
            && n_out >= 1 && n_out <= (kind->lstm ? 3 : 2));
-  SUPPORT (is_f32 (&in[0]) && is_f32 (&in[1]) && is_f32 (&in[2]));
+  SUPPORT (is_f32 (&in[0]) && (codes || (is_f32 (&in[1]) && is_f32 (&in[2]))) && !(codes && projected));
   REQUIRE (in[0].shape.rank == 3 && p->hidden >= 1 && (unsigned)p->direction <= PARE_RNN_BIDIRECTIONAL);
   int64_t d = p->direction == PARE_RNN_BIDIRECTIONAL ? 2 : 1, h = p->hidden, gh = kind->gates * h, lanes = pare_rt_isa ()->lanes, deep;
   *s = (PareRtRnn){ .p = p,
@@ -73,11 +81,12 @@ pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *ki
                     .narrow = narrow,
                     .projected = projected,
                     .usual = is_usual (p, kind, d),
+                    .codes = codes,
                     .stages = kind->stages,
                     .merge = kind->merge,
                     .cell = kind->cell };
-  s->together = s->steps == 1 && s->batch <= PARE_RT_PANEL_ROWS;
-  REQUIRE (is_shape (&in[1], d, gh, s->inputs) && is_shape (&in[2], d, gh, h));
+  s->together = !codes && s->steps == 1 && s->batch <= PARE_RT_PANEL_ROWS;
+  REQUIRE (has_extents (&in[1], d, gh, s->inputs) && has_extents (&in[2], d, gh, h));
   REQUIRE (!given (in, n_in, 3) || is_shape (&in[3], d, 2 * gh, -1));
   REQUIRE (!given (in, n_in, 4) || (in[4].dtype == PARE_DTYPE_INT32 && in[4].shape.rank == 1 && in[4].shape.dims[0] == s->batch));
   REQUIRE (!given (in, n_in, 5) || is_shape (&in[5], d, s->batch, h));
@@ -101,6 +110,9 @@ pare_rt_rnn_check (PareRtRnn *s, const PareRnnParams *p, const PareRtRnnKind *ki
       REQUIRE (!__builtin_mul_overflow ((uint64_t)deep, (uint64_t)(g->gates * g->width), &floats) && floats < INT64_MAX / 64);
       s->panel_floats = floats > s->panel_floats ? floats : s->panel_floats;
     }
+  PareRtStatus status = codes ? pare_rt_rnn_codes_check (s, in, n_in) : PARE_RT_OK;
+  if (status != PARE_RT_OK)
+    return status;
   Room room;
   REQUIRE (room_of (s, &room));
   REQUIRE (
@@ -197,18 +209,21 @@ step_units (const PareRtRnn *s, const PareRtRnnSide *side, int64_t step, int sta
       for (int64_t i = 0; together && side->bias && i < rows * g->gates; i++)
         for (int64_t k = 0; k < n; k++)
           xw[i * width + k] += side->merged[(g->first + i % g->gates) * s->hidden + unit + k];
+      PareRtRnnProduct product = { .direction = side->index,
+                                   .hidden = s->hidden,
+                                   .unit = unit,
+                                   .end = end,
+                                   .first = g->first,
+                                   .gates = g->gates,
+                                   .x = from + b0 * s->room,
+                                   .rows = rows,
+                                   .x_row = s->room,
+                                   .backwards = step % 2 == 1,
+                                   .y = hr };
       if (s->multiplier)
-        s->multiplier->multiply (s->multiplier, &(PareRtRnnProduct){ .direction = side->index,
-                                                                     .hidden = s->hidden,
-                                                                     .unit = unit,
-                                                                     .end = end,
-                                                                     .first = g->first,
-                                                                     .gates = g->gates,
-                                                                     .x = from + b0 * s->room,
-                                                                     .rows = rows,
-                                                                     .x_row = s->room,
-                                                                     .backwards = step % 2 == 1,
-                                                                     .y = hr });
+        s->multiplier->multiply (s->multiplier, &product);
+      else if (s->codes)
+        pare_rt_rnn_codes_multiply (s, &product, b0, worker);
       else
         times_panels (s, stage, unit, end, side->panels_r, side->r, unpacked, from + b0 * s->room, s->room, s->hidden, rows, step % 2 == 1,
                       hr);
@@ -254,6 +269,8 @@ round_part (int64_t round, int team, int part, int parts, int worker, void *arg)
   int64_t panels = s->stage[stage].panels, width = s->stage[stage].width;
   int64_t first = panels * part / parts * width, end = panels * (part + 1) / parts * width;
   end = end < s->room ? end : s->room;
+  if (s->codes && first < end)
+    pare_rt_rnn_codes_lay (s, s->side[team].h[round % 2], worker);
   for (int64_t unit = first, next; unit < end; unit = next)
     {
       next = end - unit < PARE_RT_RNN_UNITS ? end : unit + PARE_RT_RNN_UNITS;
@@ -268,6 +285,8 @@ static int
 parts_of (const PareRtRnn *s)
 {
   double work = (double)s->batch * (double)s->gates * (double)s->hidden * (double)(s->hidden + (s->together ? s->inputs : 0)) / s->stages;
+  if (s->codes)
+    work /= 4; /* as many at once more than of floats */
   int64_t parts = pare_rt_workers () / s->directions;
   for (int i = 0; i < s->stages; i++)
     parts = parts > s->stage[i].panels ? s->stage[i].panels : parts;
@@ -298,14 +317,15 @@ begin (PareRtRnn *s, int64_t d, const PareView *in, uint32_t n_in, const Room *r
 {
   int64_t h = s->hidden, wide = s->gates * h;
   PareRtRnnSide *side = &s->side[d];
-  *side = (PareRtRnnSide){ .w = part_of (in, n_in, 1, d * wide * s->inputs),
-                           .r = part_of (in, n_in, 2, d * wide * h),
+  *side = (PareRtRnnSide){ .w = s->codes ? NULL : part_of (in, n_in, 1, d * wide * s->inputs),
+                           .r = s->codes ? NULL : part_of (in, n_in, 2, d * wide * h),
                            .bias = part_of (in, n_in, 3, d * 2 * wide),
                            .peep = part_of (in, n_in, 7, d * 3 * h),
                            .index = (int)d,
                            .backward = d == 1 || s->p->direction == PARE_RNN_REVERSE };
-  const float *w_gemm;
-  pare_rt_rnn_find (s, in[1].packed, d, &side->panels_w, &side->panels_r, &w_gemm);
+  const float *w_gemm = NULL;
+  if (!s->codes)
+    pare_rt_rnn_find (s, in[1].packed, d, &side->panels_w, &side->panels_r, &w_gemm);
   float *memory = *at, *xw = memory;
   side->xw = s->projected ? part_of (in, n_in, PARE_RT_PROJECTED, d * s->steps * s->batch * wide) : s->together ? NULL : xw;
   memory += room->xw;
@@ -321,7 +341,7 @@ begin (PareRtRnn *s, int64_t d, const PareView *in, uint32_t n_in, const Room *r
   for (int64_t i = 0; side->bias && i < wide; i++)
     side->merged[i] = side->bias[i] + (i < s->merge * h ? side->bias[wide + i] : 0);
   PareRtGemmAfter after = { .alpha = 1, .beta = 1, .c = side->bias ? side->merged : NULL, .col_stride = 1, .activation = PARE_ACT_NONE };
-  if (!s->together && !s->projected)
+  if (!s->together && !s->projected && !s->codes)
     pare_rt_sgemm_after (s->steps * s->batch, wide, s->inputs, in[0].data, s->inputs, side->w, 1, s->inputs, w_gemm, xw, wide, &after,
                          packing);
 }
@@ -337,7 +357,8 @@ pare_rt_rnn_run (const PareRnnParams *p, const PareRtRnnKind *kind, const PareVi
     return status;
   CHECKED;
   REQUIRE (room_of (&s, &room));
-  float *at = (float *)(void *)((char *)scratch + PARE_RT_GEMM_SCRATCH * (uint64_t)pare_rt_workers ());
+  float *at = (float *)(void *)((char *)scratch + PARE_RT_GEMM_SCRATCH * (uint64_t)pare_rt_workers () + room.codes);
+  s.laid = (uint8_t *)scratch + PARE_RT_GEMM_SCRATCH * (uint64_t)pare_rt_workers ();
   s.multiplier = in[2].packed;
   if (s.multiplier && s.multiplier->lstm && kind->lstm && s.usual && !given (in, n_in, 7))
     s.cell = s.multiplier->lstm;
@@ -345,6 +366,8 @@ pare_rt_rnn_run (const PareRnnParams *p, const PareRtRnnKind *kind, const PareVi
   s.y = out[0].dtype != PARE_DTYPE_NONE ? out[0].data : NULL;
   for (int64_t d = 0; d < s.directions; d++)
     begin (&s, d, in, n_in, &room, &at, scratch);
+  if (s.codes)
+    pare_rt_rnn_codes_project (&s, in[0].data);
   s.unpacked = at;
   Job job = { &s, in[0].data };
   pare_rt_rounds (s.steps * s.stages, (int)s.directions, parts_of (&s), round_part, s.multiplier ? s.multiplier->leave : NULL, &job);

@@ -3,6 +3,7 @@
  * Units are cut into panels of a few vectors: all of a panel's gates are multiplied together, and its weights lie in the order
  * in which the product reads them. Panels are shared by threads, step by step. */
 #pragma once
+#include "engine/runtime/kernels/int-weights.h"
 #include "engine/runtime/kernels/tile.h"
 
 /* Gates that are multiplied at once. GRU whose candidate waits for the reset gates of all units has two such stages in a step. */
@@ -58,6 +59,15 @@ struct PareRtRnnMultiplier
   void (*leave) (void); /* what each thread that multiplied does in the end */
 };
 
+/* A matrix of codes, whose other operand is laid on the grid of its own range when it is there. */
+typedef struct
+{
+  PareView view; /* with what was packed */
+  PareIntWeights weights;
+  const float *scale; /* of each row */
+  uint64_t row_bytes; /* of a row of the other operand */
+} PareRtRnnCodes;
+
 struct PareRtRnn
 {
   const PareRnnParams *p;
@@ -67,6 +77,7 @@ struct PareRtRnn
   bool projected;    /* that product is an operand, whatever the weights of x are for */
   bool narrow;       /* panels are of bfloat16: half of what there is to be read */
   bool usual;        /* sigmoid and tanh, nothing clipped */
+  bool codes;        /* both matrices are of codes: of_x, of_state */
   int stages, merge; /* merge: gates whose recurrent bias is in `merged` */
   PareRtRnnStage stage[2];
   PareRtRnnCell cell;
@@ -75,6 +86,9 @@ struct PareRtRnn
   const int32_t *lengths;                /* of the batch's sequences; NULL: all take every step */
   float *y, *unpacked;                   /* y: NULL where nobody wants it; unpacked: room for a panel of each worker */
   uint64_t panel_floats;
+  PareRtRnnCodes of_x, of_state;
+  uint8_t *laid;         /* codes of x, then what each worker needs for those of the state */
+  uint64_t worker_bytes; /* of that */
 };
 
 /* What a kind of layer is: its cell, its gates and how they are staged. */
@@ -97,6 +111,20 @@ uint64_t pare_rt_rnn_pack (const PareRnnParams *p, const PareRtRnnKind *kind, co
                            uint32_t n_out, float *to);
 /* v = activation (clip (v)) for n values; which: index into the activations. */
 void pare_rt_rnn_activate (const PareRnnParams *p, int which, bool clip, float *v, int64_t n);
+
+/* --- rnn-codes.c --- */
+/* Operands 1, 2, 9 and 10 of a layer whose other operands were checked: codes and their scales. Sets of_x, of_state, and the stages to
+ * whole blocks of them. */
+PareRtStatus pare_rt_rnn_codes_check (PareRtRnn *s, const PareView *in, uint32_t n_in);
+/* Bytes of s->laid; false: more than can be counted. */
+bool pare_rt_rnn_codes_room (PareRtRnn *s, uint64_t *bytes);
+/* x w' and the merged bias of every side, for all steps. */
+void pare_rt_rnn_codes_project (const PareRtRnn *s, const float *x);
+/* Lays the state in front of a step on the grid that the range of all of it asks for; then some rows of it, from row `row` on, times R. */
+void pare_rt_rnn_codes_lay (const PareRtRnn *s, const float *state, int worker);
+void pare_rt_rnn_codes_multiply (const PareRtRnn *s, const PareRtRnnProduct *p, int64_t row, int worker);
+/* As pare_rt_rnn_pack() has it. */
+uint64_t pare_rt_rnn_codes_pack (PareRtRnn *s, uint8_t *to);
 
 /* --- rnn-weights.c --- */
 /* What was packed is narrow; NULL: nothing was. */

@@ -122,6 +122,8 @@ pare_rt_rnn_pack (const PareRnnParams *p, const PareRtRnnKind *kind, const PareV
   /* views of a dry run have no data; both matrices must be constants */
   if (pare_rt_rnn_check (&s, p, kind, false, in, n_in, out, n_out) != PARE_RT_OK || !in[1].data || !in[2].data)
     return 0;
+  if (s.codes)
+    return pare_rt_rnn_codes_pack (&s, (uint8_t *)to);
   bool narrow = are_bfloat (&in[2]) && (!s.together || are_bfloat (&in[1]));
   if (pare_rt_rnn_check (&s, p, kind, narrow, in, n_in, out, n_out) != PARE_RT_OK)
     return 0;

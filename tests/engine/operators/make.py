@@ -241,7 +241,6 @@ def from_runtime():
     lstm = [i8(2, 5, 24), i8(2, 6, 24), f(2, 48), None, None, None, None]
     by_direction = [np.array([0.01, 0.02], np.float32), np.zeros(2, np.int8), np.array([0.015, 0.005], np.float32), np.zeros(2, np.int8)]
     by_column = [f(2, 24) ** 2 / 100, np.zeros((2, 24), np.int8)] * 2
-    # one step from states of 0: what ONNX Runtime rounds between steps is not looked at
     ms("dynamic_lstm", "DynamicQuantizeLSTM", [f(1, 3, 5), *lstm, *by_direction], 3, (1, 2, 3, 8, 9, 10, 11), hidden_size=6, direction="bidirectional")
     ms("dynamic_lstm_columns", "DynamicQuantizeLSTM", [f(1, 1, 5), *lstm, *by_column], 3, (1, 2, 3, 8, 9, 10, 11), hidden_size=6, direction="bidirectional")
     axis = np.array(1)
@@ -359,6 +358,15 @@ def mask_of_codes():
     model("ms_q_mul_mask", nodes, [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, x.shape)], ["y"], constants, {"x": x}, MS)
 
 
+def steps_on_codes():
+    """LSTM whose states are laid on codes step by step; with a batch of one, for that of several ONNX Runtime lays as its threads share it."""
+    def lstm(name, weights, scale, zero):
+        ms(name, "DynamicQuantizeLSTM", [f(9, 1, 20), weights(2, 20, 280), weights(2, 70, 280), f(2, 560), None, f(2, 1, 70), f(2, 1, 70), None] + [scale, zero] * 2,
+           3, (1, 2, 3, 8, 9, 10, 11), hidden_size=70, direction="bidirectional")
+    lstm("dynamic_lstm_steps", i8, f(2, 280) ** 2 / 500, np.zeros((2, 280), np.int8))
+    lstm("dynamic_lstm_zeros", u8, np.array([0.002, 0.001], np.float32), np.array([100, 140], np.uint8))
+
+
 if __name__ == "__main__":
     from_onnx()
     from_runtime()
@@ -369,3 +377,4 @@ if __name__ == "__main__":
     lists_of_runs()
     random_numbers()
     long_tables()
+    steps_on_codes()
