@@ -454,7 +454,7 @@ static void
 test_code_tables (void)
 {
   static const PareBackend backends[] = { PARE_BACKEND_PORTABLE, PARE_BACKEND_ONEDNN };
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < 7; i++)
     {
       g_autoptr (PareGraph) g = make_graph (21);
       PareValueId in = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (3, (gint64)2, (gint64)3, (gint64)77)),
@@ -463,6 +463,14 @@ test_code_tables (void)
         parts[0] = s = round_to (g, "sr", s, 1 / 255.0f, 0);
       if (i == 2)
         parts[1] = s = round_to (g, "tr", MAKE (g, "Tanh", "tanh", s), 0.004f, 30);
+      for (int k = 0; i > 3 && k < (i == 4 ? 7 : 40);
+           k++) /* as far as one table goes, farther, and farther with nothing rounded on the way */
+        {
+          g_autofree char *name = g_strdup_printf ("tanh%d", k), *rounded = g_strdup_printf ("tr%d", k);
+          parts[1] = s = MAKE (g, k % 2 ? "Tanh" : "Sigmoid", name, s);
+          if (i < 6)
+            parts[1] = s = round_to (g, rounded, s, 1 / 255.0f, 0);
+        }
       PareValueId m = i == 3 ? MAKE (g, "Sub", "minus", MAKE (g, "Abs", "abs", x), s) : MAKE (g, "Mul", "mul", x, s);
       parts[2] = m;
       make_output (g, round_to (g, "yr", m, 0.0132f, 40));
@@ -476,8 +484,10 @@ test_code_tables (void)
               make_output (g, parts[k]);
           g_autoptr (PareTensor) want = run (g, inputs, backends[b], FALSE, 1, &apart);
           g->n_outputs = outputs;
-          g_assert_cmpuint (fused, ==, 3); /* onto the grid, the table, back */
-          g_assert_cmpuint (apart, >, fused);
+          if (i < 5)
+            g_assert_cmpuint (fused, ==, 3); /* onto the grid, the table, back */
+          if (i < 5)
+            g_assert_cmpuint (apart, >, fused);
           g_assert_cmpmem (got->data, got->bytes, want->data, want->bytes);
         }
     }
