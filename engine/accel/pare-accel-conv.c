@@ -328,12 +328,24 @@ by_our_own_of_bf16 (PareAccel *self, uint32_t step, const Conv *c)
          || (!self->failed && pare_accel_point_bf16 (self, step));
 }
 
+/* A transposed convolution of floats that oneDNN computes faster than the portable kernel, which is where each pixel of an image comes from
+ * several of the input on both axes and channels fill vectors; else it takes up to twenty times as long. */
+static bool
+is_dense_transposed (const PareAccel *self, const Conv *c)
+{
+  bool dense = c->p->spatial == 2 && c->p->group == 1 && self->plan->values[c->x].shape.dims[1] % 16 == 0
+               && self->plan->values[c->y].shape.dims[1] % 16 == 0;
+  for (int i = 0; i < 2; i++)
+    dense = dense && c->p->kernel[i] >= 2 * c->p->stride[i];
+  return dense;
+}
+
 static bool
 convolve (PareAccel *self, uint32_t step, bool bf16)
 {
   Conv c;
   ParePostOps post = { 0 }, longer;
-  if (!describe (self, step, bf16, &c))
+  if (!describe (self, step, bf16, &c) || (c.transposed && !bf16 && !is_dense_transposed (self, &c)))
     return false;
   if (bf16 ? by_our_own_of_bf16 (self, step, &c) : !pare_accel_is_bf16 (self, step) && by_our_own (self, step, &c))
     return true;

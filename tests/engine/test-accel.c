@@ -138,6 +138,7 @@ test_residual (void)
     }
 }
 
+/* Those that are left to oneDNN: of many channels, whose windows overlap. */
 static void
 test_conv_transpose (void)
 {
@@ -145,16 +146,15 @@ test_conv_transpose (void)
     {
       Plan *plan = plan_new (3000 + i);
       PareRng *r = &plan->rng;
-      int group = i % 4 == 3 ? 2 : 1, c = 8 * (1 + (int)pare_rng_below (r, 3)), m = 2 * (1 + (int)pare_rng_below (r, 12)),
-          k = 2 + (int)pare_rng_below (r, 3), stride = 1 + (int)(i % 2);
-      PareConvParams p = conv_params (2, group, k, stride, 1, (int)pare_rng_below (r, 2));
+      int stride = 1 + (int)(i % 2), c = 16 * (1 + (int)pare_rng_below (r, 2)), m = 16 * (1 + (int)pare_rng_below (r, 3)),
+          k = 2 * stride + (int)pare_rng_below (r, 2);
+      PareConvParams p = conv_params (2, 1, k, stride, 1, (int)pare_rng_below (r, 2));
       p.activation = i % 3 ? PARE_ACT_CLIP : PARE_ACT_NONE;
       p.hi = INFINITY;
       int64_t h = (7 - 1) * stride + k - 2 * p.pad_begin[0], w = (9 - 1) * stride + k - 2 * p.pad_begin[0];
-      uint32_t x = plan_input (plan, SHAPE (1, c, 7, 9)), wt = plan_constant (plan, SHAPE (c, m / group, k, k), 0.3f, 0);
+      uint32_t x = plan_input (plan, SHAPE (1, c, 7, 9)), wt = plan_constant (plan, SHAPE (c, m, k, k), 0.3f, 0);
       plan_output (plan, STEP (plan, PARE_RT_CONV_TRANSPOSE, &p, SHAPE (1, m, h, w), x, wt, plan_constant (plan, SHAPE (m), 1, 0)));
-      g_autofree char *what
-          = g_strdup_printf ("transposed convolution %u: %d -> %d in %d groups, kernel %d, stride %d", i, c, m, group, k, stride);
+      g_autofree char *what = g_strdup_printf ("transposed convolution %u: %d -> %d, kernel %d, stride %d", i, c, m, k, stride);
       compare (plan, 1, 1e-5f, what);
       plan_free (plan);
     }

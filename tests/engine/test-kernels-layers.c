@@ -3,6 +3,8 @@
 #include "tests/engine/golden-kernels.h"
 #include "tests/engine/kernel-call.h"
 
+#include "engine/runtime/pare-rt-pool.h"
+
 static void
 test_where_expand_tile (void)
 {
@@ -524,6 +526,109 @@ test_absurd (void)
       }
 }
 
+typedef struct
+{
+  int n, c, m, group, in[3], k[3], stride[3], dil[3], pad[3], out[3];
+} Transposed;
+
+/* What comes to each position of y from each of x, summed up in double precision. */
+static void
+add_transposed (const Transposed *t, const float *x, const float *w, double *y)
+{
+  int cg = t->c / t->group, mg = t->m / t->group, taps = t->k[0] * t->k[1] * t->k[2], positions = t->in[0] * t->in[1] * t->in[2];
+  for (int i = 0; i < t->n * t->c * mg * positions * taps; i++)
+    {
+      int tap = i % taps, at = i / taps % positions, m = i / taps / positions % mg, c = i / taps / positions / mg;
+      int tap_at[3] = { tap / (t->k[1] * t->k[2]), tap / t->k[2] % t->k[1], tap % t->k[2] };
+      int from[3] = { at / (t->in[1] * t->in[2]), at / t->in[2] % t->in[1], at % t->in[2] }, to = 0;
+      gboolean inside = TRUE;
+      for (int a = 0; a < 3; a++)
+        {
+          int o = from[a] * t->stride[a] + tap_at[a] * t->dil[a] - t->pad[a];
+          inside = inside && o >= 0 && o < t->out[a];
+          to = to * t->out[a] + o;
+        }
+      int channel = c % t->c / cg * mg + m;
+      if (inside)
+        y[(c / t->c * t->m + channel) * t->out[0] * t->out[1] * t->out[2] + to]
+            += (double)x[c * positions + at] * w[(c % t->c * mg + m) * taps + tap];
+    }
+}
+
+static void
+run_transposed (const Transposed *t, int spatial, gboolean bias, gboolean residual)
+{
+  PareConvParams p = { .spatial = spatial, .group = t->group, .activation = PARE_ACT_CLIP, .lo = -0.5f, .hi = 3 };
+  g_autoptr (GString) x = g_string_new (NULL), w = g_string_new (NULL), y = g_string_new (NULL);
+  g_string_printf (x, "%dx%d", t->n, t->c);
+  g_string_printf (w, "%dx%d", t->c, t->m / t->group);
+  g_string_printf (y, "%dx%d", t->n, t->m);
+  for (int a = 3 - spatial, i = 0; a < 3; a++, i++)
+    {
+      p.kernel[i] = t->k[a];
+      p.stride[i] = t->stride[a];
+      p.dilation[i] = t->dil[a];
+      p.pad_begin[i] = t->pad[a];
+      g_string_append_printf (x, "x%d", t->in[a]);
+      g_string_append_printf (w, "x%d", t->k[a]);
+      g_string_append_printf (y, "x%d", t->out[a]);
+    }
+  g_autofree char *channels = g_strdup_printf ("%d", t->m);
+  PareView in[4] = { floats (x->str, 1), floats (w->str, 2), bias ? floats (channels, 3) : NONE, residual ? floats (y->str, 4) : NONE },
+           out = make (PARE_DTYPE_FLOAT32, y->str), again = make (PARE_DTYPE_FLOAT32, y->str);
+  g_assert_cmpint (try (PARE_RT_CONV_TRANSPOSE, &p, sizeof p, in, 4, &out, 1), ==, PARE_RT_OK);
+  gint64 count = count_of (&out), outs = count / t->n / t->m;
+  g_autofree double *want = g_new0 (double, count);
+  add_transposed (t, F (in[0]), F (in[1]), want);
+  for (gint64 i = 0; i < count; i++)
+    {
+      double v = want[i] + (bias ? F (in[2])[i / outs % t->m] : 0) + (residual ? F (in[3])[i] : 0);
+      g_assert_cmpfloat_with_epsilon (F (out)[i], CLAMP (v, -0.5, 3), 1e-4);
+    }
+  /* packed, to the bit by any number of threads */
+  guint64 bytes = pare_rt_p_conv_transpose (&p, in, 4, &out, 1, NULL);
+  g_autofree char *memory = g_malloc (bytes + 2 * GUARD);
+  char *packed = (char *)(((guintptr)memory + 63) & ~(guintptr)63);
+  memset (packed, 0xA5, memory + bytes + 2 * GUARD - packed);
+  g_assert_cmpuint (pare_rt_p_conv_transpose (&p, in, 4, &out, 1, packed), ==, bytes);
+  g_assert_cmphex ((guint8)packed[bytes], ==, 0xA5);
+  in[1].packed = bytes > 0 ? packed : NULL;
+  for (int threads = 1; threads <= 3; threads += 2)
+    {
+      PareRtPool *pool = pare_rt_pool_new (threads), *before = pare_rt_pool_enter (pool);
+      g_assert_cmpint (try (PARE_RT_CONV_TRANSPOSE, &p, sizeof p, in, 4, &again, 1), ==, PARE_RT_OK);
+      g_assert_cmpmem (again.data, (gsize)count * 4, out.data, (gsize)count * 4);
+      pare_rt_pool_enter (before);
+      pare_rt_pool_free (pool);
+    }
+}
+
+/* Transposed convolutions on one to three axes, whose windows overlap, meet or leave gaps; a channel a group; more than a block of them. */
+static void
+test_conv_transpose (void)
+{
+  for (int i = 0; i < 90; i++)
+    {
+      int spatial = 1 + i % 3, group = (int[]){ 1, 2, 6 }[i / 3 % 3], each = 1 + i % 2;
+      Transposed t = { .n = 1 + i % 2, .c = 6, .m = group * each * (group == 1 ? 5 : 1), .group = group };
+      for (int a = 0; a < 3; a++)
+        {
+          gboolean there = a >= 3 - spatial;
+          t.in[a] = there ? 1 + (i * 5 + a * 3) % (spatial == 1 ? 40 : 7) : 1;
+          t.k[a] = there ? 1 + (i + a) % (spatial == 1 ? 9 : 4) : 1;
+          t.stride[a] = there ? 1 + (i / 2 + a) % (spatial == 1 ? 6 : 3) : 1;
+          t.dil[a] = there ? 1 + (i + a) % 7 / 5 : 1;
+          t.pad[a] = there ? (i / 5 + a) % 2 : 0;
+          t.out[a] = there ? (t.in[a] - 1) * t.stride[a] + t.dil[a] * (t.k[a] - 1) + 1 - t.pad[a] + i % t.stride[a] : 1;
+        }
+      if (t.out[0] < 1 || t.out[1] < 1 || t.out[2] < 1)
+        continue;
+      run_transposed (&t, spatial, i % 3 != 1, i % 4 == 2);
+    }
+  const Transposed large = { 1, 4, 40, 1, { 1, 1, 3000 }, { 1, 1, 5 }, { 1, 1, 4 }, { 1, 1, 1 }, { 0, 0, 1 }, { 1, 1, 12000 } };
+  run_transposed (&large, 1, TRUE, FALSE);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -540,6 +645,7 @@ main (int argc, char **argv)
   ADD ("/kernels/lrn", test_lrn);
   ADD ("/kernels/resize", test_resize);
   ADD ("/kernels/resize-roundings", test_resize_roundings);
+  ADD ("/kernels/conv-transpose", test_conv_transpose);
   ADD ("/kernels/recurrent", test_recurrent);
   ADD ("/kernels/absurd", test_absurd);
   return g_test_run ();

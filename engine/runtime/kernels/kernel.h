@@ -168,7 +168,7 @@ int64_t pare_rt_small_columns (int64_t n);
 
 /* --- the kernels: id, function, name, has a scratch function, packs its weights --- */
 #define PARE_RT_KERNELS(X) \
-  X (CONV, conv, "Conv", 1, 1) X (CONV_TRANSPOSE, conv_transpose, "ConvTranspose", 1, 0) X (GEMM, gemm, "Gemm", 1, 1) X (MATMUL, matmul, "MatMul", 1, 1) \
+  X (CONV, conv, "Conv", 1, 1) X (CONV_TRANSPOSE, conv_transpose, "ConvTranspose", 1, 1) X (GEMM, gemm, "Gemm", 1, 1) X (MATMUL, matmul, "MatMul", 1, 1) \
   X (FAKE_QUANT, fake_quant, "FakeQuant", 0, 0) X (MAX_POOL, max_pool, "MaxPool", 1, 0) X (AVG_POOL, avg_pool, "AveragePool", 1, 0) \
   X (GLOBAL_AVG_POOL, global_avg_pool, "GlobalAveragePool", 0, 0) X (GLOBAL_MAX_POOL, global_max_pool, "GlobalMaxPool", 0, 0) \
   X (UNARY, unary, "Unary", 0, 0) X (BINARY, binary, "Binary", 0, 0) X (CLIP, clip, "Clip", 0, 0) X (WHERE, where, "Where", 0, 0) X (CAST, cast, "Cast", 0, 0) \
@@ -205,6 +205,7 @@ SCRATCH (pare_rt_s_qgemm);
 SCRATCH (pare_rt_s_attention);
 SCRATCH (pare_rt_s_qattention);
 PACK (pare_rt_p_conv);
+PACK (pare_rt_p_conv_transpose);
 PACK (pare_rt_p_gemm);
 PACK (pare_rt_p_matmul);
 PACK (pare_rt_p_lstm);
