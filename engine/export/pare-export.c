@@ -334,6 +334,47 @@ add_metadata (PareGraph *g, const char *const *metadata)
     }
 }
 
+static gboolean
+same_grid (const PareQuant *a, const PareQuant *b)
+{
+  if (a == NULL || b == NULL)
+    return a == b;
+  return a->bits == b->bits && a->is_signed == b->is_signed && a->axis == b->axis && a->group == b->group && a->n == b->n && a->lo == b->lo
+         && a->hi == b->hi && memcmp (a->scale, b->scale, a->n * sizeof *a->scale) == 0
+         && memcmp (a->zero, b->zero, a->n * sizeof *a->zero) == 0;
+}
+
+static gboolean
+same_constant (const PareValue *a, const PareValue *b)
+{
+  const PareTensor *t = a->constant, *u = b->constant;
+  return t->dtype == u->dtype && pare_shape_equal (&t->shape, &u->shape) && a->encoding == b->encoding && a->storage == b->storage
+         && same_grid (a->quant, b->quant) && (t->data == u->data || memcmp (t->data, u->data, t->bytes) == 0);
+}
+
+/* Layers that read one constant of the file have one each once they are compressed. Where those came to the same they are one again. */
+static void
+share_constants (PareGraph *g)
+{
+  g_autoptr (GHashTable) last = g_hash_table_new (NULL, NULL); /* by origin */
+  g_autofree PareValueId *before = g_new (PareValueId, g->n_values);
+  for (PareValueId i = 0; i < g->n_values; i++)
+    {
+      const PareValue *v = &g->values[i];
+      if (v->constant == NULL || v->producer != PARE_NONE || v->origin == PARE_NONE)
+        continue;
+      gpointer key = GUINT_TO_POINTER (v->origin + 1), found;
+      PareValueId k = g_hash_table_lookup_extended (last, key, NULL, &found) ? GPOINTER_TO_UINT (found) : PARE_NONE;
+      before[i] = k;
+      while (k != PARE_NONE && !same_constant (&g->values[k], v))
+        k = before[k];
+      if (k != PARE_NONE)
+        pare_graph_replace_uses (g, i, k, FALSE);
+      else
+        g_hash_table_insert (last, key, GUINT_TO_POINTER (i));
+    }
+}
+
 /* sizes: codes are of the right size, not of the right value. */
 static PareGraph *
 export_graph (const PareGraph *graph, const char *const *metadata, gboolean sizes, GError **error)
@@ -343,6 +384,9 @@ export_graph (const PareGraph *graph, const char *const *metadata, gboolean size
   g_clear_pointer (&g->sha256, g_free);
   int opset = needed_opset (g);
   if (opset > MAX (g->opset, 1) && !pare_export_raise (g, opset, error))
+    return NULL;
+  share_constants (g);
+  if (!pare_graph_compact (g, error))
     return NULL;
   guint n_values = g->n_values, n_nodes = g->n_nodes;
   for (PareNodeId i = 0; i < n_nodes; i++)

@@ -211,6 +211,34 @@ test_storage (void)
     }
 }
 
+/* Constants of layers that read the same one in the file are one where they are the same, grid and all. */
+static void
+test_shared (void)
+{
+  const float values[8] = { 1, 2, 3, 4, 5, 6, 7, 8 }, others[8] = { 1, 2, 3, 4, 5, 6, 7, 9 };
+  g_autoptr (PareGraph) g = make_graph (13);
+  PareShape shape = pare_shape_make (2, (gint64)2, (gint64)4), back = pare_shape_make (2, (gint64)4, (gint64)2);
+  PareValueId y = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (2, (gint64)3, (gint64)2)), w[5];
+  for (int i = 0; i < 5; i++) /* the third has other values, the fourth another grid, the fifth is from elsewhere */
+    {
+      g_autofree char *name = g_strdup_printf ("w%d", i), *product = g_strdup_printf ("product%d", i), *turned = g_strdup_printf ("y%d", i);
+      w[i] = make_float (g, name, shape, i == 2 ? others : values);
+      g->values[w[i]].origin = i == 4 ? 8 : 7;
+      PareQuant *q = g->values[w[i]].quant = pare_quant_new (8, TRUE, -1, 1);
+      q->scale[0] = i == 3 ? 0.5f : 1;
+      y = MAKE (g, "MatMul", turned, MAKE (g, "MatMul", product, y, w[i]), make_float (g, "", back, values));
+    }
+  make_output (g, y);
+  pare_graph_name_layers (g);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PareGraph) e = pare_export_onnx (g, NULL, &error);
+  g_assert_no_error (error);
+  guint n = 0;
+  for (guint i = 0; i < e->n_values; i++)
+    n += e->values[i].constant != NULL && e->values[i].constant->dtype == PARE_DTYPE_INT8 && pare_tensor_count (e->values[i].constant) == 8;
+  g_assert_cmpuint (n, ==, 4);
+}
+
 static void
 test_refused (void)
 {
@@ -233,6 +261,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/export/shared", test_shared);
   g_test_add_func ("/export/int8", test_int8);
   g_test_add_func ("/export/activations-only", test_activations_only);
   g_test_add_func ("/export/int4", test_int4);
