@@ -156,6 +156,51 @@ test_order (void)
     }
 }
 
+/* In rows that are passed over in blocks: ties, infinities and NaN, which counts as the largest. */
+static void
+test_top_of_rows (void)
+{
+  enum
+  {
+    ROWS = 90, /* are shared */
+    LONG = 203
+  };
+  PareRtPool *pool = pare_rt_pool_new (3), *before = pare_rt_pool_enter (pool);
+  PareView x = floats ("90x203", 6), in[] = { x };
+  for (int i = 0; i < ROWS * LONG; i++)
+    F (x)[i] = i / LONG == 5 ? -(float)(i % LONG) : i / LONG == 6 ? (float)(i % LONG / 3) : floorf (F (x)[i] * 20);
+  for (int i = 0; i < ROWS * LONG; i += 57)
+    F (x)[i] = (const float[]){ NAN, INFINITY, -INFINITY, -0.0f }[i / 57 % 4];
+  for (int k = 1; k <= LONG; k += 20)
+    for (int largest = 0; largest < 2; largest++)
+      {
+        g_autofree char *dims = g_strdup_printf ("90x%d", k);
+        PareView y[] = { make (PARE_DTYPE_FLOAT32, dims), make (PARE_DTYPE_INT64, dims) };
+        MUST (PARE_RT_TOPK, ((PareTopKParams){ 1, largest }), in, y);
+        for (int row = 0; row < ROWS; row++)
+          {
+            const float *v = F (x) + row * LONG;
+            bool taken[LONG] = { false };
+            for (int r = 0; r < k; r++)
+              {
+                int best = -1;
+                for (int j = 0; j < LONG; j++)
+                  {
+                    bool above = best >= 0 && (isnan (v[j]) ? !isnan (v[best]) : v[j] > v[best]);
+                    bool below = best >= 0 && (isnan (v[best]) ? !isnan (v[j]) : v[j] < v[best]);
+                    if (!taken[j] && (best < 0 || (largest ? above : below)))
+                      best = j;
+                  }
+                taken[best] = true;
+                g_assert_cmpint (((const gint64 *)y[1].data)[row * k + r], ==, best);
+                g_assert_cmpmem (F (y[0]) + row * k + r, 4, v + best, 4);
+              }
+          }
+      }
+  pare_rt_pool_enter (before);
+  pare_rt_pool_free (pool);
+}
+
 static void
 test_small_ones (void)
 {
@@ -638,6 +683,7 @@ main (int argc, char **argv)
   ADD ("/kernels/scatter", test_scatter);
   ADD ("/kernels/depth-space", test_depth_space);
   ADD ("/kernels/order", test_order);
+  ADD ("/kernels/top-of-rows", test_top_of_rows);
   ADD ("/kernels/small-ones", test_small_ones);
   ADD ("/kernels/einsum", test_einsum);
   ADD ("/kernels/norms", test_norms);
