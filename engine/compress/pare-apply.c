@@ -179,6 +179,16 @@ fold_layers (Apply *a, LayerTest test, GError **error)
   return pare_graph_compact (g, error);
 }
 
+/* What Identity nodes hand on to this value: exporters write them where several layers share weights. */
+static PareValueId
+behind_identities (const PareGraph *g, PareValueId id)
+{
+  for (PareNodeId from; (from = g->values[id].producer) != PARE_NONE; id = g->nodes[from].inputs[0])
+    if (!pare_node_is (&g->nodes[from], "Identity") || g->nodes[from].n_inputs != 1 || g->nodes[from].inputs[0] == PARE_NONE)
+      break;
+  return id;
+}
+
 /* Weights behind Constant, Reshape and the like become constants of their own. */
 static void
 materialize_layers (Apply *a)
@@ -190,7 +200,7 @@ materialize_layers (Apply *a)
       PareWeightPlace place;
       if (node->op == NULL || node->origin >= a->source->n_nodes || !a->touched[node->origin] || !pare_weights_place (g, i, &place))
         continue;
-      PareValueId value = node->inputs[place.input];
+      PareValueId value = node->inputs[place.input] = behind_identities (g, node->inputs[place.input]);
       g_autoptr (PareTensor) t = g->values[value].constant == NULL ? pare_weights_materialize (g, value) : NULL;
       if (t != NULL)
         {

@@ -1,4 +1,5 @@
 #include "engine/base/pare-error.h"
+#include "engine/compress/pare-apply.h"
 #include "engine/export/pare-export.h"
 #include "engine/onnx/pare-onnx.h"
 #include "make-graph.h"
@@ -239,6 +240,38 @@ test_shared (void)
   g_assert_cmpuint (n, ==, 4);
 }
 
+/* Weights that Identity hands on to other layers stay one constant. */
+static void
+test_shared_by_identity (void)
+{
+  g_autoptr (PareGraph) g = make_graph (13);
+  PareShape square = pare_shape_make (2, (gint64)4, (gint64)4);
+  float values[16];
+  for (int i = 0; i < 16; i++)
+    values[i] = (float)(i * 7 % 16 + 1);
+  PareValueId w = make_float (g, "w", square, values), y = make_input (g, "x", PARE_DTYPE_FLOAT32, square);
+  y = MAKE (g, "MatMul", "a", y, w);
+  y = MAKE (g, "MatMul", "b", y, MAKE (g, "Identity", "w again", w));
+  y = MAKE (g, "MatMul", "c", y, MAKE (g, "Identity", "w once more", g->nodes[1].outputs[0]));
+  make_output (g, y);
+  pare_graph_name_layers (g);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PareRecipe) recipe = pare_recipe_new ();
+  PareLayerRecipe half;
+  pare_layer_recipe_init (&half);
+  half.prune = PARE_PRUNE_UNSTRUCTURED;
+  half.prune_ratio = 0.5;
+  pare_recipe_set_defaults (recipe, &half);
+  g_autoptr (PareGraph) pruned = pare_apply (g, recipe, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_autoptr (PareGraph) e = pare_export_onnx (pruned, NULL, &error);
+  g_assert_no_error (error);
+  guint n = 0;
+  for (guint i = 0; i < e->n_values; i++)
+    n += e->values[i].constant != NULL && pare_tensor_count (e->values[i].constant) == 16;
+  g_assert_cmpuint (n, ==, 1);
+}
+
 static void
 test_refused (void)
 {
@@ -262,6 +295,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/export/shared", test_shared);
+  g_test_add_func ("/export/shared-by-identity", test_shared_by_identity);
   g_test_add_func ("/export/int8", test_int8);
   g_test_add_func ("/export/activations-only", test_activations_only);
   g_test_add_func ("/export/int4", test_int4);
