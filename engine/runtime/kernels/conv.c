@@ -222,7 +222,7 @@ SCRATCH (pare_rt_s_conv)
 PACK (pare_rt_p_conv)
 {
   ConvJob job = { 0 };
-  if (n_in < 2 || n_out != 1 || !is_f32 (&in[1]) || !begin (&job, params, in, n_in, out, n_out) || job.terms == 0
+  if (n_in < 2 || n_out != 1 || !is_f32 (&in[1]) || !begin (&job, params, in, n_in, out, n_out) || job.terms == 0 || count_of (&out[0]) == 0
       || !pare_rt_conv_cut (&job, 1) || job.depthwise)
     return 0;
   const float *w = in[1].data;
