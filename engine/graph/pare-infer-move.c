@@ -484,8 +484,9 @@ resize (PareInfer *c)
         y.dims[axis] = (gint64)roundf (MIN (kept * (float)x->dims[axis], 1e12f));
       else if (by_scale && x->dims[axis] >= 0)
         {
-          double v = pare_tensor_get_double (scales, i) * (double)x->dims[axis];
-          if (!(v >= 0 && v < 1e12))
+          /* as floats: 5/12 of 12 are 5, which a double product of that float falls short of */
+          float v = (float)pare_tensor_get_double (scales, i) * (float)x->dims[axis];
+          if (!(v >= 0 && v < 1e12f))
             return pare_infer_fail (c, "an extent is scaled by %g", pare_tensor_get_double (scales, i));
           y.dims[axis] = (gint64)v;
         }

@@ -73,7 +73,8 @@ typedef struct { int32_t upper; int64_t k; } PareTriluParams; /* in = x */
 
 typedef enum { PARE_RESIZE_NEAREST, PARE_RESIZE_LINEAR, PARE_RESIZE_CUBIC } PareResizeMode;
 typedef enum {
-  PARE_COORD_HALF_PIXEL, PARE_COORD_ASYMMETRIC, PARE_COORD_ALIGN_CORNERS, PARE_COORD_PYTORCH_HALF_PIXEL, PARE_COORD_TF_CROP, PARE_COORD_HALF_PIXEL_SYMMETRIC
+  PARE_COORD_HALF_PIXEL, PARE_COORD_ASYMMETRIC, PARE_COORD_ALIGN_CORNERS, PARE_COORD_PYTORCH_HALF_PIXEL, PARE_COORD_TF_CROP, PARE_COORD_HALF_PIXEL_SYMMETRIC,
+  PARE_COORD_TF_HALF_PIXEL /* of nearest, up to opset 12 */
 } PareCoordMode;
 typedef enum { PARE_NEAREST_ROUND_PREFER_FLOOR, PARE_NEAREST_ROUND_PREFER_CEIL, PARE_NEAREST_FLOOR, PARE_NEAREST_CEIL } PareNearestMode;
 /* in = x. scale[i]: output per input extent as the model says (not their quotient); roi: starts then ends, for tf_crop_and_resize. */

@@ -41,6 +41,8 @@ pare_rt_resize_coordinate (const PareResizeParams *p, int axis, int64_t o, int64
                        : 0.5f * (p->roi_start[axis] + p->roi_end[axis]) * (in - 1);
     case PARE_COORD_HALF_PIXEL_SYMMETRIC:
       return in / 2 * (1 - out / (scale * in)) + (x + 0.5f) / scale - 0.5f;
+    case PARE_COORD_TF_HALF_PIXEL:
+      return (x + 0.5f) / scale;
     default:
       return (x + 0.5f) / scale - 0.5f;
     }
@@ -226,7 +228,7 @@ KERNEL (pare_rt_k_resize)
 {
   const PareResizeParams *p = params;
   REQUIRE (p && n_in >= 1 && n_out == 1 && in[0].dtype == out[0].dtype && in[0].shape.rank == out[0].shape.rank);
-  SUPPORT (element_size (&in[0]) > 0 && (unsigned)p->mode <= PARE_RESIZE_CUBIC && (unsigned)p->coord <= PARE_COORD_HALF_PIXEL_SYMMETRIC
+  SUPPORT (element_size (&in[0]) > 0 && (unsigned)p->mode <= PARE_RESIZE_CUBIC && (unsigned)p->coord <= PARE_COORD_TF_HALF_PIXEL
            && (unsigned)p->nearest <= PARE_NEAREST_CEIL);
   SUPPORT (is_f32 (&in[0]) || (p->mode == PARE_RESIZE_NEAREST && p->coord != PARE_COORD_TF_CROP));
   int64_t count = count_of (&out[0]);

@@ -367,6 +367,15 @@ def steps_on_codes():
     lstm("dynamic_lstm_zeros", u8, np.array([0.002, 0.001], np.float32), np.array([100, 140], np.uint8))
 
 
+def from_tensorflow():
+    """What tf2onnx writes and other exporters do not."""
+    for nearest in ("floor", "ceil"):
+        computed(f"resize_tf_half_pixel_{nearest}", "Resize", [f(1, 2, 7, 5), f(0), f(0), np.array([1, 2, 4, 8])], constants=(1, 2, 3), version=11, mode="nearest",
+                 coordinate_transformation_mode="tf_half_pixel_for_nn", nearest_mode=nearest)
+    computed("resize_scales_of_sizes", "Resize", [f(1, 2, 12, 14), None, np.array([1, 1, 5 / 12, 29 / 14], np.float32)], constants=(2,), version=13,
+             mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+
+
 if __name__ == "__main__":
     from_onnx()
     from_runtime()
@@ -378,3 +387,4 @@ if __name__ == "__main__":
     random_numbers()
     long_tables()
     steps_on_codes()
+    from_tensorflow()
