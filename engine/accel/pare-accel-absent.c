@@ -72,6 +72,11 @@ pare_accel_runner_piece (PareAccelRunner *self, const PareAccelPiece *piece)
   return NULL;
 }
 
+void
+pare_accel_runner_expect (PareAccelRunner *self, const void *data, uint64_t bytes)
+{
+}
+
 PareRtStatus
 pare_accel_runner_run_part (PareAccelRunner *self, const PareView *inputs, uint32_t from, uint32_t to, const volatile int *cancel,
                             uint32_t *failed_step)

@@ -42,8 +42,10 @@ struct PareAccelRunner
   uint32_t n_memories, room_memories;
   Rebind *rebinds;
   uint32_t n_rebinds;
-  const void **inputs;  /* where they were in the last run */
-  PareAccelTurn *turns; /* of each thread */
+  const void **inputs;     /* where they were in the last run */
+  PareAccelTurn *turns;    /* of each thread */
+  const uint8_t *expected; /* by the caller, after this run: not asked for yet */
+  uint64_t expected_lines;
 };
 
 static void *
@@ -265,6 +267,28 @@ run_together (PareAccelRunner *self, uint32_t first, uint32_t n, uint64_t *step_
 }
 
 /* Nodes first..end-1. */
+#define LINE 64
+#define MOST_LINES 48 /* at once: about as many as the CPU fetches beside what it computes */
+
+/* `left` nodes are to run. */
+static void
+fetch_expected (PareAccelRunner *self, uint32_t left)
+{
+  uint64_t lines = (self->expected_lines + left - 1) / left;
+  lines = lines > MOST_LINES ? MOST_LINES : lines;
+  for (uint64_t i = 0; i < lines; i++)
+    __builtin_prefetch (self->expected + i * LINE, 0, 2); /* into the second level: the first one holds what is computed */
+  self->expected += lines * LINE;
+  self->expected_lines -= lines;
+}
+
+void
+pare_accel_runner_expect (PareAccelRunner *self, const void *data, uint64_t bytes)
+{
+  self->expected = data;
+  self->expected_lines = (bytes + LINE - 1) / LINE;
+}
+
 static PareRtStatus
 run_nodes (PareAccelRunner *self, uint32_t first, uint32_t end, uint64_t *step_ns, uint64_t then, const volatile int *cancel,
            uint32_t *failed_step)
@@ -273,6 +297,8 @@ run_nodes (PareAccelRunner *self, uint32_t first, uint32_t end, uint64_t *step_n
   for (uint32_t i = first, n; i < end; i += n)
     {
       const Bound *b = &self->bound[i];
+      if (self->expected_lines > 0)
+        fetch_expected (self, end - i);
       n = count_together (self, i, end);
       if (n > 0)
         {

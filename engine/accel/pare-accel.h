@@ -42,6 +42,8 @@ typedef struct
 uint32_t pare_accel_cut (const PareAccel *self, uint32_t step, const uint64_t *hashes, PareAccelPiece *pieces, uint32_t room,
                          uint64_t *layout, bool *needs_input);
 void *pare_accel_runner_piece (PareAccelRunner *self, const PareAccelPiece *piece);
+/* The caller reads these bytes when the next part has run: it asks memory for them between its steps, so that nobody waits for them. */
+void pare_accel_runner_expect (PareAccelRunner *self, const void *data, uint64_t bytes);
 /* Steps from..to-1. inputs NULL: nothing in that range reads them. */
 PareRtStatus pare_accel_runner_run_part (PareAccelRunner *self, const PareView *inputs, uint32_t from, uint32_t to,
                                          const volatile int *cancel, uint32_t *failed_step);

@@ -27,3 +27,7 @@ void pare_set_default_threads (int threads);
  * func returns FALSE. Returns FALSE if any did. Worker numbers are 0..threads-1. */
 typedef gboolean (*PareParallelFunc) (guint index, int worker, gpointer data);
 gboolean pare_parallel_for (guint n, int threads, PareParallelFunc func, gpointer data);
+/* The same in ranges of at most `most` indices, for turns that are short or find what they need beside what the turn before found:
+ * func(first, count, worker, data). Towards the end ranges are shorter, so that the threads end together. */
+typedef gboolean (*PareRangeFunc) (guint first, guint count, int worker, gpointer data);
+gboolean pare_parallel_ranges (guint n, guint most, int threads, PareRangeFunc func, gpointer data);

@@ -4,11 +4,29 @@
 
 typedef struct
 {
-  guint n, next;
+  guint n, next, most, threads;
   int stop, worker;
-  PareParallelFunc func;
+  PareRangeFunc func;
   gpointer data;
 } Crew;
+
+#define SHARES 8 /* of what is left, for each thread */
+
+/* The next range; 0: none is left. */
+static guint
+take_range (Crew *crew, guint *first)
+{
+  guint count;
+  *first = (guint)g_atomic_int_get ((gint *)&crew->next);
+  do
+    {
+      if (*first >= crew->n)
+        return 0;
+      count = CLAMP ((crew->n - *first) / (SHARES * crew->threads), 1, crew->most);
+    }
+  while (!g_atomic_int_compare_and_exchange_full ((gint *)&crew->next, (gint)*first, (gint)(*first + count), (gint *)first));
+  return count;
+}
 
 static void
 crew_run (gpointer data)
@@ -17,10 +35,10 @@ crew_run (gpointer data)
   int worker = g_atomic_int_add (&crew->worker, 1);
   while (!g_atomic_int_get (&crew->stop))
     {
-      guint i = g_atomic_int_add (&crew->next, 1);
-      if (i >= crew->n)
+      guint first, count = take_range (crew, &first);
+      if (count == 0)
         break;
-      if (!crew->func (i, worker, crew->data))
+      if (!crew->func (first, count, worker, crew->data))
         g_atomic_int_set (&crew->stop, 1);
     }
 }
@@ -56,11 +74,11 @@ find_share (const cpu_set_t *allowed, int shares, int *mine)
 }
 
 gboolean
-pare_parallel_for (guint n, int threads, PareParallelFunc func, gpointer data)
+pare_parallel_ranges (guint n, guint most, int threads, PareRangeFunc func, gpointer data)
 {
-  Crew crew = { .n = n, .func = func, .data = data };
   cpu_set_t allowed, own;
   int wanted = CLAMP (threads, 1, (int)MIN (MAX (n, 1), G_MAXINT)), started = 0, mine = 0;
+  Crew crew = { .n = n, .most = MAX (most, 1), .threads = (guint)wanted, .func = func, .data = data };
   PareThread **others = g_new (PareThread *, wanted);
   gboolean apart = wanted > 1 && sched_getaffinity (0, sizeof allowed, &allowed) == 0 && find_share (&allowed, wanted, &mine);
   for (int i = 0; i < wanted - 1; i++)
@@ -82,4 +100,23 @@ pare_parallel_for (guint n, int threads, PareParallelFunc func, gpointer data)
     pare_thread_finish (others[i]);
   g_free (others);
   return crew.stop == 0;
+}
+
+typedef struct
+{
+  PareParallelFunc func;
+  gpointer data;
+} Single;
+
+static gboolean
+run_single (guint first, guint count, int worker, gpointer data)
+{
+  const Single *single = data;
+  return single->func (first, worker, single->data);
+}
+
+gboolean
+pare_parallel_for (guint n, int threads, PareParallelFunc func, gpointer data)
+{
+  return pare_parallel_ranges (n, 1, threads, run_single, &(Single){ func, data });
 }

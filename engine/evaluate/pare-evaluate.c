@@ -13,6 +13,7 @@
 #define FIRST_SAMPLES 20
 #define FIRST_US 15000 /* fewer samples say little, but a hand that drags sees that it is heard */
 #define TOP 5
+#define RANGE 16 /* samples that a worker takes at once: what is kept of them lies beside each other */
 #define ALPHA 0.05
 #define LATE_US 200 /* results may wait for so long: workers that lock for each sample wait for each other */
 
@@ -99,11 +100,20 @@ argmax (const float *v, guint n)
   return best;
 }
 
-/* log p of each class; outputs that already are probabilities are taken as they are. */
-static void
-log_softmax (const float *v, guint n, double *out)
+/* What an output says of the classes. Logarithms take as long as a small layer: only those that are asked for are computed. */
+typedef struct
 {
-  double sum = 0, max = -INFINITY;
+  const float *v;
+  double *p;            /* probability of each class */
+  double shift;         /* log p = v - shift */
+  gboolean probability; /* v are probabilities already, as they are taken then: log p = log v */
+} Classes;
+
+/* p: room for n */
+static Classes
+classes_of (const float *v, guint n, double *p)
+{
+  double sum = 0, max = -INFINITY, total = 0;
   gboolean probability = TRUE;
   for (guint i = 0; i < n; i++)
     {
@@ -114,24 +124,32 @@ log_softmax (const float *v, guint n, double *out)
   if (probability && fabs (sum - 1) < 0.02)
     {
       for (guint i = 0; i < n; i++)
-        out[i] = log (MAX (v[i], 1e-10));
-      return;
+        p[i] = MAX (v[i], 1e-10);
+      return (Classes){ v, p, 0, TRUE };
     }
-  double total = 0;
   for (guint i = 0; i < n; i++)
-    total += exp (v[i] - max);
+    total += p[i] = exp (v[i] - max);
   for (guint i = 0; i < n; i++)
-    out[i] = v[i] - max - log (total);
+    p[i] /= total;
+  return (Classes){ v, p, max + log (total), FALSE };
 }
 
-/* now: log p of each class; a: room for as many. */
 static double
-divergence (const float *before, const double *now, guint n, double *a)
+log_p (const Classes *c, gsize i)
+{
+  return c->probability ? log (c->p[i]) : c->v[i] - c->shift;
+}
+
+static double
+divergence (const Classes *before, const Classes *now, guint n)
 {
   double kl = 0;
-  log_softmax (before, n, a);
-  for (guint i = 0; i < n; i++)
-    kl += exp (a[i]) * (a[i] - now[i]);
+  if (before->probability && now->probability)
+    for (guint i = 0; i < n; i++)
+      kl += before->p[i] * log (before->p[i] / now->p[i]);
+  else
+    for (guint i = 0; i < n; i++)
+      kl += before->p[i] * (log_p (before, i) - log_p (now, i));
   return MAX (kl, 0);
 }
 
@@ -172,17 +190,17 @@ judge (Run *run, guint entry, const float *v, guint n, gint64 label, Entry *e, d
 {
   const PareEvaluation *baseline = run->options->baseline;
   guint best = argmax (v, n);
-  log_softmax (v, n, scratch);
+  Classes now = classes_of (v, n, scratch);
   e->prediction = (gint32)best - run->offset;
   e->label = (gint32)label;
-  e->confidence = isnan (v[best]) ? 0 : (float)exp (scratch[best]);
+  e->confidence = isnan (v[best]) ? 0 : (float)now.p[best];
   e->kl = NAN;
   if (run->labelled)
     {
       gint64 want = label + run->offset;
       guint before = 0; /* classes ahead of the right one */
       e->correct = (gint64)best == want;
-      e->score = (float)-scratch[want];
+      e->score = (float)-log_p (&now, (gsize)want);
       for (guint i = 0; i < n; i++)
         before += v[i] > v[want] || (v[i] == v[want] && i < want);
       e->top5 = before < TOP && !isnan (v[want]);
@@ -190,7 +208,10 @@ judge (Run *run, guint entry, const float *v, guint n, gint64 label, Entry *e, d
   else
     e->correct = baseline == NULL || (entry < baseline->n && baseline->prediction[entry] == e->prediction);
   if (baseline != NULL && baseline->outputs != NULL && baseline->n_outputs == n && entry < baseline->n)
-    e->kl = divergence (baseline->outputs + (gsize)entry * n, scratch, n, scratch + n);
+    {
+      Classes before = classes_of (baseline->outputs + (gsize)entry * n, n, scratch + n);
+      e->kl = divergence (&before, &now, n);
+    }
   if (run->result->outputs != NULL)
     memcpy (run->result->outputs + (gsize)entry * n, v, n * sizeof *v);
 }
@@ -437,12 +458,12 @@ may_skip (Run *run, guint sample)
 
 /* The sample through the part of the model that is not known yet. */
 static gboolean
-run_from_prefix (Run *run, guint rank, guint sample, int worker, Visit *visit, PareSample *loaded, GError **error)
+run_from_prefix (Run *run, guint rank, guint end, guint sample, int worker, Visit *visit, PareSample *loaded, GError **error)
 {
   gint64 label = -1;
   guint n = pare_program_get_n_inputs (run->program);
   PareRunner *runner = run->runners[worker];
-  const PareCut *cut = pare_prefix_use_load (run->prefix, worker, rank, runner, &label);
+  const PareCut *cut = pare_prefix_use_load (run->prefix, worker, rank, end, runner, &label);
   gboolean whole = cut == NULL || cut->needs_input;
   g_autoptr (GPtrArray) kept = whole ? g_ptr_array_new_with_free_func ((GDestroyNotify)pare_tensor_unref) : NULL;
   g_autofree PareView *views = whole ? g_new0 (PareView, MAX (n, 1)) : NULL;
@@ -455,10 +476,10 @@ run_from_prefix (Run *run, guint rank, guint sample, int worker, Visit *visit, P
          && on_run (runner, 0, visit);
 }
 
+/* end: of the worker's range */
 static gboolean
-one_sample (guint index, int worker, gpointer data)
+one_sample (Run *run, guint index, guint end, int worker)
 {
-  Run *run = data;
   GError *error = NULL;
   guint sample = run->order[index];
   g_auto (PareSample) loaded = { 0 };
@@ -479,7 +500,7 @@ one_sample (guint index, int worker, gpointer data)
   Visit visit = { .run = run, .sample = sample, .data = &loaded, .entries = &g_array_index (pending->entries, Entry, at) };
   gboolean fine;
   if (run->prefix != NULL)
-    fine = run_from_prefix (run, index, sample, worker, &visit, &loaded, &error);
+    fine = run_from_prefix (run, index, end, sample, worker, &visit, &loaded, &error);
   else
     fine = pare_dataset_load (run->dataset, run->options->split, sample, &loaded, &error)
            && pare_evaluate_feed (run->program, run->runners[worker], run->dataset, &loaded, on_run, &visit, run->control, &error);
@@ -493,6 +514,15 @@ one_sample (guint index, int worker, gpointer data)
   if (run->task == PARE_TASK_ANOMALY)
     visit.entries[0] = (Entry){ .label = (gint32)loaded.label, .score = (float)(visit.sum / MAX (visit.windows, 1)), .kl = NAN };
   after_sample (run, worker, sample);
+  return TRUE;
+}
+
+static gboolean
+some_samples (guint first, guint count, int worker, gpointer data)
+{
+  for (guint i = first; i < first + count; i++)
+    if (!one_sample (data, i, first + count, worker))
+      return FALSE;
   return TRUE;
 }
 
@@ -672,7 +702,7 @@ pare_evaluate (const PareGraph *graph, PareDataset *dataset, const PareEvaluateO
   if (prepare (&run, graph, error))
     {
       run.started = g_get_monotonic_time ();
-      if (pare_parallel_for (run.n_samples, run.threads, one_sample, &run))
+      if (pare_parallel_ranges (run.n_samples, RANGE, run.threads, some_samples, &run))
         {
           for (int i = 0; i < run.threads; i++)
             store_pending (&run, &run.pending[i], g_get_monotonic_time ());

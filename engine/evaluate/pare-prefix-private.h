@@ -95,8 +95,8 @@ void pare_prefix_use_free (ParePrefixUse *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ParePrefixUse, pare_prefix_use_free)
 /* Wants the state just before the first change against the programs that ran last, or some of a model that runs for the first time. */
 void pare_prefix_use_want_change (ParePrefixUse *self, guint n);
-/* The latest kept state of the sample, put into the runner; NULL: none. */
-const PareCut *pare_prefix_use_load (ParePrefixUse *self, int worker, guint rank, PareRunner *runner, gint64 *label);
+/* The latest kept state of the sample, put into the runner; NULL: none. The worker will ask for all from `rank` to before `end`. */
+const PareCut *pare_prefix_use_load (ParePrefixUse *self, int worker, guint rank, guint end, PareRunner *runner, gint64 *label);
 /* Runs from `from` (NULL: the beginning) to step `to`, keeping what is wanted on the way. views NULL: `from` needs no input. */
 gboolean pare_prefix_use_run (ParePrefixUse *self, PareRunner *runner, const PareCut *from, guint to, guint rank, gint64 label,
                               const PareView *views, guint n_views, PareControl *control, GError **error);

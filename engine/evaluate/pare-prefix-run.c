@@ -86,21 +86,22 @@ pare_prefix_use_want_change (ParePrefixUse *self, guint n)
 }
 
 const PareCut *
-pare_prefix_use_load (ParePrefixUse *self, int worker, guint rank, PareRunner *runner, gint64 *label)
+pare_prefix_use_load (ParePrefixUse *self, int worker, guint rank, guint end, PareRunner *runner, gint64 *label)
 {
   ParePrefixReader *reader = &self->readers[worker];
   if (rank - reader->first >= reader->n)
     {
       let_go (self, reader);
       reader->first = rank;
-      reader->n = CLAMP (self->n - rank, 1, PARE_PREFIX_AHEAD);
+      reader->n = CLAMP (end - rank, 1, PARE_PREFIX_AHEAD);
       pare_prefix_cache_take (self->cache, self->keys, (const guint *)(const void *)self->usable->data, self->usable->len, rank, reader->n,
                               reader->states, reader->cuts);
     }
   guint at = rank - reader->first;
   g_autoptr (PareState) state = g_steal_pointer (&reader->states[at]);
-  for (guint i = at + 1; i < MIN (at + 3, reader->n); i++) /* other workers take some of the samples between */
-    pare_state_touch (reader->states[i]);
+  const PareState *next = at + 1 < reader->n ? reader->states[at + 1] : NULL;
+  if (next != NULL)
+    pare_runner_expect (runner, next, next->bytes);
   if (state == NULL)
     {
       reader->misses++;

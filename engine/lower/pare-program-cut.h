@@ -43,6 +43,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareCuts, pare_cuts_free)
 /* Steps from..to-1 of a runner made for one thread; to G_MAXUINT: to the end. inputs NULL: nothing in that range reads them. */
 gboolean pare_runner_run_part (PareRunner *self, const PareView *inputs, guint n_inputs, guint from, guint to, PareControl *control,
                                GError **error);
+/* The caller reads these bytes when the next part has run, which may ask memory for them meanwhile. */
+void pare_runner_expect (PareRunner *self, const void *data, gsize bytes);
 /* The memory of a piece, valid while the runner lives; what lies there counts only between the parts. */
 void *pare_runner_get_piece (PareRunner *self, const PareCutPiece *piece);
 

@@ -534,6 +534,13 @@ pare_runner_run_part (PareRunner *self, const PareView *inputs, guint n_inputs, 
   return to < plan->n_steps || run_late (self, control, error);
 }
 
+void
+pare_runner_expect (PareRunner *self, const void *data, gsize bytes)
+{
+  if (self->accel != NULL)
+    pare_accel_runner_expect (self->accel, data, bytes);
+}
+
 void *
 pare_runner_get_piece (PareRunner *self, const PareCutPiece *piece)
 {

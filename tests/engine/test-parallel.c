@@ -27,6 +27,42 @@ test_once (void)
   g_assert_true (pare_parallel_for (0, 4, count_one, NULL));
 }
 
+typedef struct
+{
+  int seen[1000], longest, ranges; /* atomic */
+} Ranges;
+
+static gboolean
+count_range (guint first, guint count, int worker, gpointer data)
+{
+  Ranges *r = data;
+  for (guint i = first; i < first + count; i++)
+    g_atomic_int_inc (&r->seen[i]);
+  for (int before = g_atomic_int_get (&r->longest); (int)count > before; before = g_atomic_int_get (&r->longest))
+    g_atomic_int_compare_and_exchange (&r->longest, before, (int)count);
+  g_atomic_int_inc (&r->ranges);
+  if (first + count == 1000)
+    g_assert_cmpuint (count, ==, 1); /* nobody waits long for the last */
+  return TRUE;
+}
+
+static void
+test_ranges (void)
+{
+  for (int threads = 1; threads <= 300; threads = threads * 4 + 1)
+    {
+      Ranges r = { .longest = 0 };
+      g_assert_true (pare_parallel_ranges (1000, 16, threads, count_range, &r));
+      for (int i = 0; i < 1000; i++)
+        g_assert_cmpint (r.seen[i], ==, 1);
+      g_assert_cmpint (r.longest, ==, MIN (16, MAX (1, 1000 / (8 * threads))));
+      g_assert_cmpint (r.ranges, <=, threads < 10 ? 400 : 1000);
+    }
+  Ranges none = { .longest = 0 };
+  g_assert_true (pare_parallel_ranges (0, 16, 4, count_range, &none));
+  g_assert_cmpint (none.ranges, ==, 0);
+}
+
 static gboolean
 refuse_tenth (guint i, int worker, gpointer data)
 {
@@ -168,6 +204,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/parallel/once", test_once);
+  g_test_add_func ("/parallel/ranges", test_ranges);
   g_test_add_func ("/parallel/stop", test_stop);
   g_test_add_func ("/parallel/places", test_places);
   g_test_add_func ("/thread/prompt", test_prompt);
