@@ -28,6 +28,8 @@ dynamic_quantize (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
+#define OF_SUMS "of_sums" /* a Cast of whole numbers, so that casting them back gives what they were */
+
 /* The sums y, whole numbers in float32, as the int32 of the node's result; where that is only made floats again it stays as it is. */
 static void
 give_sums (PareWriter *w, PareValueId y)
@@ -42,7 +44,10 @@ give_sums (PareWriter *w, PareValueId y)
       floats = pare_node_is (reader, "Cast") && pare_node_get_int (reader, "to", 0) == f32;
     }
   if (!floats)
-    pare_write_cast (w, y, PARE_DTYPE_INT32, out);
+    {
+      pare_write_cast (w, y, PARE_DTYPE_INT32, out);
+      pare_node_set_int (&w->graph->nodes[w->graph->values[out].producer], OF_SUMS, 1);
+    }
   for (guint i = first; i < end && floats; i++)
     pare_node_set_inputs (&w->graph->nodes[readers->nodes[i]], &y, 1);
 }
@@ -235,9 +240,35 @@ conv_integer (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
+/* Whole numbers less than 2^24 add up to the same float as an int32 does when it is made one: a bias that is added to sums before they
+ * become floats is added behind. (Tools write so convolutions whose bias they quantize, too.) */
+static gboolean
+cast_of_biased (PareWriter *w, const PareNode *node)
+{
+  const PareGraph *g = w->graph;
+  PareNodeId add = w->in[0] != PARE_NONE ? g->values[w->in[0]].producer : PARE_NONE;
+  if (add == PARE_NONE || pare_node_get_int (node, "to", 0) != f32 || !pare_node_is (&g->nodes[add], "Add")
+      || pare_writer_dtype (w, w->in[0]) != PARE_DTYPE_INT32)
+    return FALSE;
+  for (guint i = 0; i < 2; i++)
+    {
+      const PareNode *n = &g->nodes[add];
+      PareValueId sums = n->inputs[i], bias = n->inputs[1 - i];
+      PareNodeId cast = g->values[sums].producer;
+      if (cast == PARE_NONE || !pare_node_is (&g->nodes[cast], "Cast") || pare_node_get_int (&g->nodes[cast], OF_SUMS, 0) == 0)
+        continue;
+      PareValueId in[2] = { g->nodes[cast].inputs[0], PARE_NONE };
+      in[1] = pare_write_cast (w, bias, f32, PARE_NONE);
+      pare_write_to (w, "Add", w->out[0], in, 2);
+      return TRUE;
+    }
+  return FALSE;
+}
+
 const PareDecomposeRule pare_decompose_rules_integer[] = {
   { "", "DynamicQuantizeLinear", dynamic_quantize },
   { "", "MatMulInteger", matmul_integer },
   { "", "ConvInteger", conv_integer },
+  { "", "Cast", cast_of_biased },
   { NULL, NULL, NULL },
 };

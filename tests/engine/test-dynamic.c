@@ -53,11 +53,13 @@ typedef struct
   gint64 (*sum) (const void *which, gint64 i);
 } Product;
 
-/* As int32, and as floats times a scale: the sums of an operator on x and constant weights. */
+#define BIAS 4321 /* a whole number that is added while the sums are int32 */
+
+/* As int32, as floats times a scale, and so with a bias in between: the sums of an operator on x and constant weights. */
 static void
 check (const char *op, const Product *p, void (*attributes) (PareNode *node), const char *step)
 {
-  for (guint form = 0; form < 4; form++)
+  for (guint form = 0; form < 6; form++)
     {
       g_autoptr (PareGraph) g = make_graph (13);
       PareValueId x = make_input (g, "x", p->x->dtype, p->x->shape),
@@ -66,7 +68,11 @@ check (const char *op, const Product *p, void (*attributes) (PareNode *node), co
                   wz = p->w_zero != NULL ? pare_graph_add_constant (g, "wz", p->w_zero, PARE_NONE) : PARE_NONE;
       PareValueId y = MAKE (g, op, "product", x, w, z, wz);
       attributes (node_of (g, y));
-      if (form % 2 == 1)
+      gint64 bias = form % 3 == 2 ? BIAS : 0;
+      if (bias != 0)
+        y = form == 2 ? MAKE (g, "Add", "biased", y, make_typed (g, "bias", PARE_DTYPE_INT32, pare_shape_make (1, (gint64)1), &bias))
+                      : MAKE (g, "Add", "biased", make_typed (g, "bias", PARE_DTYPE_INT32, pare_shape_make (0), &bias), y);
+      if (form % 3 > 0)
         {
           PareValueId floats = MAKE (g, "Cast", "floats", y);
           pare_node_set_int (node_of (g, floats), "to", PARE_DTYPE_FLOAT32);
@@ -75,12 +81,17 @@ check (const char *op, const Product *p, void (*attributes) (PareNode *node), co
       make_output (g, y);
       PareTensor *inputs[2] = { p->x, p->zero };
       guint codes;
-      g_autoptr (PareTensor) got = run (g, backends[form / 2], inputs, step, &codes);
+      g_autoptr (PareTensor) got = run (g, backends[form / 3], inputs, step, &codes);
       g_assert_cmpuint (codes, ==, 1);
-      g_assert_cmpint (got->dtype, ==, form % 2 == 1 ? PARE_DTYPE_FLOAT32 : PARE_DTYPE_INT32);
+      if (form % 3 == 2) /* the bias is added to floats: nothing is cast but the zero point */
+        {
+          g_autoptr (PareTensor) again = run (g, backends[form / 3], inputs, "Cast", &codes);
+          g_assert_cmpuint (codes, ==, p->zero != NULL);
+        }
+      g_assert_cmpint (got->dtype, ==, form % 3 > 0 ? PARE_DTYPE_FLOAT32 : PARE_DTYPE_INT32);
       g_assert_true (pare_shape_equal (&got->shape, &p->y));
       for (gint64 i = 0; i < pare_tensor_count (got); i++)
-        g_assert_cmpfloat (pare_tensor_get_double (got, (gsize)i), ==, (form % 2 == 1 ? 0.5 : 1) * (double)p->sum (p, i));
+        g_assert_cmpfloat (pare_tensor_get_double (got, (gsize)i), ==, (form % 3 > 0 ? 0.5 : 1) * (double)(p->sum (p, i) + bias));
     }
 }
 

@@ -134,44 +134,44 @@ store_int (PareView *v, int64_t i, int64_t x)
 }
 
 /* Runs of the last axis: a and b step by sa and sb (0 or 1). */
-PARE_RT_CLONES static void
-run_row (int kind, const float *a, int64_t sa, const float *b, int64_t sb, float *y, int64_t n)
-{
-#define ROW(expr)                                                                                                                          \
+#define ROW(type, expr)                                                                                                                    \
   if (sa && sb)                                                                                                                            \
     PARE_RT_IVDEP                                                                                                                          \
   for (int64_t i = 0; i < n; i++)                                                                                                          \
     {                                                                                                                                      \
-      float u = a[i], v = b[i];                                                                                                            \
+      type u = a[i], v = b[i];                                                                                                             \
       y[i] = expr;                                                                                                                         \
     }                                                                                                                                      \
   else if (sa)                                                                                                                             \
   {                                                                                                                                        \
-    float v = b[0];                                                                                                                        \
+    type v = b[0];                                                                                                                         \
     PARE_RT_IVDEP                                                                                                                          \
     for (int64_t i = 0; i < n; i++)                                                                                                        \
       {                                                                                                                                    \
-        float u = a[i];                                                                                                                    \
+        type u = a[i];                                                                                                                     \
         y[i] = expr;                                                                                                                       \
       }                                                                                                                                    \
   }                                                                                                                                        \
   else if (sb)                                                                                                                             \
   {                                                                                                                                        \
-    float u = a[0];                                                                                                                        \
+    type u = a[0];                                                                                                                         \
     PARE_RT_IVDEP                                                                                                                          \
     for (int64_t i = 0; i < n; i++)                                                                                                        \
       {                                                                                                                                    \
-        float v = b[i];                                                                                                                    \
+        type v = b[i];                                                                                                                     \
         y[i] = expr;                                                                                                                       \
       }                                                                                                                                    \
   }                                                                                                                                        \
   else                                                                                                                                     \
   {                                                                                                                                        \
-    float u = a[0], v = b[0];                                                                                                              \
+    type u = a[0], v = b[0];                                                                                                               \
     for (int64_t i = 0; i < n; i++)                                                                                                        \
       y[i] = expr;                                                                                                                         \
   }                                                                                                                                        \
   break
+PARE_RT_CLONES static void
+run_row (int kind, const float *a, int64_t sa, const float *b, int64_t sb, float *y, int64_t n)
+{
   if (kind == PARE_BIN_POW && sa && !sb && b[0] == 2) /* the square, as the middle of a written out normalization has it */
     {
       kind = PARE_BIN_MUL;
@@ -181,24 +181,55 @@ run_row (int kind, const float *a, int64_t sa, const float *b, int64_t sb, float
   switch (kind)
     {
     case PARE_BIN_ADD:
-      ROW (u + v);
+      ROW (float, u + v);
     case PARE_BIN_SUB:
-      ROW (u - v);
+      ROW (float, u - v);
     case PARE_BIN_MUL:
-      ROW (u * v);
+      ROW (float, (u * v));
     case PARE_BIN_DIV:
-      ROW (u / v);
+      ROW (float, u / v);
     case PARE_BIN_MIN:
-      ROW (u < v || u != u ? u : v);
+      ROW (float, u < v || u != u ? u : v);
     case PARE_BIN_MAX:
-      ROW (u > v || u != u ? u : v);
+      ROW (float, u > v || u != u ? u : v);
     case PARE_BIN_PRELU:
-      ROW (u < 0 ? u * v : u);
+      ROW (float, u < 0 ? u * v : u);
     default:
       for (int64_t i = 0; i < n; i++)
         y[i] = apply_f32 (kind, a[i * sa], b[i * sb]);
     }
+}
+
+/* Sums, differences and products of whole numbers wrap, whatever their sign; false: another function. */
+#define WHOLE_ROW(name, type)                                                                                                              \
+  PARE_RT_CLONES static bool name (int kind, const type *a, int64_t sa, const type *b, int64_t sb, type *y, int64_t n)                     \
+  {                                                                                                                                        \
+    switch (kind)                                                                                                                          \
+      {                                                                                                                                    \
+      case PARE_BIN_ADD:                                                                                                                   \
+        ROW (type, u + v);                                                                                                                 \
+      case PARE_BIN_SUB:                                                                                                                   \
+        ROW (type, u - v);                                                                                                                 \
+      case PARE_BIN_MUL:                                                                                                                   \
+        ROW (type, (u * v));                                                                                                               \
+      default:                                                                                                                             \
+        return false;                                                                                                                      \
+      }                                                                                                                                    \
+    return true;                                                                                                                           \
+  }
+WHOLE_ROW (run_row_32, uint32_t)
+WHOLE_ROW (run_row_64, uint64_t)
 #undef ROW
+
+static bool
+run_whole_row (int kind, const PareView *a, int64_t oa, int64_t sa, const PareView *b, int64_t ob, int64_t sb, PareView *y, int64_t at,
+               int64_t n)
+{
+  if (y->dtype == PARE_DTYPE_INT32 || y->dtype == PARE_DTYPE_UINT32)
+    return run_row_32 (kind, (const uint32_t *)a->data + oa, sa, (const uint32_t *)b->data + ob, sb, (uint32_t *)y->data + at, n);
+  if (y->dtype == PARE_DTYPE_INT64 || y->dtype == PARE_DTYPE_UINT64)
+    return run_row_64 (kind, (const uint64_t *)a->data + oa, sa, (const uint64_t *)b->data + ob, sb, (uint64_t *)y->data + at, n);
+  return false;
 }
 
 /* A float step: rows of the last axes, in tasks of whole rows or, where there is but one, of parts of it. */
@@ -296,7 +327,8 @@ KERNEL (pare_rt_k_binary)
         }
       if (logical)
         pare_rt_compare_row (p->kind, &in[0], oa, la, &in[1], ob, lb, (uint8_t *)out[0].data + done, row);
-      for (int64_t i = 0; i < row && !logical; i++)
+      bool ready = logical || run_whole_row (p->kind, &in[0], oa, la, &in[1], ob, lb, &out[0], done, row);
+      for (int64_t i = 0; i < row && !ready; i++)
         {
           int64_t ia = oa + i * la, ib = ob + i * lb;
           if (f64)

@@ -224,6 +224,13 @@ bytes_to_floats (const uint8_t *restrict x, bool truth, float *restrict y, int64
       y[i] = (float)(int32_t)x[i];
 }
 
+PARE_RT_CLONES static void
+ints_to_floats (const int32_t *restrict x, float *restrict y, int64_t n)
+{
+  for (int64_t i = 0; i < n; i++)
+    y[i] = (float)x[i];
+}
+
 KERNEL (pare_rt_k_cast)
 {
   REQUIRE (n_in >= 1 && n_out == 1);
@@ -241,6 +248,11 @@ KERNEL (pare_rt_k_cast)
   if ((in[0].dtype == PARE_DTYPE_BOOL || in[0].dtype == PARE_DTYPE_UINT8) && out[0].dtype == PARE_DTYPE_FLOAT32)
     {
       bytes_to_floats (in[0].data, in[0].dtype == PARE_DTYPE_BOOL, out[0].data, total);
+      return PARE_RT_OK;
+    }
+  if (in[0].dtype == PARE_DTYPE_INT32 && out[0].dtype == PARE_DTYPE_FLOAT32)
+    {
+      ints_to_floats (in[0].data, out[0].data, total);
       return PARE_RT_OK;
     }
 #if !defined(__arm__) /* its vectors take subnormal numbers for zero */
