@@ -1,4 +1,5 @@
-/* Which of a graph's inputs decide what runs at all: those on whose values the condition of an If depends. */
+/* Which of a graph's inputs decide what runs at all: those on whose values the condition of an If depends, and those that say how many
+ * positions attention over a past hands on. */
 #include "engine/graph/pare-graph-private.h"
 
 /* Shapes are known without values. */
@@ -6,6 +7,16 @@ static gboolean
 reads_values (const PareNode *node)
 {
   return !pare_node_is (node, "Shape") && !pare_node_is (node, "Size");
+}
+
+/* The operand that decides what runs, or how large it is; PARE_NONE: there is none. */
+static PareValueId
+deciding_operand (const PareNode *node)
+{
+  gboolean grouped = g_strcmp0 (node->domain, "com.microsoft") == 0 && g_str_equal (node->op, "GroupQueryAttention");
+  if (grouped)
+    return node->n_inputs > 6 ? node->inputs[6] : PARE_NONE;
+  return pare_node_is (node, "If") && node->n_inputs > 0 ? node->inputs[0] : PARE_NONE;
 }
 
 static void
@@ -27,9 +38,10 @@ mark_deciding (const PareGraph *self, PareNodeId only, guint8 *seen, GHashTable 
   for (guint i = 0; i < self->n_nodes; i++)
     {
       const PareNode *node = &self->nodes[i];
-      if (node->op == NULL || (only != PARE_NONE && i != only) || !pare_node_is (node, "If") || node->n_inputs == 0)
+      PareValueId operand = node->op == NULL || (only != PARE_NONE && i != only) ? PARE_NONE : deciding_operand (node);
+      if (operand == PARE_NONE)
         continue;
-      push (open, seen, node->inputs[0]);
+      push (open, seen, operand);
       for (guint a = 0; a < node->n_attrs; a++)
         if (node->attrs[a].graph != NULL)
           {

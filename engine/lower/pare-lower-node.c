@@ -251,6 +251,11 @@ static gboolean
 refuse_unknown (PareBuilder *b, const PareNode *node, GError **error)
 {
   g_autofree char *why = pare_node_dup_unknown (node);
+  g_autoptr (GArray) inputs = pare_graph_find_deciding_inputs (b->graph, (PareNodeId)(node - b->graph->nodes));
+  if (inputs->len > 0 && !pare_node_is (node, "If"))
+    return pare_lower_refuse (b->graph, node, error,
+                              "how many positions it has depends on the value of the input '%s', which must be given",
+                              b->graph->values[g_array_index (inputs, PareValueId, 0)].name);
   return pare_lower_refuse (b->graph, node, error, "%s", why);
 }
 
