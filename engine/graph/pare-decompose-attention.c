@@ -277,8 +277,21 @@ add_ms_mask (PareWriter *w, const PareNode *node, Heads *h, PareValueId mask)
   PareShape s = *pare_writer_shape (w, mask), across = { .rank = 1, .dims = { h->positions } };
   float hidden = pare_node_get_float (node, "mask_filter_value", -10000);
   PareValueId seen = PARE_NONE;
+  gboolean integer = pare_writer_dtype (w, mask) == PARE_DTYPE_INT32 || pare_writer_dtype (w, mask) == i64;
+  if (integer && s.rank == 2 && s.dims[1] == 1 && h->positions != 1 && (s.dims[0] == 1 || s.dims[0] == h->batch))
+    return TRUE; /* stands for none, whatever it says */
+  if (integer && s.rank == 1 && s.dims[0] == 2 * h->batch)
+    { /* where each sample ends, and then where each begins */
+      PareValueId position = count_up (w, &across), whole = pare_write_cast (w, mask, i64, PARE_NONE);
+      PareValueId to = pare_write_unsqueeze (w, pare_write_slice (w, whole, 0, 0, h->batch, 1), all, 3),
+                  from = pare_write_unsqueeze (w, pare_write_slice (w, whole, 0, h->batch, 2 * h->batch, 1), all, 3);
+      seen = pare_write (w, "And", PARE_DTYPE_BOOL, pare_write (w, "Less", PARE_DTYPE_BOOL, position, to),
+                         pare_write (w, "GreaterOrEqual", PARE_DTYPE_BOOL, position, from));
+      add_bias (w, h, (Bias){ hide (w, seen, hidden), h->batch, 1, FALSE });
+      return TRUE;
+    }
   if (s.rank < 1 || s.rank > 3 || s.dims[0] != h->batch || (s.rank > 1 && s.dims[s.rank - 1] != h->positions)
-      || (s.rank == 3 && s.dims[1] != h->rows) || (pare_writer_dtype (w, mask) != PARE_DTYPE_INT32 && pare_writer_dtype (w, mask) != i64))
+      || (s.rank == 3 && s.dims[1] != h->rows) || !integer)
     return FALSE;
   if (s.rank == 1)
     seen = pare_write (w, "Less", PARE_DTYPE_BOOL, count_up (w, &across),
@@ -393,7 +406,7 @@ multi_head (PareWriter *w, const PareNode *node)
   h.wide = all_packed || packed ? h.depth : split ? v.dims[3] : v.dims[2] / h.heads;
   PareValueId bias = w->in[3];
   gint64 width = h.heads * h.depth, value_width = h.heads * h.wide;
-  if ((!all_packed && k.dims[0] != h.batch) || h.depth < 1 || (bias != PARE_NONE && (all_packed || packed || split))
+  if ((!all_packed && k.dims[0] != h.batch) || h.depth < 1 || (bias != PARE_NONE && (all_packed || packed))
       || (bias != PARE_NONE
           && (!pare_writer_is_float (w, bias) || pare_shape_count (pare_writer_shape (w, bias)) != 2 * width + value_width))
       || (w->in[6] != PARE_NONE && (!is_past (w, &h, w->in[6], h.depth) || !is_past (w, &h, w->in[7], h.wide))))
@@ -458,8 +471,7 @@ static gboolean
 ms_rotary_embedding (PareWriter *w, const PareNode *node)
 {
   PareValueId positions = w->in[1];
-  if (positions == PARE_NONE || w->in[2] == PARE_NONE || pare_node_get_float (node, "scale", 1) != 1
-      || pare_node_get_int (node, "is_packed_batching", 0) != 0)
+  if (positions == PARE_NONE || w->in[2] == PARE_NONE || pare_node_get_int (node, "is_packed_batching", 0) != 0)
     return FALSE;
   const PareShape x = *pare_writer_shape (w, w->in[0]), *table = pare_writer_shape (w, w->in[2]);
   gint64 heads = pare_node_get_int (node, "num_heads", 0);
@@ -482,8 +494,6 @@ static gboolean
 q_attention (PareWriter *w, const PareNode *node)
 {
   PareValueId in[6] = { PARE_NONE, PARE_NONE, w->in[2], w->in[5], w->in[8], PARE_NONE };
-  if (w->out[1] != PARE_NONE)
-    return FALSE;
   for (guint i = 0; i < 2; i++)
     {
       PareValueId codes[3] = { w->in[i], w->in[3 + i], w->in[6 + i] };
@@ -492,7 +502,9 @@ q_attention (PareWriter *w, const PareNode *node)
       in[i] = pare_graph_add_value (w->graph, "DequantizeLinear", f32, NULL, PARE_NONE);
       pare_write_to (w, "DequantizeLinear", in[i], codes, codes[2] != PARE_NONE ? 3 : 2);
     }
-  PareNode *made = pare_write_ms (w, "Attention", w->out[0], in, 6);
+  PareNode *made = pare_write_many (w, "Attention", w->out, MIN (node->n_outputs, 2), in, 6);
+  g_free (made->domain);
+  made->domain = g_strdup (PARE_DOMAIN_MS);
   pare_write_attrs (made, node, NULL);
   return TRUE;
 }

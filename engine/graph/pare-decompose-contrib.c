@@ -279,19 +279,6 @@ dequantized (PareWriter *w, PareValueId codes, PareValueId scale, PareValueId ze
   return out;
 }
 
-static void
-product_with_bias (PareWriter *w, PareValueId a, PareValueId b, PareValueId bias)
-{
-  const PareValueId in[2] = { a, b };
-  if (bias == PARE_NONE)
-    pare_write_to (w, "MatMul", w->out[0], in, 2);
-  else
-    {
-      const PareValueId sum[2] = { pare_write (w, "MatMul", f32, a, b), bias };
-      pare_write_to (w, "Add", w->out[0], sum, 2);
-    }
-}
-
 /* a, b, scales of both, zero points of both, bias */
 static gboolean
 integer_to_float (PareWriter *w, const PareNode *node)
@@ -300,7 +287,7 @@ integer_to_float (PareWriter *w, const PareNode *node)
     return FALSE;
   gint64 rows = MAX (pare_writer_shape (w, w->in[0])->rank - 2, 0), columns = MAX (pare_writer_shape (w, w->in[1])->rank - 1, 0);
   PareValueId a = dequantized (w, w->in[0], w->in[2], w->in[4], rows), b = dequantized (w, w->in[1], w->in[3], w->in[5], columns);
-  product_with_bias (w, a, b, w->in[6]);
+  pare_write_product (w, a, b, w->in[6]);
   return TRUE;
 }
 
@@ -316,7 +303,7 @@ dynamic_matmul (PareWriter *w, const PareNode *node)
   pare_write_many (w, "DynamicQuantizeLinear", out, 3, &w->in[0], 1);
   gint64 columns = MAX (pare_writer_shape (w, w->in[1])->rank - 1, 0);
   PareValueId a = dequantized (w, out[0], out[1], out[2], 0), b = dequantized (w, w->in[1], w->in[2], w->in[3], columns);
-  product_with_bias (w, a, b, w->in[4]);
+  pare_write_product (w, a, b, w->in[4]);
   return TRUE;
 }
 
@@ -391,55 +378,6 @@ dynamic_lstm (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
-static guint
-code_at (const guint8 *packed, gint64 i, int bits)
-{
-  return packed[i * bits / 8] >> (i * bits % 8) & ((1u << bits) - 1);
-}
-
-/* Weights [n, blocks of k, bytes] of 2, 4 or 8 bits with a scale and a zero point for each block, as floats [k, n]; NULL: not as it should
- * be. */
-static PareTensor *
-read_blocks (const PareWriter *w, const PareNode *node)
-{
-  gint64 k = pare_node_get_int (node, "K", 0), n = pare_node_get_int (node, "N", 0), bits = pare_node_get_int (node, "bits", 4),
-         each = pare_node_get_int (node, "block_size", 0);
-  PareTensor *codes = pare_node_input_constant (w->graph, node, 1), *scales = pare_node_input_constant (w->graph, node, 2),
-             *zeros = pare_node_input_constant (w->graph, node, 3);
-  if (codes == NULL || scales == NULL || k < 1 || n < 1 || k > 1 << 24 || n > 1 << 24 || each < 16 || each > 1 << 16
-      || (bits != 2 && bits != 4 && bits != 8) || codes->dtype != PARE_DTYPE_UINT8 || (w->in[3] != PARE_NONE && zeros == NULL))
-    return NULL;
-  gint64 blocks = (k + each - 1) / each, row = each * bits / 8 * blocks, zero_row = (blocks * bits + 7) / 8;
-  gboolean real_zeros = zeros != NULL && zeros->dtype != PARE_DTYPE_UINT8;
-  if (pare_tensor_count (codes) != n * row || pare_tensor_count (scales) != n * blocks
-      || (zeros != NULL && pare_tensor_count (zeros) != (real_zeros ? n * blocks : n * zero_row)))
-    return NULL;
-  PareShape shape = { .rank = 2, .dims = { k, n } };
-  PareTensor *t = pare_tensor_new (f32, &shape, NULL);
-  for (gint64 c = 0; t != NULL && c < n; c++)
-    for (gint64 i = 0; i < k; i++)
-      {
-        gint64 block = i / each;
-        float zero = (float)(1 << (bits - 1)), scale = (float)pare_tensor_get_double (scales, (gsize)(c * blocks + block));
-        if (real_zeros)
-          zero = (float)pare_tensor_get_double (zeros, (gsize)(c * blocks + block));
-        else if (zeros != NULL)
-          zero = (float)code_at ((const guint8 *)zeros->data + c * zero_row, block, (int)bits);
-        ((float *)t->data)[i * n + c] = ((float)code_at ((const guint8 *)codes->data + c * row, i, (int)bits) - zero) * scale;
-      }
-  return t;
-}
-
-static gboolean
-matmul_n_bits (PareWriter *w, const PareNode *node)
-{
-  g_autoptr (PareTensor) weights = pare_writer_is_float (w, w->in[0]) && w->in[4] == PARE_NONE ? read_blocks (w, node) : NULL;
-  if (weights == NULL)
-    return FALSE;
-  product_with_bias (w, w->in[0], pare_write_constant (w, "weights", weights), w->in[5]);
-  return TRUE;
-}
-
 /* --- others --- */
 
 /* A depthwise convolution that looks back only; what it needs of the past is an input and an output. */
@@ -500,7 +438,6 @@ const PareDecomposeRule pare_decompose_rules_contrib[] = {
   { PARE_DOMAIN_MS, "Gelu", gelu },
   { PARE_DOMAIN_MS, "GroupNorm", group_norm },
   { PARE_DOMAIN_MS, "MatMulIntegerToFloat", integer_to_float },
-  { PARE_DOMAIN_MS, "MatMulNBits", matmul_n_bits },
   { PARE_DOMAIN_MS, "QuickGelu", swish },
   { PARE_DOMAIN_MS, "SkipLayerNormalization", skip_layer_norm },
   { PARE_DOMAIN_MS, "SkipSimplifiedLayerNormalization", skip_rms_norm },

@@ -71,7 +71,55 @@ draw_constant (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
+/* (transfer full) Numbers of 0..1, as many as a shape has elements; NULL: that is not known, or there is no room. */
+static PareTensor *
+draw_shares (const PareWriter *w, const PareNode *node, const PareShape *shape)
+{
+  return draw (w, node, shape, FALSE, 0, 1);
+}
+
+/* 1 with the probability that its operand says. */
+static gboolean
+bernoulli (PareWriter *w, const PareNode *node)
+{
+  PareDtype from = pare_writer_dtype (w, w->in[0]), to = (PareDtype)pare_node_get_int (node, "dtype", from);
+  gboolean real = from == PARE_DTYPE_FLOAT32 || from == PARE_DTYPE_FLOAT64;
+  g_autoptr (PareTensor) shares = real ? draw_shares (w, node, pare_writer_shape (w, w->in[0])) : NULL;
+  if (shares == NULL || pare_dtype_bits (to) == 0)
+    return FALSE;
+  PareValueId x = from == PARE_DTYPE_FLOAT64 ? pare_write_cast (w, w->in[0], PARE_DTYPE_FLOAT32, PARE_NONE) : w->in[0];
+  pare_write_cast (w, pare_write (w, "Less", PARE_DTYPE_BOOL, pare_write_constant (w, "drawn", shares), x), to, w->out[0]);
+  return TRUE;
+}
+
+/* Classes, drawn with probabilities whose logarithms, or those less a number, the operand says: as many as the sums of the probabilities up
+ * to each class are below what was drawn. */
+static gboolean
+multinomial (PareWriter *w, const PareNode *node)
+{
+  const PareDtype f = PARE_DTYPE_FLOAT32, i64 = PARE_DTYPE_INT64;
+  static const gint64 samples[] = { 1 }, classes[] = { 2 };
+  const PareShape x = *pare_writer_shape (w, w->in[0]);
+  PareDtype to = (PareDtype)pare_node_get_int (node, "dtype", PARE_DTYPE_INT32);
+  PareShape shape = { .rank = 3, .dims = { x.dims[0], pare_node_get_int (node, "sample_size", 1), 1 } };
+  g_autoptr (PareTensor) shares = NULL;
+  if (!pare_writer_is_float (w, w->in[0]) || x.rank != 2 || x.dims[1] < 1 || shape.dims[1] < 1
+      || (to != PARE_DTYPE_INT32 && to != PARE_DTYPE_INT64) || (shares = draw_shares (w, node, &shape)) == NULL)
+    return FALSE;
+  const PareValueId in[2] = { pare_write (w, "Softmax", f, w->in[0], PARE_NONE), pare_write_ints (w, &(gint64){ 1 }, 1) };
+  PareValueId sums = pare_graph_add_value (w->graph, "CumSum", f, NULL, PARE_NONE);
+  pare_write_to (w, "CumSum", sums, in, 2);
+  PareValueId below = pare_write (w, "LessOrEqual", PARE_DTYPE_BOOL, pare_write_unsqueeze (w, sums, samples, 1),
+                                  pare_write_constant (w, "drawn", shares));
+  PareValueId class = pare_write_reduce (w, "ReduceSum", pare_write_cast (w, below, i64, PARE_NONE), pare_write_ints (w, classes, 1),
+                                         FALSE);
+  pare_write_cast (w, pare_write (w, "Min", i64, class, pare_write_ints (w, &(gint64){ x.dims[1] - 1 }, 1)), to, w->out[0]);
+  return TRUE;
+}
+
 const PareDecomposeRule pare_decompose_rules_random[] = {
+  { "", "Bernoulli", bernoulli },
+  { "", "Multinomial", multinomial },
   { "", "RandomNormal", draw_constant },
   { "", "RandomNormalLike", draw_constant },
   { "", "RandomUniform", draw_constant },

@@ -166,3 +166,16 @@ pare_write_where (PareWriter *w, PareValueId condition, PareValueId x, PareValue
   pare_write_to (w, "Where", out, in, 3);
   return out;
 }
+
+void
+pare_write_product (PareWriter *w, PareValueId a, PareValueId b, PareValueId bias)
+{
+  const PareValueId in[2] = { a, b };
+  if (bias == PARE_NONE)
+    pare_write_to (w, "MatMul", w->out[0], in, 2);
+  else
+    {
+      const PareValueId sum[2] = { pare_write (w, "MatMul", PARE_DTYPE_FLOAT32, a, b), bias };
+      pare_write_to (w, "Add", w->out[0], sum, 2);
+    }
+}

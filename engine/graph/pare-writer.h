@@ -24,8 +24,9 @@ typedef struct
 #define PARE_DOMAIN_MS "com.microsoft"
 extern const PareDecomposeRule pare_decompose_rules_attention[], pare_decompose_rules_contrib[], pare_decompose_rules_integer[],
     pare_decompose_rules_channels[], pare_decompose_rules_signal[], pare_decompose_rules_einsum[], pare_decompose_rules_values[],
-    pare_decompose_rules_pool[], pare_decompose_rules_image[], pare_decompose_rules_grouped[],
-    pare_decompose_rules_random[], pare_decompose_rules_sequence[];
+    pare_decompose_rules_pool[], pare_decompose_rules_image[], pare_decompose_rules_grouped[], pare_decompose_rules_random[],
+    pare_decompose_rules_sequence[], pare_decompose_rules_blocks[], pare_decompose_rules_experts[], pare_decompose_rules_loss[],
+    pare_decompose_rules_old[];
 
 PareDtype pare_writer_dtype (const PareWriter *w, PareValueId value);
 const PareShape *pare_writer_shape (const PareWriter *w, PareValueId value); /* not valid any more once a value is added */
@@ -52,6 +53,8 @@ PareValueId pare_write_concat (PareWriter *w, const PareValueId *in, guint n, gi
 PareValueId pare_write_where (PareWriter *w, PareValueId condition, PareValueId x, PareValueId y, PareValueId output);
 /* The mean, or whatever op says, over axes; axes PARE_NONE: over all of them. */
 PareValueId pare_write_reduce (PareWriter *w, const char *op, PareValueId x, PareValueId axes, gboolean keep);
+/* a b + bias (PARE_NONE: none), of floats, as the node's first output. */
+void pare_write_product (PareWriter *w, PareValueId a, PareValueId b, PareValueId bias);
 /* Gives a node all attributes of another but one. */
 void pare_write_attrs (PareNode *to, const PareNode *from, const char *but);
 PareValueId pare_write_constant (PareWriter *w, const char *what, PareTensor *t /* ref taken */);

@@ -63,7 +63,10 @@ def computed(name, op, operands, outputs=1, constants=(), domain="", version=17,
     for i, array in enumerate(operands):
         if array is None:
             continue
-        if i in constants:
+        if isinstance(array, onnx.TensorProto):
+            array.name = names[i]
+            constant.append(array)
+        elif i in constants:
             constant.append(numpy_helper.from_array(array, names[i]))
         else:
             inputs.append(helper.make_tensor_value_info(names[i], helper.np_dtype_to_tensor_dtype(array.dtype), array.shape))
@@ -376,6 +379,114 @@ def from_tensorflow():
              mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
 
 
+def four(values, unsigned=True):
+    """Codes of 4 bits as a constant."""
+    values = np.asarray(values)
+    return helper.make_tensor("", onnx.TensorProto.UINT4 if unsigned else onnx.TensorProto.INT4, values.shape, values.ravel().tolist())
+
+
+def language_models():
+    """What exporters of language models write: attention over pasts of every kind, weights of a few bits, experts."""
+    i32 = np.int32
+    tables = [f(33, 8), f(33, 8)]
+
+    def grouped(name, rows, held, total, operands=(), batch=1, lengths=None, constant=True, **attrs):
+        """held: positions of the past as an operand, of which total - rows are taken"""
+        past = [f(batch, 2, held, 16), f(batch, 2, held, 16)] if held is not None else [None, None]
+        seen = np.array(lengths if lengths else [total] * batch, i32) - 1
+        ms(name, "GroupQueryAttention", [f(batch, rows, 64), f(batch, rows, 32), f(batch, rows, 32), *past, seen, one(total, i32), *tables, *operands], 3,
+           (6, 7, 8) if constant else (7, 8), num_heads=4, kv_num_heads=2, do_rotary=1, **attrs)
+
+    grouped("group_query_buffer", 1, 10, 7)
+    grouped("group_query_buffer_ragged", 1, 10, 7, batch=2, lengths=[7, 4])
+    grouped("group_query_prompt_in_buffer", 5, 8, 5, batch=2)
+    grouped("group_query_total", 1, 6, 7, constant=False)
+    grouped("group_query_window_cache", 3, 6, 12, local_window_size=4, sliding_window_cache=1)
+    grouped("group_query_window_prompt", 9, 5, 9, local_window_size=4, sliding_window_cache=1, softcap=3.0)
+    grouped("group_query_window_bias", 1, 6, 14, [None, f(1, 4, 1, 14)], local_window_size=5, sliding_window_cache=1)
+    grouped("group_query_sink", 5, 0, 5, [None, None, f(4)], local_window_size=3)
+    grouped("group_query_sink_ragged", 1, 8, 6, [None, None, f(4)], batch=2, lengths=[6, 3], local_window_size=4)
+    grouped("group_query_smooth", 2, 3, 5, [None, f(1, 4, 2, 5)], smooth_softmax=1)
+    grouped("group_query_both_ways", 4, None, 4, causal=0)
+    bits = lambda name, *operands, n=6, **attrs: ms(name, "MatMulNBits", [f(5, 80), *operands], constants=range(1, 6), K=80, N=n, **attrs)
+    bits("matmul_2_bits", u8(6, 3, 8), f(6, 3), u8(6, 1), None, f(6), bits=2, block_size=32)
+    bits("matmul_4_bits_groups", u8(6, 5, 8), f(30), None, (random.permutation(80) // 16).astype(i32), bits=4, block_size=16)
+    bits("matmul_8_bits_real_zeros", u8(6, 2, 64), f(6, 2), u8(6, 2), bits=8, block_size=64)
+    for kind in (0, 1):
+        ms(f"matmul_bnb_{kind}", "MatMulBnb4", [f(3, 40), u8(100), f(7) ** 2], constants=(1, 2), K=40, N=5, block_size=32, quant_type=kind)
+    ids = random.integers(0, 9, (2, 3))
+    rows = lambda name, data, *rest, **attrs: ms("gather_" + name, "GatherBlockQuantized", [data, ids, *rest], constants=(0, 2, 3), block_size=16, **attrs)
+    rows("packed", u8(9, 32), f(9, 4), u8(9, 2), gather_axis=0, quantize_axis=1)
+    rows("2_bits", u8(9, 16), f(9, 4), gather_axis=0, quantize_axis=1, bits=2)
+    rows("8_bits", u8(9, 32), f(9, 2), u8(9, 2), gather_axis=0, quantize_axis=1, bits=8)
+    rows("uint4", four(random.integers(0, 16, (9, 32))), f(9, 2), four(random.integers(0, 16, (9, 2))), gather_axis=0, quantize_axis=1)
+    rows("int4_columns", four(random.integers(-8, 8, (32, 9)), False), f(2, 9), gather_axis=1, quantize_axis=0)
+    rows("int4_part", four(random.integers(-8, 8, (9, 40)), False), f(9, 3), gather_axis=0, quantize_axis=1)
+    rows("uint4_along", four(random.integers(0, 16, (3, 32))), f(3, 2), gather_axis=-1, quantize_axis=1)
+    experts = [f(4, 16, 8), f(4, 16), f(4, 8, 16), f(4, 8)]
+    ms("experts", "MoE", [f(6, 8), f(6, 4), *experts], constants=range(2, 6), k=2, activation_type="gelu")
+    ms("experts_one", "MoE", [f(2, 3, 8), f(6, 4), *experts], constants=range(2, 6), k=1, activation_type="silu", normalize_routing_weights=1)
+    ms("experts_swiglu", "MoE", [f(6, 8), f(6, 4), f(4, 32, 8) * 4, f(4, 32), f(4, 8, 16), f(4, 8)], constants=range(2, 6), k=2, activation_type="swiglu",
+       swiglu_fusion=1, activation_alpha=1.702, activation_beta=1.0, swiglu_limit=3.0, normalize_routing_weights=1)
+    codes = [u8(4, 16, 16), f(4, 16, 2), None, u8(4, 32, 8), f(4, 32, 1), None, None, None, None, u8(4, 16, 1), u8(4, 32, 1)]
+    ms("experts_4_bits", "QMoE", [f(6, 32), f(6, 4), *codes], constants=range(2, 13), k=2, activation_type="relu", expert_weight_bits=4, block_size=16)
+    codes = [u8(4, 16, 16), f(4, 16), None, u8(4, 32, 8), f(4, 32), None, None, None, None, u8(4, 8), u8(4, 16)]
+    ms("experts_4_bits_rows", "QMoE", [f(6, 32), f(6, 4), *codes, None, abs(f(6, 4))], constants=range(2, 13), k=3, activation_type="silu",
+       expert_weight_bits=4, normalize_routing_weights=1)
+
+
+def attention_masks():
+    """Masks that only com.microsoft has, and biases of what comes from elsewhere."""
+    i32, weights = np.int32, [f(8, 24), f(24)]
+    ms("attention_begin_end", "Attention", [f(2, 5, 8), *weights, np.array([5, 4, 2, 1], i32)], constants=(1, 2), num_heads=2)
+    ms("attention_no_mask", "Attention", [f(2, 5, 8), *weights, np.zeros((2, 1), i32)], constants=(1, 2), num_heads=2)
+    ms("multi_head_cross_bias", "MultiHeadAttention", [f(2, 3, 8), f(2, 2, 5, 4), f(2, 2, 5, 4), f(24)], constants=(3,), num_heads=2)
+    ms("q_attention_past", "QAttention", [u8(2, 2, 8), i8(8, 24), f(24), one(0.01), one(0.005), None, one(120, np.uint8), one(0, np.int8), f(2, 2, 2, 3, 4)], 2,
+       (1, 2, 3, 4, 6, 7), num_heads=2, unidirectional=1)
+
+
+def old_operators():
+    """As converters wrote them before ONNX had a word for it, and as ONNX has them lately."""
+    i32 = np.int32
+    boxes = np.array([[0.1, 0.1, 0.8, 0.9], [0.9, 0.2, 0.1, 0.6], [-0.2, 0, 1.2, 1], [0.25, 0.5, 0.75, 0.5]], np.float32)
+    for mode, size in (("bilinear", [4, 5]), ("nearest", [5, 3]), ("bilinear", [1, 1])):
+        ms(f"crop_{mode}_{size[0]}", "CropAndResize", [f(2, 3, 8, 9), boxes, np.array([0, 1, 1, 0], i32), np.array(size, i32)], constants=(3,), mode=mode,
+           extrapolation_value=2.0)
+    for metric in ("euclidean", "sqeuclidean"):
+        ms("distances_" + metric, "CDist", [f(5, 3), f(4, 3)], metric=metric)
+    ms("expand_dims", "ExpandDims", [f(3, 4), one(-1, i32)], constants=(1,))
+    ms("grid_sample", "GridSample", [f(1, 2, 5, 6), random.uniform(-1.2, 1.2, (1, 3, 4, 2)).astype(np.float32)], align_corners=1, padding_mode="border")
+    ms("unique", "Unique", [np.array([3, 1, 3, 2, 1], np.float32)], 3)
+    ms("unfold", "UnfoldTensor", [f(2, 8, 3)], dim=1, size=3, step=2)
+    words = lambda *shape: random.integers(-999, 999, shape).astype(np.int16)
+    ms("matmul_words", "MatMulInteger16", [words(3, 4), words(4, 5)])
+    computed("affine", "Affine", [f(3, 4)], version=1, alpha=2.0, beta=0.5)
+    computed("scaled_tanh", "ScaledTanh", [f(3, 4)], version=1, alpha=2.0, beta=0.5)
+    computed("parametric_softplus", "ParametricSoftplus", [f(3, 4)], version=1, alpha=2.0, beta=0.5)
+    computed("image_scaler", "ImageScaler", [f(1, 3, 4, 4)], version=1, scale=2.0, bias=[0.1, 0.2, 0.3])
+    for mode, at in (("linear", [1, 5]), ("circular", [1, 7])):
+        computed("tensor_scatter_" + mode, "TensorScatter", [f(2, 3, 8, 4), f(2, 3, 2, 4), np.array(at)], version=24, mode=mode)
+    for name, attrs in (("", {}), ("_reverse", {"reverse": 1}), ("_exclusive", {"exclusive": 1}), ("_exclusive_reverse", {"exclusive": 1, "reverse": 1})):
+        computed("cum_prod" + name, "CumProd", [f(2, 7, 3), np.array(-2)], constants=(1,), version=26, **attrs)
+    labels = np.array([[0, 2], [4, 1], [-1, 3]])
+    computed("cross_entropy_ignored", "SoftmaxCrossEntropyLoss", [f(3, 5, 2), labels, abs(f(5))], 2, reduction="mean", ignore_index=-1)
+    computed("likelihood_ignored", "NegativeLogLikelihoodLoss", [f(3, 5, 2), labels], reduction="mean", ignore_index=-1)
+
+
+def draws():
+    """Classes drawn, and coins: what they are drawn from, rounded. ONNX Runtime's Bernoulli gives 1 where it should give 0, so that is as ONNX defines it."""
+    node, p = helper.make_node, np.array([[0.5, 0.25, 0.125, 0.125], [0.05, 0.05, 0.8, 0.1]], np.float32)
+    numbers = {"depth": np.array(4), "ends": np.array([0, 1], np.float32), "one": np.array([1]), "ten": np.array(10, np.float32)}
+    constants = [numpy_helper.from_array(v, n) for n, v in numbers.items()]
+    rounded = [node("ReduceMean", ["drawn", "one"], ["share"], keepdims=0), node("Mul", ["share", "ten"], ["tenth"]), node("Round", ["tenth"], ["z"])]
+    tensor = lambda name, array: helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, array.shape)
+    classes = [node("Multinomial", ["x"], ["a"], sample_size=20000, seed=3.0, dtype=onnx.TensorProto.INT64), node("OneHot", ["a", "depth", "ends"], ["drawn"])]
+    model("random_classes", classes + rounded, [tensor("x", p)], ["z"], constants, {"x": np.log(p)}, version=18)
+    y, want = np.repeat(np.array([[0.3], [0.8]], np.float32), 4000, 1), np.array([3, 8], np.float32)
+    graph = helper.make_graph([node("Bernoulli", ["x"], ["drawn"])] + rounded, "graph", [tensor("x", y)], [tensor("z", want)], constants[2:])
+    save("random_coins", helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), {"x": y}, {"z": want})
+
+
 if __name__ == "__main__":
     from_onnx()
     from_runtime()
@@ -388,3 +499,8 @@ if __name__ == "__main__":
     long_tables()
     steps_on_codes()
     from_tensorflow()
+    random = np.random.default_rng(1) # what is made above may grow
+    language_models()
+    attention_masks()
+    old_operators()
+    draws()
