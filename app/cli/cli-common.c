@@ -230,6 +230,44 @@ pare_cli_load_model (const PareCliOptions *options, gboolean runs_inputs, GError
   return g_steal_pointer (&graph);
 }
 
+/* The extents of a value that is given, in the place of those that --shape says of it. */
+static void
+set_shape (GArray *shapes, const char *name, const PareShape *shape)
+{
+  for (guint i = 0; i < shapes->len; i++)
+    if (strcmp (g_array_index (shapes, PareNamedShape, i).name, name) == 0)
+      {
+        g_array_index (shapes, PareNamedShape, i).shape = *shape;
+        return;
+      }
+  PareNamedShape named = { g_strdup (name), *shape };
+  g_array_append_val (shapes, named);
+}
+
+gboolean
+pare_cli_load_inputs (PareCliOptions *options, const PareGraph *graph, GHashTable *tensors, GError **error)
+{
+  for (guint i = 0; i < options->inputs->len; i++)
+    {
+      const char *text = g_ptr_array_index (options->inputs, i), *equal = strrchr (text, '=');
+      g_autofree char *name = g_strndup (text, (gsize)(equal - text));
+      gboolean known = FALSE;
+      for (guint k = 0; k < graph->n_inputs; k++)
+        known |= strcmp (graph->values[graph->inputs[k]].name, name) == 0;
+      if (!known)
+        {
+          g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: no input '%s'", options->model, name);
+          return FALSE;
+        }
+      PareTensor *t = pare_npy_load (equal + 1, error);
+      if (t == NULL)
+        return FALSE;
+      set_shape (options->shapes, name, &t->shape);
+      g_hash_table_replace (tensors, g_steal_pointer (&name), t);
+    }
+  return TRUE;
+}
+
 PareStatistics *
 pare_cli_calibrate (const PareCliOptions *options, const PareGraph *graph, PareDataset *dataset, const PareRecipe *recipe, GError **error)
 {

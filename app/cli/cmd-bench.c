@@ -68,8 +68,9 @@ static int
 run (PareCliOptions *o)
 {
   GError *error = NULL;
-  g_autoptr (PareGraph) graph = pare_cli_load_model (o, FALSE, &error);
-  if (graph == NULL)
+  g_autoptr (PareGraph) graph = pare_cli_load_model (o, TRUE, &error);
+  g_autoptr (GHashTable) tensors = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)pare_tensor_unref);
+  if (graph == NULL || !pare_cli_load_inputs (o, graph, tensors, &error))
     return pare_cli_fail (error);
   g_autoptr (PareGraph) changed = NULL;
   if (o->bf16) /* as if every layer asked for 16 bits */
@@ -109,7 +110,11 @@ run (PareCliOptions *o)
   if (program == NULL)
     return pare_cli_fail (error);
   PareLatency latency = { 0 };
-  if (!pare_cost_latency (program, o->threads, o->repeat > 0 ? o->repeat : 50, o->per_layer, &latency, o->control, &error))
+  guint n_inputs = pare_program_get_n_inputs (program);
+  g_autofree PareTensor **given = g_new0 (PareTensor *, n_inputs + 1); /* what is not given is random */
+  for (guint i = 0; i < n_inputs; i++)
+    given[i] = g_hash_table_lookup (tensors, pare_program_get_input (program, i, NULL, NULL));
+  if (!pare_cost_latency_on (program, given, o->threads, o->repeat > 0 ? o->repeat : 50, o->per_layer, &latency, o->control, &error))
     return pare_cli_fail (error);
   pare_cli_end_progress ();
   const char *precision = pare_cost_precision (latency.bf16_steps, latency.bf16_multiplied);

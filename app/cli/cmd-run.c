@@ -6,27 +6,8 @@
 #include <string.h>
 
 static gboolean
-load_inputs (PareCliOptions *o, const PareGraph *graph, GHashTable *tensors, GArray *shapes, GError **error)
+has_all (const PareCliOptions *o, const PareGraph *graph, GHashTable *tensors, GError **error)
 {
-  for (guint i = 0; i < o->inputs->len; i++)
-    {
-      const char *text = g_ptr_array_index (o->inputs, i), *equal = strrchr (text, '=');
-      g_autofree char *name = g_strndup (text, (gsize)(equal - text));
-      gboolean known = FALSE;
-      for (guint k = 0; k < graph->n_inputs; k++)
-        known |= strcmp (graph->values[graph->inputs[k]].name, name) == 0;
-      if (!known)
-        {
-          g_set_error (error, PARE_ERROR, PARE_ERROR_DATA, "%s: no input '%s'", o->model, name);
-          return FALSE;
-        }
-      PareTensor *t = pare_npy_load (equal + 1, error);
-      if (t == NULL)
-        return FALSE;
-      g_hash_table_replace (tensors, g_strdup (name), t);
-      PareNamedShape shape = { g_hash_table_lookup (tensors, name) ? g_intern_string (name) : NULL, t->shape };
-      g_array_append_val (shapes, shape);
-    }
   for (guint k = 0; k < graph->n_inputs; k++)
     if (!g_hash_table_contains (tensors, graph->values[graph->inputs[k]].name))
       {
@@ -100,18 +81,14 @@ run (PareCliOptions *o)
   if (graph == NULL)
     return pare_cli_fail (error);
   g_autoptr (GHashTable) tensors = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)pare_tensor_unref);
-  if (!load_inputs (o, graph, tensors, o->shapes, &error))
-    {
-      g_array_set_size (o->shapes, 0);
-      return pare_cli_fail (error);
-    }
+  if (!pare_cli_load_inputs (o, graph, tensors, &error) || !has_all (o, graph, tensors, &error))
+    return pare_cli_fail (error);
   PareCompileOptions compile = { .backend = o->backend,
                                  .shapes = (const PareNamedShape *)o->shapes->data,
                                  .n_shapes = o->shapes->len,
                                  .keep_steps = o->hashes,
                                  .memory_budget = o->memory_budget };
   g_autoptr (PareProgram) program = pare_program_compile (graph, &compile, &error);
-  g_array_set_size (o->shapes, 0); /* its names are interned here */
   if (program == NULL)
     return pare_cli_fail (error);
   g_autoptr (PareRunner) runner = pare_runner_new (program, o->threads, &error);

@@ -68,6 +68,9 @@ char *pare_cli_figure (const PareEvaluation *evaluation);
 /* (transfer full) The model, with the values of --input in it that decide which branches run; those are taken from the list. runs_inputs: the
  * command feeds the others, else they are an error. */
 PareGraph *pare_cli_load_model (const PareCliOptions *options, gboolean runs_inputs, GError **error);
+/* The values of --input that are left in the list, by name, into tensors (PareTensor); their extents into the options' shapes. Error: no such
+ * input, or no such file. */
+gboolean pare_cli_load_inputs (PareCliOptions *options, const PareGraph *graph, GHashTable *tensors, GError **error);
 /* Keeps a run's result with the file: recipe, figures, hash of the calibration data; (transfer full) NULL-terminated pairs. */
 char **pare_cli_metadata (const PareRecipe *recipe, const PareEvaluation *baseline, const PareEvaluation *result,
                           const PareDataset *dataset);

@@ -37,6 +37,8 @@ typedef struct {
 const char *pare_cost_precision (guint bf16_steps, guint bf16_multiplied);
 /* Measures with warm-up; random input of the declared dtype (seeded). control cancels between runs. */
 gboolean pare_cost_latency (PareProgram *program, int threads, guint repeats, gboolean per_layer, PareLatency *latency, PareControl *control, GError **error);
+/* The same on given values: given[i] of the program's input i, NULL: random. Error: a value that the program does not take. */
+gboolean pare_cost_latency_on (PareProgram *program, PareTensor *const *given, int threads, guint repeats, gboolean per_layer, PareLatency *latency, PareControl *control, GError **error);
 /* The most memory that this process had at any time, bytes, without what measuring the machine (pare-profile.h) took. */
 guint64 pare_cost_peak_memory (void);
 /* Frees what it holds; the numbers stay. */

@@ -165,6 +165,13 @@ gboolean
 pare_cost_latency (PareProgram *program, int threads, guint repeats, gboolean per_layer, PareLatency *latency, PareControl *control,
                    GError **error)
 {
+  return pare_cost_latency_on (program, NULL, threads, repeats, per_layer, latency, control, error);
+}
+
+gboolean
+pare_cost_latency_on (PareProgram *program, PareTensor *const *given, int threads, guint repeats, gboolean per_layer, PareLatency *latency,
+                      PareControl *control, GError **error)
+{
   memset (latency, 0, sizeof *latency);
   guint n_inputs = pare_program_get_n_inputs (program);
   repeats = CLAMP (repeats, 1, 100000);
@@ -184,11 +191,12 @@ pare_cost_latency (PareProgram *program, int threads, guint repeats, gboolean pe
       PareDtype dtype;
       PareShape shape;
       pare_program_get_input (program, i, &dtype, &shape);
-      PareTensor *t = pare_tensor_new (dtype, &shape, error);
+      PareTensor *own = given != NULL ? given[i] : NULL, *t = own != NULL ? pare_tensor_ref (own) : pare_tensor_new (dtype, &shape, error);
       if (t == NULL)
         return FALSE;
       g_ptr_array_add (tensors, t);
-      fill (t, &rng);
+      if (own == NULL)
+        fill (t, &rng);
       views[i] = pare_tensor_view (t);
     }
   gboolean ok = time_runs (runner, views, n_inputs, repeats, latency, control, error);

@@ -157,6 +157,33 @@ test_latency (void)
   g_clear_error (&error);
 }
 
+/* What is given is what runs: a row that a table does not have. What is not given is random. */
+static void
+test_given (void)
+{
+  g_autoptr (PareGraph) g = make_graph (17);
+  PareShape rows = pare_shape_make (2, (gint64)4, (gint64)3), one = pare_shape_make (1, (gint64)1),
+            row = pare_shape_make (2, (gint64)1, (gint64)3);
+  const PareValueId in[2] = { make_float (g, "table", rows, NULL), make_input (g, "i", PARE_DTYPE_INT64, one) };
+  PareValueId y = pare_graph_add_value (g, "y", PARE_DTYPE_FLOAT32, &row, PARE_NONE);
+  pare_graph_add_node (g, "Gather", "rows", in, 2, &y, 1, 0, PARE_ROLE_SELF);
+  make_output (g, y);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (PareProgram) program = pare_program_compile (g, NULL, &error);
+  g_assert_no_error (error);
+  const gint64 last = 3, none = 4;
+  g_autoptr (PareTensor) is_there = pare_tensor_new_i64 (&last, 1), is_not = pare_tensor_new_i64 (&none, 1);
+  PareTensor *const given[3] = { is_there, NULL, is_not };
+  PareLatency latency;
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_true (pare_cost_latency_on (program, &given[i], 1, 3, FALSE, &latency, NULL, &error));
+      g_assert_no_error (error);
+    }
+  g_assert_false (pare_cost_latency_on (program, &given[2], 1, 3, FALSE, &latency, NULL, &error));
+  g_assert_nonnull (error);
+}
+
 /* x -> Conv expand -> Clip -> Conv depthwise -> Clip -> Conv project -> Add -> MatMul -> Add (bias) -> Add (residual) -> Relu: what
  * backends like to compute in few steps. */
 static PareGraph *
@@ -258,6 +285,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cost/size", test_size);
   g_test_add_func ("/cost/entropy", test_entropy);
   g_test_add_func ("/cost/latency", test_latency);
+  g_test_add_func ("/cost/given", test_given);
   g_test_add_func ("/cost/layers", test_layers);
   return g_test_run ();
 }
