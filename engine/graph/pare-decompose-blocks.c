@@ -157,6 +157,19 @@ unpack (const PareTensor *packed, gint64 bits, gint64 last)
   return t;
 }
 
+/* There is a scale, and perhaps a zero point, for each block. */
+static gboolean
+fits (const Rows *rows)
+{
+  const PareShape *s = &rows->codes->shape;
+  if (s->rank != rows->scales->shape.rank)
+    return FALSE;
+  for (int d = 0; d < s->rank; d++)
+    if (rows->scales->shape.dims[d] != (d == rows->quantized ? (s->dims[d] + rows->each - 1) / rows->each : s->dims[d]))
+      return FALSE;
+  return rows->zeros == NULL || pare_shape_equal (&rows->zeros->shape, &rows->scales->shape);
+}
+
 static gboolean
 read_rows (const PareWriter *w, const PareNode *node, Rows *rows)
 {
@@ -181,15 +194,9 @@ read_rows (const PareWriter *w, const PareNode *node, Rows *rows)
   rows->zero = packed ? (float)(1 << (bits - 1)) : 0;
   if (zeros != NULL)
     rows->zeros = unpack (zeros, bits, scales->shape.dims[rank - 1]);
-  if (rows->codes == NULL || (zeros != NULL && (rows->zeros == NULL || !pare_shape_equal (&rows->zeros->shape, &scales->shape))))
+  if (rows->codes == NULL || (zeros != NULL && rows->zeros == NULL))
     return FALSE;
-  for (int d = 0; d < rank; d++)
-    {
-      gint64 n = rows->codes->shape.dims[d];
-      if (scales->shape.dims[d] != (d == rows->quantized ? (n + rows->each - 1) / rows->each : n))
-        return FALSE;
-    }
-  return TRUE;
+  return fits (rows);
 }
 
 /* (transfer full) All rows as floats: where a block is cut by what is gathered, or by the end. */
@@ -278,7 +285,53 @@ gather_blocks (PareWriter *w, const PareNode *node)
   return done;
 }
 
+/* (transfer full) Codes of one element each; NULL: they are none. */
+static PareTensor *
+one_by_one (PareTensor *codes)
+{
+  switch (codes->dtype)
+    {
+    case PARE_DTYPE_INT4:
+      return pare_tensor_cast (codes, PARE_DTYPE_INT8, NULL);
+    case PARE_DTYPE_UINT4:
+      return pare_tensor_cast (codes, PARE_DTYPE_UINT8, NULL);
+    case PARE_DTYPE_INT8:
+    case PARE_DTYPE_UINT8:
+    case PARE_DTYPE_INT16:
+    case PARE_DTYPE_UINT16:
+      return pare_tensor_ref (codes);
+    default:
+      return NULL;
+    }
+}
+
+/* Weights of blocks, as other files than those of com.microsoft have them: floats, as theirs. What has one scale, or one a channel, is a
+ * grid instead and no node by now. */
+static gboolean
+dequantize_blocks (PareWriter *w, const PareNode *node)
+{
+  PareTensor *codes = pare_node_input_constant (w->graph, node, 0), *scales = pare_node_input_constant (w->graph, node, 1),
+             *zeros = pare_node_input_constant (w->graph, node, 2);
+  Rows rows = { .scales = scales, .each = pare_node_get_int (node, "block_size", 0), .quantized = pare_node_get_int (node, "axis", 1) };
+  if (codes == NULL || scales == NULL || scales->dtype != f32 || (w->in[2] != PARE_NONE && zeros == NULL) || rows.each < 1
+      || rows.each > 1 << 24 || w->graph->values[w->in[0]].quant != NULL)
+    return FALSE;
+  rows.quantized += rows.quantized < 0 ? codes->shape.rank : 0;
+  rows.codes = one_by_one (codes);
+  rows.zeros = zeros != NULL ? one_by_one (zeros) : NULL;
+  gboolean known = rows.codes != NULL && (zeros == NULL || rows.zeros != NULL) && rows.quantized >= 0 && rows.quantized < codes->shape.rank
+                   && fits (&rows);
+  g_autoptr (PareTensor) all = known ? all_rows (&rows) : NULL;
+  rows_clear (&rows);
+  if (all == NULL)
+    return FALSE;
+  PareValueId value = pare_write_constant (w, "weights", all);
+  pare_write_to (w, "Identity", w->out[0], &value, 1);
+  return TRUE;
+}
+
 const PareDecomposeRule pare_decompose_rules_blocks[] = {
+  { "", "DequantizeLinear", dequantize_blocks },
   { PARE_DOMAIN_MS, "GatherBlockQuantized", gather_blocks },
   { PARE_DOMAIN_MS, "MatMulBnb4", matmul_bnb },
   { PARE_DOMAIN_MS, "MatMulNBits", matmul_n_bits },

@@ -423,6 +423,8 @@ def language_models():
     rows("int4_columns", four(random.integers(-8, 8, (32, 9)), False), f(2, 9), gather_axis=1, quantize_axis=0)
     rows("int4_part", four(random.integers(-8, 8, (9, 40)), False), f(9, 3), gather_axis=0, quantize_axis=1)
     rows("uint4_along", four(random.integers(0, 16, (3, 32))), f(3, 2), gather_axis=-1, quantize_axis=1)
+    computed("dequantize_blocks", "DequantizeLinear", [four(random.integers(-8, 8, (64, 6)), False), f(4, 6)], constants=(1,), version=21, axis=0, block_size=16)
+    computed("dequantize_blocks_zeros", "DequantizeLinear", [u8(6, 40), f(6, 3), u8(6, 3)], constants=(0, 1, 2), version=21, axis=-1, block_size=16)
     experts = [f(4, 16, 8), f(4, 16), f(4, 8, 16), f(4, 8)]
     ms("experts", "MoE", [f(6, 8), f(6, 4), *experts], constants=range(2, 6), k=2, activation_type="gelu")
     ms("experts_one", "MoE", [f(2, 3, 8), f(6, 4), *experts], constants=range(2, 6), k=1, activation_type="silu", normalize_routing_weights=1)
