@@ -364,6 +364,33 @@ test_reduce (void)
               g_assert_cmpfloat_with_epsilon (F (out[0])[o], r, 2e-6 * MAX (1, fabs (r)));
           }
       }
+  /* of all, which threads share where there are many */
+  static const char *const sizes[] = { "1", "32", "40001", "2x300003" };
+  PareRtPool *pool = pare_rt_pool_new (3), *before = pare_rt_pool_enter (pool);
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    {
+      PareView all = floats (sizes[i], 7);
+      gint64 n = count_of (&all);
+      for (gint64 at = 0; at < n; at += 1 + n / 7)
+        for (int kind = PARE_REDUCE_MAX; kind <= PARE_REDUCE_MIN; kind++)
+          {
+            float most = kind == PARE_REDUCE_MAX ? 100 : -100, was = F (all)[at];
+            PareView y[] = { make (PARE_DTYPE_FLOAT32, "1") };
+            for (int twice = 0; twice < 2; twice++)
+              {
+                F (all)[at] = twice == 0 ? most : NAN;
+                PareView in[] = { all };
+                MUST (PARE_RT_REDUCE, ((PareReduceParams){ kind, all.shape.rank == 2 ? 3 : 1 }), in, y);
+                if (twice == 0)
+                  g_assert_cmpfloat (F (y[0])[0], ==, most);
+                else
+                  g_assert_true (isnan (F (y[0])[0]));
+              }
+            F (all)[at] = was;
+          }
+    }
+  pare_rt_pool_enter (before);
+  pare_rt_pool_free (pool);
   /* every other axis, so that three are walked on either side */
   PareView six[] = { floats ("2x3x2x4x3x5", 6) };
   for (guint axes = 0x15; axes <= 0x2a; axes += 0x15)

@@ -404,6 +404,35 @@ run_task (int64_t task, int worker, void *arg)
       store (j->y, row * j->width + c0 + c, j->kind, &acc, c, most.real[c], plan->n_each);
 }
 
+/* The largest or smallest of all floats: it does not matter who finds it. */
+#define MOST_PARTS 64
+typedef struct
+{
+  PareReduceKind kind;
+  const float *x;
+  int64_t n, each;
+  float found[MOST_PARTS];
+} Extreme;
+
+static void
+run_extreme (int64_t task, int worker, void *arg)
+{
+  Extreme *e = arg;
+  int64_t at = task * e->each;
+  e->found[task] = (float)run_f32 (e->kind, e->x + at, e->n - at < e->each ? e->n - at : e->each);
+}
+
+static float
+extreme_of_all (PareReduceKind kind, const float *x, int64_t n)
+{
+  Extreme e = { kind, x, n, PARE_RT_SHARE, { 0 } };
+  if (n > e.each * MOST_PARTS)
+    e.each = (n + MOST_PARTS - 1) / MOST_PARTS;
+  int64_t parts = (n + e.each - 1) / e.each;
+  pare_rt_parallel_if (n >= 4 * PARE_RT_SHARE, parts, run_extreme, &e);
+  return (float)run_f32 (kind, e.found, parts);
+}
+
 KERNEL (pare_rt_k_reduce)
 {
   const PareReduceParams *p = params;
@@ -418,6 +447,11 @@ KERNEL (pare_rt_k_reduce)
   make_plan (&in[0].shape, p->axes, &plan);
   REQUIRE (count_of (&out[0]) == plan.n_out);
   CHECKED;
+  if (extreme && t == PARE_DTYPE_FLOAT32 && plan.n_out == 1 && plan.n_each > 0)
+    {
+      *(float *)out[0].data = extreme_of_all (p->kind, in[0].data, plan.n_each);
+      return PARE_RT_OK;
+    }
   int64_t width = plan.n_kept > 0 ? plan.kept[0] : 1, cs = plan.n_kept > 0 ? plan.kept_stride[0] : 1;
   Job job = { p->kind, &in[0], &out[0], &plan, width, cs, real, (width + COLUMNS - 1) / COLUMNS };
   if (plan.n_out > 0)
