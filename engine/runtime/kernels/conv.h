@@ -80,7 +80,7 @@ conv_is_small (const ConvJob *job)
 {
   const ConvGeometry *g = &job->g;
   double work = (double)g->n * (double)g->m * (double)(g->out[0] * g->out[1] * g->out[2]) * (double)job->terms;
-  return work < (job->depthwise ? 10000.0 : 40000.0) * job->isa->lanes;
+  return work < (job->depthwise ? 20000.0 : 40000.0) * job->isa->lanes;
 }
 
 /* The rows of a group's tile i: m_tiles of them, as even as they come. */
