@@ -41,7 +41,7 @@ parse_shape (const char *text, PareNamedShape *shape)
   for (guint i = 0; parts[i] != NULL; i++)
     {
       gint64 v;
-      if (shape->shape.rank == PARE_MAX_RANK || !g_ascii_string_to_signed (parts[i], 10, 1, G_MAXINT32, &v, NULL))
+      if (shape->shape.rank == PARE_MAX_RANK || !g_ascii_string_to_signed (parts[i], 10, 0, G_MAXINT32, &v, NULL))
         return FALSE;
       shape->shape.dims[shape->shape.rank++] = v;
     }

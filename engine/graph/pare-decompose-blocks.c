@@ -330,10 +330,49 @@ dequantize_blocks (PareWriter *w, const PareNode *node)
   return TRUE;
 }
 
+/* (transfer full) Codes with one scale and one zero point as floats; NULL: they are none, or not known. */
+static PareTensor *
+table_of (const PareWriter *w, const PareNode *node, guint codes_at, guint scale_at, guint zero_at)
+{
+  const PareTensor *codes = pare_node_input_constant (w->graph, node, codes_at),
+                   *scale = pare_node_input_constant (w->graph, node, scale_at), *zero = pare_node_input_constant (w->graph, node, zero_at);
+  if (codes == NULL || scale == NULL || (w->in[zero_at] != PARE_NONE && zero == NULL)
+      || (codes->dtype != PARE_DTYPE_UINT8 && codes->dtype != PARE_DTYPE_INT8) || pare_tensor_count (scale) != 1
+      || (zero != NULL && pare_tensor_count (zero) != 1))
+    return NULL;
+  float step = (float)pare_tensor_get_double (scale, 0), none = zero != NULL ? (float)pare_tensor_get_int (zero, 0) : 0;
+  PareTensor *t = pare_tensor_new (f32, &codes->shape, NULL);
+  for (gint64 i = 0; t != NULL && i < pare_tensor_count (t); i++)
+    ((float *)t->data)[i] = ((float)pare_tensor_get_int (codes, (gsize)i) - none) * step;
+  return t;
+}
+
+/* EmbedLayerNormalization over tables of codes: words, places, segments (or none), and what the sum is normalized with. */
+static gboolean
+q_embed_layer_norm (PareWriter *w, const PareNode *node)
+{
+  PareValueId in[8] = { w->in[0], w->in[1], PARE_NONE, PARE_NONE, PARE_NONE, PARE_NONE, PARE_NONE, w->in[7] };
+  for (guint i = 2; i < 7; i++)
+    {
+      if (i == 4 && w->in[4] == PARE_NONE)
+        continue;
+      g_autoptr (PareTensor) table = table_of (w, node, i, 6 + i, 11 + i);
+      if (table == NULL)
+        return FALSE;
+      in[i] = pare_write_constant (w, "table", table);
+    }
+  PareNode *made = pare_write_many (w, "EmbedLayerNormalization", w->out, MIN (node->n_outputs, 2), in, G_N_ELEMENTS (in));
+  g_free (made->domain);
+  made->domain = g_strdup (PARE_DOMAIN_MS);
+  pare_write_attrs (made, node, NULL);
+  return TRUE;
+}
+
 const PareDecomposeRule pare_decompose_rules_blocks[] = {
   { "", "DequantizeLinear", dequantize_blocks },
   { PARE_DOMAIN_MS, "GatherBlockQuantized", gather_blocks },
   { PARE_DOMAIN_MS, "MatMulBnb4", matmul_bnb },
   { PARE_DOMAIN_MS, "MatMulNBits", matmul_n_bits },
+  { PARE_DOMAIN_MS, "QEmbedLayerNormalization", q_embed_layer_norm },
   { NULL, NULL, NULL },
 };

@@ -10,7 +10,7 @@ typedef struct
   const char *name, *layer;
   PareNodeId origin;
   PareRole role;
-  PareValueId in[16], out[4]; /* PARE_NONE: omitted */
+  PareValueId in[18], out[4]; /* PARE_NONE: omitted */
   GArray *made;               /* PareNodeId, in the order in which they run */
 } PareWriter;
 

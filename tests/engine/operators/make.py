@@ -447,6 +447,14 @@ def attention_masks():
        (1, 2, 3, 4, 6, 7), num_heads=2, unidirectional=1)
 
 
+def codes_of_words():
+    """Tables of codes, as quantize_dynamic makes them of a fused BERT."""
+    ids, scale, zero = random.integers(0, 9, (2, 5)).astype(np.int32), [one(v) for v in (0.01, 0.02, 0.015, 0.03, 0.01)], [one(v, np.uint8) for v in (3, 9, 100, 50, 120)]
+    words = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 0]], np.int32)
+    tables = [u8(9, 8), u8(6, 8), u8(2, 8), u8(8), u8(8)]
+    ms("q_embed_layer_norm", "QEmbedLayerNormalization", [ids, ids % 2, *tables, words, *scale, *zero], 2, [2, 3, 4, 5, 6, *range(8, 18)])
+
+
 def old_operators():
     """As converters wrote them before ONNX had a word for it, and as ONNX has them lately."""
     i32 = np.int32
@@ -506,3 +514,4 @@ if __name__ == "__main__":
     attention_masks()
     old_operators()
     draws()
+    codes_of_words()
