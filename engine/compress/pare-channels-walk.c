@@ -326,6 +326,36 @@ cuts_rows (Walk *w, const gint64 *target, guint n)
   return size > 0 && size != rest;
 }
 
+/* Channels that come last, as TensorFlow has them: flattened into [batch, everything else] every position has all of them again; where the
+ * last extent stays, whatever lies in front of it may be arranged anew. FALSE: neither, or not known. */
+static gboolean
+reshape_last (Walk *w, const gint64 *shape, guint n, PareChannelMap *map)
+{
+  const PareChannelMap *in = pare_channels_map_of (w->self, w->node->inputs[0]);
+  int rank = w->rank[w->node->inputs[0]];
+  if (shape == NULL || in->flat || rank < 2 || in->axis != rank - 1 || n < 1)
+    return FALSE;
+  gint64 last = shape[n - 1];
+  if (last == in->n && (rank > 2 || n > 2)) /* [batch, channels] of as many is no flattening either, but the rule below has it, too */
+    {
+      *map = pare_channels_copy_map (in);
+      map->axis = (int)n - 1;
+      pare_channels_note (w->self, PARE_CUT_SHAPE, w->id, 1, map->axis, 1, in);
+      return TRUE;
+    }
+  if (n != 2 || (shape[0] != 0 && shape[0] != 1 && shape[0] != -1))
+    return FALSE;
+  gint64 size = sample_size (w, w->node->inputs[0]);
+  if (size < (gint64)in->n || size % in->n != 0 || size > MAX_UNITS || (last != -1 && last != size) || (last == -1 && shape[0] == -1))
+    return FALSE;
+  *map = (PareChannelMap){ g_new (guint32, size), (guint)size, 1, FALSE };
+  for (guint i = 0; i < map->n; i++)
+    map->unit[i] = in->unit[i % in->n];
+  if (last > 0)
+    pare_channels_note (w->self, PARE_CUT_SHAPE, w->id, 1, 1, 1, map);
+  return TRUE;
+}
+
 static void
 walk_reshape (Walk *w)
 {
@@ -337,7 +367,14 @@ walk_reshape (Walk *w)
     return;
   guint n;
   g_autofree gint64 *shape = ints_of (w, "shape", 1, &n);
-  PareChannelMap map = pare_channels_copy_map (in);
+  PareChannelMap map;
+  if (reshape_last (w, shape, n, &map))
+    {
+      pare_channels_set_map (self, out, map);
+      w->rank[out] = (int)n;
+      return;
+    }
+  map = pare_channels_copy_map (in);
   gboolean ok = shape != NULL && in->axis == 1 && n >= 2 && (shape[0] == 0 || shape[0] == 1 || shape[0] == -1) && rank >= 2
                 && !(shape[0] == -1 && cuts_rows (w, shape, n));
   if (ok && n == 2)
@@ -369,12 +406,20 @@ walk_flatten (Walk *w)
   const PareChannelMap *in = pare_channels_map_of (w->self, w->node->inputs[0]);
   if (in->unit == NULL)
     return;
+  const gint64 as_reshape[2] = { 0, -1 };
+  PareChannelMap map;
+  if (pare_node_get_int (w->node, "axis", 1) == 1 && in->axis > 1 && reshape_last (w, as_reshape, 2, &map))
+    {
+      pare_channels_set_map (w->self, w->node->outputs[0], map);
+      w->rank[w->node->outputs[0]] = 2;
+      return;
+    }
   if (pare_node_get_int (w->node, "axis", 1) != 1 || in->axis != 1)
     {
       give_up (w, "its channels are rearranged by");
       return;
     }
-  PareChannelMap map = pare_channels_copy_map (in);
+  map = pare_channels_copy_map (in);
   map.flat = in->flat || w->rank[w->node->inputs[0]] != 2;
   pare_channels_set_map (w->self, w->node->outputs[0], map);
   w->rank[w->node->outputs[0]] = 2;
@@ -529,6 +574,42 @@ walk_transpose (Walk *w)
       pare_channels_map_of (w->self, w->node->outputs[0])->axis = i;
 }
 
+/* Squeeze and Unsqueeze: axes of one go or come, the channels stay. */
+static void
+walk_squeeze (Walk *w, gboolean adds)
+{
+  const PareChannelMap *in = pare_channels_map_of (w->self, w->node->inputs[0]);
+  int rank = w->rank[w->node->inputs[0]], at = 0;
+  guint n;
+  g_autofree gint64 *axes = ints_of (w, "axes", 1, &n);
+  if (in->unit == NULL)
+    return;
+  int all = rank + (adds ? (int)n : 0), axis = -1;
+  guint64 named = 0; /* a bit for each axis */
+  gboolean ok = axes != NULL && rank > 0 && !in->flat && all <= PARE_MAX_RANK;
+  for (guint i = 0; ok && i < n; i++)
+    {
+      gint64 a = axes[i] < 0 ? axes[i] + all : axes[i];
+      ok = a >= 0 && a < all && (adds || a != in->axis) && !(named >> a & 1);
+      named |= ok ? (guint64)1 << a : 0;
+    }
+  for (int a = 0; ok && a < all; a++) /* `at` counts the axes that are there on the other side, too */
+    if (!(named >> a & 1))
+      {
+        if (adds ? at == in->axis : a == in->axis)
+          axis = adds ? a : at;
+        at++;
+      }
+  if (!ok || axis < 0)
+    {
+      give_up (w, "its axes are told apart by");
+      return;
+    }
+  pass (w, w->node->inputs[0], w->node->outputs[0]);
+  pare_channels_map_of (w->self, w->node->outputs[0])->axis = axis;
+  w->rank[w->node->outputs[0]] = adds ? all : rank - (int)n;
+}
+
 static void
 walk_resize (Walk *w)
 {
@@ -615,6 +696,8 @@ walk_node (Walk *w)
     walk_reduce (w);
   else if (pare_node_is (node, "Transpose"))
     walk_transpose (w);
+  else if (pare_node_is (node, "Squeeze") || pare_node_is (node, "Unsqueeze"))
+    walk_squeeze (w, pare_node_is (node, "Unsqueeze"));
   else if (pare_node_is (node, "Resize") || pare_node_is (node, "Upsample"))
     walk_resize (w);
   else

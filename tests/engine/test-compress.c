@@ -379,6 +379,45 @@ test_channels_as_rows (void)
     }
 }
 
+/* Channels last, as TensorFlow's exporters leave them in front of a flattening, and axes of one that come and go. */
+static void
+test_channels_last_flattened (void)
+{
+  for (int flatten = 0; flatten < 2; flatten++)
+    {
+      Net n = start (13, pare_shape_make (4, (gint64)1, (gint64)3, (gint64)8, (gint64)8));
+      PareValueId a = conv (&n, "a", n.last, 8, 3, 3, 1, 1, TRUE);
+      gint64 last[4] = { 0, 2, 3, 1 }, rows[3] = { -1, 64, 8 }, whole[2] = { -1, 512 }, behind[2] = { 2, 3 };
+      PareValueId turned = add_node (&n, "Transpose", "turn", a, PARE_NONE, PARE_NONE);
+      pare_node_set_ints (&n.g->nodes[n.g->n_nodes - 1], "perm", last, 4);
+      PareValueId axes = constant (&n, "axes", pare_tensor_new_i64 (behind, 2));
+      PareValueId listed = add_node (&n, "Reshape", "rows", turned, constant (&n, "rows_to", pare_tensor_new_i64 (rows, 3)), PARE_NONE);
+      PareValueId flat = flatten ? add_node (&n, "Flatten", "flat", listed, PARE_NONE, PARE_NONE)
+                                 : add_node (&n, "Reshape", "flat", listed, constant (&n, "to", pare_tensor_new_i64 (whole, 2)), PARE_NONE);
+      PareValueId b = add_node (&n, "MatMul", "b", flat, constant (&n, "b_w", TENSOR (9, 0.1, 512, 6)), PARE_NONE);
+      PareValueId c = conv (&n, "c", add_node (&n, "Unsqueeze", "pixel", b, axes, PARE_NONE), 4, 6, 1, 1, 1, TRUE);
+      PareValueId y = add_node (&n, "MatMul", "d", add_node (&n, "Squeeze", "list", c, axes, PARE_NONE),
+                                constant (&n, "d_w", TENSOR (5, 0.3, 4, 3)), PARE_NONE);
+      g_autoptr (PareGraph) g = finish (&n, y);
+      scale_channel (g, "a", 1, 0);
+      scale_channel (g, "a", 4, 0);
+      scale_channel (g, "c", 3, 0);
+      for (int i = 0; i < 512; i++)
+        ((float *)weights_of (g, "b")->constant->data)[i * 6 + 2] = 0;
+      g_autoptr (PareTensor) want = run (g);
+      g_autoptr (PareGraph) thin = apply (
+          g, "\"defaults\": {\"prune\": {\"kind\": \"channels\", \"ratio\": 0.25}}, \"layers\": {\"d\": {\"exclude\": true}}", NULL, 0);
+      g_assert_cmpint (weights_of (thin, "a")->constant->shape.dims[0], ==, 6);
+      g_assert_cmpint (weights_of (thin, "b")->constant->shape.dims[0], ==, 6 * 64);
+      g_assert_cmpint (weights_of (thin, "b")->constant->shape.dims[1], ==, 5);
+      g_assert_cmpint (weights_of (thin, "c")->constant->shape.dims[0], ==, 3);
+      g_assert_cmpint (weights_of (thin, "c")->constant->shape.dims[1], ==, 5);
+      g_assert_cmpint (weights_of (thin, "d")->constant->shape.dims[0], ==, 3);
+      g_autoptr (PareTensor) got = run (thin);
+      g_assert_cmpfloat (largest_difference (want, got), <, 1e-5);
+    }
+}
+
 /* What a Gemm adds may be another layer's result: it keeps its channels as the Gemm does. */
 static void
 test_channels_added_by_gemm (void)
@@ -710,6 +749,7 @@ main (int argc, char **argv)
   g_test_add_func ("/compress/channels", test_channels);
   g_test_add_func ("/compress/padded-channels", test_padded_channels);
   g_test_add_func ("/compress/channels-as-rows", test_channels_as_rows);
+  g_test_add_func ("/compress/channels-last-flattened", test_channels_last_flattened);
   g_test_add_func ("/compress/channels-added-by-gemm", test_channels_added_by_gemm);
   g_test_add_func ("/compress/factorize", test_factorize);
   g_test_add_func ("/compress/factorize-old-gemm", test_factorize_old_gemm);
