@@ -356,7 +356,8 @@ find_rule (const PareNode *node)
                                              pare_decompose_rules_blocks,
                                              pare_decompose_rules_experts,
                                              pare_decompose_rules_loss,
-                                             pare_decompose_rules_old };
+                                             pare_decompose_rules_old,
+                                             pare_decompose_rules_learn };
   const char *domain = node->domain == NULL || g_str_equal (node->domain, "ai.onnx") ? "" : node->domain;
   for (guint i = 0; i < G_N_ELEMENTS (lists); i++)
     for (const PareDecomposeRule *rule = lists[i]; rule->domain != NULL; rule++)

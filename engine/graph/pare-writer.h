@@ -26,7 +26,7 @@ extern const PareDecomposeRule pare_decompose_rules_attention[], pare_decompose_
     pare_decompose_rules_channels[], pare_decompose_rules_signal[], pare_decompose_rules_einsum[], pare_decompose_rules_values[],
     pare_decompose_rules_pool[], pare_decompose_rules_image[], pare_decompose_rules_grouped[], pare_decompose_rules_random[],
     pare_decompose_rules_sequence[], pare_decompose_rules_blocks[], pare_decompose_rules_experts[], pare_decompose_rules_loss[],
-    pare_decompose_rules_old[];
+    pare_decompose_rules_old[], pare_decompose_rules_learn[];
 
 PareDtype pare_writer_dtype (const PareWriter *w, PareValueId value);
 const PareShape *pare_writer_shape (const PareWriter *w, PareValueId value); /* not valid any more once a value is added */
