@@ -194,7 +194,9 @@ INLINE void
 average (const ParePoolCodes *s, const uint8_t *restrict x, uint8_t *restrict y, int64_t channels, const int64_t *from, const int64_t *k0,
          const int64_t *k1, bool is_signed)
 {
-  int32_t sum[POOL_CHANNELS] = { 0 };
+  int32_t sum[POOL_CHANNELS] = { 0 }, zero_x = s->p->zero_x;
+  float floats[POOL_CHANNELS] = { 0 }, scale_x = s->p->scale_x;
+  bool in_floats = s->p->floats;
   int64_t seen = (k1[0] - k0[0]) * (k1[1] - k0[1]) * (k1[2] - k0[2]), n = 1;
   seen = k1[0] > k0[0] && k1[1] > k0[1] && k1[2] > k0[2] ? seen : 0;
   if (seen)
@@ -206,8 +208,12 @@ average (const ParePoolCodes *s, const uint8_t *restrict x, uint8_t *restrict y,
                                             + (((from[0] + kz * s->dilation[0]) * s->in[1] + from[1] + ky * s->dilation[1]) * s->in[2]
                                                + from[2] + kx * s->dilation[2])
                                                   * s->channels;
-            for (int64_t c = 0; c < channels; c++)
-              sum[c] += is_signed ? (int32_t)(int8_t)pixel[c] : (int32_t)pixel[c];
+            if (in_floats)
+              for (int64_t c = 0; c < channels; c++)
+                floats[c] += (float)((is_signed ? (int32_t)(int8_t)pixel[c] : (int32_t)pixel[c]) - zero_x) * scale_x;
+            else
+              for (int64_t c = 0; c < channels; c++)
+                sum[c] += is_signed ? (int32_t)(int8_t)pixel[c] : (int32_t)pixel[c];
           }
   if (s->p->pool.count_include_pad)
     for (int i = 0; i < 3; i++)
@@ -219,6 +225,18 @@ average (const ParePoolCodes *s, const uint8_t *restrict x, uint8_t *restrict y,
   else
     n = seen;
   int32_t zero = s->p->zero_y;
+  if (in_floats)
+    {
+      float offset = (float)zero, least = (float)s->p->lo, most = (float)s->p->hi, count = n > 0 ? (float)n : 1, scale = s->p->scale_y;
+      for (int64_t c = 0; c < channels; c++)
+        {
+          float v = floats[c] / count / scale + offset;
+          v = v > least ? v : least;
+          v = v < most ? v : most;
+          y[c] = (uint8_t)(int32_t)rintf (v);
+        }
+      return;
+    }
   float lo = (float)(s->p->lo - zero), hi = (float)(s->p->hi - zero), factor = n > 0 ? s->p->scale_x / (s->p->scale_y * (float)n) : 0;
   for (int64_t c = 0; c < channels; c++)
     {

@@ -389,6 +389,7 @@ average_step (PareBuilder *b, const PareNode *node)
                                p.pool.pad_begin, p.pool.pad_end))
     return FALSE;
   p.pool.count_include_pad = pare_node_get_int (node, "count_include_pad", 0) != 0;
+  p.floats = !pare_node_is (node, "GlobalAveragePool");
   guint32 in = pare_lower_codes (b, node->inputs[0]), out = result_of (b, id);
   pare_builder_step (b, node, PARE_RT_QAVG_POOL, &p, sizeof p, &in, 1, &out, 1);
   return TRUE;

@@ -134,8 +134,9 @@ typedef struct { PareGemmParams gemm; int32_t zero_x, zero_y, lo, hi; } PareQGem
  * ratio = its scale / sy, fixed = zero_y - fmaf (ratio_a, zero_a, ratio_b * zero_b), as ONNX Runtime's QLinearAdd has it. */
 typedef struct { float ratio_a, ratio_b, fixed; int32_t lo, hi; } PareQAddParams;
 /* in = x codes. acc = sum (x - zero_x) over the window; v = (float) acc * (scale_x / (scale_y * n)); y = clamp (round_half_even (v) + zero_y, lo, hi).
- * The global pool is one whose window is everything. */
-typedef struct { ParePoolParams pool; float scale_x, scale_y; int32_t zero_x, zero_y, lo, hi; } PareQAvgPoolParams;
+ * The global pool is one whose window is everything. With floats, as ONNX Runtime's QLinearAveragePool (not its global one) has it:
+ * acc = the sum of (float) (x - zero_x) * scale_x in the order of the window; v = acc / n / scale_y; y = clamp (round_half_even (v + zero_y), lo, hi). */
+typedef struct { ParePoolParams pool; float scale_x, scale_y; int32_t zero_x, zero_y, lo, hi, floats; } PareQAvgPoolParams;
 /* Lut: in = x codes, table [256] indexed by the byte; out has the table's type (UINT8, INT8 or FLOAT32). Any function of one code. */
 /* Attention: in = q, k, v, (mask); y = softmax (factor * q k' + mask) v for each batch and head, the softmax over the columns of k'. Operands lie as
  * the model has them: perm[a] is the axis of the operand that is batch, head, row (of k and v: position), element, -1 where it has none; of axes that

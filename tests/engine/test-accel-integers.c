@@ -617,6 +617,7 @@ random_plan (guint64 seed)
             PareQAvgPoolParams mean = { .pool = window, .scale_x = 0.013f, .scale_y = 0.011f, .zero_x = any_zero (r, ta) };
             any_range (r, out, &mean.zero_y, &mean.lo, &mean.hi);
             mean.pool.count_include_pad = (int)pare_rng_below (r, 2);
+            mean.floats = (int)pare_rng_below (r, 2);
             if (pare_rng_below (r, 2))
               {
                 mean.pool.kernel[0] = (int)s.dims[2];

@@ -581,14 +581,16 @@ test_lut (void)
     }
 }
 
-/* What a window sees: the largest, the sum of x - zero, how many positions, and how many of them count with the padding. */
+/* What a window sees: the largest, the sum of x - zero, and as floats times scale, how many positions, and how many of them count with the
+ * padding. */
 static void
-look (const ParePoolParams *p, const PareView *x, const gint64 *in, gint64 plane, const gint64 *o, gint32 zero, gint32 *most, gint32 *sum,
-      gint64 *seen, gint64 *padded)
+look (const ParePoolParams *p, const PareView *x, const gint64 *in, gint64 plane, const gint64 *o, gint32 zero, float scale, gint32 *most,
+      gint32 *sum, float *floats, gint64 *seen, gint64 *padded)
 {
   gint64 volume = 1;
   *most = x->dtype == PARE_DTYPE_UINT8 ? 0 : -128;
   *sum = 0;
+  *floats = 0;
   *seen = *padded = 0;
   for (int a = 0; a < p->spatial; a++)
     volume *= p->kernel[a];
@@ -610,6 +612,7 @@ look (const ParePoolParams *p, const PareView *x, const gint64 *in, gint64 plane
         index = index * in[a] + at[a];
       *most = MAX (*most, code_at (x, index));
       *sum += code_at (x, index) - zero;
+      *floats += (float)(code_at (x, index) - zero) * scale;
       (*seen)++;
     }
 }
@@ -622,6 +625,7 @@ check_pool (GRand *r, gboolean mean, int spatial)
                            .scale_y = (float)g_rand_double_range (r, 0.01, 1) };
   gint64 x_dims[5] = { pick (r, 1, 2), pick (r, 1, 5) }, y_dims[5] = { x_dims[0], x_dims[1] }, *in = x_dims + 2, *out = y_dims + 2;
   gboolean global = mean && pick (r, 0, 3) == 0;
+  p.floats = pick (r, 0, 1);
   for (int a = 0; a < spatial; a++)
     do
       {
@@ -652,15 +656,18 @@ check_pool (GRand *r, gboolean mean, int spatial)
     {
       gint64 rest = i % positions, o[3], seen, padded;
       gint32 most, sum;
+      float floats;
       for (int a = spatial - 1; a >= 0; a--)
         {
           o[a] = rest % out[a];
           rest /= out[a];
         }
-      look (&p.pool, &c.in[0], in, i / positions, o, p.zero_x, &most, &sum, &seen, &padded);
+      look (&p.pool, &c.in[0], in, i / positions, o, p.zero_x, p.scale_x, &most, &sum, &floats, &seen, &padded);
       gint64 n = p.pool.count_include_pad ? padded : seen;
       float v = n > 0 ? (float)sum * (p.scale_x / (p.scale_y * (float)n)) : 0;
       want[i] = (guint8)(mean ? round_code (v, p.zero_y, p.lo, p.hi) : most);
+      if (mean && p.floats)
+        want[i] = (guint8)(gint32)CLAMP (rintf ((n > 0 ? floats / (float)n : 0) / p.scale_y + (float)p.zero_y), (float)p.lo, (float)p.hi);
     }
   g_autofree char *what = g_strdup_printf ("%s of %dx%d, window %dx%d, strides %d,%d, pads %d,%d,%d,%d", mean ? "mean" : "largest",
                                            (int)in[0], (int)in[1], p.pool.kernel[0], p.pool.kernel[1], p.pool.stride[0], p.pool.stride[1],

@@ -36,6 +36,30 @@ divisor (const Job *j, const int64_t *from, int64_t seen)
   return n;
 }
 
+/* The sum of a window in the order in which ONNX Runtime adds it: of means between two codes its last bit decides. */
+static float
+float_sum (const Job *j, const uint8_t *x, const int64_t *from, const int64_t *k0, const int64_t *k1)
+{
+  const PoolGeometry *g = j->g;
+  bool is_signed = j->x->dtype == PARE_DTYPE_INT8;
+  float sum = 0;
+  for (int64_t kz = k0[0]; kz < k1[0]; kz++)
+    for (int64_t ky = k0[1]; ky < k1[1]; ky++)
+      for (int64_t kx = k0[2]; kx < k1[2]; kx++)
+        {
+          uint8_t code = x[((from[0] + kz * g->dil[0]) * g->in[1] + from[1] + ky * g->dil[1]) * g->in[2] + from[2] + kx * g->dil[2]];
+          sum += (float)((is_signed ? (int8_t)code : code) - j->p->zero_x) * j->p->scale_x;
+        }
+  return sum;
+}
+
+static uint8_t
+float_code (const PareQAvgPoolParams *p, float sum, int64_t n)
+{
+  float v = n > 0 ? sum / (float)n / p->scale_y + (float)p->zero_y : (float)p->zero_y;
+  return (uint8_t)round_plain (clamp_plain (v, (float)p->lo, (float)p->hi));
+}
+
 /* The definition: any shape. */
 static void
 plane_loop (const Job *j, int64_t plane)
@@ -71,6 +95,11 @@ plane_loop (const Job *j, int64_t plane)
           int64_t seen = (k1[0] - k0[0]) * (k1[1] - k0[1]) * (k1[2] - k0[2]);
           seen = k1[0] > k0[0] && k1[1] > k0[1] && k1[2] > k0[2] ? seen : 0;
           int64_t n = divisor (j, from, seen);
+          if (j->p->floats)
+            {
+              *y++ = float_code (j->p, float_sum (j, x, from, k0, k1), n);
+              continue;
+            }
           float v = n > 0 ? (float)(sum - (int32_t)seen * (flip + j->p->zero_x)) * (j->p->scale_x / (j->p->scale_y * (float)n)) : 0;
           *y++ = (uint8_t)round_code (v, j->p->zero_y, j->p->lo, j->p->hi);
         }
@@ -159,9 +188,40 @@ mean_of_windows (uint8_t *y, const uint16_t *line, const float *factor, int32_t 
     y[i] = (uint8_t)(round_plain (clamp_plain ((float)sum[i] * factor[i], lo, hi)) + zero);
 }
 
-/* scale_x / (scale_y * n) for the windows of a row; 0 where a window sees nothing. */
+/* The windows of a row, whose kernel rows are lines of floats: sums lie beside one another, each in its window's order. */
+PARE_RT_CLONES static void
+add_windows (float *sum, const float *line, int64_t n, const PoolGeometry *g)
+{
+  int64_t step = g->stride[2];
+  for (int64_t q = 0; q < g->k[2]; q++, line += g->dil[2])
+    if (step == 1)
+      for (int64_t i = 0; i < n; i++)
+        sum[i] += line[i];
+    else
+      for (int64_t i = 0; i < n; i++)
+        sum[i] += line[i * step];
+}
+
+PARE_RT_CLONES static void
+floats_of (float *line, const uint8_t *row, int64_t n, uint8_t flip, const PareQAvgPoolParams *p)
+{
+  int32_t zero = p->zero_x + flip;
+  float scale = p->scale_x;
+  for (int64_t i = 0; i < n; i++)
+    line[i] = (float)((int32_t)(row[i] ^ flip) - zero) * scale;
+}
+
+PARE_RT_CLONES static void
+codes_of_sums (uint8_t *y, const float *sum, const float *count, int64_t n, const PareQAvgPoolParams *p)
+{
+  float scale = p->scale_y, zero = (float)p->zero_y, lo = (float)p->lo, hi = (float)p->hi;
+  for (int64_t i = 0; i < n; i++)
+    y[i] = (uint8_t)round_plain (clamp_plain (sum[i] / count[i] / scale + zero, lo, hi));
+}
+
+/* What the sums of a row of windows are divided by; 0 where a window sees nothing. */
 static void
-factors (const Job *j, int64_t oy, float *factor)
+counts (const Job *j, int64_t oy, float *count)
 {
   const PoolGeometry *g = j->g;
   for (int64_t ox = 0; ox < g->out[2]; ox++)
@@ -173,8 +233,44 @@ factors (const Job *j, int64_t oy, float *factor)
           inside (from[i], g->k[i], g->dil[i], g->in[i], &k0, &k1);
           n *= k1 > k0 ? k1 - k0 : 0;
         }
-      n = divisor (j, from, n);
-      factor[ox] = n > 0 ? j->p->scale_x / (j->p->scale_y * (float)n) : 0;
+      count[ox] = (float)divisor (j, from, n);
+    }
+}
+
+/* scale_x / (scale_y * n) for the windows of a row; 0 where a window sees nothing. */
+static void
+factors (const Job *j, int64_t oy, float *factor)
+{
+  counts (j, oy, factor);
+  for (int64_t ox = 0; ox < j->g->out[2]; ox++)
+    factor[ox] = factor[ox] > 0 ? j->p->scale_x / (j->p->scale_y * factor[ox]) : 0;
+}
+
+/* As plane_in_rows, for means that are sums of floats. Padding adds zeros, which change no sum. */
+static void
+plane_in_floats (const Job *j, int64_t plane)
+{
+  const PoolGeometry *g = j->g;
+  uint8_t flip = j->x->dtype == PARE_DTYPE_INT8 ? 0x80 : 0;
+  float line[MOST_COLUMNS] = { 0 }, sum[MOST_COLUMNS], count[MOST_COLUMNS];
+  int64_t columns = (g->out[2] - 1) * g->stride[2] + (g->k[2] - 1) * g->dil[2] + 1;
+  int64_t used = columns - g->pad[2] < g->in[2] ? columns - g->pad[2] : g->in[2];
+  const uint8_t *x = (const uint8_t *)j->x->data + plane * g->in[1] * g->in[2];
+  uint8_t *y = (uint8_t *)j->y->data + plane * g->out[1] * g->out[2];
+  for (int64_t oy = 0; oy < g->out[1]; oy++, y += g->out[2])
+    {
+      int64_t from = oy * g->stride[1] - g->pad[1], k0, k1;
+      inside (from, g->k[1], g->dil[1], g->in[1], &k0, &k1);
+      memset (sum, 0, (size_t)g->out[2] * sizeof *sum);
+      for (int64_t ky = k0; ky < k1 && used > 0; ky++)
+        {
+          floats_of (line + g->pad[2], x + (from + ky * g->dil[1]) * g->in[2], used, flip, j->p);
+          add_windows (sum, line, g->out[2], g);
+        }
+      counts (j, oy, count);
+      for (int64_t ox = 0; ox < g->out[2]; ox++) /* a window that sees nothing has no sum either */
+        count[ox] = count[ox] > 0 ? count[ox] : 1;
+      codes_of_sums (y, sum, count, g->out[2], j->p);
     }
 }
 
@@ -382,8 +478,10 @@ planes_task (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
   for (int64_t plane = task * j->planes; plane < (task + 1) * j->planes && plane < j->g->planes; plane++)
-    if (j->p && is_one_run (j->g))
+    if (j->p && !j->p->floats && is_one_run (j->g))
       mean_of_run (j, plane);
+    else if (j->p && j->p->floats && in_rows (j->g))
+      plane_in_floats (j, plane);
     else if (in_lanes (j))
       plane_in_lanes (j, plane);
     else if (in_rows (j->g))

@@ -76,7 +76,7 @@ def computed(name, op, operands, outputs=1, constants=(), domain="", version=17,
 
 def model(name, nodes, inputs, results, constants, given, domain="", version=17):
     graph = helper.make_graph(nodes, "graph", inputs, [helper.make_empty_tensor_value_info(r) for r in results], constants)
-    opsets = [helper.make_opsetid("", version)] + ([helper.make_opsetid(MS, 1)] if domain else [])
+    opsets = [helper.make_opsetid("", version)] + ([helper.make_opsetid(domain, 1)] if domain else [])
     made = helper.make_model(graph, opset_imports=opsets, ir_version=10)
     session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
     want = dict(zip([o.name for o in session.get_outputs()], session.run(None, given)))
@@ -370,6 +370,25 @@ def steps_on_codes():
     lstm("dynamic_lstm_zeros", u8, np.array([0.002, 0.001], np.float32), np.array([100, 140], np.uint8))
 
 
+def from_scikit_learn():
+    """What skl2onnx puts around a network."""
+    ml = "ai.onnx.ml"
+    rows = f(3, 5)
+    computed("ml_scaler", "Scaler", [rows], domain=ml, offset=[0.5, -1.0, 0.0, 2.0, 1.0], scale=[1.0, 2.0, 0.25, -1.0, 3.0])
+    computed("ml_scaler_ints", "Scaler", [random.integers(-9, 9, (3, 5))], domain=ml, offset=[0.5], scale=[0.3])
+    missing = rows.copy()
+    missing[0, 1] = missing[2, 4] = np.nan
+    computed("ml_imputer", "Imputer", [missing], domain=ml, imputed_value_floats=[0.5, -1.0, 0.0, 2.0, 1.0], replaced_value_float=float("nan"))
+    computed("ml_imputer_number", "Imputer", [np.round(rows)], domain=ml, imputed_value_floats=[7.5], replaced_value_float=1.0)
+    zeros = np.concatenate([rows, np.zeros((1, 5), np.float32)])
+    for norm in ("MAX", "L1", "L2"):
+        computed(f"ml_normalizer_{norm.lower()}", "Normalizer", [zeros if norm != "MAX" else np.abs(zeros)], domain=ml, norm=norm)
+    computed("ml_binarizer", "Binarizer", [rows], domain=ml, threshold=0.1)
+    computed("ml_extractor", "ArrayFeatureExtractor", [rows, np.array([[4, 0]])], domain=ml)
+    computed("ml_extractor_list", "ArrayFeatureExtractor", [f(7), np.array([2, 3, 3])], constants=(0,), domain=ml)
+    computed("ml_linear_regressor", "LinearRegressor", [rows], domain=ml, coefficients=list(map(float, f(10))), intercepts=[0.5, -1.0], targets=2)
+
+
 def from_tensorflow():
     """What tf2onnx writes and other exporters do not."""
     for nearest in ("floor", "ceil"):
@@ -377,6 +396,17 @@ def from_tensorflow():
                  coordinate_transformation_mode="tf_half_pixel_for_nn", nearest_mode=nearest)
     computed("resize_scales_of_sizes", "Resize", [f(1, 2, 12, 14), None, np.array([1, 1, 5 / 12, 29 / 14], np.float32)], constants=(2,), version=13,
              mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    # means between two codes: of one grid for both, as TFLite has it
+    step = one(0.00924675)
+    for name, codes, zero in (("signed", i8(1, 16, 12, 10), np.int8(-77)), ("unsigned", u8(1, 16, 12, 10), np.uint8(51))):
+        x = (codes.astype(np.float32) - np.float32(zero)) * step
+        constants = [numpy_helper.from_array(step, "step"), numpy_helper.from_array(np.array(zero), "zero")]
+        inputs = [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, x.shape)]
+        for shape, attrs in (("", {"strides": [2, 2]}), ("_padded", {"pads": [1, 1, 0, 0]}), ("_whole", {"kernel_shape": [12, 10]})):
+            nodes = [helper.make_node("QuantizeLinear", ["x", "step", "zero"], ["q"]),
+                     helper.make_node("QLinearAveragePool", ["q", "step", "zero", "step", "zero"], ["p"], domain=MS, **({"kernel_shape": [2, 2]} | attrs)),
+                     helper.make_node("DequantizeLinear", ["p", "step", "zero"], ["y"])]
+            model(f"ms_q_average_pool_ties_{name}{shape}", nodes, inputs, ["y"], constants, {"x": x}, MS)
 
 
 def four(values, unsigned=True):
@@ -515,3 +545,4 @@ if __name__ == "__main__":
     old_operators()
     draws()
     codes_of_words()
+    from_scikit_learn()
