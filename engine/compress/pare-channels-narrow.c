@@ -239,10 +239,14 @@ set_ints (PareGraph *g, PareNodeId id, const char *attr, guint input, int at, gi
     }
   PareValueId old = g->nodes[id].inputs[input];
   g_autoptr (PareTensor) t = pare_weights_materialize (g, old);
-  g_autoptr (PareTensor) copy = t != NULL && t->dtype == PARE_DTYPE_INT64 ? pare_tensor_copy (t) : NULL;
+  gboolean half = t != NULL && t->dtype == PARE_DTYPE_INT32; /* cast behind, as TensorFlow has it */
+  g_autoptr (PareTensor) copy = t != NULL && (half || t->dtype == PARE_DTYPE_INT64) ? pare_tensor_copy (t) : NULL;
   if (copy == NULL)
     return FALSE;
-  ((gint64 *)copy->data)[at] = value;
+  if (half)
+    ((gint32 *)copy->data)[at] = (gint32)value;
+  else
+    ((gint64 *)copy->data)[at] = value;
   PareValueId fresh = pare_graph_add_constant (g, g->values[old].name, copy, g->values[old].origin);
   g->nodes[id].inputs[input] = fresh;
   return TRUE;
@@ -306,7 +310,7 @@ apply_cut (PareChannels *self, PareGraph *g, const PareCut *cut, const guint8 *g
     }
   if (!ok)
     g_set_error (error, PARE_ERROR, PARE_ERROR_UNSUPPORTED,
-                 "node '%s' (%s): its sizes are not constants of 64 bits, channels cannot be removed", g->nodes[cut->node].layer,
+                 "node '%s' (%s): its sizes are not constant integers, channels cannot be removed", g->nodes[cut->node].layer,
                  g->nodes[cut->node].op);
   return ok;
 }

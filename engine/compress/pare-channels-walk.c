@@ -49,6 +49,10 @@ typedef struct
   const PareNode *node;
   PareNodeId id;
   int *rank; /* by value, -1 unknown */
+  /* Of a Reshape whose target is put together by a Concat: that one, and where its constants hold the target's entries. */
+  PareNodeId built;
+  guint input[PARE_MAX_RANK];
+  int at[PARE_MAX_RANK];
 } Walk;
 
 static void
@@ -292,27 +296,31 @@ ints_of (Walk *w, const char *attr, guint input, guint *n)
   return out;
 }
 
-/* Elements of one sample; -1: not known. Most files say no shapes between their layers: then they are inferred, once. */
-static gint64
-sample_size (Walk *w, PareValueId value)
+/* A value's extents. Most files say no shapes between their layers: then they are inferred, once. NULL: not known. */
+static const PareShape *
+known_shape (Walk *w, PareValueId value)
 {
   PareChannels *self = w->self;
   const PareShape *shape = &w->graph->values[value].shape;
-  if (shape->rank < 1 || pare_shape_count (shape) <= 0)
-    {
-      g_autoptr (PareGraph) twin = self->looked ? NULL : pare_graph_canonicalize (w->graph, NULL, 0, NULL, NULL);
-      self->looked = TRUE;
-      if (twin != NULL)
-        self->shapes = g_memdup2 (twin->source_shapes, self->n_values * sizeof *self->shapes);
-      if (self->shapes == NULL)
-        return -1;
-      shape = &self->shapes[value];
-    }
+  if (shape->rank >= 1 && pare_shape_count (shape) > 0)
+    return shape;
+  g_autoptr (PareGraph) twin = self->looked ? NULL : pare_graph_canonicalize (w->graph, NULL, 0, NULL, NULL);
+  self->looked = TRUE;
+  if (twin != NULL)
+    self->shapes = g_memdup2 (twin->source_shapes, self->n_values * sizeof *self->shapes);
+  return self->shapes != NULL && self->shapes[value].rank >= 1 ? &self->shapes[value] : NULL;
+}
+
+/* Elements of one sample; -1: not known. */
+static gint64
+sample_size (Walk *w, PareValueId value)
+{
+  const PareShape *shape = known_shape (w, value);
   gint64 size = 1;
-  for (int i = 1; i < shape->rank; i++)
+  for (int i = 1; shape != NULL && i < shape->rank; i++)
     if (shape->dims[i] <= 0 || __builtin_mul_overflow (size, shape->dims[i], &size))
       return -1;
-  return shape->rank < 1 ? -1 : size;
+  return shape == NULL ? -1 : size;
 }
 
 /* [-1, ...]: do the other entries hold one sample, or do they cut samples into rows? What cannot be told is taken for the former. */
@@ -324,6 +332,60 @@ cuts_rows (Walk *w, const gint64 *target, guint n)
     if (target[i] <= 0 || __builtin_mul_overflow (rest, target[i], &rest))
       return FALSE;
   return size > 0 && size != rest;
+}
+
+/* (transfer full) A target that is put together when the model runs, as files with an open batch have it: a Concat, perhaps between Casts,
+ * of one entry that is computed (-1 here, as it is for a Reshape) and constants. NULL: it is none, or others read it. */
+static gint64 *
+built_target (Walk *w, guint *n)
+{
+  const PareGraph *g = w->graph;
+  if (w->node->n_inputs < 2 || w->node->inputs[1] == PARE_NONE)
+    return NULL;
+  PareValueId value = w->node->inputs[1];
+  g_autoptr (PareConsumers) readers = pare_graph_consumers (g);
+  for (PareNodeId id; (id = g->values[value].producer) != PARE_NONE;)
+    {
+      const PareNode *made = &g->nodes[id];
+      if (readers->starts[value + 1] - readers->starts[value] != 1)
+        return NULL;
+      if (pare_node_is (made, "Cast"))
+        {
+          value = made->inputs[0];
+          continue;
+        }
+      if (!pare_node_is (made, "Concat"))
+        return NULL;
+      g_autofree gint64 *target = g_new (gint64, PARE_MAX_RANK);
+      *n = 0;
+      for (guint i = 0; i < made->n_inputs; i++)
+        {
+          g_autoptr (PareTensor) t = pare_weights_materialize (g, made->inputs[i]);
+          const PareShape *s = t != NULL ? &t->shape : known_shape (w, made->inputs[i]);
+          gint64 count = s != NULL && s->rank == 1 ? s->dims[0] : -1;
+          if (count < 1 || *n + count > PARE_MAX_RANK || (t == NULL && (count != 1 || i > 0)))
+            return NULL;
+          for (int k = 0; k < count; k++, ++*n)
+            {
+              target[*n] = t != NULL ? pare_tensor_get_int (t, (gsize)k) : -1;
+              w->input[*n] = i;
+              w->at[*n] = k;
+            }
+        }
+      w->built = id;
+      return g_steal_pointer (&target);
+    }
+  return NULL;
+}
+
+/* An entry of the target goes with channels. */
+static void
+note_target (Walk *w, int entry, guint repeat, const PareChannelMap *map)
+{
+  if (w->built == PARE_NONE)
+    pare_channels_note (w->self, PARE_CUT_SHAPE, w->id, 1, entry, repeat, map);
+  else
+    pare_channels_note (w->self, PARE_CUT_SHAPE, w->built, w->input[entry], w->at[entry], repeat, map);
 }
 
 /* Channels that come last, as TensorFlow has them: flattened into [batch, everything else] every position has all of them again; where the
@@ -340,7 +402,7 @@ reshape_last (Walk *w, const gint64 *shape, guint n, PareChannelMap *map)
     {
       *map = pare_channels_copy_map (in);
       map->axis = (int)n - 1;
-      pare_channels_note (w->self, PARE_CUT_SHAPE, w->id, 1, map->axis, 1, in);
+      note_target (w, map->axis, 1, in);
       return TRUE;
     }
   if (n != 2 || (shape[0] != 0 && shape[0] != 1 && shape[0] != -1))
@@ -352,7 +414,7 @@ reshape_last (Walk *w, const gint64 *shape, guint n, PareChannelMap *map)
   for (guint i = 0; i < map->n; i++)
     map->unit[i] = in->unit[i % in->n];
   if (last > 0)
-    pare_channels_note (w->self, PARE_CUT_SHAPE, w->id, 1, 1, 1, map);
+    note_target (w, 1, 1, map);
   return TRUE;
 }
 
@@ -367,6 +429,8 @@ walk_reshape (Walk *w)
     return;
   guint n;
   g_autofree gint64 *shape = ints_of (w, "shape", 1, &n);
+  if (shape == NULL)
+    shape = built_target (w, &n);
   PareChannelMap map;
   if (reshape_last (w, shape, n, &map))
     {
@@ -382,13 +446,13 @@ walk_reshape (Walk *w)
       map.flat = TRUE;
       ok = shape[1] == -1 || (shape[1] > 0 && shape[1] % in->n == 0);
       if (ok && shape[1] > 0)
-        pare_channels_note (self, PARE_CUT_SHAPE, w->id, 1, 1, (guint)(shape[1] / in->n), in);
+        note_target (w, 1, (guint)(shape[1] / in->n), in);
     }
   else if (ok)
     {
       ok = !in->flat && (shape[1] == 0 || shape[1] == in->n) && !(shape[0] == -1 && shape[1] == -1);
       if (ok && shape[1] == in->n)
-        pare_channels_note (self, PARE_CUT_SHAPE, w->id, 1, 1, 1, in);
+        note_target (w, 1, 1, in);
     }
   if (!ok)
     {
@@ -707,6 +771,6 @@ walk_node (Walk *w)
 void
 pare_channels_walk (PareChannels *self, PareNodeId id, int *rank)
 {
-  Walk w = { self, self->graph, &self->graph->nodes[id], id, rank };
+  Walk w = { .self = self, .graph = self->graph, .node = &self->graph->nodes[id], .id = id, .rank = rank, .built = PARE_NONE };
   walk_node (&w);
 }

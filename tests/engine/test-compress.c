@@ -383,7 +383,7 @@ test_channels_as_rows (void)
 static void
 test_channels_last_flattened (void)
 {
-  for (int flatten = 0; flatten < 2; flatten++)
+  for (int how = 0; how < 3; how++) /* Reshape, Flatten, Reshape to what is put together */
     {
       Net n = start (13, pare_shape_make (4, (gint64)1, (gint64)3, (gint64)8, (gint64)8));
       PareValueId a = conv (&n, "a", n.last, 8, 3, 3, 1, 1, TRUE);
@@ -392,8 +392,30 @@ test_channels_last_flattened (void)
       pare_node_set_ints (&n.g->nodes[n.g->n_nodes - 1], "perm", last, 4);
       PareValueId axes = constant (&n, "axes", pare_tensor_new_i64 (behind, 2));
       PareValueId listed = add_node (&n, "Reshape", "rows", turned, constant (&n, "rows_to", pare_tensor_new_i64 (rows, 3)), PARE_NONE);
-      PareValueId flat = flatten ? add_node (&n, "Flatten", "flat", listed, PARE_NONE, PARE_NONE)
-                                 : add_node (&n, "Reshape", "flat", listed, constant (&n, "to", pare_tensor_new_i64 (whole, 2)), PARE_NONE);
+      PareValueId to = constant (&n, "to", pare_tensor_new_i64 (how == 2 ? whole + 1 : whole, how == 2 ? 1 : 2));
+      if (how == 2)
+        {
+          gint64 first = 0;
+          PareShape one = pare_shape_make (1, (gint64)1);
+          PareValueId batch = add_node (&n, "Gather", "batch", add_node (&n, "Shape", "extents", listed, PARE_NONE, PARE_NONE),
+                                        constant (&n, "first", pare_tensor_new_i64 (&first, 1)), PARE_NONE);
+          n.g->values[batch].shape = one;
+          n.g->values[batch].dtype = n.g->values[pare_graph_find_value (n.g, "extents_out")].dtype = PARE_DTYPE_INT64;
+          PareValueId narrow = constant (&n, "to_32", pare_tensor_new (PARE_DTYPE_INT32, &one, NULL));
+          *(gint32 *)n.g->values[narrow].constant->data = 512;
+          batch = add_node (&n, "Cast", "batch_32", batch, PARE_NONE, PARE_NONE);
+          n.g->values[batch].shape = one;
+          n.g->values[batch].dtype = PARE_DTYPE_INT32;
+          pare_node_set_int (&n.g->nodes[n.g->n_nodes - 1], "to", PARE_DTYPE_INT32);
+          to = add_node (&n, "Concat", "target", batch, narrow, PARE_NONE);
+          pare_node_set_int (&n.g->nodes[n.g->n_nodes - 1], "axis", 0);
+          n.g->values[to].dtype = PARE_DTYPE_INT32;
+          to = add_node (&n, "Cast", "target_64", to, PARE_NONE, PARE_NONE);
+          n.g->values[to].dtype = PARE_DTYPE_INT64;
+          pare_node_set_int (&n.g->nodes[n.g->n_nodes - 1], "to", PARE_DTYPE_INT64);
+        }
+      PareValueId flat = how == 1 ? add_node (&n, "Flatten", "flat", listed, PARE_NONE, PARE_NONE)
+                                  : add_node (&n, "Reshape", "flat", listed, to, PARE_NONE);
       PareValueId b = add_node (&n, "MatMul", "b", flat, constant (&n, "b_w", TENSOR (9, 0.1, 512, 6)), PARE_NONE);
       PareValueId c = conv (&n, "c", add_node (&n, "Unsqueeze", "pixel", b, axes, PARE_NONE), 4, 6, 1, 1, 1, TRUE);
       PareValueId y = add_node (&n, "MatMul", "d", add_node (&n, "Squeeze", "list", c, axes, PARE_NONE),
