@@ -267,6 +267,46 @@ run_task (int64_t task, int worker, void *arg)
     }
 }
 
+/* A step one of whose operands is a short row that comes again and again, as each pixel's is where channels are last (means of a
+ * preprocessing, mostly three): laid out several times, it makes rows long enough for vectors. */
+#define SHORT_ROW 64
+#define LONG_ROW 1024
+
+typedef struct
+{
+  const PareBinaryParams *p;
+  const float *whole, *tile; /* tile: LONG_ROW at most, whole short rows */
+  float *y;
+  int64_t n, each, tiled;
+  bool first; /* the row is the first operand */
+} Repeat;
+
+static void
+run_repeated (int64_t task, int worker, void *arg)
+{
+  const Repeat *r = arg;
+  int64_t end = (task + 1) * r->each < r->n ? (task + 1) * r->each : r->n;
+  for (int64_t at = task * r->each; at < end; at += r->tiled)
+    {
+      int64_t n = end - at < r->tiled ? end - at : r->tiled;
+      const float *whole = r->whole + at;
+      run_row (r->p->kind, r->first ? r->tile : whole, 1, r->first ? whole : r->tile, 1, r->y + at, n);
+      if (r->p->activation != PARE_ACT_NONE)
+        pare_rt_activate (r->y + at, n, r->p->activation, r->p->lo, r->p->hi, 0);
+    }
+}
+
+static void
+run_short_rows (const PareBinaryParams *p, const float *whole, const float *row, bool first, float *y, int64_t n, int64_t length)
+{
+  float tile[LONG_ROW];
+  int64_t tiled = LONG_ROW / length * length;
+  for (int64_t i = 0; i < tiled; i++)
+    tile[i] = i < length ? row[i] : tile[i - length];
+  Repeat r = { p, whole, tile, y, n, (PARE_RT_SHARE + tiled - 1) / tiled * tiled, tiled, first };
+  pare_rt_parallel_if (n >= 4 * PARE_RT_SHARE, (n + r.each - 1) / r.each, run_repeated, &r);
+}
+
 /* Element strides of v over out's axes; 0 where it is broadcast. false: it does not broadcast. */
 static bool
 strides_of (const PareView *v, const PareView *out, int64_t *strides)
@@ -309,6 +349,13 @@ KERNEL (pare_rt_k_binary)
     row *= out[0].shape.dims[--axis];
   if (n == 0)
     return PARE_RT_OK;
+  if (f32 && !logical && la && lb && row <= SHORT_ROW && n / row > 8
+      && ((count_of (&in[0]) == n && count_of (&in[1]) == row) || (count_of (&in[1]) == n && count_of (&in[0]) == row)))
+    {
+      bool first = count_of (&in[0]) == row;
+      run_short_rows (p, in[first].data, in[!first].data, first, out[0].data, n, row);
+      return PARE_RT_OK;
+    }
   if (f32 && !logical)
     {
       int64_t rows = n / row, each = rows == 1 ? PARE_RT_SHARE : row >= PARE_RT_SHARE ? 1 : PARE_RT_SHARE / row;

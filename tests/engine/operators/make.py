@@ -407,6 +407,11 @@ def from_tensorflow():
                      helper.make_node("QLinearAveragePool", ["q", "step", "zero", "step", "zero"], ["p"], domain=MS, **({"kernel_shape": [2, 2]} | attrs)),
                      helper.make_node("DequantizeLinear", ["p", "step", "zero"], ["y"])]
             model(f"ms_q_average_pool_ties_{name}{shape}", nodes, inputs, ["y"], constants, {"x": x}, MS)
+    # means and deviations of a preprocessing, of channels that come last
+    pixels = f(2, 31, 29, 3)
+    for op in ("Sub", "Div"):
+        computed(f"{op.lower()}_channels_last", op, [pixels, f(3)], constants=(1,))
+        computed(f"{op.lower()}_of_channels_last", op, [f(1, 1, 1, 3), pixels], constants=(0,))
 
 
 def four(values, unsigned=True):
