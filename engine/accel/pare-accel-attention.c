@@ -149,7 +149,8 @@ pare_accel_step_attention (PareAccel *self, uint32_t step)
   const PareRtStep *s = &self->plan->steps[step];
   uint32_t mask = pare_accel_operand (s, 3);
   PareBfloatAttention a = { .vecs = 1 };
-  if (!pare_accel_bfloats () || !pare_accel_is_bf16 (self, step) || !read_operands (self, s, &a))
+  if (((const PareAttentionParams *)(self->plan->params + s->params))->without_nan || !pare_accel_bfloats ()
+      || !pare_accel_is_bf16 (self, step) || !read_operands (self, s, &a))
     return false;
   PareAccelResult result = pare_accel_result (self, s->out[0]);
   const PareMd *plain = pare_accel_plain_md (self, result.value), *dst = plain ? pare_md_with_type (self->mds, plain, result.type) : NULL;

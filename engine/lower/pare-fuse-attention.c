@@ -265,6 +265,29 @@ read_scores (const PareBuilder *b, PareValueId v, PareFusion *f, Set *set)
     }
 }
 
+/* What the softmax gives, with 0 in the place of NaN, as exporters write what a mask may hide whole rows of; else as it is. */
+static PareValueId
+without_nan (const PareBuilder *b, PareValueId weights, Set *set)
+{
+  const PareGraph *graph = b->graph;
+  guint from = b->consumers->starts[weights], to = b->consumers->starts[weights + 1];
+  double number = 1;
+  if (to - from != 2 || b->keep[weights])
+    return weights;
+  for (guint i = from; i < to; i++)
+    {
+      PareNodeId where_id = b->consumers->nodes[i], asks_id = b->consumers->nodes[from + to - 1 - i];
+      const PareNode *where = &graph->nodes[where_id], *asks = &graph->nodes[asks_id];
+      if (pare_node_is (where, "Where") && pare_node_is (asks, "IsNaN") && where->n_inputs == 3 && where->inputs[0] == asks->outputs[0]
+          && where->inputs[2] == weights && pare_lower_only_reader (b, asks->outputs[0]) == where_id
+          && pare_lower_number (graph, where, 1, &number) && number == 0
+          && pare_shape_equal (&graph->values[where->outputs[0]].shape, &graph->values[weights].shape) && add (set, where_id)
+          && add (set, asks_id))
+        return where->outputs[0];
+    }
+  return weights;
+}
+
 /* parts: q, k and v may be parts of one value. */
 static gboolean
 take (PareBuilder *b, PareNodeId softmax_id, gboolean parts)
@@ -279,7 +302,8 @@ take (PareBuilder *b, PareNodeId softmax_id, gboolean parts)
   if (rank < 3 || rank > 5 || pare_lower_axis (pare_node_get_int (softmax, "axis", -1), rank) != rank - 1
       || graph->values[softmax->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
     return FALSE;
-  PareValueId weights = softmax->outputs[0];
+  PareValueId weights = without_nan (b, softmax->outputs[0], &set);
+  f.attention.without_nan = weights != softmax->outputs[0];
   PareNodeId rounded = rounding_of (b, weights), scores_id = read_scores (b, softmax->inputs[0], &f, &set);
   if (rounded != PARE_NONE && add (&set, rounded))
     {

@@ -141,8 +141,9 @@ typedef struct { ParePoolParams pool; float scale_x, scale_y; int32_t zero_x, ze
 /* Attention: in = q, k, v, (mask); y = softmax (factor * q k' + mask) v for each batch and head, the softmax over the columns of k'. Operands lie as
  * the model has them: perm[a] is the axis of the operand that is batch, head, row (of k and v: position), element, -1 where it has none; of axes that
  * are none of these one element is read: q, k and v begin at element at[0..2] of their operands. k and v may each have one head for all.
- * The mask broadcasts to [batch, head, row, position]. What the softmax gives, and y, may be rounded to bfloat16. */
-typedef struct { float factor; int32_t q[4], k[4], v[4], y[4], at[3], round_weights, round_result; } PareAttentionParams;
+ * The mask broadcasts to [batch, head, row, position]. What the softmax gives, and y, may be rounded to bfloat16.
+ * without_nan: a row of y whose weights are NaN, as of one whose positions the mask hides all, is 0. */
+typedef struct { float factor; int32_t q[4], k[4], v[4], y[4], at[3], round_weights, round_result, without_nan; } PareAttentionParams;
 /* QAttention: in = q, k, v codes, (mask FLOAT32), (table FLOAT32 [256]); out = codes or FLOAT32. attention says where everything lies, as for Attention;
  * its factor is 1, and it rounds nothing. With lay (x, grid) = clamp (round_half_even (x) , lo - zero, hi - zero):
  * scores: s = lay ((float) (exact sum of (q - zero_q) (k - zero_k)) * factor, scores); x = table[(uint8) (s + zero)], without a table s * scale;

@@ -104,6 +104,27 @@ check (PareGraph *g, PareValueId y, guint steps)
   pare_graph_unref (g);
 }
 
+/* The same against a run in which nothing is fused, NaN and all. Takes g. */
+static void
+check_alike (PareGraph *g, PareValueId y, guint steps)
+{
+  make_output (g, y);
+  g_autoptr (GPtrArray) inputs = make_inputs (g);
+  g_autoptr (PareTensor) want = run (g, inputs, PARE_BACKEND_PORTABLE, TRUE, 1, NULL);
+  for (guint way = 0; way < 4; way++)
+    {
+      guint layers;
+      g_autoptr (PareTensor) got = run (g, inputs, way < 2 ? PARE_BACKEND_PORTABLE : PARE_BACKEND_AUTO, FALSE, 1 + (int)(way % 2), &layers);
+      g_assert_cmpuint (layers, ==, steps);
+      for (gint64 i = 0; i < pare_tensor_count (want); i++)
+        {
+          float a = ((const float *)got->data)[i], b = ((const float *)want->data)[i];
+          g_assert_true (isnan (a) == isnan (b) && !(fabsf (a - b) > 1e-4f));
+        }
+    }
+  pare_graph_unref (g);
+}
+
 static PareValueId
 number (PareGraph *g, const char *name, float value)
 {
@@ -415,14 +436,14 @@ test_attention_plain (void)
 }
 
 /* Heads that share keys and values, as an axis of their own or as one for all, behind masks that hide what comes later: exactly, by a large
- * number, by one that the scores exceed, and all of a row. */
+ * number, by one that the scores exceed, and all of a row, which may then weigh nothing. */
 static void
 test_attention_shared (void)
 {
 #define LONG 61
   static const gint64 rows5[5] = { 0, 2, 3, 1, 4 }, columns5[5] = { 0, 2, 3, 4, 1 }, back5[5] = { 0, 3, 1, 2, 4 },
                       rows4[4] = { 0, 2, 1, 3 }, columns4[4] = { 0, 2, 3, 1 };
-  for (guint form = 0; form < 10; form++)
+  for (guint form = 0; form < 14; form++)
     {
       gboolean five = form % 2 == 0;
       guint kind = form / 2;
@@ -436,14 +457,19 @@ test_attention_shared (void)
       PareValueId s = MAKE (g, "Mul", "scaled", MAKE (g, "MatMul", "scores", q, k), number (g, "factor", kind == 2 ? 2e9f : 0.4f));
       float values[LONG * LONG];
       for (guint i = 0; i < G_N_ELEMENTS (values); i++)
-        values[i] = i % LONG <= i / LONG ? 0 : kind == 0 ? -INFINITY : -1e9f;
+        values[i] = i % LONG <= i / LONG ? 0 : kind == 0 || kind > 4 ? -INFINITY : -1e9f;
       for (guint i = 0; kind == 3 && i < LONG; i++)
         values[50 * LONG + i] = -1e9f;
       for (guint i = 0; kind == 4 && i < LONG; i++) /* the last that is not hidden is hidden by half */
         values[2 * LONG + i] = i < 2 ? -1e9f : i == 2 ? -1e7f : -1e9f;
+      for (guint i = 0; kind == 5 && i < LONG; i++) /* rows of which nothing is left, some of them beside each other */
+        values[i] = values[LONG + i] = values[50 * LONG + i] = -INFINITY;
       s = MAKE (g, "Add", "masked", s, make_float (g, "mask", pare_shape_make (2, LONG, LONG), values));
-      PareValueId y = MAKE (g, "MatMul", "mixed", MAKE (g, "Softmax", "softmax", s), v);
-      check (g, transpose (g, y, "merged", five ? back5 : rows4, rank), 1);
+      PareValueId p = MAKE (g, "Softmax", "softmax", s);
+      if (kind > 4)
+        p = MAKE (g, "Where", "no_nan", MAKE (g, "IsNaN", "is_nan", p), number (g, "zero", 0), p);
+      PareValueId y = MAKE (g, "MatMul", "mixed", p, v);
+      (kind > 4 ? check_alike : check) (g, transpose (g, y, "merged", five ? back5 : rows4, rank), 1);
     }
 #undef LONG
 }

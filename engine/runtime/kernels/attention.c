@@ -14,6 +14,7 @@ typedef struct
   PareRtAttention a;
   float factor;
   bool round_weights, round_result; /* to bfloat16 */
+  bool without_nan;
   PareRtAttentionTasks t;
   float *longest; /* the norm of each head's longest key, where some positions may not be looked at */
 } Job;
@@ -118,6 +119,7 @@ attend (int64_t task, int worker, void *arg)
   float *scores = (float *)(void *)(j->t.workers + (uint64_t)worker * j->t.worker_bytes);
   const float *q = (const float *)j->a.q.data + attended_at (&j->a.q, b, h, r0);
   float *y = (float *)(uintptr_t)j->a.y.data + attended_at (&j->a.y, b, h, r0), norm[ROWS];
+  uint64_t nothing = 0; /* bit r: the row weighs nothing */
   const PareRtIsa *isa = pare_rt_isa ();
   int64_t n = positions_of (j, q, r0, rows, j->t.seen ? j->longest[key] : 0);
   pare_rt_small_product (rows, positions, j->a.q.dim[3], j->a.q.dim[3], n, q, j->a.q.stride[2], keys, scores, j->t.wide, true);
@@ -128,6 +130,12 @@ attend (int64_t task, int worker, void *arg)
   isa->weigh (scores, j->t.wide, rows, n, shifted ? 1 : j->factor, shifted ? NULL : mask, j->a.mask.stride[2], norm);
   for (int64_t r = 0; r < rows; r++)
     {
+      if (j->without_nan && !(norm[r] > 0))
+        {
+          nothing |= (uint64_t)1 << r;
+          memset (scores + r * j->t.wide, 0, (size_t)n * sizeof *scores);
+          norm[r] = 1;
+        }
       norm[r] = 1.0f / norm[r];
       if (j->round_weights)
         {
@@ -137,7 +145,10 @@ attend (int64_t task, int worker, void *arg)
     }
   pare_rt_small_product (rows, j->a.v.dim[3], n, positions, 0, scores, j->t.wide, values, y, j->a.y.stride[2], false);
   for (int64_t r = 0; r < rows; r++)
-    (j->round_result ? scale_and_round : scale) (y + r * j->a.y.stride[2], j->a.v.dim[3], norm[r]);
+    if (nothing >> r & 1)
+      memset (y + r * j->a.y.stride[2], 0, (size_t)j->a.v.dim[3] * sizeof *y);
+    else
+      (j->round_result ? scale_and_round : scale) (y + r * j->a.y.stride[2], j->a.v.dim[3], norm[r]);
 }
 
 static PareRtStatus
@@ -145,7 +156,9 @@ read_operands (Job *j, const PareAttentionParams *p, const PareView *in, uint32_
 {
   REQUIRE (p && (n_in == 3 || n_in == 4) && n_out == 1);
   SUPPORT (is_f32 (&in[0]) && is_f32 (&in[1]) && is_f32 (&in[2]) && is_f32 (&out[0]));
-  *j = (Job){ .factor = p->factor, .round_weights = p->round_weights != 0, .round_result = p->round_result != 0 };
+  *j = (Job){
+    .factor = p->factor, .round_weights = p->round_weights != 0, .round_result = p->round_result != 0, .without_nan = p->without_nan != 0
+  };
   return pare_rt_attention_read (p, &in[0], &in[1], &in[2], given (in, n_in, 3) ? &in[3] : NULL, &out[0], &j->a);
 }
 
