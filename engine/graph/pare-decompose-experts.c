@@ -113,6 +113,10 @@ shares_of (PareWriter *w, const PareNode *node, const Mixture *m, PareValueId mi
 {
   gboolean normalizes = pare_node_get_int (node, "normalize_routing_weights", 0) != 0,
            among = normalizes || (mixed == PARE_NONE && g_str_equal (node->op, "QMoE"));
+  PareShape all = { .rank = 2, .dims = { m->rows, m->experts } };
+  g_autoptr (PareTensor) none = pare_tensor_new (f32, &all, NULL);
+  if (none == NULL)
+    return PARE_NONE;
   PareValueId out[2] = { pare_graph_add_value (w->graph, "greatest", f32, NULL, PARE_NONE),
                          pare_graph_add_value (w->graph, "chosen", i64, NULL, PARE_NONE) };
   PareValueId in[2] = { w->in[1], pare_write_ints (w, &m->chosen, 1) };
@@ -131,10 +135,6 @@ shares_of (PareWriter *w, const PareNode *node, const Mixture *m, PareValueId mi
     }
   else
     share = pare_write (w, "Softmax", f32, share, PARE_NONE);
-  PareShape all = { .rank = 2, .dims = { m->rows, m->experts } };
-  g_autoptr (PareTensor) none = pare_tensor_new (f32, &all, NULL);
-  if (none == NULL)
-    return PARE_NONE;
   const PareValueId spread[3] = { pare_write_constant (w, "none", none), out[1], share };
   PareValueId shares = pare_graph_add_value (w->graph, "shares", f32, NULL, PARE_NONE);
   pare_node_set_int (pare_write_to (w, "ScatterElements", shares, spread, 3), "axis", 1);

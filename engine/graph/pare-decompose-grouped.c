@@ -2,9 +2,9 @@
  * Where samples of a batch have pasts of different lengths, what is new stands right behind each sample's own. */
 #include "engine/graph/pare-writer.h"
 
-static const PareDtype f32 = PARE_DTYPE_FLOAT32, i64 = PARE_DTYPE_INT64;
-
 #include <math.h>
+
+static const PareDtype f32 = PARE_DTYPE_FLOAT32, i64 = PARE_DTYPE_INT64;
 
 #define MOST_POSITIONS (1 << 24)
 
@@ -293,6 +293,9 @@ attend_all (PareWriter *w, const PareNode *node, const Grouped *g, const PareVal
   static const gint64 swap[] = { 0, 2, 1, 3 }, flat[] = { -1 };
   const gint64 joined[] = { g->batch, g->rows, g->heads * g->depth };
   PareValueId in[7] = { split_heads (w, g, qkv[0], g->heads), PARE_NONE, PARE_NONE, w->in[10], PARE_NONE, PARE_NONE, PARE_NONE };
+  PareValueId mask = smooth ? seen_by_rows (w, g, causal) : PARE_NONE; /* first: nothing is written where there is no room for it */
+  if (smooth && mask == PARE_NONE)
+    return FALSE;
   const Places places = g->ragged ? places_of (w, g) : (Places){ PARE_NONE, PARE_NONE };
   for (guint i = 0; i < 2; i++)
     {
@@ -308,9 +311,6 @@ attend_all (PareWriter *w, const PareNode *node, const Grouped *g, const PareVal
     }
   if (smooth)
     {
-      PareValueId mask = seen_by_rows (w, g, causal);
-      if (mask == PARE_NONE)
-        return FALSE;
       if (in[3] != PARE_NONE)
         mask = pare_write (w, "Add", f32, mask, in[3]);
       in[3] = with_sink (w, g, w->in[11], mask, g->ragged ? g->stored : g->kept + g->rows);

@@ -204,7 +204,7 @@ crop_and_resize (PareWriter *w, const PareNode *node)
   guint n = 0;
   g_autofree gint64 *size = pare_node_input_ints (w->graph, node, 3, &n);
   if (!pare_writer_is_float (w, w->in[0]) || !pare_writer_is_float (w, w->in[1]) || w->in[2] == PARE_NONE || size == NULL || n != 2
-      || (!nearest && mode != NULL && !g_str_equal (mode, "bilinear")))
+      || (!nearest && mode != NULL && !g_str_equal (mode, "bilinear")) || MIN (size[0], size[1]) < 1 || MAX (size[0], size[1]) > 1 << 14)
     return FALSE;
   const PareShape x = *pare_writer_shape (w, w->in[0]), boxes = *pare_writer_shape (w, w->in[1]);
   if (x.rank != 4 || boxes.rank != 2 || boxes.dims[1] != 4 || x.dims[2] < 1 || x.dims[3] < 1)
@@ -212,8 +212,6 @@ crop_and_resize (PareWriter *w, const PareNode *node)
   PareValueId at[2], in_image[2], grid[2];
   for (guint i = 0; i < 2; i++)
     {
-      if (size[i] < 1 || size[i] > 1 << 14)
-        return FALSE;
       gint64 extent = x.dims[2 + i];
       at[i] = places (w, w->in[1], i, extent, size[i]);
       in_image[i] = pare_write_unsqueeze (w, inside (w, at[i], extent), i == 0 ? rows : columns, 1);
