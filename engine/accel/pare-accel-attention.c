@@ -113,7 +113,7 @@ read_operands (PareAccel *self, const PareRtStep *s, PareBfloatAttention *a)
   const PareRtValue *values = self->plan->values;
   uint32_t mask = pare_accel_operand (s, 3);
   int64_t q[4], k[4], v[4], y[4];
-  if (!read_operand (&values[s->in[0]].shape, p->q, q, &a->q) || !read_operand (&values[s->in[1]].shape, p->k, k, &a->k)
+  if (p->without_nan || !read_operand (&values[s->in[0]].shape, p->q, q, &a->q) || !read_operand (&values[s->in[1]].shape, p->k, k, &a->k)
       || !read_operand (&values[s->in[2]].shape, p->v, v, &a->v) || !read_operand (&values[s->out[0]].shape, p->y, y, &a->y)
       || q[0] * q[1] * q[2] * q[3] * k[2] * v[3] == 0
       || (mask != PARE_RT_NONE && !read_mask (&values[mask].shape, (const int64_t[4]){ q[0], q[1], q[2], k[2] }, a)))
@@ -149,8 +149,7 @@ pare_accel_step_attention (PareAccel *self, uint32_t step)
   const PareRtStep *s = &self->plan->steps[step];
   uint32_t mask = pare_accel_operand (s, 3);
   PareBfloatAttention a = { .vecs = 1 };
-  if (((const PareAttentionParams *)(self->plan->params + s->params))->without_nan || !pare_accel_bfloats ()
-      || !pare_accel_is_bf16 (self, step) || !read_operands (self, s, &a))
+  if (!pare_accel_bfloats () || !pare_accel_is_bf16 (self, step) || !read_operands (self, s, &a))
     return false;
   PareAccelResult result = pare_accel_result (self, s->out[0]);
   const PareMd *plain = pare_accel_plain_md (self, result.value), *dst = plain ? pare_md_with_type (self->mds, plain, result.type) : NULL;

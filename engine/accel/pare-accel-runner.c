@@ -266,7 +266,6 @@ run_together (PareAccelRunner *self, uint32_t first, uint32_t n, uint64_t *step_
   }
 }
 
-/* Nodes first..end-1. */
 #define LINE 64
 #define MOST_LINES 48 /* at once: about as many as the CPU fetches beside what it computes */
 
@@ -289,6 +288,7 @@ pare_accel_runner_expect (PareAccelRunner *self, const void *data, uint64_t byte
   self->expected_lines = (bytes + LINE - 1) / LINE;
 }
 
+/* Nodes first..end-1. */
 static PareRtStatus
 run_nodes (PareAccelRunner *self, uint32_t first, uint32_t end, uint64_t *step_ns, uint64_t then, const volatile int *cancel,
            uint32_t *failed_step)

@@ -254,8 +254,8 @@ gboolean
 pare_lower_resize (PareBuilder *b, const PareNode *node, GError **error)
 {
   static const char *const modes[] = { "nearest", "linear", "cubic", NULL };
-  static const char *const coords[]
-      = { "half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "tf_crop_and_resize", "half_pixel_symmetric", "tf_half_pixel_for_nn", NULL };
+  static const char *const coords[] = { "half_pixel",         "asymmetric",           "align_corners",        "pytorch_half_pixel",
+                                        "tf_crop_and_resize", "half_pixel_symmetric", "tf_half_pixel_for_nn", NULL };
   static const char *const nearests[] = { "round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL };
   const PareGraph *graph = b->graph;
   const PareShape *xs = &graph->values[node->inputs[0]].shape, *ys = &graph->values[node->outputs[0]].shape;
