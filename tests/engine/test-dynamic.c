@@ -1,4 +1,4 @@
-/* Products of codes whose zero point is found while running, against sums of int64; and codes that come in as they are. */
+/* Products of codes whose zero point is found while running, against sums of int64; codes that come in as they are; and weights of blocks of codes. */
 #include "engine/base/pare-rng.h"
 #include "engine/lower/pare-program-cut.h"
 #include "engine/runtime/pare-rt.h"
@@ -219,6 +219,40 @@ test_codes_in (void)
     }
 }
 
+/* Weights of blocks of codes are floats when the model runs, not laid out anew each time: (code - zero) * scale by the definition. */
+static void
+test_blocks (void)
+{
+  PareShape weights = pare_shape_make (2, (gint64)32, (gint64)2), blocks = pare_shape_make (2, (gint64)2, (gint64)2);
+  const float scales[4] = { 0.5f, 1, 2, 4 };
+  gint64 codes[64], zeros[4] = { 3, 4, 5, 6 };
+  double want[2] = { 0 };
+  g_autoptr (PareTensor) x = pare_tensor_new (PARE_DTYPE_FLOAT32, &(PareShape){ .rank = 2, .dims = { 1, 32 } }, NULL);
+  for (int i = 0; i < 64; i++)
+    {
+      int block = i / 32 * 2 + i % 2;
+      codes[i] = i;
+      ((float *)x->data)[i / 2] = (float)(i / 2 % 5);
+      want[i % 2] += (i / 2 % 5) * (double)(i - zeros[block]) * scales[block]; /* whole numbers and halves: exact */
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (backends); i++)
+    {
+      g_autoptr (PareGraph) g = make_graph (21);
+      const PareValueId q[3] = { make_typed (g, "codes", PARE_DTYPE_UINT8, weights, codes), make_float (g, "scales", blocks, scales),
+                                 make_typed (g, "zeros", PARE_DTYPE_UINT8, blocks, zeros) };
+      PareValueId in = make_input (g, "x", PARE_DTYPE_FLOAT32, x->shape), w = make_node (g, "DequantizeLinear", "blocks", 3, q);
+      pare_node_set_int (node_of (g, w), "axis", 0);
+      pare_node_set_int (node_of (g, w), "block_size", 16);
+      make_output (g, MAKE (g, "MatMul", "fc", in, w));
+      PareTensor *inputs[1] = { x };
+      guint n;
+      g_autoptr (PareTensor) y = run (g, backends[i], inputs, "DequantizeLinear", &n);
+      g_assert_cmpuint (n, ==, 0);
+      for (int c = 0; c < 2; c++)
+        g_assert_cmpfloat (((const float *)y->data)[c], ==, (float)want[c]);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -226,5 +260,6 @@ main (int argc, char **argv)
   g_test_add_func ("/dynamic/matmul", test_matmul);
   g_test_add_func ("/dynamic/conv", test_conv);
   g_test_add_func ("/dynamic/codes-in", test_codes_in);
+  g_test_add_func ("/dynamic/blocks", test_blocks);
   return g_test_run ();
 }

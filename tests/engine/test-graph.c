@@ -862,39 +862,6 @@ test_material (void)
     }
 }
 
-/* Weights of blocks of codes are floats when the model runs, not laid out anew each time: (code - zero) * scale by the definition. */
-static void
-test_blocks (void)
-{
-  g_autoptr (PareGraph) g = make_graph (21);
-  PareShape in = pare_shape_make (2, (gint64)1, (gint64)32), weights = pare_shape_make (2, (gint64)32, (gint64)2),
-            blocks = pare_shape_make (2, (gint64)2, (gint64)2);
-  gint64 codes[64], zeros[4] = { 3, 4, 5, 6 };
-  for (int i = 0; i < 64; i++)
-    codes[i] = i;
-  const float scales[4] = { 0.5f, 1, 2, 4 };
-  const PareValueId q[3] = { make_typed (g, "codes", PARE_DTYPE_UINT8, weights, codes), make_float (g, "scales", blocks, scales),
-                             make_typed (g, "zeros", PARE_DTYPE_UINT8, blocks, zeros) };
-  PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, in), w = make_node (g, "DequantizeLinear", "blocks", 3, q);
-  pare_node_set_int (node_of (g, w), "axis", 0);
-  pare_node_set_int (node_of (g, w), "block_size", 16);
-  make_output (g, MAKE (g, "MatMul", "fc", x, w));
-  g_autoptr (PareGraph) c = canonical (g);
-  const PareTensor *t = NULL;
-  for (guint i = 0; i < c->n_nodes; i++)
-    {
-      g_assert_false (pare_node_is (&c->nodes[i], "DequantizeLinear"));
-      if (pare_node_is (&c->nodes[i], "MatMul"))
-        t = c->values[c->nodes[i].inputs[1]].constant;
-    }
-  g_assert_nonnull (t);
-  for (int i = 0; i < 64; i++)
-    {
-      int block = i / 32 * 2 + i % 2;
-      g_assert_cmpfloat (((const float *)t->data)[i], ==, (float)(i - zeros[block]) * scales[block]);
-    }
-}
-
 int
 main (int argc, char **argv)
 {
@@ -920,7 +887,6 @@ main (int argc, char **argv)
   g_test_add_func ("/graph/lift/left", test_qdq_that_does_not_fit);
   g_test_add_func ("/graph/lift/qlinear", test_qlinear);
   g_test_add_func ("/graph/lift/moved", test_codes_that_move);
-  g_test_add_func ("/graph/lift/blocks", test_blocks);
   g_test_add_func ("/graph/infos", test_infos);
   g_test_add_func ("/graph/material", test_material);
   return g_test_run ();
