@@ -129,5 +129,11 @@ void pare_extents_bind (GHashTable *extents, const char *name, gint64 extent);
 gboolean pare_canonical_half (PareGraph *self, GError **error);
 gboolean pare_canonical_lift (PareGraph *self, GError **error);
 void pare_canonical_drop_identities (PareGraph *self);
-/* Transposes one behind the other become one, or none; those in front of what computes codes element by element move behind it. */
+/* Transposes one behind the other become one, or none; what computes element by element, or only names axes, is turned where it leaves less to
+ * be moved. */
 gboolean pare_canonical_join_transposes (PareGraph *self, GError **error);
+/* The second half of that, once: groups of nodes beside Transposes. What was one's result may be read by nobody afterwards. FALSE: nothing was
+ * changed. */
+gboolean pare_canonical_turn_groups (PareGraph *self);
+/* The node that writes the value, if it is a Transpose of known order; NULL. */
+const PareNode *pare_transpose_of (const PareGraph *g, PareValueId value, const gint64 **perm, guint *rank);
