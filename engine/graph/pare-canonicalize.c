@@ -189,6 +189,7 @@ canonicalize (const PareGraph *source, const PareNamedShape *shapes, guint n_sha
   if (!pare_graph_sort (g, error))
     return NULL;
   pare_graph_fold_batch_norm (g, NULL);
+  pare_canonical_fold_factors (g);
   if (!pare_graph_compact (g, error))
     return NULL;
   /* What the passes made has no shapes yet. */

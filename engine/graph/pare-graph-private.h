@@ -137,3 +137,6 @@ gboolean pare_canonical_join_transposes (PareGraph *self, GError **error);
 gboolean pare_canonical_turn_groups (PareGraph *self);
 /* The node that writes the value, if it is a Transpose of known order; NULL. */
 const PareNode *pare_transpose_of (const PareGraph *g, PareValueId value, const gint64 **perm, guint *rank);
+/* A constant that each channel of what a convolution or Gemm computes is multiplied with becomes part of its weights: a normalization as
+ * some exporters write it. */
+void pare_canonical_fold_factors (PareGraph *self);

@@ -351,6 +351,50 @@ test_rest (void)
     }
 }
 
+/* A factor for each channel becomes part of weights that are not on a grid, and of theirs alone. */
+static void
+test_factors (void)
+{
+  static const char *const ops[] = { "Conv", "ConvTranspose", "Gemm", "Conv", "Conv", "Conv" };
+  for (guint k = 0; k < G_N_ELEMENTS (ops); k++)
+    {
+      gboolean dense = k == 2, rows = k == 3, stored = k == 4, twice = k == 5;
+      PareGraph *both[2];
+      for (int i = 0; i < 2; i++) /* the second: behind an Identity that is an output, which nothing folds across */
+        {
+          PareGraph *g = both[i] = make_graph (18);
+          PareShape map = pare_shape_make (4, (gint64)1, (gint64)4, (gint64)4, (gint64)4), line = pare_shape_make (2, (gint64)3, (gint64)4),
+                    square = pare_shape_make (2, (gint64)4, (gint64)4),
+                    window = pare_shape_make (4, (gint64)4, (gint64)4, (gint64)1, (gint64)1);
+          PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, dense ? line : map),
+                      w = make_float (g, "w", dense ? square : window, NULL), b = make_float (g, "b", pare_shape_make (1, (gint64)4), NULL),
+                      f = make_float (g, "f",
+                                      dense  ? pare_shape_make (1, (gint64)4)
+                                      : rows ? pare_shape_make (2, (gint64)4, (gint64)1)
+                                             : pare_shape_make (3, (gint64)4, (gint64)1, (gint64)1),
+                                      NULL);
+          PareValueId y = MAKE (g, ops[k], "layer", x, w, b), other = MAKE (g, ops[k], "beside", x, w, b);
+          if (stored)
+            g->values[w].storage = PARE_DTYPE_BFLOAT16;
+          make_output (g, MAKE (g, "Mul", "mul", f, y));
+          make_output (g, other);
+          if (twice || i == 1)
+            make_output (g, y);
+          pare_graph_name_layers (g);
+        }
+      g_autoptr (PareGraph) folded = both[0], plain = both[1];
+      g_assert_cmpuint (count (folded, "Mul"), ==, k < 3 ? 0 : 1);
+      g_assert_cmpuint (count (plain, "Mul"), ==, 1);
+      for (int b = 0; b < 2; b++)
+        {
+          PareBackend backend = b == 0 ? PARE_BACKEND_PORTABLE : PARE_BACKEND_AUTO;
+          g_autoptr (GArray) want = run (plain, backend), got = run (folded, backend);
+          g_array_set_size (want, got->len);
+          assert_same (got, want);
+        }
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -374,5 +418,6 @@ main (int argc, char **argv)
     g_test_add_data_func (between[i].path, &between[i].make, test_between);
   g_test_add_func ("/turn/stays", test_stays);
   g_test_add_func ("/turn/rest", test_rest);
+  g_test_add_func ("/turn/factors", test_factors);
   return g_test_run ();
 }
