@@ -116,6 +116,7 @@ struct PareAccel
   uint32_t room_buffers, room_nodes, room_args, room_views, room_rooms, room_packs;
   uint32_t n_fast; /* steps that do not run on a portable kernel */
   uint64_t arena_bytes, scratch_bytes;
+  bool *gains;     /* of each step: threads share it */
   uint8_t *exact;  /* of each value: it lies on the grid of bfloat16; NULL where the CPU does not multiply that */
   uint32_t n_bf16; /* steps that multiply it */
   bool blocks;     /* channels in blocks rather than innermost */
@@ -381,8 +382,9 @@ void pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, f
 
 void pare_accel_copy_block (const PareAccelBlock *block, const void *src, void *dst);
 
-/* Does the step take long enough that threads gain more than they wait for each other? exact: as in PareAccel. */
-bool pare_accel_step_gains (const PareRtPlan *plan, uint32_t step, const uint8_t *exact);
+/* Which steps take long enough that threads gain more than they wait for each other and for what the other wrote: one flag for each, all
+ * false before. FALSE: none. exact: as in PareAccel. */
+bool pare_accel_find_gains (const PareRtPlan *plan, const uint8_t *exact, bool *gains);
 
 /* Below this many elements a second thread costs more than it saves. */
 #define PARE_ACCEL_PARALLEL_FROM 65536

@@ -342,7 +342,7 @@ build (PareAccel *self)
   for (uint32_t i = 0; i < plan->n_steps && !self->failed; i++)
     {
       self->building = i;
-      set_sharing (self, pare_accel_step_gains (plan, i, self->exact) ? self->threads : 1);
+      set_sharing (self, self->gains[i] ? self->threads : 1);
       if (self->absorbed_by[i] || (is_best_portable (self, i) ? step_portable (self, i, PARE_RT_NONE) : step_fast (self, i)))
         self->n_fast++;
       else if (self->failed || !step_portable (self, i, pare_accel_projected (self, i)))
@@ -381,10 +381,8 @@ pare_accel_new (const PareRtPlan *plan, int threads)
   self->exact = pare_accel_has_bf16 () ? malloc (plan->n_values + 1) : NULL;
   if (self->exact)
     pare_rt_plan_find_bfloat (plan, self->exact);
-  bool gain = false;
-  for (uint32_t i = 0; i < plan->n_steps && !gain; i++)
-    gain = pare_accel_step_gains (plan, i, self->exact);
-  if (!gain)
+  self->gains = calloc (plan->n_steps + 1, sizeof *self->gains);
+  if (self->threads > 1 && self->gains && !pare_accel_find_gains (plan, self->exact, self->gains))
     self->threads = 1;
   self->mds = pare_md_pool_new ();
   self->values = calloc (plan->n_values + 1, sizeof *self->values);
@@ -393,7 +391,8 @@ pare_accel_new (const PareRtPlan *plan, int threads)
   int before = pare_accel_set_threads (1);
   self->pool = self->threads > 1 ? pare_rt_pool_new_over (self->threads, pare_accel_share) : NULL;
   PareRtPool *pool = pare_rt_pool_enter (NULL);
-  bool fine = self->mds && self->values && self->contents && self->absorbed_by && (self->engine = pare_dnnl_engine ()) && build (self);
+  bool fine = self->gains && self->mds && self->values && self->contents && self->absorbed_by && (self->engine = pare_dnnl_engine ())
+              && build (self);
   pare_rt_pool_enter (pool);
   pare_accel_set_threads (before);
   if (!fine)
@@ -418,6 +417,7 @@ pare_accel_free (PareAccel *self)
   pare_rt_pool_free (self->pool);
   free (self->values);
   free (self->absorbed_by);
+  free (self->gains);
   free (self->exact);
   free (self->buffers);
   free (self->nodes);
