@@ -337,8 +337,9 @@ static const PareDecomposeRule rules_here[] = {
   { NULL, NULL, NULL },
 };
 
-static PareDecomposeFunc
-find_rule (const PareNode *node)
+/* Operator -> its rules, in order. */
+static gpointer
+index_rules (gpointer unused)
 {
   const PareDecomposeRule *const lists[] = { rules_here,
                                              pare_decompose_rules_attention,
@@ -358,11 +359,24 @@ find_rule (const PareNode *node)
                                              pare_decompose_rules_loss,
                                              pare_decompose_rules_old,
                                              pare_decompose_rules_learn };
-  const char *domain = node->domain == NULL || g_str_equal (node->domain, "ai.onnx") ? "" : node->domain;
+  GHashTable *rules = g_hash_table_new (g_str_hash, g_str_equal);
   for (guint i = 0; i < G_N_ELEMENTS (lists); i++)
     for (const PareDecomposeRule *rule = lists[i]; rule->domain != NULL; rule++)
-      if (g_str_equal (rule->op, node->op) && g_str_equal (rule->domain, domain))
+      g_hash_table_insert (rules, (gpointer)rule->op, g_slist_append (g_hash_table_lookup (rules, rule->op), (gpointer)rule));
+  return rules;
+}
+
+static PareDecomposeFunc
+find_rule (const PareNode *node)
+{
+  static GOnce once = G_ONCE_INIT; /* nodes are asked about at every edit */
+  const char *domain = node->domain == NULL || g_str_equal (node->domain, "ai.onnx") ? "" : node->domain;
+  for (GSList *l = g_hash_table_lookup (g_once (&once, index_rules, NULL), node->op); l != NULL; l = l->next)
+    {
+      const PareDecomposeRule *rule = l->data;
+      if (g_str_equal (rule->domain, domain))
         return rule->func;
+    }
   return NULL;
 }
 
