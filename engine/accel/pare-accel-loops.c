@@ -1,6 +1,7 @@
 #include "engine/accel/pare-accel-private.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 /* Vector code for newer CPUs beside the baseline, chosen at load by what the CPU can do (naming a model would leave out all others);
  * sanitizers run before that choice is possible. */
@@ -43,6 +44,16 @@ pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, float 
     }
 }
 
+#define MOST_RANGES 64
+
+/* Tasks that lie beside each other are one thread's, so that what it wrote or laid out in the tasks before is near; who has none left takes
+ * another one's. */
+typedef struct
+{
+  _Alignas(64) _Atomic int64_t next;
+  int64_t end;
+} Range;
+
 void
 pare_accel_run_loop (PareAccelLoop loop, const void *params, const PareView *args, int threads)
 {
@@ -61,16 +72,23 @@ pare_accel_run_loop (PareAccelLoop loop, const void *params, const PareView *arg
 void
 pare_accel_share (int threads, int64_t n, void (*func) (int64_t task, int worker, void *arg), void *arg)
 {
+  Range ranges[MOST_RANGES];
+  int shares = threads < MOST_RANGES ? threads : MOST_RANGES;
+  for (int i = 0; i < shares; i++)
+    {
+      atomic_init (&ranges[i].next, n * i / shares);
+      ranges[i].end = n * (i + 1) / shares;
+    }
 #ifdef _OPENMP
 #pragma omp parallel num_threads(threads)
+#endif
   {
     int worker = pare_accel_thread ();
-#pragma omp for schedule(dynamic, 1) nowait
-    for (int64_t i = 0; i < n; i++)
-      func (i, worker, arg);
+    for (int i = 0; i < shares; i++)
+      {
+        Range *r = &ranges[(worker + i) % shares];
+        for (int64_t task; (task = atomic_fetch_add_explicit (&r->next, 1, memory_order_relaxed)) < r->end;)
+          func (task, worker, arg);
+      }
   }
-#else
-  for (int64_t i = 0; i < n; i++)
-    func (i, 0, arg);
-#endif
 }

@@ -326,13 +326,15 @@ bool pare_accel_rows_bf16 (PareAccel *self, uint32_t step, const PareAccelRows *
 uint32_t pare_accel_projected (PareAccel *self, uint32_t step);
 /* A PareRtRnnMultiplier of a recurrent layer whose matrix of the state is bfloat16; NULL: the portable kernel's own product. */
 const void *pare_accel_recurrent_bf16 (PareAccel *self, uint32_t step);
-/* How rows go by panels: bands of rows, in each all panels, in each the band's shares of rows, in this order. */
+/* How rows go by panels: bands of rows, in each all panels, in each the band's shares of rows, in this order. Threads share this sequence,
+ * or the rows. */
 typedef struct
 {
   int64_t rows, panels;
-  int64_t shares, band; /* shares of rows in all and in a band; pare_accel_plan_walk sets them */
+  int64_t band; /* shares of rows in it; pare_accel_plan_walk sets this, and by_rows */
+  bool by_rows;
 } PareAccelWalk;
-void pare_accel_plan_walk (PareAccelWalk *walk, int64_t row_bytes);
+void pare_accel_plan_walk (PareAccelWalk *walk, int64_t columns, int64_t row_bytes);
 /* Some rows by one panel; last: it is the last one of this thread. */
 typedef void (*PareAccelRowsFunc) (const void *params, const PareView *args, int64_t row, int64_t rows, int64_t panel, bool last);
 /* A thread's part, which is as much as any other's. */

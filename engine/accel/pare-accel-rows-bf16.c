@@ -108,7 +108,7 @@ pack (PareAccel *self, const float *weights, int64_t stride_n, int64_t stride_k,
   s->weights = packed;
   while (pare_accel_bfloat_panel (pare_accel_whole_blocks (s->n), s->walk.panels, &at))
     s->walk.panels++;
-  pare_accel_plan_walk (&s->walk, s->k * (int64_t)sizeof *packed);
+  pare_accel_plan_walk (&s->walk, s->n, s->k * (int64_t)sizeof *packed);
   return true;
 }
 

@@ -6,7 +6,9 @@
 
 #define SHARE 24          /* rows that threads divide the work by */
 #define BAND (1536 << 10) /* bytes of x that are multiplied by one panel after the other */
+#define NEAR (2 << 20)    /* bytes of weights that a core keeps beside the rows */
 #define LEAST_BAND 6      /* shares: fewer wait for panels */
+#define TILE 6            /* rows of a tile: threads part between two */
 #define LEAST_ROWS 4      /* fewer are as fast as weights are read */
 #define PRODUCTS 110      /* in a nanosecond, of one thread */
 
@@ -45,25 +47,38 @@ multiply (const void *params, const PareView *args, int64_t row, int64_t rows, i
 }
 
 void
-pare_accel_plan_walk (PareAccelWalk *walk, int64_t row_bytes)
+pare_accel_plan_walk (PareAccelWalk *walk, int64_t columns, int64_t row_bytes)
 {
   int64_t fit = BAND / (SHARE * row_bytes);
-  walk->shares = (walk->rows + SHARE - 1) / SHARE;
+  walk->by_rows = walk->rows > columns || columns * row_bytes <= NEAR;
   walk->band = fit > LEAST_BAND ? fit : LEAST_BAND;
+}
+
+/* Rows from..end-1 by the panels, from one on and to another: threads share the sequence of both. */
+static void
+walk_rows (const PareAccelWalk *w, int64_t first_row, int64_t end_row, int part, int parts, PareAccelRowsFunc multiply_rows,
+           const void *params, const PareView *args)
+{
+  int64_t rows = end_row - first_row, shares = (rows + SHARE - 1) / SHARE;
+  int64_t all = shares * w->panels, from = all * part / parts, end = all * (part + 1) / parts;
+  while (from < end)
+    {
+      int64_t first = from / (w->band * w->panels) * w->band, band = shares - first < w->band ? shares - first : w->band,
+              at = from - first * w->panels, share = at % band, some = band - share < end - from ? band - share : end - from;
+      int64_t row = rows * (first + share) / shares, next = rows * (first + share + some) / shares;
+      multiply_rows (params, args, first_row + row, next - row, at / band, from + some == end);
+      from += some;
+    }
 }
 
 void
 pare_accel_walk (const PareAccelWalk *w, int part, int parts, PareAccelRowsFunc multiply_rows, const void *params, const PareView *args)
 {
-  int64_t all = w->shares * w->panels, from = all * part / parts, end = all * (part + 1) / parts;
-  while (from < end)
-    {
-      int64_t first = from / (w->band * w->panels) * w->band, band = w->shares - first < w->band ? w->shares - first : w->band,
-              at = from - first * w->panels, share = at % band, some = band - share < end - from ? band - share : end - from;
-      int64_t row = w->rows * (first + share) / w->shares, next = w->rows * (first + share + some) / w->shares;
-      multiply_rows (params, args, row, next - row, at / band, from + some == end);
-      from += some;
-    }
+  int64_t tiles = w->rows / TILE, first = tiles * part / parts * TILE, end = part + 1 < parts ? tiles * (part + 1) / parts * TILE : w->rows;
+  if (w->by_rows && tiles >= 4 * parts)
+    walk_rows (w, first, end, 0, 1, multiply_rows, params, args);
+  else
+    walk_rows (w, 0, w->rows, part, parts, multiply_rows, params, args);
 }
 
 static void
@@ -121,7 +136,7 @@ pare_accel_rows (PareAccel *self, uint32_t step, const PareAccelRows *r)
   int64_t at;
   while (pare_accel_panel (isa, pare_accel_whole_blocks (r->n), s.walk.panels, &at))
     s.walk.panels++;
-  pare_accel_plan_walk (&s.walk, r->k * (int64_t)sizeof (float));
+  pare_accel_plan_walk (&s.walk, r->n, r->k * (int64_t)sizeof (float));
   uint32_t y = there;
   if (s.residual && pare_accel_may_overwrite (self, step, there)
       && pare_accel_buffer_root (self, there) != pare_accel_buffer_root (self, x))
