@@ -313,6 +313,10 @@ pare_accel_step_binary (PareAccel *self, uint32_t step)
     return false;
   if (same_shape (sa, sb))
     return binary_same_shape (self, step, a, b, y, alg, &post);
+  if (pare_accel_gated_point (self, step, count_a > count_b ? a : b, count_a > count_b ? b : a))
+    return true;
+  if (self->failed)
+    return false;
   if (count_a >= count_b)
     return binary_per_channel (self, step, a, b, y, alg, &post);
   return p->kind != PARE_BIN_SUB && binary_per_channel (self, step, b, a, y, alg, &post);

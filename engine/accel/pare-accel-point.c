@@ -4,6 +4,7 @@
 
 /* Floats of the pixels that are multiplied by one panel after the other. */
 #define BAND (128 * 1024 / 4)
+#define TILES 24    /* pixels: no tile of a band is less than whole, however high */
 #define PRODUCTS 90 /* in a nanosecond, of one thread */
 
 const PareConvParams *
@@ -92,27 +93,50 @@ typedef struct
   int64_t batch, pixels; /* of an image */
   int64_t x_row, x_block, x_image, y_row, y_block, y_image;
   int64_t band;
-  bool residual;
+  bool residual, gated;
+  int64_t gate_image, scratch; /* floats: from one image's gate to the next one's; of a thread */
 } Pointwise;
 
+/* Some pixels times their channels' numbers, laid out as they were: blocks of band + 1 pixels, for no two to lie a power of two apart, or
+ * whole pixels. */
+static void
+gate (const Pointwise *s, const float *x, const float *numbers, int64_t rows, float *to)
+{
+  if (s->x_row == PARE_BLOCK)
+    {
+      for (int64_t b = 0; b < s->point.k / PARE_BLOCK; b++, numbers += PARE_BLOCK)
+        for (int64_t r = 0; r < rows; r++)
+          for (int i = 0; i < PARE_BLOCK; i++)
+            to[(b * (s->band + 1) + r) * PARE_BLOCK + i] = x[b * s->x_block + r * PARE_BLOCK + i] * numbers[i];
+      return;
+    }
+  for (int64_t r = 0; r < rows; r++, x += s->x_row, to += s->x_row)
+    for (int64_t k = 0; k < s->point.k; k++)
+      to[k] = x[k] * numbers[k];
+}
+
+/* args: x, y, (gated) a number for each channel and scratch memory, (residual) what is added */
 static void
 run (const void *params, const PareView *args, int part, int parts)
 {
   const Pointwise *s = params;
   const PareFloats *isa = pare_accel_floats ();
-  const float *x = args[0].data, *residual = s->residual ? args[2].data : NULL;
-  float *y = args[1].data;
+  const float *x = args[0].data, *residual = s->residual ? args[s->gated ? 4 : 2].data : NULL;
+  float *y = args[1].data, *scratch = s->gated ? (float *)args[3].data + part * s->scratch : NULL;
   int64_t all = s->batch * s->pixels, at = all * part / parts, end = all * (part + 1) / parts;
   while (at < end)
     {
       int64_t image = at / s->pixels, pixel = at % s->pixels, some = end - at < s->band ? end - at : s->band;
       some = some > s->pixels - pixel ? s->pixels - pixel : some;
+      const float *from = x + image * s->x_image + pixel * s->x_row;
       int64_t to = image * s->y_image + pixel * s->y_row;
+      if (s->gated)
+        gate (s, from, (const float *)args[2].data + image * s->gate_image, some, scratch);
       pare_accel_multiply (isa, &s->point,
                            (PareProduct){ .rows = some,
-                                          .a = x + image * s->x_image + pixel * s->x_row,
+                                          .a = s->gated ? scratch : from,
                                           .a_row = s->x_row,
-                                          .a_block = s->x_block,
+                                          .a_block = s->gated && s->x_row == PARE_BLOCK ? (s->band + 1) * PARE_BLOCK : s->x_block,
                                           .c = y + to,
                                           .c_row = s->y_row,
                                           .c_block = s->y_block,
@@ -127,14 +151,15 @@ pare_accel_point_pays (const PareAccel *self, uint32_t step)
   return pare_accel_floats () && pare_accel_is_point (self, step) && pare_accel_conv_params (self, step)->activation > PARE_ACT_LEAKY;
 }
 
-bool
-pare_accel_point (PareAccel *self, uint32_t step, const PareMd *dst)
+/* The nodes of `step` compute the convolution `conv` of x, whose channels are multiplied by `numbers` first where there are some. dst: the
+ * layout in which the result is wanted. */
+static bool
+build (PareAccel *self, uint32_t step, uint32_t conv, uint32_t x, uint32_t numbers, const PareMd *dst)
 {
   const PareFloats *isa = pare_accel_floats ();
-  const PareRtStep *st = &self->plan->steps[step];
-  uint32_t x = st->in[0], residual = pare_accel_operand (st, 3), there = PARE_RT_NONE, result;
+  uint32_t residual = pare_accel_operand (&self->plan->steps[conv], 3), there = PARE_RT_NONE, result;
   PareFolded f;
-  if (!pare_accel_point_pays (self, step) || !pare_accel_fold (self, step, &f))
+  if (!pare_accel_fold (self, conv, &f))
     return false;
   const PareShape *sx = &self->plan->values[x].shape, *sy = &self->plan->values[f.y].shape;
   const PareMd *blocks_x = pare_md_new_blocks (self->mds, dnnl_f32, sx->rank, sx->dims),
@@ -155,28 +180,63 @@ pare_accel_point (PareAccel *self, uint32_t step, const PareMd *dst)
                   .y_row = blocks_out ? PARE_BLOCK : sy->dims[1],
                   .y_block = blocks_out ? pixels * PARE_BLOCK : PARE_BLOCK,
                   .y_image = pixels * sy->dims[1],
-                  .band = BAND / (sx->dims[1] + sy->dims[1]) + 1,
-                  .residual = residual != PARE_RT_NONE };
-  if (!pare_accel_pack_point (self, isa, step, &f, &s.point))
+                  .band = (BAND / (sx->dims[1] + sy->dims[1]) / TILES + 1) * TILES,
+                  .residual = residual != PARE_RT_NONE,
+                  .gated = numbers != PARE_RT_NONE };
+  if (!pare_accel_pack_point (self, isa, conv, &f, &s.point))
     return false;
-  uint32_t in = pare_accel_form (self, step, x, src);
+  uint32_t buffers[5] = { pare_accel_form (self, step, x, src) }, n = 2;
+  if (s.gated)
+    {
+      s.gate_image = self->plan->values[numbers].shape.dims[0] > 1 ? sx->dims[1] : 0;
+      s.scratch = (s.band + 1) * sx->dims[1];
+      buffers[n++] = pare_accel_plain (self, step, numbers);
+      buffers[n++] = pare_accel_buffer_new (self, (uint64_t)(s.scratch * self->threads) * sizeof (float));
+    }
   if (s.residual)
-    there = pare_accel_form (self, step, residual, dst);
-  if (in == PARE_RT_NONE || (s.residual && there == PARE_RT_NONE))
+    buffers[n++] = there = pare_accel_form (self, step, residual, dst);
+  if (s.residual && there == PARE_RT_NONE)
     {
       self->failed = true;
       return false;
     }
-  if (s.residual && pare_accel_may_overwrite (self, step, there)
-      && pare_accel_buffer_root (self, there) != pare_accel_buffer_root (self, in))
+  if (s.residual && conv - step <= 1 && pare_accel_may_overwrite (self, conv, there)
+      && pare_accel_buffer_root (self, there) != pare_accel_buffer_root (self, buffers[0]))
     {
       result = there;
       pare_accel_set_form (self, f.y, dst, there);
     }
   else
     result = pare_accel_new_form (self, f.y, dst);
-  const uint32_t buffers[3] = { in, result, there };
+  buffers[1] = result;
   double ns = (double)(s.batch * pixels * s.point.n) * (double)s.point.k / PRODUCTS;
-  return pare_accel_add_work (self, step, run, &s, sizeof s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, s.residual ? 3 : 2)
+  return pare_accel_add_work (self, step, run, &s, sizeof s, (uint64_t)(ns * PARE_ACCEL_IN_NS), buffers, n)
          && pare_accel_absorb (self, f.norm);
+}
+
+bool
+pare_accel_point (PareAccel *self, uint32_t step, const PareMd *dst)
+{
+  return pare_accel_point_pays (self, step) && build (self, step, step, self->plan->steps[step].in[0], PARE_RT_NONE, dst);
+}
+
+bool
+pare_accel_gated_point (PareAccel *self, uint32_t step, uint32_t x, uint32_t numbers)
+{
+  const PareRtStep *s = &self->plan->steps[step];
+  const PareBinaryParams *p = (const PareBinaryParams *)(self->plan->params + s->params);
+  uint32_t conv = pare_accel_only_reader (self, s->out[0]);
+  if (!pare_accel_floats () || p->kind != PARE_BIN_MUL || p->activation != PARE_ACT_NONE || conv == PARE_RT_NONE
+      || !pare_accel_is_point (self, conv) || self->plan->steps[conv].in[0] != s->out[0])
+    return false;
+  uint32_t residual = pare_accel_operand (&self->plan->steps[conv], 3);
+  const PareShape *sx = &self->plan->values[x].shape, *sn = &self->plan->values[numbers].shape;
+  if (sx->rank != 4 || sn->rank != 4 || sn->dims[1] != sx->dims[1] || sn->dims[2] != 1 || sn->dims[3] != 1
+      || (sn->dims[0] != 1 && sn->dims[0] != sx->dims[0]) || (residual != PARE_RT_NONE && !pare_accel_is_known (self, residual)))
+    return false;
+  const PareMd *native = pare_accel_native (self, x);
+  if (!native || (pare_md_is_row_major (native) && sx->dims[2] * sx->dims[3] > 1))
+    return false;
+  return build (self, step, conv, x, numbers, pare_md_new_blocks (self->mds, dnnl_f32, sx->rank, sx->dims))
+         && pare_accel_absorb (self, conv);
 }

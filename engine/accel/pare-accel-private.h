@@ -292,6 +292,9 @@ bool pare_accel_point_pays (const PareAccel *self, uint32_t step);
 bool pare_accel_separable_pays (const PareAccel *self, uint32_t step);
 /* A pointwise convolution; dst: the layout in which its result is wanted. */
 bool pare_accel_point (PareAccel *self, uint32_t step, const PareMd *dst);
+/* A product of x with a number for each channel (what squeeze-and-excite does), and the pointwise convolution that alone reads it: the
+ * product is never written whole. False: nothing was added. */
+bool pare_accel_gated_point (PareAccel *self, uint32_t step, uint32_t x, uint32_t numbers);
 /* A depthwise convolution with the pointwise ones around it. */
 bool pare_accel_separable (PareAccel *self, uint32_t step);
 /* A convolution of few channels, of which there must be a plain copy, into blocks if dst is so, else channels innermost. */

@@ -217,6 +217,47 @@ test_pointwise (void)
     }
 }
 
+/* Squeeze and excite: channels times numbers of their own, one for all images or one for each, on either side, and the pointwise
+ * convolution behind, with what may stand around it; also where the product is read again. */
+static void
+test_gated (void)
+{
+  static const int channels[] = { 16, 24, 17, 48, 64, 96, 120 }, sides[] = { 1, 3, 7, 14, 20, 33 };
+  for (guint i = 0; i < 80; i++)
+    {
+      Plan *plan = plan_new (15000 + i);
+      PareRng *r = &plan->rng;
+      int a = channels[pare_rng_below (r, G_N_ELEMENTS (channels))], b = channels[pare_rng_below (r, G_N_ELEMENTS (channels))],
+          h = sides[pare_rng_below (r, G_N_ELEMENTS (sides))], w = sides[pare_rng_below (r, G_N_ELEMENTS (sides))],
+          batch = i % 5 == 4 ? 2 : 1;
+      PareConvParams point = conv_params (2, 1, 1, 1, 1, 0), first = conv_params (2, 1, 3, 1, 1, 1), squeezed = point;
+      const PareBinaryParams mul = { .kind = PARE_BIN_MUL };
+      squeezed.activation = i % 2 ? PARE_ACT_SIGMOID : PARE_ACT_NONE;
+      point.activation = i % 3 == 2 ? PARE_ACT_SWISH : PARE_ACT_NONE;
+      uint32_t x = plan_input (plan, SHAPE (batch, 3, h, w)), residual = PARE_RT_NONE;
+      x = add_conv (plan, x, a, &first, TRUE, PARE_RT_NONE);
+      if (i % 4 == 1)
+        residual = add_conv (plan, x, b, &point, FALSE, PARE_RT_NONE);
+      uint32_t numbers
+          = i % 7 == 6 ? plan_input (plan, SHAPE (1, a, 1, 1)) : STEP (plan, PARE_RT_GLOBAL_AVG_POOL, NULL, SHAPE (batch, a, 1, 1), x);
+      if (i % 7 != 6)
+        numbers = add_conv (plan, numbers, a, &squeezed, TRUE, PARE_RT_NONE);
+      uint32_t y = i % 2 ? STEP (plan, PARE_RT_BINARY, &mul, SHAPE (batch, a, h, w), numbers, x)
+                         : STEP (plan, PARE_RT_BINARY, &mul, SHAPE (batch, a, h, w), x, numbers);
+      if (i % 8 == 7)
+        plan_output (plan, y);
+      y = add_conv (plan, y, b, &point, TRUE, residual);
+      if (i % 6 == 3)
+        y = add_norm (plan, y);
+      plan_output (plan, y);
+      g_autofree char *what = g_strdup_printf ("gated %u: %d, %d, %d x %d%s", i, a, b, h, w, residual == PARE_RT_NONE ? "" : ", residual");
+      compare (plan, 1 + (int)(i % 3), 1e-5f, what);
+      if (i % 7 != 6) /* one input */
+        same_by_threads (plan, y, what);
+      plan_free (plan);
+    }
+}
+
 /* Few results over planes: long windows, steps and holes in them, columns that fill no vector, more than a band, one axis. */
 static void
 test_planes (void)
@@ -367,6 +408,7 @@ main (int argc, char **argv)
   g_test_add_func ("/accel-floats/planes", test_planes);
   g_test_add_func ("/accel-floats/stacked", test_stacked);
   g_test_add_func ("/accel-floats/pointwise", test_pointwise);
+  g_test_add_func ("/accel-floats/gated", test_gated);
   g_test_add_func ("/accel-floats/rows", test_rows);
   return g_test_run ();
 }
