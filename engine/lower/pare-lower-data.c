@@ -197,6 +197,27 @@ pare_lower_transpose (PareBuilder *b, const PareNode *node, GError **error)
   return pare_lower_step (b, node, PARE_RT_TRANSPOSE, &p, sizeof p, 1);
 }
 
+/* The ReduceMin of all elements of the value of which this finds the largest, which comes later: dynamic quantization asks for both. */
+static PareNodeId
+other_end (const PareBuilder *b, const PareNode *node)
+{
+  PareValueId x = node->inputs[0];
+  const PareValue *v = &b->graph->values[x];
+  PareNodeId own = (PareNodeId)(node - b->graph->nodes);
+  if (v->dtype != PARE_DTYPE_FLOAT32 || pare_shape_count (&v->shape) < 1 || pare_lower_has_input (node, 1))
+    return PARE_NONE;
+  for (guint k = b->consumers->starts[x]; k < b->consumers->starts[x + 1]; k++)
+    {
+      PareNodeId id = b->consumers->nodes[k];
+      const PareNode *other = &b->graph->nodes[id];
+      if (id > own && pare_node_is (other, "ReduceMin") && !pare_lower_has_input (other, 1) && other->n_outputs == 1
+          && other->outputs[0] != PARE_NONE && pare_node_get_int (other, "noop_with_empty_axes", 0) == 0 && b->fused_into[id] == PARE_NONE
+          && b->fusions[id].head == PARE_NONE)
+        return id;
+    }
+  return PARE_NONE;
+}
+
 gboolean
 pare_lower_reduce (PareBuilder *b, const PareNode *node, GError **error)
 {
@@ -237,7 +258,14 @@ pare_lower_reduce (PareBuilder *b, const PareNode *node, GError **error)
     return pare_lower_step (b, node, PARE_RT_COPY, NULL, 0, 1);
   if (n == 0 && !none)
     p.axes = (1u << xs->rank) - 1;
-  return pare_lower_step (b, node, PARE_RT_REDUCE, &p, sizeof p, 1);
+  PareNodeId least = p.kind == PARE_REDUCE_MAX && !none ? other_end (b, node) : PARE_NONE;
+  if (least == PARE_NONE)
+    return pare_lower_step (b, node, PARE_RT_REDUCE, &p, sizeof p, 1);
+  guint32 in = pare_builder_value (b, node->inputs[0]),
+          out[2] = { pare_builder_value (b, node->outputs[0]), pare_builder_value (b, b->graph->nodes[least].outputs[0]) };
+  pare_builder_step (b, node, PARE_RT_REDUCE, &p, sizeof p, &in, 1, out, 2);
+  b->fused_into[least] = (PareNodeId)(node - b->graph->nodes);
+  return TRUE;
 }
 
 int

@@ -1,8 +1,11 @@
-/* Products of codes whose zero point is found while running, against sums of int64; codes that come in as they are; and weights of blocks of codes. */
+/* Products of codes whose zero point is found while running, against sums of int64; codes that come in as they are; and weights of blocks
+ * of codes. */
 #include "engine/base/pare-rng.h"
 #include "engine/lower/pare-program-cut.h"
 #include "engine/runtime/pare-rt.h"
 #include "tests/engine/make-graph.h"
+
+#include <math.h>
 
 static const PareBackend backends[] = { PARE_BACKEND_PORTABLE, PARE_BACKEND_ONEDNN };
 
@@ -253,6 +256,38 @@ test_blocks (void)
     }
 }
 
+/* Scale, zero point and codes of what a range that holds 0 asks for, whose ends one step finds. */
+static void
+test_ends (void)
+{
+  static const float ranges[][2] = { { -1.5f, 3 }, { 0.25f, 2 }, { -4, -1 } };
+  for (guint k = 0; k < G_N_ELEMENTS (ranges); k++)
+    for (guint i = 0; i < G_N_ELEMENTS (backends); i++)
+      {
+        g_autoptr (PareGraph) g = make_graph (13);
+        PareShape shape = pare_shape_make (2, (gint64)7, (gint64)33);
+        PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, shape), y[3];
+        for (guint n = 0; n < 3; n++)
+          y[n] = pare_graph_add_value (g, (const char *const[]){ "codes", "scale", "zero" }[n], PARE_DTYPE_NONE, NULL, PARE_NONE);
+        pare_graph_add_node (g, "DynamicQuantizeLinear", "dynamic", &x, 1, y, 3, PARE_NONE, PARE_ROLE_SELF);
+        make_output (g, MAKE (g, "DequantizeLinear", "back", y[0], y[1], y[2]));
+        pare_graph_name_layers (g);
+        PareRng rng = { k };
+        g_autoptr (PareTensor) in = pare_tensor_new (PARE_DTYPE_FLOAT32, &shape, NULL);
+        float *v = in->data;
+        for (gint64 n = 0; n < pare_tensor_count (in); n++)
+          v[n] = ranges[k][0] + (float)pare_rng_uniform (&rng) * (ranges[k][1] - ranges[k][0]);
+        v[200] = ranges[k][0];
+        v[31] = ranges[k][1];
+        guint reductions;
+        g_autoptr (PareTensor) got = run (g, backends[i], &in, "Reduce", &reductions);
+        g_assert_cmpuint (reductions, ==, 1);
+        float least = MIN (ranges[k][0], 0), scale = (MAX (ranges[k][1], 0) - least) / 255, zero = rintf ((0 - least) / scale);
+        for (gint64 n = 0; n < pare_tensor_count (in); n++)
+          g_assert_cmpfloat (((float *)got->data)[n], ==, (CLAMP (rintf (v[n] / scale) + zero, 0, 255) - zero) * scale);
+      }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -261,5 +296,6 @@ main (int argc, char **argv)
   g_test_add_func ("/dynamic/conv", test_conv);
   g_test_add_func ("/dynamic/codes-in", test_codes_in);
   g_test_add_func ("/dynamic/blocks", test_blocks);
+  g_test_add_func ("/dynamic/ends", test_ends);
   return g_test_run ();
 }

@@ -376,11 +376,19 @@ test_reduce (void)
           {
             float most = kind == PARE_REDUCE_MAX ? 100 : -100, was = F (all)[at];
             PareView y[] = { make (PARE_DTYPE_FLOAT32, "1") };
+            PareView ends[] = { make (PARE_DTYPE_FLOAT32, "1"), make (PARE_DTYPE_FLOAT32, "1") };
             for (int twice = 0; twice < 2; twice++)
               {
                 F (all)[at] = twice == 0 ? most : NAN;
                 PareView in[] = { all };
                 MUST (PARE_RT_REDUCE, ((PareReduceParams){ kind, all.shape.rank == 2 ? 3 : 1 }), in, y);
+                MUST (PARE_RT_REDUCE, ((PareReduceParams){ PARE_REDUCE_MAX, all.shape.rank == 2 ? 3 : 1 }), in, ends);
+                for (int end = 0; end < 2; end++) /* both at once are what each is alone */
+                  {
+                    PareView alone[] = { make (PARE_DTYPE_FLOAT32, "1") };
+                    MUST (PARE_RT_REDUCE, ((PareReduceParams){ PARE_REDUCE_MAX + end, all.shape.rank == 2 ? 3 : 1 }), in, alone);
+                    g_assert_cmpmem (ends[end].data, 4, alone[0].data, 4);
+                  }
                 if (twice == 0)
                   g_assert_cmpfloat (F (y[0])[0], ==, most);
                 else

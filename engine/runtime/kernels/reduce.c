@@ -161,6 +161,42 @@ extreme_f32 (const float *x, int64_t n, float sign)
   return bad[0] ? (double)NAN : (double)(sign * most[0]);
 }
 
+/* Both ends at once, each as extreme_f32() finds it. */
+PARE_RT_CLONES static void
+ends_f32 (const float *x, int64_t n, float *greatest, float *smallest)
+{
+  float most[32], least[32];
+  int32_t bad[32] = { 0 };
+  int64_t i = 0;
+  for (int l = 0; l < 32; l++)
+    {
+      most[l] = -INFINITY;
+      least[l] = INFINITY;
+    }
+  for (; i + 32 <= n; i += 32)
+    for (int l = 0; l < 32; l++)
+      {
+        float v = x[i + l];
+        most[l] = v > most[l] ? v : most[l];
+        least[l] = v < least[l] ? v : least[l];
+        bad[l] |= v != v;
+      }
+  for (; i < n; i++)
+    {
+      most[0] = x[i] > most[0] ? x[i] : most[0];
+      least[0] = x[i] < least[0] ? x[i] : least[0];
+      bad[0] |= x[i] != x[i];
+    }
+  for (int l = 1; l < 32; l++)
+    {
+      most[0] = most[l] > most[0] ? most[l] : most[0];
+      least[0] = least[l] < least[0] ? least[l] : least[0];
+      bad[0] |= bad[l];
+    }
+  *greatest = bad[0] ? NAN : most[0];
+  *smallest = bad[0] ? NAN : least[0];
+}
+
 PARE_RT_CLONES static double
 run_f32 (PareReduceKind kind, const float *x, int64_t n)
 {
@@ -411,7 +447,7 @@ typedef struct
   PareReduceKind kind;
   const float *x;
   int64_t n, each;
-  float found[MOST_PARTS];
+  float found[MOST_PARTS], least[MOST_PARTS]; /* least: where both ends are asked for */
 } Extreme;
 
 static void
@@ -422,22 +458,46 @@ run_extreme (int64_t task, int worker, void *arg)
   e->found[task] = (float)run_f32 (e->kind, e->x + at, e->n - at < e->each ? e->n - at : e->each);
 }
 
+/* The number of parts. */
+static int64_t
+divide (Extreme *e)
+{
+  e->each = e->n > PARE_RT_SHARE * MOST_PARTS ? (e->n + MOST_PARTS - 1) / MOST_PARTS : PARE_RT_SHARE;
+  return (e->n + e->each - 1) / e->each;
+}
+
 static float
 extreme_of_all (PareReduceKind kind, const float *x, int64_t n)
 {
-  Extreme e = { kind, x, n, PARE_RT_SHARE, { 0 } };
-  if (n > e.each * MOST_PARTS)
-    e.each = (n + MOST_PARTS - 1) / MOST_PARTS;
-  int64_t parts = (n + e.each - 1) / e.each;
+  Extreme e = { .kind = kind, .x = x, .n = n };
+  int64_t parts = divide (&e);
   pare_rt_parallel_if (n >= 4 * PARE_RT_SHARE, parts, run_extreme, &e);
   return (float)run_f32 (kind, e.found, parts);
+}
+
+static void
+run_ends (int64_t task, int worker, void *arg)
+{
+  Extreme *e = arg;
+  int64_t at = task * e->each;
+  ends_f32 (e->x + at, e->n - at < e->each ? e->n - at : e->each, &e->found[task], &e->least[task]);
+}
+
+static void
+ends_of_all (const float *x, int64_t n, float *greatest, float *smallest)
+{
+  Extreme e = { .x = x, .n = n };
+  int64_t parts = divide (&e);
+  pare_rt_parallel_if (n >= 4 * PARE_RT_SHARE, parts, run_ends, &e);
+  *greatest = (float)run_f32 (PARE_REDUCE_MAX, e.found, parts);
+  *smallest = (float)run_f32 (PARE_REDUCE_MIN, e.least, parts);
 }
 
 KERNEL (pare_rt_k_reduce)
 {
   const PareReduceParams *p = params;
   Plan plan;
-  REQUIRE (p && n_in >= 1 && n_out == 1 && in[0].dtype == out[0].dtype && (unsigned)p->kind <= PARE_REDUCE_SUM_SQUARE);
+  REQUIRE (p && n_in >= 1 && (n_out == 1 || n_out == 2) && in[0].dtype == out[0].dtype && (unsigned)p->kind <= PARE_REDUCE_SUM_SQUARE);
   PareDtype t = in[0].dtype;
   bool real = t == PARE_DTYPE_FLOAT32 || t == PARE_DTYPE_FLOAT64, extreme = p->kind == PARE_REDUCE_MAX || p->kind == PARE_REDUCE_MIN;
   SUPPORT (real || t == PARE_DTYPE_INT32 || t == PARE_DTYPE_UINT32 || t == PARE_DTYPE_INT64 || t == PARE_DTYPE_INT8 || t == PARE_DTYPE_UINT8
@@ -446,7 +506,16 @@ KERNEL (pare_rt_k_reduce)
   REQUIRE (p->axes >> in[0].shape.rank == 0);
   make_plan (&in[0].shape, p->axes, &plan);
   REQUIRE (count_of (&out[0]) == plan.n_out);
+  /* the largest of all and, as a second output, the smallest */
+  REQUIRE (n_out == 1
+           || (p->kind == PARE_REDUCE_MAX && t == PARE_DTYPE_FLOAT32 && plan.n_out == 1 && plan.n_each > 0 && out[1].dtype == t
+               && count_of (&out[1]) == 1));
   CHECKED;
+  if (n_out == 2)
+    {
+      ends_of_all (in[0].data, plan.n_each, out[0].data, out[1].data);
+      return PARE_RT_OK;
+    }
   if (extreme && t == PARE_DTYPE_FLOAT32 && plan.n_out == 1 && plan.n_each > 0)
     {
       *(float *)out[0].data = extreme_of_all (p->kind, in[0].data, plan.n_each);
