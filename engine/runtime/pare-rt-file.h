@@ -9,7 +9,7 @@
 #pragma once
 #include "engine/runtime/pare-rt.h"
 
-#define PARE_RT_FILE_VERSION 3
+#define PARE_RT_FILE_VERSION 4
 
 typedef struct
 {

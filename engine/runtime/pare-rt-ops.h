@@ -14,7 +14,7 @@ typedef enum {
   PARE_RT_QUANTIZE_LINEAR, PARE_RT_DEQUANTIZE_LINEAR, PARE_RT_RANGE, PARE_RT_TOPK, PARE_RT_ONE_HOT, PARE_RT_EINSUM,
   PARE_RT_SCATTER_ELEMENTS, PARE_RT_TRILU, PARE_RT_GROUP_NORM, PARE_RT_LP_NORM,
   PARE_RT_QCONV, PARE_RT_QGEMM, PARE_RT_QADD, PARE_RT_QAVG_POOL, PARE_RT_LUT, PARE_RT_ATTENTION, PARE_RT_GRID_SAMPLE, PARE_RT_ROI_ALIGN, PARE_RT_ROTARY,
-  PARE_RT_QATTENTION,
+  PARE_RT_QATTENTION, PARE_RT_BLOCK_GEMM,
   PARE_RT_N_OPS
 } PareRtOp;
 
@@ -130,6 +130,10 @@ typedef struct { PareConvParams conv; int32_t zero_x, zero_y, lo, hi, rounds; } 
 /* in = a codes [M,K] (leading axes may be more than one), b [K,N] ([N,K] if trans_b), (bias INT32 [N]), scale FLOAT32 [N]; out = codes or FLOAT32 [M,N]; as QConv.
  * trans_a is 0, alpha and beta are 1. */
 typedef struct { PareGemmParams gemm; int32_t zero_x, zero_y, lo, hi; } PareQGemmParams;
+/* in = x FLOAT32 [M,K] (leading axes may be more than one), codes UINT8 [N,blocks,bytes] of p.bits each (2, 4 or 8), the lowest bits first, scale FLOAT32
+ * [N,blocks], (offset, the same), (bias FLOAT32 [N]), (residual, same shape as y); out = FLOAT32 [M,N]. A block is a power of two bytes, at least 4;
+ * K ends in the last one. w[n,k] = (code - 2^(bits - 1)) * scale + offset; y = act (x w' + bias + residual). */
+typedef struct { int32_t bits; PareActivation activation; float lo, hi, act_alpha; } PareBlockGemmParams;
 /* in = a, b codes of one shape (types may differ); y = clamp (rint (fmaf (b, ratio_b, fmaf (a, ratio_a, fixed))), lo, hi) of the raw codes:
  * ratio = its scale / sy, fixed = zero_y - fmaf (ratio_a, zero_a, ratio_b * zero_b), as ONNX Runtime's QLinearAdd has it. */
 typedef struct { float ratio_a, ratio_b, fixed; int32_t lo, hi; } PareQAddParams;

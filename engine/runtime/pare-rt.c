@@ -82,6 +82,7 @@ static const uint32_t params_bytes[PARE_RT_N_OPS] = {
   [PARE_RT_ROI_ALIGN] = sizeof (PareRoiAlignParams),
   [PARE_RT_ROTARY] = sizeof (PareRotaryParams),
   [PARE_RT_QATTENTION] = sizeof (PareQAttentionParams),
+  [PARE_RT_BLOCK_GEMM] = sizeof (PareBlockGemmParams),
 };
 
 uint32_t

@@ -347,6 +347,37 @@ dense (int number, bool codes)
   check (&t);
 }
 
+/* Weights of blocks of codes. */
+static void
+blocks (int number)
+{
+  static PareBlockGemmParams p;
+  const int bits = 2 << number % 3, half = 1 << (bits - 1);
+  int64_t m = number % 2 ? 1 : random_in (1, 60), n = random_in (1, 70), k = random_in (1, 400), each = 16 << random_in (0, 4),
+          of = (k + each - 1) / each;
+  p = (PareBlockGemmParams){ .bits = bits };
+  Case t = { .op = PARE_RT_BLOCK_GEMM, .n_in = 4, .params = &p, .params_bytes = sizeof p };
+  t.in[0] = tensor (PARE_DTYPE_FLOAT32, 2, (int64_t[]){ m, k });
+  t.in[1] = tensor (PARE_DTYPE_UINT8, 3, (int64_t[]){ n, of, each * bits / 8 });
+  t.in[2] = tensor (PARE_DTYPE_FLOAT32, 2, (int64_t[]){ n, of });
+  t.in[3] = tensor (PARE_DTYPE_FLOAT32, 2, (int64_t[]){ n, of });
+  t.out = tensor (PARE_DTYPE_FLOAT32, 2, (int64_t[]){ m, n });
+  t.want = malloc ((size_t)(m * n) * sizeof (double));
+  for (int64_t i = 0; i < m * n; i++)
+    {
+      t.want[i] = 0;
+      for (int64_t x = 0; x < k; x++)
+        {
+          int64_t block = i % n * of + x / each, bit = (i % n * of * each + x) * bits;
+          int code = ((uint8_t *)t.in[1].data)[bit / 8] >> bit % 8 & ((1 << bits) - 1);
+          t.want[i] += (double)((float *)t.in[0].data)[i / n * k + x]
+                       * ((code - half) * (double)((float *)t.in[2].data)[block] + (double)((float *)t.in[3].data)[block]);
+        }
+    }
+  snprintf (t.name, sizeof t.name, "blocks-%d %dx%dx%d of %d, %d bits", number, (int)m, (int)n, (int)k, (int)each, bits);
+  check (&t);
+}
+
 /* One direction of LSTM, GRU (linear before reset) or RNN into t->want, laid out [steps, directions, batch, hidden]. */
 static void
 recur (const Case *t, const PareRnnParams *p, int direction)
@@ -508,6 +539,8 @@ main (void)
       pooling (i, true);
       pooling (i, false);
     }
+  for (int i = 0; i < 24; i++)
+    blocks (i);
   for (int i = 0; i < 24; i++)
     recurrent (i);
   passed += grown >= 10;

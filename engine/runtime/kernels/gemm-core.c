@@ -57,13 +57,12 @@ typedef struct
   const PareRtIsa *isa;
 } Job;
 
-PARE_RT_CLONES static void
-finish (const Job *j, int64_t i0, int64_t i1, int64_t j0, int64_t cols)
+PARE_RT_CLONES void
+pare_rt_gemm_after (const PareRtGemmAfter *f, float *c, int64_t ldc, int64_t i0, int64_t i1, int64_t j0, int64_t cols)
 {
-  const PareRtGemmAfter *f = j->after;
   for (int64_t i = i0; f && i < i1; i++)
     {
-      float *row = j->c + i * j->ldc + j0;
+      float *row = c + i * ldc + j0;
       if (f->alpha != 1)
         for (int64_t x = 0; x < cols; x++)
           row[x] *= f->alpha;
@@ -75,7 +74,7 @@ finish (const Job *j, int64_t i0, int64_t i1, int64_t j0, int64_t cols)
           row[x] += f->beta * f->c[i * f->row_stride + (j0 + x) * f->col_stride];
       if (f->residual)
         for (int64_t x = 0; x < cols; x++)
-          row[x] += f->residual[i * j->ldc + j0 + x];
+          row[x] += f->residual[i * ldc + j0 + x];
       pare_rt_activate (row, cols, f->activation, f->lo, f->hi, f->act_alpha);
     }
 }
@@ -144,7 +143,7 @@ block_task (int64_t task, int worker, void *arg)
             }
         }
     }
-  finish (j, i0, i1, j0, cols);
+  pare_rt_gemm_after (j->after, j->c, j->ldc, i0, i1, j0, cols);
 }
 
 /* Sixteen partial sums, folded in a fixed order. */
@@ -177,7 +176,7 @@ vector_task (int64_t task, int worker, void *arg)
     else
       for (int64_t x = 0; x < cols; x++)
         j->c[i * j->ldc + j0 + x] = dot (j->a + i * j->lda, j->b + (j0 + x) * j->csb, j->k);
-  finish (j, 0, j->m, j0, cols);
+  pare_rt_gemm_after (j->after, j->c, j->ldc, 0, j->m, j0, cols);
 }
 
 #define SERIAL_WORK 150000  /* multiplications that are not worth waking anybody */

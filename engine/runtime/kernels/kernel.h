@@ -150,6 +150,8 @@ typedef struct {
   int activation;
   float lo, hi, act_alpha;
 } PareRtGemmAfter;
+/* That, of rows i0..i1-1 and `cols` columns from j0 on of c, row i at c + i * ldc. */
+void pare_rt_gemm_after (const PareRtGemmAfter *after, float *c, int64_t ldc, int64_t i0, int64_t i1, int64_t j0, int64_t cols);
 /* c[m][n] = a b; b(p, j) = b[p * rsb + j * csb]. scratch: PARE_RT_GEMM_SCRATCH per worker, 64-byte aligned. */
 void pare_rt_sgemm (int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b, int64_t rsb, int64_t csb, float *c, int64_t ldc, void *scratch);
 /* packed: of b, or NULL; after: NULL for nothing. */
@@ -185,7 +187,8 @@ int64_t pare_rt_small_columns (int64_t n);
   X (LP_NORM, lp_norm, "LpNormalization", 0, 0) \
   X (QCONV, qconv, "QConv", 1, 1) X (QGEMM, qgemm, "QGemm", 1, 1) X (QADD, qadd, "QAdd", 0, 0) X (QAVG_POOL, qavg_pool, "QAveragePool", 0, 0) \
   X (LUT, lut, "Lut", 0, 0) X (ATTENTION, attention, "Attention", 1, 0) X (GRID_SAMPLE, grid_sample, "GridSample", 0, 0) \
-  X (ROI_ALIGN, roi_align, "RoiAlign", 0, 0) X (ROTARY, rotary, "RotaryEmbedding", 0, 0) X (QATTENTION, qattention, "QAttention", 1, 0)
+  X (ROI_ALIGN, roi_align, "RoiAlign", 0, 0) X (ROTARY, rotary, "RotaryEmbedding", 0, 0) X (QATTENTION, qattention, "QAttention", 1, 0) \
+  X (BLOCK_GEMM, block_gemm, "BlockGemm", 1, 0)
 
 #define PARE_RT_DECLARE(id, name, text, has_scratch, has_pack) KERNEL (pare_rt_k_##name);
 PARE_RT_KERNELS (PARE_RT_DECLARE)
@@ -204,6 +207,7 @@ SCRATCH (pare_rt_s_qconv);
 SCRATCH (pare_rt_s_qgemm);
 SCRATCH (pare_rt_s_attention);
 SCRATCH (pare_rt_s_qattention);
+SCRATCH (pare_rt_s_block_gemm);
 PACK (pare_rt_p_conv);
 PACK (pare_rt_p_conv_transpose);
 PACK (pare_rt_p_gemm);

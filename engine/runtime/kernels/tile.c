@@ -44,6 +44,7 @@ _Static_assert(sizeof (float) == 4 && sizeof (double) == 8, "IEEE 754 floats");
 #define ROUND(x) ((avx512_vec)_mm512_roundscale_ps ((__m512)(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
 #define TIMES_POWER(x, k) ((avx512_vec)_mm512_scalef_ps ((__m512)(x), (__m512)(k)))
 #define STORE_BYTES(p, x) _mm_storeu_si128 ((__m128i *)(p), _mm512_cvtepi32_epi8 (_mm512_cvtps_epi32 ((__m512)(x))))
+#define PICK(x, which) ((avx512_vec)_mm512_permutexvar_ps ((__m512i)(which), (__m512)(x)))
 #define FOLD_SUM(v) _mm512_reduce_add_ps ((__m512)(v))
 #define FOLD_MAX(v) _mm512_reduce_max_ps ((__m512)(v))
 #include "engine/runtime/kernels/tile.inc.h"
@@ -82,6 +83,7 @@ avx2_mask (int from, int to)
     _mm_cvtss_f32 (one (four, _mm_shuffle_ps (four, four, 1)));                                                                            \
   })
 #define ROUND(x) ((avx2_vec)_mm256_round_ps ((__m256)(x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
+#define PICK(x, which) ((avx2_vec)_mm256_permutevar8x32_ps ((__m256)(x), (__m256i)(which)))
 #define FOLD_SUM(v) avx2_fold (v, _mm_add_ps, _mm_add_ss)
 #define FOLD_MAX(v) avx2_fold (v, _mm_max_ps, _mm_max_ss)
 #include "engine/runtime/kernels/tile.inc.h"

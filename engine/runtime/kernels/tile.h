@@ -102,6 +102,26 @@ typedef struct
   float lo, hi, alpha;
 } PareRtWinogradOut;
 
+/* Columns of weights of blocks of codes by a few rows (block-gemm.c). A word is 32 bits; a line is one word for each lane. */
+#define PARE_RT_BLOCK_ROWS 4
+typedef struct
+{
+  const uint8_t *codes; /* the lowest bits first */
+  int64_t row_bytes;    /* of a column */
+  int64_t used;         /* of them, whole words: those that x reaches */
+  int bits, log_bytes;  /* of a code: 2, 4 or 8; of a block, at least 2 */
+  int64_t blocks;       /* of a column */
+  const float *scale;
+  const float *offset; /* what is added to each of a block's weights; NULL: nothing */
+  /* rows of x in the order of lines: of each the first code of all words, then the second ..., zeros behind the end */
+  const float *x;
+  int64_t x_apart;
+  const float *sums; /* of each block of a row of x, zeros behind them up to a whole vector; where there are offsets */
+  int64_t sums_apart;
+  float *y; /* row r, column j: y[r * ldy + j] */
+  int64_t ldy;
+} PareRtBlocks;
+
 #define PARE_RT_SUMMED 1024 /* elements that are summed in float before sums are added in double */
 #define PARE_RT_MOMENTS 16
 #define PARE_RT_WEIGHED 48
@@ -154,6 +174,8 @@ typedef struct
   void (*weigh_codes) (float *s, int64_t apart, int64_t rows, int64_t n, const PareRtWeighing *w, const float *mask, int64_t mask_apart,
                        const int32_t *seen, int32_t *sums);
   float (*max) (const float *x, int64_t n);
+  /* Columns from..to-1 by 1..PARE_RT_BLOCK_ROWS rows. */
+  void (*blocks) (const PareRtBlocks *t, int64_t from, int64_t to, int rows);
   /* Of each row of n, at most PARE_RT_MOMENTS of them, the mean (origin: 0 instead) and 1 / sqrt (variance around it + epsilon); the same
    * bits on all sets. */
   void (*moments) (const float *x, int64_t n, int64_t rows, float epsilon, bool origin, float *mean, float *inverse);

@@ -2,7 +2,7 @@
  * LARGER(a, x) and SMALLER(a, x) (x where it is NaN), TILE_ROWS and TILE_VECTORS, EVEN(a, b) and ODD(a, b) (of two vectors' lanes), LOW(a,
  * b) and HIGH(a, b) (the lanes of both in turns, first and second half); where loads can be masked also MASK, MASK_OF(from, to) (lanes from
  * <= i < to), LOAD_MASKED, STORE_MASKED; where there are instructions for it FOLD_SUM and FOLD_MAX of a vector,
- * ROUND(x) (half to even), TIMES_POWER(x, k) (x 2^k). */
+ * ROUND(x) (half to even), TIMES_POWER(x, k) (x 2^k), PICK(x, which) (for each lane the lane of x that the lowest bits of which say). */
 typedef float NAME (vec) __attribute__ ((vector_size (LANES * 4)));
 typedef float NAME (vec_u) __attribute__ ((vector_size (LANES * 4), aligned (4), may_alias));
 typedef int32_t NAME (ints) __attribute__ ((vector_size (LANES * 4)));
@@ -583,6 +583,7 @@ NAME (max) (const float *x, int64_t n)
   return s[0];
 }
 
+#include "engine/runtime/kernels/block-gemm.inc.h"
 #include "engine/runtime/kernels/rows.inc.h"
 #include "engine/runtime/kernels/weigh-codes.inc.h"
 #include "engine/runtime/kernels/winograd.inc.h"
@@ -623,6 +624,7 @@ static const PareRtIsa NAME (isa) = {
   .moments = NAME (moments),
   .weigh_codes = NAME (weigh_codes),
   .max = NAME (max),
+  .blocks = NAME (blocks),
 };
 #undef TILE
 #undef TILES
@@ -661,3 +663,4 @@ static const PareRtIsa NAME (isa) = {
 #undef ODD
 #undef LOW
 #undef HIGH
+#undef PICK
