@@ -50,6 +50,15 @@ matmul_ns (const PareRtPlan *plan, const PareRtStep *s)
   return fmax (count_of (plan, s->out[0]) * depth / 50, (double)(a->bytes + b->bytes + y->bytes) / 50);
 }
 
+/* As fast as codes are read, or multiplied where there are many rows. */
+static double
+block_gemm_ns (const PareRtPlan *plan, const PareRtStep *s)
+{
+  const PareShape *x = &plan->values[s->in[0]].shape;
+  double macs = count_of (plan, s->out[0]) * (double)x->dims[x->rank - 1];
+  return fmax (macs / 50, (double)plan->values[s->in[1]].bytes / 15);
+}
+
 static double
 step_ns (const PareRtPlan *plan, uint32_t step, const uint8_t *exact)
 {
@@ -66,6 +75,8 @@ step_ns (const PareRtPlan *plan, uint32_t step, const uint8_t *exact)
       return gemm_ns (plan, s, products);
     case PARE_RT_MATMUL:
       return matmul_ns (plan, s);
+    case PARE_RT_BLOCK_GEMM:
+      return block_gemm_ns (plan, s);
     case PARE_RT_MAX_POOL:
     case PARE_RT_AVG_POOL:
     case PARE_RT_GLOBAL_AVG_POOL:

@@ -1,5 +1,6 @@
-/* Operators of com.microsoft whose weights are codes of a few bits with a scale, and perhaps a zero point, for each block of a row: as
- * exporters of language models write them. Products get their weights as floats; rows that are looked up stay codes until they are. */
+/* Weights that are codes of a few bits with a scale, and perhaps a zero point, for each block of a row: as exporters of language models
+ * write them, as operators of com.microsoft or as DequantizeLinear. Those of products stay codes wherever the kernel knows such blocks, and
+ * are floats else; rows that are looked up stay codes until they are. */
 #include "engine/graph/pare-writer.h"
 
 #include <string.h>
@@ -72,9 +73,83 @@ read_blocks (const PareWriter *w, const PareNode *node)
   return t;
 }
 
+/* A block is as PARE_OP_BLOCK_GEMM wants it. */
+static gboolean
+is_kept (gint64 each, int bits)
+{
+  return each >= 16 && each <= 1 << 16 && (each & (each - 1)) == 0 && are_bits (bits);
+}
+
+/* (transfer full) (nullable) What is added to each of a block's weights: (half of the codes' range - zero) * scale. NULL: nothing. */
+static PareTensor *
+offsets_of (const float *zeros, const PareTensor *scales, int bits)
+{
+  gint64 n = pare_tensor_count (scales);
+  gboolean none = TRUE;
+  PareTensor *t = pare_tensor_new (f32, &scales->shape, NULL);
+  for (gint64 i = 0; t != NULL && i < n; i++)
+    {
+      float more = (float)(1 << (bits - 1)) - zeros[i];
+      none &= more == 0;
+      ((float *)t->data)[i] = more * ((const float *)scales->data)[i];
+    }
+  if (none)
+    g_clear_pointer (&t, pare_tensor_unref);
+  return t;
+}
+
+/* x by codes, and the bias (PARE_NONE: none). */
+static void
+write_block_gemm (PareWriter *w, PareValueId codes, PareValueId scales, PareTensor *offsets, int bits, PareValueId bias)
+{
+  const PareValueId in[4] = { w->in[0], codes, scales, offsets != NULL ? pare_write_constant (w, "offsets", offsets) : PARE_NONE };
+  PareValueId y = bias != PARE_NONE ? pare_graph_add_value (w->graph, PARE_OP_BLOCK_GEMM, f32, NULL, PARE_NONE) : w->out[0];
+  pare_node_set_int (pare_write_to (w, PARE_OP_BLOCK_GEMM, y, in, 4), "bits", bits);
+  if (bias != PARE_NONE)
+    pare_write_to (w, "Add", w->out[0], (PareValueId[]){ y, bias }, 2);
+}
+
+/* MatMulNBits on its codes as they lie in the file. FALSE: its blocks are others. */
+static gboolean
+keep_n_bits (PareWriter *w, const PareNode *node)
+{
+  gint64 k = pare_node_get_int (node, "K", 0), n = pare_node_get_int (node, "N", 0), bits = pare_node_get_int (node, "bits", 4),
+         each = pare_node_get_int (node, "block_size", 0);
+  PareTensor *codes = pare_node_input_constant (w->graph, node, 1), *scales = pare_node_input_constant (w->graph, node, 2),
+             *zeros = pare_node_input_constant (w->graph, node, 3);
+  const PareShape *x = pare_writer_shape (w, w->in[0]);
+  if (codes == NULL || scales == NULL || k < 1 || n < 1 || k > 1 << 24 || n > 1 << 24 || bits < 2 || bits > 8 || !is_kept (each, (int)bits)
+      || codes->dtype != PARE_DTYPE_UINT8 || (w->in[3] != PARE_NONE && zeros == NULL) || w->in[4] != PARE_NONE || x->rank < 2
+      || x->dims[x->rank - 1] != k)
+    return FALSE;
+  gint64 blocks = (k + each - 1) / each, bytes = each * bits / 8, zero_row = (blocks * bits + 7) / 8;
+  gboolean real_zeros = zeros != NULL && zeros->dtype != PARE_DTYPE_UINT8;
+  if (pare_tensor_count (codes) != n * blocks * bytes || pare_tensor_count (scales) != n * blocks
+      || (zeros != NULL && pare_tensor_count (zeros) != (real_zeros ? n * blocks : n * zero_row)))
+    return FALSE;
+  PareShape as = pare_shape_make (3, n, blocks, bytes);
+  g_autoptr (PareTensor) laid = pare_tensor_reshape (codes, &as, NULL), floats = pare_tensor_cast (scales, f32, NULL), offsets = NULL;
+  if (laid == NULL || floats == NULL)
+    return FALSE;
+  if (zeros != NULL)
+    {
+      g_autofree float *zero = g_new (float, n *blocks);
+      for (gint64 i = 0; i < n * blocks; i++)
+        zero[i] = real_zeros ? (float)pare_tensor_get_double (zeros, (gsize)i)
+                             : (float)code_at ((const guint8 *)zeros->data + i / blocks * zero_row, i % blocks, (int)bits);
+      offsets = offsets_of (zero, floats, (int)bits);
+    }
+  PareValueId c = pare_shape_equal (&codes->shape, &as) ? w->in[1] : pare_write_constant (w, "codes", laid),
+              s = scales->dtype == f32 ? w->in[2] : pare_write_constant (w, "scales", floats);
+  write_block_gemm (w, c, s, offsets, (int)bits, w->in[5]);
+  return TRUE;
+}
+
 static gboolean
 matmul_n_bits (PareWriter *w, const PareNode *node)
 {
+  if (pare_writer_is_float (w, w->in[0]) && keep_n_bits (w, node))
+    return TRUE;
   g_autoptr (PareTensor) weights = pare_writer_is_float (w, w->in[0]) ? read_blocks (w, node) : NULL;
   if (weights == NULL)
     return FALSE;
@@ -305,28 +380,129 @@ one_by_one (PareTensor *codes)
     }
 }
 
-/* Weights of blocks, as other files than those of com.microsoft have them: floats, as theirs. What has one scale, or one a channel, is a
- * grid instead and no node by now. */
+/* Weights of blocks, as other files than those of com.microsoft have them. FALSE: there are none, or not known. What has one scale, or one
+ * a channel, is a grid instead and no node by now. */
+static gboolean
+read_dequantized (const PareGraph *g, const PareNode *node, Rows *rows)
+{
+  PareTensor *codes = pare_node_input_constant (g, node, 0), *scales = pare_node_input_constant (g, node, 1),
+             *zeros = pare_node_input_constant (g, node, 2);
+  *rows = (Rows){ .scales = scales, .each = pare_node_get_int (node, "block_size", 0), .quantized = pare_node_get_int (node, "axis", 1) };
+  if (codes == NULL || scales == NULL || scales->dtype != f32 || (pare_node_input (g, node, 2) != NULL && zeros == NULL) || rows->each < 1
+      || rows->each > 1 << 24 || g->values[node->inputs[0]].quant != NULL)
+    return FALSE;
+  rows->quantized += rows->quantized < 0 ? codes->shape.rank : 0;
+  rows->codes = one_by_one (codes);
+  rows->zeros = zeros != NULL ? one_by_one (zeros) : NULL;
+  if (rows->codes != NULL && (zeros == NULL || rows->zeros != NULL) && rows->quantized >= 0 && rows->quantized < codes->shape.rank
+      && fits (rows))
+    return TRUE;
+  rows_clear (rows);
+  return FALSE;
+}
+
+/* All that read v are products, by it as their matrix; they take it as it is. */
+static gboolean
+is_read_by_products (const PareGraph *g, PareValueId v)
+{
+  g_autoptr (PareConsumers) c = pare_graph_consumers (g);
+  guint from = c->starts[v], to = c->starts[v + 1];
+  for (guint i = from; i < to; i++)
+    {
+      const PareNode *reader = &g->nodes[c->nodes[i]];
+      if (!(pare_node_is (reader, "MatMul") || pare_node_is (reader, "Gemm")) || reader->n_inputs < 2 || reader->inputs[1] != v
+          || reader->inputs[0] == v)
+        return FALSE;
+    }
+  return to > from && !pare_graph_is_output (g, v);
+}
+
 static gboolean
 dequantize_blocks (PareWriter *w, const PareNode *node)
 {
-  PareTensor *codes = pare_node_input_constant (w->graph, node, 0), *scales = pare_node_input_constant (w->graph, node, 1),
-             *zeros = pare_node_input_constant (w->graph, node, 2);
-  Rows rows = { .scales = scales, .each = pare_node_get_int (node, "block_size", 0), .quantized = pare_node_get_int (node, "axis", 1) };
-  if (codes == NULL || scales == NULL || scales->dtype != f32 || (w->in[2] != PARE_NONE && zeros == NULL) || rows.each < 1
-      || rows.each > 1 << 24 || w->graph->values[w->in[0]].quant != NULL)
+  Rows rows;
+  if (!read_dequantized (w->graph, node, &rows))
     return FALSE;
-  rows.quantized += rows.quantized < 0 ? codes->shape.rank : 0;
-  rows.codes = one_by_one (codes);
-  rows.zeros = zeros != NULL ? one_by_one (zeros) : NULL;
-  gboolean known = rows.codes != NULL && (zeros == NULL || rows.zeros != NULL) && rows.quantized >= 0 && rows.quantized < codes->shape.rank
-                   && fits (&rows);
-  g_autoptr (PareTensor) all = known ? all_rows (&rows) : NULL;
+  gboolean theirs = rows.codes->shape.rank == 2 && is_read_by_products (w->graph, w->out[0]);
+  g_autoptr (PareTensor) all = theirs ? NULL : all_rows (&rows);
   rows_clear (&rows);
   if (all == NULL)
     return FALSE;
   PareValueId value = pare_write_constant (w, "weights", all);
   pare_write_to (w, "Identity", w->out[0], &value, 1);
+  return TRUE;
+}
+
+/* (transfer full) Codes [k, n], or [n, k] where they are turned, as PARE_OP_BLOCK_GEMM has them: without a sign, columns one after the
+ * other. zeros: of each block of a column; scales: likewise. */
+static PareTensor *
+lay_out_columns (const Rows *rows, gboolean turned, gboolean is_signed, int bits, PareTensor **scales, float *zeros)
+{
+  const gint64 k = rows->codes->shape.dims[turned ? 1 : 0], n = rows->codes->shape.dims[turned ? 0 : 1], each = rows->each,
+               blocks = (k + each - 1) / each, half = 1 << (bits - 1);
+  PareShape shape = pare_shape_make (3, n, blocks, each * bits / 8), of_blocks = pare_shape_make (2, n, blocks);
+  PareTensor *t = pare_tensor_new (PARE_DTYPE_UINT8, &shape, NULL);
+  *scales = t != NULL ? pare_tensor_new (f32, &of_blocks, NULL) : NULL;
+  if (*scales == NULL)
+    {
+      g_clear_pointer (&t, pare_tensor_unref);
+      return NULL;
+    }
+  const gint64 lift = is_signed ? half : 0; /* codes without a sign, and their zero points */
+  for (gint64 c = 0; c < n; c++)
+    for (gint64 b = 0; b < blocks; b++)
+      {
+        gsize from = (gsize)(turned ? c * blocks + b : b * n + c);
+        zeros[c * blocks + b] = (float)((rows->zeros != NULL ? pare_tensor_get_int (rows->zeros, from) : 0) + lift);
+        ((float *)(*scales)->data)[c * blocks + b] = ((const float *)rows->scales->data)[from];
+        guint8 *to = (guint8 *)t->data + (c * blocks + b) * each * bits / 8;
+        for (gint64 i = 0; i < each && b * each + i < k; i++)
+          {
+            gint64 at = b * each + i;
+            guint code = (guint)(pare_tensor_get_int (rows->codes, (gsize)(turned ? c * k + at : at * n + c)) + lift);
+            to[i * bits / 8] |= (guint8)(code << (i * bits % 8));
+          }
+      }
+  return t;
+}
+
+/* A product by weights that DequantizeLinear makes of blocks along the sum: on their codes, or as floats. */
+gboolean
+pare_decompose_product_of_blocks (PareWriter *w, const PareNode *node)
+{
+  PareNodeId producer = w->in[1] != PARE_NONE ? w->graph->values[w->in[1]].producer : PARE_NONE;
+  Rows rows;
+  if (producer == PARE_NONE || !pare_node_is (&w->graph->nodes[producer], "DequantizeLinear") || !is_read_by_products (w->graph, w->in[1])
+      || !read_dequantized (w->graph, &w->graph->nodes[producer], &rows))
+    return FALSE;
+  gboolean gemm = pare_node_is (node, "Gemm"), turned = gemm && pare_node_get_int (node, "transB", 0) != 0;
+  PareDtype dtype = pare_node_input_constant (w->graph, &w->graph->nodes[producer], 0)->dtype;
+  int bits = pare_dtype_bits (dtype);
+  const PareShape *x = pare_writer_shape (w, w->in[0]);
+  gboolean plain = !gemm
+                   || (pare_node_get_int (node, "transA", 0) == 0 && pare_node_get_float (node, "alpha", 1) == 1
+                       && (w->in[2] == PARE_NONE || pare_node_get_float (node, "beta", 1) == 1));
+  if (plain && pare_writer_is_float (w, w->in[0]) && x->rank >= 2 && rows.codes->shape.rank == 2 && is_kept (rows.each, bits)
+      && rows.quantized == (turned ? 1 : 0) && x->dims[x->rank - 1] == rows.codes->shape.dims[rows.quantized])
+    {
+      g_autofree float *zeros = g_new (float, pare_tensor_count (rows.scales) + 1);
+      g_autoptr (PareTensor) scales = NULL,
+                             codes
+                             = lay_out_columns (&rows, turned, dtype == PARE_DTYPE_INT4 || dtype == PARE_DTYPE_INT8, bits, &scales, zeros),
+                             offsets = codes != NULL ? offsets_of (zeros, scales, bits) : NULL;
+      rows_clear (&rows);
+      if (codes == NULL)
+        return FALSE;
+      PareValueId c = pare_write_constant (w, "codes", codes), s = pare_write_constant (w, "scales", scales);
+      write_block_gemm (w, c, s, offsets, bits, gemm ? w->in[2] : PARE_NONE);
+      return TRUE;
+    }
+  g_autoptr (PareTensor) all = all_rows (&rows);
+  rows_clear (&rows);
+  if (all == NULL)
+    return FALSE;
+  const PareValueId in[3] = { w->in[0], pare_write_constant (w, "weights", all), w->in[2] };
+  pare_write_attrs (pare_write_to (w, node->op, w->out[0], in, node->n_inputs), node, NULL);
   return TRUE;
 }
 
@@ -370,6 +546,7 @@ q_embed_layer_norm (PareWriter *w, const PareNode *node)
 
 const PareDecomposeRule pare_decompose_rules_blocks[] = {
   { "", "DequantizeLinear", dequantize_blocks },
+  { "", "Gemm", pare_decompose_product_of_blocks }, /* MatMul has a rule that asks for it */
   { PARE_DOMAIN_MS, "GatherBlockQuantized", gather_blocks },
   { PARE_DOMAIN_MS, "MatMulBnb4", matmul_bnb },
   { PARE_DOMAIN_MS, "MatMulNBits", matmul_n_bits },

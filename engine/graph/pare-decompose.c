@@ -234,7 +234,8 @@ matmul (PareWriter *w, const PareNode *node)
   if (a < 1 || b < 1)
     return FALSE;
   if (a > 1 && b > 1)
-    return (dtype == PARE_DTYPE_INT32 || dtype == PARE_DTYPE_INT64) && whole_matmul (w, dtype);
+    return pare_decompose_product_of_blocks (w, node)
+           || ((dtype == PARE_DTYPE_INT32 || dtype == PARE_DTYPE_INT64) && whole_matmul (w, dtype));
   PareValueId x = a == 1 ? pare_write (w, "Unsqueeze", dtype, w->in[0], pare_write_ints (w, front, 1)) : w->in[0];
   PareValueId y = b == 1 ? pare_write (w, "Unsqueeze", dtype, w->in[1], pare_write_ints (w, back, 1)) : w->in[1];
   if (a == 1)

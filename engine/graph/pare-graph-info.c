@@ -92,6 +92,8 @@ macs_of (const Known *k, const PareNode *node)
     }
   if (pare_node_is (node, "MatMul") || pare_node_is (node, "QLinearMatMul") || pare_node_is (node, "MatMulInteger"))
     return x.rank < 1 ? 0 : times (clamped_count (&y), x.dims[x.rank - 1]);
+  if (pare_node_is (node, PARE_OP_BLOCK_GEMM) || (ms && (strcmp (node->op, "MatMulNBits") == 0 || strcmp (node->op, "MatMulBnb4") == 0)))
+    return x.rank < 1 ? 0 : times (clamped_count (&y), x.dims[x.rank - 1]);
   if (pare_node_is (node, "Gemm") || (ms && strcmp (node->op, "QGemm") == 0))
     return x.rank != 2 ? 0 : times (clamped_count (&y), x.dims[pare_node_get_int (node, "transA", 0) ? 0 : 1]);
   if (pare_node_is (node, "LSTM") || pare_node_is (node, "GRU") || pare_node_is (node, "RNN"))

@@ -110,9 +110,12 @@ typedef struct
   PareRole role;
 } PareNode;
 
-/* Our one internal operator: y = x laid on the grid of y's PareQuant, or rounded to y's storage where that is BFLOAT16 and there is none.
- * Export writes it as QuantizeLinear + DequantizeLinear, or as Cast + Cast. */
+/* Our internal operators, which no file has. y = x laid on the grid of y's PareQuant, or rounded to y's storage where that is BFLOAT16 and
+ * there is none. Export writes it as QuantizeLinear + DequantizeLinear, or as Cast + Cast. */
 #define PARE_OP_QUANTIZE "PareQuantize"
+/* y = x w' of weights that stay codes, in canonical graphs only: x, codes UINT8 [n, blocks, bytes], scales, (offsets), as
+ * PareBlockGemmParams has it; attribute bits. */
+#define PARE_OP_BLOCK_GEMM "PareBlockGemm"
 
 /* Attribute of a Mul in a canonical graph: it was a QLinearMul, which multiplies codes and not what they stand for. */
 #define PARE_ATTR_OF_CODES "of_codes"

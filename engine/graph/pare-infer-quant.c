@@ -55,6 +55,17 @@ matmul_integer (PareInfer *c)
   return pare_infer_matmul (c, pare_infer_shape (c, 0), pare_infer_shape (c, 1), PARE_DTYPE_INT32);
 }
 
+static gboolean
+block_gemm (PareInfer *c)
+{
+  PareShape y = *pare_infer_shape (c, 0);
+  const PareShape *codes = pare_infer_shape (c, 1);
+  if (y.rank < 1 || codes->rank != 3)
+    return TRUE;
+  y.dims[y.rank - 1] = codes->dims[0];
+  return pare_infer_set (c, 0, PARE_DTYPE_FLOAT32, &y);
+}
+
 /* com.microsoft QLinearAdd, QLinearMul: a, sa, za, b, sb, zb, sy, zy. */
 static gboolean
 qlinear_binary (PareInfer *c)
@@ -153,6 +164,7 @@ const PareInferRule pare_infer_rules_quant[] = {
   { "", "QLinearMatMul", qlinear_matmul, PARE_NEEDS (8) },
   { "", "ConvInteger", conv_integer, PARE_NEEDS (2) },
   { "", "MatMulInteger", matmul_integer, PARE_NEEDS (2) },
+  { "", PARE_OP_BLOCK_GEMM, block_gemm, PARE_NEEDS (3) },
   { MS, "QLinearAdd", qlinear_binary, BINARY },
   { MS, "QLinearMul", qlinear_binary, BINARY },
   { MS, "QLinearAveragePool", qlinear_average, UNARY },

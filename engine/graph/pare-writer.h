@@ -28,6 +28,9 @@ extern const PareDecomposeRule pare_decompose_rules_attention[], pare_decompose_
     pare_decompose_rules_sequence[], pare_decompose_rules_blocks[], pare_decompose_rules_experts[], pare_decompose_rules_loss[],
     pare_decompose_rules_old[], pare_decompose_rules_learn[];
 
+/* pare-decompose-blocks.c: a MatMul or Gemm whose weights are blocks of codes. */
+gboolean pare_decompose_product_of_blocks (PareWriter *w, const PareNode *node);
+
 PareDtype pare_writer_dtype (const PareWriter *w, PareValueId value);
 const PareShape *pare_writer_shape (const PareWriter *w, PareValueId value); /* not valid any more once a value is added */
 /* The value is float32 of known extents. */

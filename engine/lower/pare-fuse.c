@@ -135,7 +135,7 @@ pare_lower_find_fusions (PareBuilder *b)
       if (node->op == NULL || b->fused_into[i] != PARE_NONE)
         continue;
       gboolean conv = pare_node_is (node, "Conv") || pare_node_is (node, "ConvTranspose");
-      gboolean dense = pare_node_is (node, "Gemm") || pare_lower_is_dense (graph, node);
+      gboolean dense = pare_node_is (node, "Gemm") || pare_node_is (node, PARE_OP_BLOCK_GEMM) || pare_lower_is_dense (graph, node);
       if ((!conv && !dense) || graph->values[node->outputs[0]].dtype != PARE_DTYPE_FLOAT32)
         continue;
       PareFusion *f = &b->fusions[i];

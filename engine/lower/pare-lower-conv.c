@@ -248,6 +248,31 @@ pare_lower_matmul (PareBuilder *b, const PareNode *node, GError **error)
   return TRUE;
 }
 
+/* Weights that stay codes. */
+gboolean
+pare_lower_block_gemm (PareBuilder *b, const PareNode *node, GError **error)
+{
+  const PareFusion *f = &b->fusions[id_of (b, node)];
+  gboolean fused = f->head != PARE_NONE;
+  PareBlockGemmParams p = { .bits = (gint32)CLAMP (pare_node_get_int (node, "bits", 4), 0, 8), .lo = -INFINITY, .hi = INFINITY };
+  guint32 in[6];
+  for (guint i = 0; i < 4; i++)
+    in[i] = pare_lower_has_input (node, i) ? pare_builder_value (b, node->inputs[i]) : PARE_RT_NONE;
+  if (fused)
+    {
+      p.activation = f->activation;
+      p.lo = f->lo;
+      p.hi = f->hi;
+      p.act_alpha = f->alpha;
+    }
+  const PareShape *y = &b->graph->values[node->outputs[0]].shape;
+  in[4] = fused && f->add_bias != PARE_NONE ? column_bias (b, f->add_bias, y->dims[y->rank - 1]) : PARE_RT_NONE;
+  in[5] = fused ? pare_builder_value (b, f->residual) : PARE_RT_NONE;
+  guint32 out = pare_builder_value (b, fused ? f->output : node->outputs[0]);
+  pare_builder_step (b, node, PARE_RT_BLOCK_GEMM, &p, sizeof p, in, G_N_ELEMENTS (in), &out, 1);
+  return TRUE;
+}
+
 gboolean
 pare_lower_pool (PareBuilder *b, const PareNode *node, GError **error)
 {

@@ -457,6 +457,7 @@ lower_any (PareBuilder *b, PareNodeId id, GError **error)
     { "ConvTranspose", pare_lower_conv_transpose },
     { "Gemm", pare_lower_gemm },
     { "MatMul", pare_lower_matmul },
+    { PARE_OP_BLOCK_GEMM, pare_lower_block_gemm },
     { "MaxPool", pare_lower_pool },
     { "AveragePool", pare_lower_pool },
     { "Slice", pare_lower_slice },

@@ -223,6 +223,7 @@ gboolean pare_lower_conv (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_conv_transpose (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_gemm (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_matmul (PareBuilder *b, const PareNode *node, GError **error);
+gboolean pare_lower_block_gemm (PareBuilder *b, const PareNode *node, GError **error);
 gboolean pare_lower_pool (PareBuilder *b, const PareNode *node, GError **error);
 /* FALSE: what it cuts is no constant, or out of range. */
 gboolean pare_lower_slice_params (const PareGraph *graph, const PareNode *node, PareSliceParams *p);

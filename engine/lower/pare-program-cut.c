@@ -106,6 +106,7 @@ work_of (const PareRtPlan *plan, const PareRtStep *step)
       break;
     case PARE_RT_GEMM:
     case PARE_RT_MATMUL:
+    case PARE_RT_BLOCK_GEMM:
       if (step->in[0] != PARE_RT_NONE)
         {
           const PareShape *x = &plan->values[step->in[0]].shape;

@@ -11,6 +11,7 @@ is_product (PareRtOp op)
     case PARE_RT_MATMUL:
     case PARE_RT_QCONV:
     case PARE_RT_QGEMM:
+    case PARE_RT_BLOCK_GEMM:
     case PARE_RT_ATTENTION:
     case PARE_RT_QATTENTION:
       return TRUE;

@@ -157,7 +157,7 @@ read_node (Reader *r, const Onnx__NodeProto *p, PareGraph *g, GHashTable *ids)
   node->role = PARE_ROLE_SELF;
   if (node->op[0] == '\0')
     return fail (r, PARE_ERROR_FORMAT, "node %u '%s' has no operator", id, node->name);
-  if (pare_node_is (node, PARE_OP_QUANTIZE))
+  if (pare_node_is (node, PARE_OP_QUANTIZE) || pare_node_is (node, PARE_OP_BLOCK_GEMM))
     return fail (r, PARE_ERROR_FORMAT, "node %u '%s': there is no operator %s", id, node->name, node->op);
   node->n_inputs = (guint)p->n_input;
   node->n_outputs = (guint)p->n_output;
