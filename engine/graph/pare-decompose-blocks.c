@@ -453,7 +453,7 @@ lay_out_columns (const Rows *rows, gboolean turned, gboolean is_signed, int bits
     for (gint64 b = 0; b < blocks; b++)
       {
         gsize from = (gsize)(turned ? c * blocks + b : b * n + c);
-        zeros[c * blocks + b] = (float)((rows->zeros != NULL ? pare_tensor_get_int (rows->zeros, from) : 0) + lift);
+        zeros[c * blocks + b] = (float)(rows->zeros != NULL ? pare_tensor_get_int (rows->zeros, from) : 0) + (float)lift;
         ((float *)(*scales)->data)[c * blocks + b] = ((const float *)rows->scales->data)[from];
         guint8 *to = (guint8 *)t->data + (c * blocks + b) * each * bits / 8;
         for (gint64 i = 0; i < each && b * each + i < k; i++)

@@ -314,7 +314,8 @@ lstm_codes (const PareTensor *codes, const PareTensor *zero)
 {
   gint64 d = codes->shape.dims[0], rows = codes->shape.dims[1], columns = codes->shape.dims[2];
   gint64 zeros = zero != NULL ? pare_tensor_count (zero) : 1, least = 0, greatest = 0;
-  if ((codes->dtype != PARE_DTYPE_INT8 && codes->dtype != PARE_DTYPE_UINT8) || (zeros != 1 && zeros != d && zeros != d * columns))
+  if ((codes->dtype != PARE_DTYPE_INT8 && codes->dtype != PARE_DTYPE_UINT8) || (zero != NULL && zero->dtype != codes->dtype)
+      || (zeros != 1 && zeros != d && zeros != d * columns))
     return NULL;
   g_autofree gint16 *turned = g_new (gint16, d * rows * columns);
   for (gint64 i = 0; i < d * columns; i++)
