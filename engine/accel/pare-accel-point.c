@@ -1,5 +1,5 @@
 /* Pointwise convolutions (1 x 1) of floats by panels of our own: where the activation is a function that costs oneDNN more than the
- * products, and as parts of separable ones. */
+ * products, behind gates, and as parts of separable ones. */
 #include "engine/accel/pare-accel-private.h"
 
 /* Floats of the pixels that are multiplied by one panel after the other. */
@@ -195,7 +195,7 @@ build (PareAccel *self, uint32_t step, uint32_t conv, uint32_t x, uint32_t numbe
     }
   if (s.residual)
     buffers[n++] = there = pare_accel_form (self, step, residual, dst);
-  if (s.residual && there == PARE_RT_NONE)
+  if (buffers[0] == PARE_RT_NONE || (s.residual && there == PARE_RT_NONE))
     {
       self->failed = true;
       return false;

@@ -54,7 +54,7 @@ pare_accel_plan_walk (PareAccelWalk *walk, int64_t columns, int64_t row_bytes)
   walk->band = fit > LEAST_BAND ? fit : LEAST_BAND;
 }
 
-/* Rows from..end-1 by the panels, from one on and to another: threads share the sequence of both. */
+/* Rows first_row..end_row-1 by the panels, of which threads share the sequence. */
 static void
 walk_rows (const PareAccelWalk *w, int64_t first_row, int64_t end_row, int part, int parts, PareAccelRowsFunc multiply_rows,
            const void *params, const PareView *args)

@@ -2,16 +2,16 @@
 
 #include <math.h>
 
-/* (transfer full) The constant that a Mul multiplies each channel of its other input with, as parameters of a normalization by the standard
- * deviation 1; NULL where it is not of that kind. */
+/* (transfer full) The constant `other` that a Mul multiplies each channel of x with, which gets no more axes by it, as parameters of a
+ * normalization by the standard deviation 1; NULL where it is not of that kind. */
 static double *
-factors (const PareGraph *g, const PareNode *mul, PareValueId other, gint64 channels, gboolean last)
+factors (const PareGraph *g, const PareNode *mul, const PareShape *x, PareValueId other, gint64 channels, gboolean last)
 {
   const PareValue *v = &g->values[other];
   const PareTensor *t = v->constant;
   const PareShape *y = &g->values[mul->outputs[0]].shape;
   int axis = last ? y->rank - 1 : 1;
-  if (t == NULL || t->dtype != PARE_DTYPE_FLOAT32 || v->quant != NULL || y->rank < 2 || t->shape.rank > y->rank
+  if (t == NULL || t->dtype != PARE_DTYPE_FLOAT32 || v->quant != NULL || y->rank != x->rank || y->rank < 2 || t->shape.rank > y->rank
       || pare_tensor_count (t) != channels || axis - (y->rank - t->shape.rank) < 0
       || t->shape.dims[axis - (y->rank - t->shape.rank)] != channels)
     return NULL;
@@ -116,7 +116,7 @@ fold_one (PareGraph *g, PareNodeId bn_id, const PareConsumers *readers, guint co
   if (b != NULL && !(pare_tensor_count (b) == channels && b->shape.rank >= 1 && b->shape.dims[b->shape.rank - 1] == channels)
       && pare_tensor_count (b) != 1)
     return FALSE;
-  g_autofree double *p = is_mul ? factors (g, bn, shift, channels, is_gemm) : parameters (g, bn, channels);
+  g_autofree double *p = is_mul ? factors (g, bn, &g->values[x].shape, shift, channels, is_gemm) : parameters (g, bn, channels);
   if (p == NULL)
     return FALSE;
   double epsilon = is_mul ? 0 : pare_node_get_float (bn, "epsilon", 1e-5f);

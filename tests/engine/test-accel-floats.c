@@ -223,6 +223,7 @@ static void
 test_gated (void)
 {
   static const int channels[] = { 16, 24, 17, 48, 64, 96, 120 }, sides[] = { 1, 3, 7, 14, 20, 33 };
+  guint joined = 0, apart = 0;
   for (guint i = 0; i < 80; i++)
     {
       Plan *plan = plan_new (15000 + i);
@@ -246,6 +247,7 @@ test_gated (void)
                          : STEP (plan, PARE_RT_BINARY, &mul, SHAPE (batch, a, h, w), x, numbers);
       if (i % 8 == 7)
         plan_output (plan, y);
+      const uint32_t product = plan->steps->len - 1;
       y = add_conv (plan, y, b, &point, TRUE, residual);
       if (i % 6 == 3)
         y = add_norm (plan, y);
@@ -254,8 +256,18 @@ test_gated (void)
       compare (plan, 1 + (int)(i % 3), 1e-5f, what);
       if (i % 7 != 6) /* one input */
         same_by_threads (plan, y, what);
+      PareAccel *accel = pare_accel_new (&plan->plan, 1);
+      if (accel && pare_accel_get_owner (accel, product + 1) == product)
+        {
+          joined++;
+          apart += i % 8 == 7;
+        }
+      pare_accel_free (accel);
       plan_free (plan);
     }
+  if (has_avx512 ())
+    g_assert_cmpuint (joined, >=, 40);
+  g_assert_cmpuint (apart, ==, 0); /* a product that is read besides is one */
 }
 
 /* Few results over planes: long windows, steps and holes in them, columns that fill no vector, more than a band, one axis. */

@@ -351,14 +351,15 @@ test_rest (void)
     }
 }
 
-/* A factor for each channel becomes part of weights that are not on a grid, and of theirs alone. */
+/* A factor for each channel becomes part of weights that are not on a grid, and of theirs alone; one that gives the result another axis
+ * stays. */
 static void
 test_factors (void)
 {
-  static const char *const ops[] = { "Conv", "ConvTranspose", "Gemm", "Conv", "Conv", "Conv" };
+  static const char *const ops[] = { "Conv", "ConvTranspose", "Gemm", "Conv", "Conv", "Conv", "Gemm" };
   for (guint k = 0; k < G_N_ELEMENTS (ops); k++)
     {
-      gboolean dense = k == 2, rows = k == 3, stored = k == 4, twice = k == 5;
+      gboolean dense = k == 2 || k == 6, rows = k == 3, stored = k == 4, twice = k == 5, wider = k == 6;
       PareGraph *both[2];
       for (int i = 0; i < 2; i++) /* the second: behind an Identity that is an output, which nothing folds across */
         {
@@ -369,9 +370,10 @@ test_factors (void)
           PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, dense ? line : map),
                       w = make_float (g, "w", dense ? square : window, NULL), b = make_float (g, "b", pare_shape_make (1, (gint64)4), NULL),
                       f = make_float (g, "f",
-                                      dense  ? pare_shape_make (1, (gint64)4)
-                                      : rows ? pare_shape_make (2, (gint64)4, (gint64)1)
-                                             : pare_shape_make (3, (gint64)4, (gint64)1, (gint64)1),
+                                      wider   ? pare_shape_make (3, (gint64)1, (gint64)1, (gint64)4)
+                                      : dense ? pare_shape_make (1, (gint64)4)
+                                      : rows  ? pare_shape_make (2, (gint64)4, (gint64)1)
+                                              : pare_shape_make (3, (gint64)4, (gint64)1, (gint64)1),
                                       NULL);
           PareValueId y = MAKE (g, ops[k], "layer", x, w, b), other = MAKE (g, ops[k], "beside", x, w, b);
           if (stored)
