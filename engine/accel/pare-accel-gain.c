@@ -1,14 +1,15 @@
 /* How long a step takes, roughly, and whether threads would make it shorter. They wait for each other half a microsecond, and each reads
  * what another one wrote: where all steps are shared, t becomes t / 2 + 0.9 us with two of them. Where what is read lies with one thread,
  * half of it goes from core to core, and back where it is read next, at 6 to 7 GB/s on a server: sharing then costs 5 us more for 32 KiB.
- * Weights stay with the thread that reads them. */
+ * Cores that share a cache do not feel it. Weights stay with the thread that reads them. */
 #include "engine/accel/pare-accel-private.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #define GAINS_FROM 2000  /* nanoseconds on one thread, where what comes before is shared, too */
-#define MOVES 6          /* bytes in a nanosecond, from core to core */
+#define FAR 6            /* bytes in a nanosecond, from core to core; steps wait longer than a copy, which is fetched ahead, at 30 */
+#define NEAR_FROM 80     /* as it is measured: 30 where cores are far apart, 140 and more where they share a cache */
 #define MOST_MOVING 5000 /* more does not stay with a core */
 #define LEAST_ROWS 4     /* fewer take as long: weights are read */
 #define ALWAYS INFINITY  /* the kernel knows better */
@@ -112,15 +113,16 @@ memory_of (const PareRtPlan *plan, uint32_t value)
 }
 
 bool
-pare_accel_find_gains (const PareRtPlan *plan, const uint8_t *exact, bool *gains)
+pare_accel_find_gains (const PareRtPlan *plan, const uint8_t *exact, double moves, bool *gains)
 {
+  double pace = moves < NEAR_FROM ? FAR : moves;
   bool *shared = calloc (plan->n_values + 1, sizeof *shared), any = false; /* of values: threads wrote it together */
   for (uint32_t i = 0; shared && i < plan->n_steps; i++)
     {
       const PareRtStep *s = &plan->steps[i];
       uint32_t x = pare_accel_operand (s, 0);
       bool goes_on = x != PARE_RT_NONE && shared[memory_of (plan, x)];
-      double moving = goes_on ? 0 : fmin ((double)(bytes_of (plan, x) + bytes_of (plan, s->out[0])) / MOVES, MOST_MOVING);
+      double moving = goes_on ? 0 : fmin ((double)(bytes_of (plan, x) + bytes_of (plan, s->out[0])) / pace, MOST_MOVING);
       any |= gains[i] = step_ns (plan, i, exact) > GAINS_FROM + moving;
       for (uint32_t k = 0; k < s->n_out; k++)
         if (s->out[k] != PARE_RT_NONE)

@@ -388,8 +388,12 @@ void pare_accel_fake_quant (const float *x, float *y, uint64_t n, float scale, f
 void pare_accel_copy_block (const PareAccelBlock *block, const void *src, void *dst);
 
 /* Which steps take long enough that threads gain more than they wait for each other and for what the other wrote: one flag for each, all
- * false before. FALSE: none. exact: as in PareAccel. */
-bool pare_accel_find_gains (const PareRtPlan *plan, const uint8_t *exact, bool *gains);
+ * false before. FALSE: none. exact: as in PareAccel; moves: as pare_accel_moves has it. */
+bool pare_accel_find_gains (const PareRtPlan *plan, const uint8_t *exact, double moves, bool *gains);
+
+/* Bytes in a nanosecond that the threads of a team pass to each other, written and read back; infinite where it costs nothing. Measured when
+ * it is first asked for, in a fifth of a millisecond, and the same from then on. 0: it could not be measured. */
+double pare_accel_moves (void);
 
 /* Below this many elements a second thread costs more than it saves. */
 #define PARE_ACCEL_PARALLEL_FROM 65536
@@ -415,10 +419,13 @@ void pare_accel_meet (PareAccelTurn *turns, uint32_t turn, int me, int team);
 int pare_accel_set_threads (int threads);
 /* On a busy machine the scheduler likes to put the threads of one team on one CPU, where they wait for each other for whole time slices at
  * every barrier: microseconds become hundreds of milliseconds. The first call gives the other members of the calling thread's team a CPU
- * each; every call moves the caller off those. True: it was moved, and unspread gives it back its choice. */
+ * each, of cores of their own as long as there are any; every call moves the caller off those. True: it was moved, and unspread gives it
+ * back its choice. */
 typedef struct
 {
   _Alignas(16) unsigned char mask[128];
 } PareAffinity;
 bool pare_accel_spread (int threads, PareAffinity *before);
+/* CPUs that the calling thread may run on; 1 where it is not known. */
+int pare_accel_count_cpus (void);
 void pare_accel_unspread (const PareAffinity *before);

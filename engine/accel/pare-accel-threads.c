@@ -3,8 +3,11 @@
 
 #include "engine/runtime/pare-rt-spin.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #define SPINS 4000 /* before a thread leaves its CPU to who may keep the others from coming */
 
@@ -53,15 +56,55 @@ pare_accel_meet (PareAccelTurn *turns, uint32_t turn, int me, int team)
 static _Thread_local int placed;
 static _Thread_local cpu_set_t taken;
 
+/* Of each CPU the first one of its core; itself where the system does not tell. */
+static int cores[CPU_SETSIZE];
+
+static void
+read_cores (void)
+{
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+    cores[cpu] = cpu;
+  for (int cpu = 0, all = (int)sysconf (_SC_NPROCESSORS_CONF); cpu < all && cpu < CPU_SETSIZE; cpu++)
+    {
+      char path[96];
+      int first;
+      snprintf (path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
+      FILE *file = fopen (path, "re");
+      if (file && fscanf (file, "%d", &first) == 1 && first >= 0 && first < CPU_SETSIZE)
+        cores[cpu] = first;
+      if (file)
+        fclose (file);
+    }
+}
+
+/* CPUs beside the caller's: those of cores that have none yet first, for two threads of one core share what computes. */
+static int
+choose_cpus (int *cpus, int most, const cpu_set_t *allowed, int mine)
+{
+  cpu_set_t used, left = *allowed;
+  int n = 0;
+  CPU_ZERO (&used);
+  CPU_SET (cores[mine], &used);
+  CPU_CLR (mine, &left);
+  for (int alone = 1; alone >= 0; alone--)
+    for (int cpu = 0; cpu < CPU_SETSIZE && n < most; cpu++)
+      if (CPU_ISSET (cpu, &left) && !(alone && CPU_ISSET (cores[cpu], &used)))
+        {
+          CPU_SET (cores[cpu], &used);
+          CPU_CLR (cpu, &left);
+          cpus[n++] = cpu;
+        }
+  return n;
+}
+
 static void
 place_team (int threads, const cpu_set_t *allowed, int mine)
 {
-  int cpus[64], n = 0;
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once (&once, read_cores);
+  int cpus[64], n = choose_cpus (cpus, threads - 1 < 64 ? threads - 1 : 64, allowed, mine);
   CPU_ZERO (&taken);
   placed = threads;
-  for (int cpu = 0; cpu < CPU_SETSIZE && n < 64; cpu++)
-    if (CPU_ISSET (cpu, allowed) && cpu != mine)
-      cpus[n++] = cpu;
   if (n < threads - 1)
     return;
 #pragma omp parallel num_threads(threads)
@@ -76,7 +119,16 @@ place_team (int threads, const cpu_set_t *allowed, int mine)
       }
   }
   for (int i = 0; i < threads - 1; i++)
-    CPU_SET (cpus[i], &taken);
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+      if (cpu == cpus[i] || (CPU_ISSET (cpu, allowed) && cores[cpu] == cores[cpus[i]] && cores[cpu] != cores[mine]))
+        CPU_SET (cpu, &taken); /* with the other threads of its core */
+}
+
+int
+pare_accel_count_cpus (void)
+{
+  cpu_set_t allowed;
+  return sched_getaffinity (0, sizeof allowed, &allowed) == 0 ? CPU_COUNT (&allowed) : 1;
 }
 
 bool
@@ -105,6 +157,12 @@ pare_accel_unspread (const PareAffinity *before)
 }
 
 #else
+
+int
+pare_accel_count_cpus (void)
+{
+  return 1;
+}
 
 bool
 pare_accel_spread (int threads, PareAffinity *before)

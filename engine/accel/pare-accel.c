@@ -382,7 +382,7 @@ pare_accel_new (const PareRtPlan *plan, int threads)
   if (self->exact)
     pare_rt_plan_find_bfloat (plan, self->exact);
   self->gains = calloc (plan->n_steps + 1, sizeof *self->gains);
-  if (self->threads > 1 && self->gains && !pare_accel_find_gains (plan, self->exact, self->gains))
+  if (self->threads > 1 && self->gains && !pare_accel_find_gains (plan, self->exact, pare_accel_moves (), self->gains))
     self->threads = 1;
   self->mds = pare_md_pool_new ();
   self->values = calloc (plan->n_values + 1, sizeof *self->values);
