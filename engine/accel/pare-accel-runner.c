@@ -276,7 +276,7 @@ fetch_expected (PareAccelRunner *self, uint32_t left)
   uint64_t lines = (self->expected_lines + left - 1) / left;
   lines = lines > MOST_LINES ? MOST_LINES : lines;
   for (uint64_t i = 0; i < lines; i++)
-    __builtin_prefetch (self->expected + i * LINE, 0, 2); /* into the second level: the first one holds what is computed */
+    __builtin_prefetch (self->expected + i * LINE, 0, 3); /* what the first level cannot hold goes to the second */
   self->expected += lines * LINE;
   self->expected_lines -= lines;
 }

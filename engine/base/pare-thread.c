@@ -29,6 +29,8 @@ struct _PareThread
   cpu_set_t cpus;
   GMutex mutex; /* of what follows */
   GCond changed;
+  gboolean begun_apart; /* it may run on `later` once it does */
+  cpu_set_t later;
   void (*func) (gpointer); /* NULL: nothing is to be done; atomic */
   gpointer data;
   gboolean ended;
@@ -63,6 +65,8 @@ work (void *data)
       if (self->ended)
         break;
       g_mutex_unlock (&self->mutex);
+      if (self->begun_apart && sched_setaffinity (0, sizeof self->later, &self->later) == 0)
+        self->cpus = self->later;
       self->func (self->data);
       g_mutex_lock (&self->mutex);
       g_atomic_pointer_set (&self->func, NULL);
@@ -130,12 +134,10 @@ make_thread (int nice, const cpu_set_t *cpus)
   return NULL;
 }
 
-PareThread *
-pare_thread_start (int nice, const cpu_set_t *cpus, void (*func) (gpointer), gpointer data)
+/* It begins on `cpus`, and goes on on `later`, where that is not NULL. */
+static PareThread *
+start (int nice, const cpu_set_t *cpus, const cpu_set_t *later, void (*func) (gpointer), gpointer data)
 {
-  cpu_set_t own;
-  if (cpus == NULL && sched_getaffinity (0, sizeof own, &own) == 0) /* it fails where there are more than a set holds */
-    cpus = &own;
   nice = MIN (19, getpriority (PRIO_PROCESS, 0) + nice);
   PareThread *self = take_waiting (nice);
   /* While it sleeps: woken on a CPU that is not its own, it would first have to wait for that one. */
@@ -144,11 +146,34 @@ pare_thread_start (int nice, const cpu_set_t *cpus, void (*func) (gpointer), gpo
   if (self == NULL && (self = make_thread (nice, cpus)) == NULL)
     return NULL;
   g_mutex_lock (&self->mutex);
+  if ((self->begun_apart = later != NULL))
+    self->later = *later;
   self->data = data;
   g_atomic_pointer_set (&self->func, func);
   g_cond_signal (&self->changed);
   g_mutex_unlock (&self->mutex);
   return self;
+}
+
+PareThread *
+pare_thread_start (int nice, const cpu_set_t *cpus, void (*func) (gpointer), gpointer data)
+{
+  cpu_set_t own;
+  if (cpus == NULL && sched_getaffinity (0, sizeof own, &own) == 0) /* it fails where there are more than a set holds */
+    cpus = &own;
+  return start (nice, cpus, NULL, func, data);
+}
+
+PareThread *
+pare_thread_start_elsewhere (int nice, void (*func) (gpointer), gpointer data)
+{
+  cpu_set_t own, others;
+  int here = sched_getcpu ();
+  if (here < 0 || sched_getaffinity (0, sizeof own, &own) != 0)
+    return pare_thread_start (nice, NULL, func, data);
+  others = own;
+  CPU_CLR (here, &others);
+  return CPU_COUNT (&others) > 0 ? start (nice, &others, &own, func, data) : start (nice, &own, NULL, func, data);
 }
 
 void

@@ -302,7 +302,8 @@ pare_scheduler_start_both (PareScheduler *self, const PareJobSpec *spec, const P
     }
   /* One thread does both: the later one waits for it. */
   int nice = MAX (spec->background ? 10 : spec->nice, then != NULL ? then->nice : 0);
-  if ((owner->thread = pare_thread_start (nice, NULL, job_main, job)) == NULL)
+  owner->thread = spec->urgent ? pare_thread_start_elsewhere (nice, job_main, job) : pare_thread_start (nice, NULL, job_main, job);
+  if (owner->thread == NULL)
     g_error ("no thread can be started");
   update_tick (self);
   if (job->listed)

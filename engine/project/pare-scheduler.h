@@ -21,6 +21,7 @@ typedef struct {
   gboolean hidden;          /* never listed: nobody waits for it */
   int nice;                 /* of its threads: a little, so that the window comes first; 0: none */
   gboolean background;      /* its threads yield to others */
+  gboolean urgent;          /* its thread begins on another CPU than the main thread's, which goes on */
   gboolean not_cancellable;
   PareJobRun run;
   gpointer data;

@@ -179,6 +179,7 @@ start_apply (PareSession *self)
                        .name = "Applying the recipe",
                        .generation = self->generation,
                        .quiet = TRUE,
+                       .urgent = TRUE,
                        .run = run_apply,
                        .data = a,
                        .data_free = apply_job_free,

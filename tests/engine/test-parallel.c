@@ -199,6 +199,46 @@ test_forked (void)
   g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 0);
 }
 
+typedef struct
+{
+  int cpu, begun; /* begun: atomic */
+  cpu_set_t cpus;
+} Place;
+
+static void
+note_begin (gpointer data)
+{
+  Place *p = data;
+  p->cpu = sched_getcpu ();
+  sched_getaffinity (0, sizeof p->cpus, &p->cpus);
+  g_atomic_int_set (&p->begun, 1);
+}
+
+/* It begins while its starter goes on, on another CPU, and then may run on all that its starter may run on; so may a thread that is started
+ * as usual and was one of these before. */
+static void
+test_elsewhere (void)
+{
+  cpu_set_t own;
+  int elsewhere = 0;
+  sched_getaffinity (0, sizeof own, &own);
+  for (int round = 0; round < 20; round++)
+    {
+      Place p = { .cpu = -1 }, after = { .cpu = -1 };
+      int here = sched_getcpu ();
+      PareThread *thread = pare_thread_start_elsewhere (0, note_begin, &p);
+      while (CPU_COUNT (&own) > 1 && !g_atomic_int_get (&p.begun))
+        continue;
+      elsewhere += p.cpu != here; /* the starter may have been moved before it asked */
+      pare_thread_finish (thread);
+      g_assert_true (CPU_EQUAL (&p.cpus, &own));
+      pare_thread_finish (pare_thread_start (0, NULL, note_begin, &after));
+      g_assert_true (CPU_EQUAL (&after.cpus, &own));
+    }
+  if (CPU_COUNT (&own) > 1)
+    g_assert_cmpint (elsewhere, >, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -209,6 +249,7 @@ main (int argc, char **argv)
   g_test_add_func ("/parallel/places", test_places);
   g_test_add_func ("/thread/prompt", test_prompt);
   g_test_add_func ("/thread/waiting", test_waiting);
+  g_test_add_func ("/thread/elsewhere", test_elsewhere);
   g_test_add_func ("/thread/forked", test_forked);
   return g_test_run ();
 }
