@@ -1,6 +1,7 @@
 /* How far apart the cores of a team are: what it costs that one writes what the other reads. Cores that share a cache pass 32 KiB on in a
  * tenth of a microsecond, those of two clusters or sockets take twenty times as long, and which of them a process gets only shows when it
- * runs: a virtual machine's say nothing about it. Measured once, so that all programs of a process are made alike. */
+ * runs: a virtual machine's say nothing about it. Measured once, between the calling thread and the first of its team, so that all programs
+ * of a process are made alike. */
 #include "engine/accel/pare-accel-private.h"
 
 #include <math.h>
