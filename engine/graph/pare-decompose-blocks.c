@@ -472,7 +472,8 @@ pare_decompose_product_of_blocks (PareWriter *w, const PareNode *node)
 {
   PareNodeId producer = w->in[1] != PARE_NONE ? w->graph->values[w->in[1]].producer : PARE_NONE;
   Rows rows;
-  if (producer == PARE_NONE || !pare_node_is (&w->graph->nodes[producer], "DequantizeLinear") || !is_read_by_products (w->graph, w->in[1])
+  if (producer == PARE_NONE || !pare_node_is (&w->graph->nodes[producer], "DequantizeLinear")
+      || pare_node_get_int (&w->graph->nodes[producer], "block_size", 0) < 1 || !is_read_by_products (w->graph, w->in[1])
       || !read_dequantized (w->graph, &w->graph->nodes[producer], &rows))
     return FALSE;
   gboolean gemm = pare_node_is (node, "Gemm"), turned = gemm && pare_node_get_int (node, "transB", 0) != 0;

@@ -129,7 +129,7 @@ few_task (int64_t task, int worker, void *arg)
       int64_t groups = (j->m - r + PARE_RT_BLOCK_ROWS - 1) / PARE_RT_BLOCK_ROWS, rows = (j->m - r + groups - 1) / groups;
       PareRtBlocks t = j->t;
       t.x += r * t.x_apart;
-      t.sums += r * t.sums_apart;
+      t.sums += t.offset ? r * t.sums_apart : 0;
       t.y += r * t.ldy;
       j->isa->blocks (&t, from, to, (int)rows);
       r += rows;
