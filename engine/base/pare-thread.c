@@ -10,7 +10,8 @@
 #define PROMPT_NS 100000 /* the shortest slice that Linux takes */
 #define RESET_ON_FORK 1
 #define MOST_WAITING 64
-#define SPIN_US 20 /* what is nearly done is not worth sleeping for */
+#define SPIN_US 20   /* what is nearly done is not worth sleeping for */
+#define AWAKE_US 400 /* a thread that was told of work stays awake for so long */
 
 /* The kernel's struct sched_attr, first version: its header and the C library's cannot be included together everywhere. */
 typedef struct
@@ -31,6 +32,7 @@ struct _PareThread
   GCond changed;
   gboolean begun_apart; /* it may run on `later` once it does */
   cpu_set_t later;
+  gboolean told;           /* work is about to come */
   void (*func) (gpointer); /* NULL: nothing is to be done; atomic */
   gpointer data;
   gboolean ended;
@@ -49,6 +51,24 @@ thread_free (PareThread *self)
   g_free (self);
 }
 
+/* With the mutex held. */
+static void
+await_work (PareThread *self)
+{
+  while (self->func == NULL && !self->ended)
+    if (self->told)
+      {
+        self->told = FALSE;
+        g_mutex_unlock (&self->mutex);
+        for (gint64 until = g_get_monotonic_time () + AWAKE_US;
+             g_atomic_pointer_get (&self->func) == NULL && g_get_monotonic_time () < until;)
+          continue;
+        g_mutex_lock (&self->mutex);
+      }
+    else
+      g_cond_wait (&self->changed, &self->mutex);
+}
+
 static void *
 work (void *data)
 {
@@ -60,8 +80,7 @@ work (void *data)
   g_mutex_lock (&self->mutex);
   for (;;)
     {
-      while (self->func == NULL && !self->ended)
-        g_cond_wait (&self->changed, &self->mutex);
+      await_work (self);
       if (self->ended)
         break;
       g_mutex_unlock (&self->mutex);
@@ -92,6 +111,22 @@ take_waiting (int nice)
       }
   g_mutex_unlock (&lock);
   return found;
+}
+
+/* FALSE: there are enough of them. */
+static gboolean
+put_waiting (PareThread *self)
+{
+  g_mutex_lock (&lock);
+  gboolean room = n_waiting < MOST_WAITING;
+  if (room)
+    {
+      self->next = waiting;
+      waiting = self;
+      n_waiting++;
+    }
+  g_mutex_unlock (&lock);
+  return room;
 }
 
 /* A process that was forked off has none of them. */
@@ -134,20 +169,28 @@ make_thread (int nice, const cpu_set_t *cpus)
   return NULL;
 }
 
+/* Before it begins: woken on a CPU that is not its own, it would first have to wait for that one. */
+static void
+place (PareThread *self, const cpu_set_t *cpus)
+{
+  if (!CPU_EQUAL (&self->cpus, cpus) && pthread_setaffinity_np (self->thread, sizeof *cpus, cpus) == 0)
+    self->cpus = *cpus;
+}
+
 /* It begins on `cpus`, and goes on on `later`, where that is not NULL. */
 static PareThread *
 start (int nice, const cpu_set_t *cpus, const cpu_set_t *later, void (*func) (gpointer), gpointer data)
 {
   nice = MIN (19, getpriority (PRIO_PROCESS, 0) + nice);
   PareThread *self = take_waiting (nice);
-  /* While it sleeps: woken on a CPU that is not its own, it would first have to wait for that one. */
-  if (self != NULL && cpus != NULL && !CPU_EQUAL (&self->cpus, cpus) && pthread_setaffinity_np (self->thread, sizeof *cpus, cpus) == 0)
-    self->cpus = *cpus;
+  if (self != NULL && cpus != NULL)
+    place (self, cpus);
   if (self == NULL && (self = make_thread (nice, cpus)) == NULL)
     return NULL;
   g_mutex_lock (&self->mutex);
   if ((self->begun_apart = later != NULL))
     self->later = *later;
+  self->told = FALSE;
   self->data = data;
   g_atomic_pointer_set (&self->func, func);
   g_cond_signal (&self->changed);
@@ -164,16 +207,42 @@ pare_thread_start (int nice, const cpu_set_t *cpus, void (*func) (gpointer), gpo
   return start (nice, cpus, NULL, func, data);
 }
 
+/* The CPUs that the calling thread may run on, and those of them that it does not run on just now. FALSE: there are none, or the system
+ * does not say. */
+static gboolean
+find_others (cpu_set_t *own, cpu_set_t *others)
+{
+  int here = sched_getcpu ();
+  if (here < 0 || sched_getaffinity (0, sizeof *own, own) != 0)
+    return FALSE;
+  *others = *own;
+  CPU_CLR (here, others);
+  return CPU_COUNT (others) > 0;
+}
+
 PareThread *
 pare_thread_start_elsewhere (int nice, void (*func) (gpointer), gpointer data)
 {
   cpu_set_t own, others;
-  int here = sched_getcpu ();
-  if (here < 0 || sched_getaffinity (0, sizeof own, &own) != 0)
-    return pare_thread_start (nice, NULL, func, data);
-  others = own;
-  CPU_CLR (here, &others);
-  return CPU_COUNT (&others) > 0 ? start (nice, &others, &own, func, data) : start (nice, &own, NULL, func, data);
+  return find_others (&own, &others) ? start (nice, &others, &own, func, data) : pare_thread_start (nice, NULL, func, data);
+}
+
+void
+pare_thread_expect_elsewhere (int nice)
+{
+  cpu_set_t own, others;
+  if (!find_others (&own, &others))
+    return;
+  nice = MIN (19, getpriority (PRIO_PROCESS, 0) + nice);
+  PareThread *self = take_waiting (nice);
+  if (self == NULL)
+    return;
+  place (self, &others);
+  g_mutex_lock (&self->mutex);
+  self->told = TRUE;
+  g_cond_signal (&self->changed);
+  g_mutex_unlock (&self->mutex);
+  put_waiting (self); /* the first to be taken */
 }
 
 void
@@ -185,16 +254,7 @@ pare_thread_finish (PareThread *self)
   while (self->func != NULL)
     g_cond_wait (&self->changed, &self->mutex);
   g_mutex_unlock (&self->mutex);
-  g_mutex_lock (&lock);
-  gboolean enough = n_waiting >= MOST_WAITING;
-  if (!enough)
-    {
-      self->next = waiting;
-      waiting = self;
-      n_waiting++;
-    }
-  g_mutex_unlock (&lock);
-  if (!enough)
+  if (put_waiting (self))
     return;
   g_mutex_lock (&self->mutex);
   self->ended = TRUE;

@@ -157,6 +157,7 @@ pare_session_set_layers (PareSession *self, const char *const *layers, const Par
   g_return_if_fail (PARE_IS_SESSION (self) && layers != NULL && change != NULL);
   if (!may_edit (self))
     return;
+  pare_session_expect_apply (self);
   g_autoptr (PareRecipe) recipe = pare_recipe_copy (pare_session_get_recipe (self));
   for (guint i = 0; layers[i] != NULL; i++)
     {
@@ -176,6 +177,7 @@ pare_session_reset_layers (PareSession *self, const char *const *layers, const c
   g_return_if_fail (PARE_IS_SESSION (self) && layers != NULL);
   if (!may_edit (self))
     return;
+  pare_session_expect_apply (self);
   g_autoptr (PareRecipe) recipe = pare_recipe_copy (pare_session_get_recipe (self));
   PareLayerRecipe none;
   pare_layer_recipe_init (&none);
@@ -190,6 +192,7 @@ pare_session_set_defaults (PareSession *self, const PareLayerRecipe *defaults, c
   g_return_if_fail (PARE_IS_SESSION (self) && defaults != NULL);
   if (!may_edit (self))
     return;
+  pare_session_expect_apply (self);
   g_autoptr (PareRecipe) recipe = pare_recipe_copy (pare_session_get_recipe (self));
   pare_recipe_set_defaults (recipe, defaults);
   edit (self, recipe, title, group);

@@ -208,8 +208,8 @@ heavy_spec (PareSession *self, HeavyJob *h, int tag, const char *name, PareJobRu
                         .name = name,
                         .generation = self->generation,
                         .tag = tag,
-                        .quiet = self->debounce != NULL,       /* many in a second while a knob moves */
-                        .nice = tag <= HEAVY_EVALUATE ? 8 : 0, /* the window stays smooth; times are taken at full priority */
+                        .quiet = self->debounce != NULL,                     /* many in a second while a knob moves */
+                        .nice = tag <= HEAVY_EVALUATE ? EVALUATION_NICE : 0, /* times are taken at full priority */
                         .run = run,
                         .data = h,
                         .data_free = heavy_free,

@@ -210,6 +210,9 @@ void pare_session_close_store (PareSession *self, gboolean remove);
 gboolean pare_session_is_dispensable (PareSession *self);
 
 /* pare-session-work.c */
+#define EVALUATION_NICE 8 /* of what measures and reckons: the window stays smooth */
+/* An edit comes within a fraction of a millisecond. */
+void pare_session_expect_apply (PareSession *self);
 /* The first part of it alone, for an edit that has yet to be told to everybody. */
 void pare_session_pump_apply (PareSession *self);
 void pare_session_pump (PareSession *self);

@@ -1,4 +1,5 @@
 /* What is missing, and what may run now; and the two quick jobs of every edit: graph' and its size. */
+#include "engine/base/pare-thread.h"
 #include "engine/project/pare-session-private.h"
 
 static gboolean
@@ -341,7 +342,7 @@ start_size (PareSession *self, PareGraph *graph, PareRecipe *recipe)
                        .name = "Computing sizes",
                        .generation = recipe != NULL ? self->changed_generation : 0,
                        .quiet = TRUE,
-                       .nice = 8, /* as the evaluation, which it takes no time from that others would have */
+                       .nice = EVALUATION_NICE, /* as the evaluation, which it takes no time from that others would have */
                        .run = run_size,
                        .data = s,
                        .data_free = size_job_free,
@@ -448,6 +449,13 @@ pump_heavy (PareSession *self)
   pump_latency (self);
   if (idle (self, LANE_HEAVY) && idle (self, LANE_CALIBRATE))
     pare_session_start_fill (self);
+}
+
+void
+pare_session_expect_apply (PareSession *self)
+{
+  if (self->model->why_not == NULL && self->baseline != NULL)
+    pare_thread_expect_elsewhere (EVALUATION_NICE);
 }
 
 void

@@ -239,6 +239,31 @@ test_elsewhere (void)
     g_assert_cmpint (elsewhere, >, 0);
 }
 
+/* Whether a thread that was told of work gets it at once, later, or never, each piece is done once, where it may be. */
+static void
+test_expected (void)
+{
+  cpu_set_t own;
+  int counts[2] = { 0, getpriority (PRIO_PROCESS, 0) };
+  sched_getaffinity (0, sizeof own, &own);
+  for (int round = 0; round < 60; round++)
+    {
+      Place p = { .cpu = -1 };
+      pare_thread_expect_elsewhere (0);
+      if (round % 3 == 1)
+        g_usleep (100 * (round % 7)); /* it stays awake for 400 */
+      if (round % 3 == 2)
+        pare_thread_expect_elsewhere (0);
+      if (round % 4 == 3)
+        continue;
+      PareThread *first = pare_thread_start_elsewhere (0, note_begin, &p), *second = pare_thread_start (0, NULL, do_one, counts);
+      pare_thread_finish (first);
+      pare_thread_finish (second);
+      g_assert_true (p.begun == 1 && CPU_EQUAL (&p.cpus, &own));
+    }
+  g_assert_cmpint (counts[0], ==, 45);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -250,6 +275,7 @@ main (int argc, char **argv)
   g_test_add_func ("/thread/prompt", test_prompt);
   g_test_add_func ("/thread/waiting", test_waiting);
   g_test_add_func ("/thread/elsewhere", test_elsewhere);
+  g_test_add_func ("/thread/expected", test_expected);
   g_test_add_func ("/thread/forked", test_forked);
   return g_test_run ();
 }
