@@ -8,6 +8,7 @@
  * for a moment, since the next region of a model usually begins within microseconds, and then sleep. */
 #include "engine/runtime/pare-rt-pool.h"
 #include "engine/runtime/kernels/kernel.h"
+#include "engine/runtime/pare-rt-distance.h"
 #include "engine/runtime/pare-rt-spin.h"
 
 #include <pthread.h>
@@ -34,6 +35,7 @@ typedef struct
 struct PareRtPool
 {
   int threads;       /* with the caller */
+  bool near;         /* what one of them wrote comes to the others at little cost */
   PareRtShare share; /* they are somebody else's; NULL: handles */
   pthread_t handles[PARE_RT_MAX_WORKERS];
   pthread_mutex_t lock;
@@ -198,6 +200,42 @@ pare_rt_pool_new_over (int threads, PareRtShare share)
   return pool;
 }
 
+static void
+share_here (int threads, int64_t n, PareRtTask func, void *arg)
+{
+  (void)threads;
+  pare_rt_parallel (n, func, arg);
+}
+
+/* Known for all pools of the process once it could be measured. Where cores share a cache, passing on takes as long as it took to do all of
+ * it alone; where they do not, four times that. */
+static bool
+find_near (PareRtPool *pool)
+{
+  enum
+  {
+    UNKNOWN,
+    NEAR,
+    FAR
+  };
+  static _Atomic int known;
+  int found = atomic_load (&known);
+#if defined(__linux__)
+  cpu_set_t cpus;
+  if (sched_getaffinity (0, sizeof cpus, &cpus) == 0 && CPU_COUNT (&cpus) < 2)
+    return false;
+#endif
+  if (found == UNKNOWN)
+    {
+      PareRtPool *before = pare_rt_pool_enter (pool);
+      PareRtDistance d = pare_rt_measure_distance (share_here);
+      pare_rt_pool_enter (before);
+      found = d.alone <= 0 ? UNKNOWN : d.more < 2 * d.alone ? NEAR : FAR;
+      atomic_store (&known, found);
+    }
+  return found == NEAR;
+}
+
 PareRtPool *
 pare_rt_pool_new (int threads)
 {
@@ -221,6 +259,7 @@ pare_rt_pool_new (int threads)
         }
       pool->threads++;
     }
+  pool->near = pool->threads > 1 && find_near (pool);
   return pool;
 }
 
@@ -262,6 +301,12 @@ int
 pare_rt_workers (void)
 {
   return current ? current->threads : 1;
+}
+
+bool
+pare_rt_workers_are_near (void)
+{
+  return current && current->near;
 }
 
 void

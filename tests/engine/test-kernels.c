@@ -1,6 +1,7 @@
 /* The portable kernels that move, cast, quantize and reduce, against loops written from ONNX's definitions. */
 #include "tests/engine/kernel-call.h"
 
+#include "engine/runtime/pare-rt-distance.h"
 #include "engine/runtime/pare-rt-pool.h"
 
 static void
@@ -449,6 +450,40 @@ test_doubles (void)
     }
 }
 
+/* A share that one thread does alone. */
+static void
+share_alone (int threads, int64_t n, PareRtTask func, void *arg)
+{
+  for (int64_t i = 0; i < n; i++)
+    func (i, 0, arg);
+}
+
+static void
+share_pool (int threads, int64_t n, PareRtTask func, void *arg)
+{
+  pare_rt_parallel (n, func, arg);
+}
+
+/* Of threads that run one after the other nothing is said, and nobody waits for long; of others, what may be; a pool says the same of its
+ * workers as long as it lives. */
+static void
+test_distance (void)
+{
+  gint64 start = g_get_monotonic_time ();
+  PareRtDistance d = pare_rt_measure_distance (share_alone);
+  g_assert_true (d.alone == 0 && d.more == 0);
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 5 * G_USEC_PER_SEC);
+  PareRtPool *pool = pare_rt_pool_new (2), *before = pare_rt_pool_enter (pool);
+  bool near = pare_rt_workers_are_near ();
+  d = pare_rt_measure_distance (share_pool);
+  g_test_message ("%.0f ns alone, %.0f more%s", d.alone, d.more, near ? ", near" : "");
+  g_assert_true (d.alone >= 0 && d.more >= 0 && (d.alone > 0 || d.more == 0));
+  g_assert_true (pare_rt_workers_are_near () == near);
+  pare_rt_pool_enter (before);
+  g_assert_false (pare_rt_workers_are_near ());
+  pare_rt_pool_free (pool);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -464,5 +499,6 @@ main (int argc, char **argv)
   ADD ("/kernels/cast", test_cast);
   ADD ("/kernels/reduce", test_reduce);
   ADD ("/kernels/doubles", test_doubles);
+  g_test_add_func ("/kernels/distance", test_distance);
   return g_test_run ();
 }

@@ -74,13 +74,13 @@ void pare_rt_conv_unfold (const ConvJob *job);
 /* One input channel per group, two spatial axes (in[0] == 1). What it takes of the table in front (entries) and of each worker's floats. */
 void pare_rt_conv_depthwise_scratch (const ConvJob *job, int64_t *entries, int64_t *floats);
 void pare_rt_conv_depthwise (ConvJob *job);
-/* Some microseconds, which are not worth sharing: what another processor has written takes as long to come. */
+/* Some microseconds, which are not worth sharing: what another processor has written takes as long to come, unless it is near. */
 static inline bool
 conv_is_small (const ConvJob *job)
 {
   const ConvGeometry *g = &job->g;
   double work = (double)g->n * (double)g->m * (double)(g->out[0] * g->out[1] * g->out[2]) * (double)job->terms;
-  return work < (job->depthwise ? 20000.0 : 40000.0) * job->isa->lanes;
+  return work < (job->depthwise ? 20000.0 : 40000.0) * job->isa->lanes / (pare_rt_workers_are_near () ? 4 : 1);
 }
 
 /* The rows of a group's tile i: m_tiles of them, as even as they come. */

@@ -96,11 +96,12 @@ int_column_bytes (const PareIntIsa *isa)
   return isa->k_step * isa->width;
 }
 
-/* A matrix product of some microseconds, which is not worth sharing: what another processor has written takes as long to come. */
+/* A matrix product of some microseconds, which is not worth sharing: what another processor has written takes as long to come, unless it is
+ * near. */
 static inline bool
 int_is_small (const PareIntIsa *isa, double products)
 {
-  return products < 10000.0 * isa->lanes * isa->k_step;
+  return products < 10000.0 * isa->lanes * isa->k_step / (pare_rt_workers_are_near () ? 4 : 1);
 }
 
 static inline int64_t

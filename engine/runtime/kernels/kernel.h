@@ -116,6 +116,9 @@ double pare_rt_unary_f64 (int kind, double x, float alpha, float beta);
 typedef void (*PareRtTask) (int64_t task, int worker, void *arg);
 void pare_rt_parallel (int64_t n, PareRtTask func, void *arg);
 int pare_rt_workers (void);
+/* Smaller steps are worth sharing between them. The same as long as the pool lives: what is cut by it, and its scratch memory, may rely on
+ * that. */
+bool pare_rt_workers_are_near (void);
 /* For each of `teams` independent sequences: func (round, ...) for all of its parts, each once, before any of the next round's. At most
  * pare_rt_workers() parts of all teams together are worth asking for. leave: what each thread does last, or NULL. pare-rt-team.c */
 typedef void (*PareRtRound) (int64_t round, int team, int part, int parts, int worker, void *arg);

@@ -6,7 +6,7 @@
 #include "engine/runtime/kernels/qconv.h"
 
 #define STRIP_CODES (16 * 1024) /* at a time: a part of the first cache */
-#define TASK_CODES (8 * 1024)   /* outputs of a task */
+#define TASK_CODES (8 * 1024)   /* outputs of a task; a quarter of them between threads that are near */
 #define HEADER 64
 
 typedef struct
@@ -16,6 +16,7 @@ typedef struct
   PareIntCodes codes;
   PareIntStrip strip;
   bool wide;                                        /* strips are brought to the multiplier's codes */
+  bool shared;                                      /* by threads */
   int stride;                                       /* along the strip */
   int64_t rows, channels;                           /* of the output at a time */
   int64_t task_planes, tasks, volume, taps, result; /* codes of a channel's results */
@@ -72,7 +73,9 @@ plan (Job *j, const PareQConv *c)
   if (j->volume > 1 << 16)
     return false;
   j->taps = find_taps (j, NULL, NULL);
-  j->task_planes = TASK_CODES / out_plane < 1 ? 1 : TASK_CODES / out_plane;
+  int64_t task_codes = pare_rt_workers_are_near () ? TASK_CODES / 4 : TASK_CODES;
+  j->shared = g->n * g->m * out_plane >= 3 * task_codes;
+  j->task_planes = task_codes / out_plane < 1 ? 1 : task_codes / out_plane;
   j->tasks = (g->n * g->m + j->task_planes - 1) / j->task_planes;
   j->channels = 1;
   if (j->rows == g->out[1] && g->m == g->c)
@@ -306,5 +309,5 @@ pare_rt_qconv_depthwise (const PareQConv *c, void *scratch)
   if (!plan (&j, c))
     return;
   j.scratch = scratch;
-  pare_rt_parallel_if (c->g.n * c->g.m * c->g.out[1] * c->g.out[2] >= 3 * TASK_CODES, j.tasks, planes_task, &j);
+  pare_rt_parallel_if (j.shared, j.tasks, planes_task, &j);
 }
