@@ -345,25 +345,6 @@ store (void *y, int64_t ldy, const int32_t *sum, int rows, int tiles, uint64_t m
     store_codes (y, ldy, sum, rows, 4, mask, s, false);
 }
 
-AMX static void
-spread (uint8_t *to, const uint8_t *from, const PareIntRun *runs, int64_t n, uint8_t padding)
-{
-  __m512i fill = _mm512_set1_epi8 ((char)padding);
-  for (int64_t i = 0; i < n; i++)
-    _mm512_storeu_si512 (to + 64 * i, _mm512_mask_expandloadu_epi8 (fill, runs[i].mask, from + runs[i].at));
-}
-
-AMX static void
-collect (uint8_t *to, const uint8_t *from, const PareIntRun *runs, int64_t n)
-{
-  for (int64_t i = 0; i < n; i++)
-    {
-      int count = __builtin_popcountll (runs[i].mask);
-      __mmask64 stored = count ? ~(__mmask64)0 >> (64 - count) : 0;
-      _mm512_mask_storeu_epi8 (to + runs[i].at, stored, _mm512_maskz_compress_epi8 (runs[i].mask, _mm512_loadu_si512 (from + 64 * i)));
-    }
-}
-
 static bool
 cpu_has_it (void)
 {
@@ -381,7 +362,7 @@ cpu_has_it (void)
          && __builtin_cpu_supports ("avx512vbmi") && __builtin_cpu_supports ("avx512vbmi2");
 }
 
-const PareIntMatrix pare_rt_int_amx = { begin, end, wake, lay, multiply, store, spread, collect };
+const PareIntMatrix pare_rt_int_amx = { begin, end, wake, lay, multiply, store };
 
 bool
 pare_rt_int_has_amx (void)

@@ -30,13 +30,6 @@ typedef struct
   int tiles, blocks;
 } PareMatrixProduct;
 
-/* Of 64 bytes, those that are codes of an image among padding or garbage; `at` come before them. */
-typedef struct
-{
-  uint64_t mask;
-  int64_t at;
-} PareIntRun;
-
 typedef struct PareIntMatrix
 {
   /* Between the two, products of so many rows a block and lines a tile. */
@@ -49,9 +42,6 @@ typedef struct PareIntMatrix
   void (*multiply) (const PareMatrixProduct *p, int32_t *sum);
   /* The positions among the first `tiles` tiles that have a bit in `mask`, one behind the other; ldy: elements. */
   void (*store) (void *y, int64_t ldy, const int32_t *sum, int rows, int tiles, uint64_t mask, const PareIntScale *scale);
-  /* What the vectors of such CPUs can do, too: n times 64 bytes with padding between the codes, and the codes out of them. */
-  void (*spread) (uint8_t *to, const uint8_t *from, const PareIntRun *runs, int64_t n, uint8_t padding);
-  void (*collect) (uint8_t *to, const uint8_t *from, const PareIntRun *runs, int64_t n);
 } PareIntMatrix;
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__)

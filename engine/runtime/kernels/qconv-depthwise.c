@@ -1,7 +1,7 @@
 /* QConv with one input channel a group: no matrix product. A channel's rows are written out as a strip; along it outputs lie as their
  * inputs do, so that whole images go through the lanes in one run, rows and all; what falls between rows is dropped. Small channels are
  * taken several at a time: what has just been written is slow to read. */
-#include "engine/runtime/kernels/int-matrix.h"
+#include "engine/runtime/kernels/int-runs.h"
 #include "engine/runtime/kernels/int-strip.h"
 #include "engine/runtime/kernels/qconv.h"
 
@@ -13,6 +13,7 @@ typedef struct
 {
   const PareQConv *c;
   const PareIntIsa *isa;
+  const PareIntRuns *runs; /* or NULL */
   PareIntCodes codes;
   PareIntStrip strip;
   bool wide;                                        /* strips are brought to the multiplier's codes */
@@ -89,7 +90,8 @@ plan (Job *j, const PareQConv *c)
   j->at_weights = j->at_offsets + (uint64_t)int_round_up ((j->taps + j->volume) * 8, 64);
   j->at_init = j->at_weights + (uint64_t)int_round_up (j->channels * j->taps * int_column_bytes (j->isa), 64);
   j->at_runs = j->at_init + (uint64_t)int_round_up (j->channels * 4, 64);
-  if (j->isa->matrix && j->rows == g->out[1])
+  j->runs = pare_rt_int_runs (j->isa);
+  if (j->runs && j->rows == g->out[1])
     {
       if (j->strip.phases_y == 1 && j->strip.phases_x == 1 && g->pad[2] + g->in[2] <= j->strip.pitch)
         j->strip_runs = (j->strip.plane + 63) / 64;
@@ -196,8 +198,8 @@ fill_strip (const Job *j, const uint8_t *scratch, int64_t plane, int64_t count, 
     pare_rt_int_strip_fill (&j->strip, g, r0, x, end, count, (uint8_t)c->p->zero_x, strip);
   else
     for (int64_t i = 0; i < count; i++) /* what is too much is written over by the next one */
-      j->isa->matrix->spread (strip + i * j->strip.plane, x + i * in_plane, (const PareIntRun *)(const void *)(scratch + j->at_runs),
-                              j->strip_runs, (uint8_t)c->p->zero_x);
+      j->runs->spread (strip + i * j->strip.plane, x + i * in_plane, (const PareIntRun *)(const void *)(scratch + j->at_runs),
+                       j->strip_runs, (uint8_t)c->p->zero_x);
 }
 
 static void
@@ -269,8 +271,8 @@ run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t 
       uint8_t *y = (uint8_t *)c->y->data + ((first + i) * out_plane + r0 * g->out[2]) * bytes;
       if (j->result_runs)
         {
-          j->isa->matrix->collect (y, result + i * j->result, (const PareIntRun *)(const void *)(scratch + j->at_runs) + j->strip_runs,
-                                   j->result_runs);
+          j->runs->collect (y, result + i * j->result, (const PareIntRun *)(const void *)(scratch + j->at_runs) + j->strip_runs,
+                            j->result_runs);
           continue;
         }
       take_rows (y, result + i * j->result * bytes, rows, g->out[2] * bytes, pitch * bytes, y + rows * g->out[2] * bytes);
