@@ -1,11 +1,10 @@
 /* A recorded session of knob moves, and how long the figures take: live [MODEL DATA]
  * Every layer once: the person selects it, thinks for a moment, sets its weights to 4 bits, waits for the figure and takes it back. Then
- * one slider of the middle layer is dragged over 30 values, 30 in a second. Against: such changes measured from the input, every sample,
- * once in the same session without memory for kept states, from the touch to the figure as well, and once without a session, where there
- * is nobody to apply the recipe, to be told, or to be woken. */
+ * one slider of the middle layer is dragged over 30 values, 30 in a second. Against: the same changes measured from the input, every
+ * sample. */
 #include "engine/base/pare-rng.h"
 #include "engine/onnx/pare-onnx.h"
-#include "engine/project/pare-session-private.h"
+#include "engine/project/pare-session.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -175,22 +174,8 @@ move (Watch *w, const char *layer, const PareLayerRecipe *change, guint group)
 
 /* --- from the input --- */
 
-/* Milliseconds from the touch to the figure of every sample, where nothing is kept. */
-static double
-touched_ms (Watch *w, const char *layer, const PareLayerRecipe *change, double *cpu)
-{
-  double start = cpu_ms ();
-  move (w, layer, change, 0);
-  while (w->final == 0)
-    g_main_context_iteration (NULL, TRUE);
-  *cpu = cpu_ms () - start;
-  double took = ms (w->final - w->start);
-  pare_session_undo (w->session);
-  wait_quiet (w->session);
-  return took;
-}
-
-/* Milliseconds for one whole evaluation of the layer at 4 bits without a session: compiled, every sample from the input. */
+/* Seconds for one whole evaluation of the layer at 4 bits as it was before there were kept states: compiled, every sample from the input.
+ */
 static double
 whole_ms (const PareGraph *graph, PareDataset *data, PareSplit split, const char *layer, const PareEvaluation *baseline, double *saved,
           double *cpu)
@@ -304,8 +289,7 @@ one (const char *model, const char *data)
   g_autoptr (GArray) idle = g_array_new (FALSE, FALSE, sizeof (double)), busy = g_array_new (FALSE, FALSE, sizeof (double)),
                      first = g_array_new (FALSE, FALSE, sizeof (double)), final = g_array_new (FALSE, FALSE, sizeof (double)),
                      whole = g_array_new (FALSE, FALSE, sizeof (double)), saved = g_array_new (FALSE, FALSE, sizeof (double)),
-                     whole_cpu = g_array_new (FALSE, FALSE, sizeof (double)), touched = g_array_new (FALSE, FALSE, sizeof (double)),
-                     touched_cpu = g_array_new (FALSE, FALSE, sizeof (double));
+                     whole_cpu = g_array_new (FALSE, FALSE, sizeof (double));
   Ticker ticker = { .due = g_get_monotonic_time () };
   g_autoptr (GSource) source = g_source_new (&ticker_funcs, sizeof (GSource));
   g_source_set_priority (source, G_PRIORITY_HIGH);
@@ -357,21 +341,6 @@ one (const char *model, const char *data)
   gboolean detail = g_getenv ("PARE_LIVE_DETAIL") != NULL;
 
   /* from the input: some of the layers stand for all */
-  PareLayerRecipe four, five; /* bits: what has been measured is not measured again */
-  pare_layer_recipe_init (&four);
-  pare_layer_recipe_init (&five);
-  four.weight_bits = 4;
-  five.weight_bits = 5;
-  pare_prefix_cache_set_budget (pare_session_get_prefix (s), 1);
-  for (guint i = 0; i < layers->len; i += MAX (1, layers->len / 6))
-    {
-      double cpu;
-      wait_us (THINK_MS * 1000);
-      double took = touched_ms (&w, layers->pdata[i], &five, &cpu);
-      g_array_append_val (touched, took);
-      g_array_append_val (touched_cpu, cpu);
-    }
-  pare_prefix_cache_set_budget (pare_session_get_prefix (s), 0);
   for (guint i = 0; i < layers->len; i += MAX (1, layers->len / 6))
     {
       wait_us (THINK_MS * 1000); /* as before an edit: after a pause, memory and clock are slower */
@@ -380,11 +349,14 @@ one (const char *model, const char *data)
       g_array_append_val (whole, took);
       g_array_append_val (saved, stopped);
     }
-  double whole_median = quantile (touched, 0.5), whole_cpu_median = quantile (touched_cpu, 0.5), bare = quantile (whole, 0.5);
+  double whole_median = quantile (whole, 0.5), whole_cpu_median = quantile (whole_cpu, 0.5);
 
   double alone = alone_ms (program, dataset, split, baseline->n), least_cpu = quantile (whole_cpu, 0), least = quantile (whole, 0);
 
   /* every layer once */
+  PareLayerRecipe four;
+  pare_layer_recipe_init (&four);
+  four.weight_bits = 4;
   double expected = 0, expected_cpu = 0, total = 0, total_cpu = 0;
   for (guint i = 0; i < layers->len; i++)
     {
@@ -447,20 +419,17 @@ one (const char *model, const char *data)
   double end_first = ms (w.first - w.start), end_final = ms (w.final - w.start);
   double idle_p99 = quantile (idle, 0.99), busy_p99 = quantile (busy, 0.99);
 
-  g_print ("%-24s %3u layers, %u samples, from the input %7.1f ms (without a session %.1f; early stop at %.1f pp would spare %2.0f %% of "
-           "the samples)\n",
-           name, n, baseline->n, whole_median, bare, TOLERANCE * 100, mean (saved) * 100);
+  g_print ("%-24s %3u layers, %u samples, from the input %7.1f ms (early stop at %.1f pp would spare %2.0f %% of the samples)\n", name, n,
+           baseline->n, whole_median, TOLERANCE * 100, mean (saved) * 100);
   g_print (
       "  samples in parallel    %.0f %% of the single image's rate times %d threads, by CPU time %.0f %% (images are loaded and judged)\n",
       100 * alone / (least * pare_default_threads ()), pare_default_threads (), 100 * alone / least_cpu);
   g_print (
       "  each layer once        first interval p50 %6.1f p95 %6.1f ms   final mean %7.1f ms   total %7.0f ms: %.2f x the suffix' share, "
       "%.2f x all from the input; by CPU time %.2f x, %.2f x\n"
-      "                         against the suffix' share of the measured time of the layers %.2f x; by CPU time %.2f x; against "
-      "evaluations without a session %.2f x\n",
+      "                         against the suffix' share of the measured time of the layers %.2f x; by CPU time %.2f x\n",
       first_p50, first_p95, final_mean, total, total / expected, total / (whole_median * n), total_cpu / expected_cpu,
-      total_cpu / (whole_cpu_median * n), total / (timed * whole_median), total_cpu / (timed * whole_cpu_median),
-      total / (expected / whole_median * bare));
+      total_cpu / (whole_cpu_median * n), total / (timed * whole_median), total_cpu / (timed * whole_cpu_median));
   g_print (
       "  drag, 30 steps, 30 Hz  %2u of %u steps showed an interval, after p50 %5.1f ms; after the last: first %6.1f ms, final %6.1f ms "
       "(the share of its suffix: %.1f ms)\n",
