@@ -113,9 +113,9 @@ take_waiting (int nice)
   return found;
 }
 
-/* FALSE: there are enough of them. */
-static gboolean
-put_waiting (PareThread *self)
+/* It waits for others, as the first to be taken; or ends, where enough do. */
+static void
+let_go (PareThread *self)
 {
   g_mutex_lock (&lock);
   gboolean room = n_waiting < MOST_WAITING;
@@ -126,7 +126,12 @@ put_waiting (PareThread *self)
       n_waiting++;
     }
   g_mutex_unlock (&lock);
-  return room;
+  if (room)
+    return;
+  g_mutex_lock (&self->mutex);
+  self->ended = TRUE;
+  g_cond_signal (&self->changed);
+  g_mutex_unlock (&self->mutex);
 }
 
 /* A process that was forked off has none of them. */
@@ -242,7 +247,7 @@ pare_thread_expect_elsewhere (int nice)
   self->told = TRUE;
   g_cond_signal (&self->changed);
   g_mutex_unlock (&self->mutex);
-  put_waiting (self); /* the first to be taken */
+  let_go (self);
 }
 
 void
@@ -254,12 +259,7 @@ pare_thread_finish (PareThread *self)
   while (self->func != NULL)
     g_cond_wait (&self->changed, &self->mutex);
   g_mutex_unlock (&self->mutex);
-  if (put_waiting (self))
-    return;
-  g_mutex_lock (&self->mutex);
-  self->ended = TRUE;
-  g_cond_signal (&self->changed);
-  g_mutex_unlock (&self->mutex);
+  let_go (self);
 }
 
 void
