@@ -125,6 +125,6 @@ pare_canvas_figures_times (const PareProfile *profile, const PareGraph *graph)
   GHashTable *times = g_hash_table_new (g_str_hash, g_str_equal);
   for (guint i = 0; i < profile->n_rows; i++)
     if (profile->rows[i].timed && profile->rows[i].layer != PARE_NONE)
-      g_hash_table_insert (times, graph->nodes[profile->rows[i].layer].layer, (gpointer)&profile->rows[i]);
+      g_hash_table_insert (times, (gpointer)graph->nodes[profile->rows[i].layer].layer, (gpointer)&profile->rows[i]);
   return times;
 }

@@ -117,7 +117,7 @@ pare_cli_json_string (JsonBuilder *b, const char *name, const char *value)
 }
 
 void
-pare_cli_json_shape (JsonBuilder *b, const char *name, const PareShape *shape, char *const *dim_names)
+pare_cli_json_shape (JsonBuilder *b, const char *name, const PareShape *shape, const char *const *dim_names)
 {
   json_builder_set_member_name (b, name);
   if (shape->rank < 0)

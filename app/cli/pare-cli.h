@@ -55,7 +55,7 @@ void pare_cli_end_progress (void);
 void pare_cli_json_double (JsonBuilder *b, const char *name, double value);
 void pare_cli_json_int (JsonBuilder *b, const char *name, gint64 value);
 void pare_cli_json_string (JsonBuilder *b, const char *name, const char *value);
-void pare_cli_json_shape (JsonBuilder *b, const char *name, const PareShape *shape, char *const *dim_names);
+void pare_cli_json_shape (JsonBuilder *b, const char *name, const PareShape *shape, const char *const *dim_names);
 void pare_cli_json_evaluation (JsonBuilder *b, const PareEvaluation *evaluation); /* members into the open object */
 void pare_cli_json_print (JsonBuilder *b);
 

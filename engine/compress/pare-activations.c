@@ -457,7 +457,7 @@ lay_points (Work *w)
       PareValueId to = pare_graph_add_value (g, name, from.dtype, &from.shape, from.origin);
       PareValue *v = &g->values[to];
       for (int d = 0; d < PARE_MAX_RANK; d++)
-        v->dim_names[d] = g_strdup (g->values[point->value].dim_names[d]);
+        v->dim_names[d] = g->values[point->value].dim_names[d];
       if (point->want.bfloat)
         v->storage = PARE_DTYPE_BFLOAT16;
       else
@@ -469,7 +469,7 @@ lay_points (Work *w)
         if (g_array_index (w->readers, Reader, r).point == i)
           origin = g->nodes[g_array_index (w->readers, Reader, r).node].origin;
       PareNodeId q = pare_graph_add_node (g, PARE_OP_QUANTIZE, g->values[to].name, &point->value, 1, &to, 1, origin, PARE_ROLE_QUANT);
-      g->nodes[q].layer = g_strdup (g->values[to].name);
+      g->nodes[q].layer = g->values[to].name;
       point->laid = to;
     }
   for (guint r = 0; r < w->readers->len; r++)

@@ -61,7 +61,7 @@ resolve_layers (Apply *a, GError **error)
   g_autoptr (GHashTable) names = g_hash_table_new (g_str_hash, g_str_equal);
   for (guint i = 0; i < source->n_nodes; i++)
     if (source->nodes[i].layer != NULL)
-      g_hash_table_insert (names, source->nodes[i].layer, GUINT_TO_POINTER (i + 1));
+      g_hash_table_insert (names, (gpointer)source->nodes[i].layer, GUINT_TO_POINTER (i + 1));
   g_auto (GStrv) layers = pare_recipe_list_layers (a->recipe);
   for (char **name = layers; *name != NULL; name++)
     {
@@ -166,7 +166,7 @@ fold_layers (Apply *a, LayerTest test, GError **error)
   g_autoptr (GHashTable) names = g_hash_table_new (g_str_hash, g_str_equal);
   for (guint i = 0; i < a->source->n_nodes; i++)
     if (a->touched[i] && test (&a->resolved[i]))
-      g_hash_table_add (names, a->source->nodes[i].layer);
+      g_hash_table_add (names, (gpointer)a->source->nodes[i].layer);
   if (g_hash_table_size (names) == 0)
     return TRUE;
   PareGraph *g = a->graph;

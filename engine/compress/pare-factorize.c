@@ -311,8 +311,8 @@ pare_factorize_node (PareGraph *g, PareNodeId id, PareFactorize method, int rank
     }
   PareNodeId first = pare_graph_add_node (g, op, first_name, first_in, nothing != PARE_NONE ? 3 : 2, &mid, 1, origin, PARE_ROLE_FACTOR);
   PareNodeId second = pare_graph_add_node (g, op, second_name, second_in, bias != PARE_NONE ? 3 : 2, &out, 1, origin, PARE_ROLE_FACTOR);
-  g->nodes[first].layer = g_steal_pointer (&first_name);
-  g->nodes[second].layer = g_steal_pointer (&second_name);
+  g->nodes[first].layer = pare_graph_keep_name (g, first_name);
+  g->nodes[second].layer = pare_graph_keep_name (g, second_name);
   old = &g->nodes[id];
   if (conv)
     set_conv_attributes (g, first, second, old, method, &w->shape);

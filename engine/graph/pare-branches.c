@@ -64,7 +64,7 @@ mark_deciding (const PareGraph *self, PareNodeId only, guint8 *seen, GHashTable 
       const PareValue *v = &self->values[g_array_index (open, PareValueId, at)];
       const PareNode *made_by = v->producer == PARE_NONE || v->constant != NULL ? NULL : &self->nodes[v->producer];
       if (v->producer == PARE_NONE && v->constant == NULL && outside != NULL)
-        g_hash_table_add (outside, v->name);
+        g_hash_table_add (outside, (gpointer)v->name);
       for (guint i = 0; made_by != NULL && reads_values (made_by) && i < made_by->n_inputs; i++)
         push (open, seen, made_by->inputs[i]);
     }

@@ -21,7 +21,7 @@ channels_first (PareWriter *w, const PareNode *node)
     w->in[0] = pare_write_transpose (w, w->in[0], in, (guint)rank, PARE_NONE);
   PareNode *made = pool || conv ? pare_write_to (w, pool ? "MaxPool" : "QLinearConv", y, w->in, node->n_inputs)
                                 : pare_write_ms (w, node->op, y, w->in, node->n_inputs);
-  pare_write_attrs (made, node, "channels_last");
+  pare_node_add_attrs (made, node, "channels_last");
   if (last)
     pare_write_transpose (w, y, out, (guint)rank, w->out[0]);
   return TRUE;

@@ -503,9 +503,8 @@ q_attention (PareWriter *w, const PareNode *node)
       pare_write_to (w, "DequantizeLinear", in[i], codes, codes[2] != PARE_NONE ? 3 : 2);
     }
   PareNode *made = pare_write_many (w, "Attention", w->out, MIN (node->n_outputs, 2), in, 6);
-  g_free (made->domain);
-  made->domain = g_strdup (PARE_DOMAIN_MS);
-  pare_write_attrs (made, node, NULL);
+  made->domain = PARE_DOMAIN_MS;
+  pare_node_add_attrs (made, node, NULL);
   return TRUE;
 }
 

@@ -503,7 +503,7 @@ pare_decompose_product_of_blocks (PareWriter *w, const PareNode *node)
   if (all == NULL)
     return FALSE;
   const PareValueId in[3] = { w->in[0], pare_write_constant (w, "weights", all), w->in[2] };
-  pare_write_attrs (pare_write_to (w, node->op, w->out[0], in, node->n_inputs), node, NULL);
+  pare_node_add_attrs (pare_write_to (w, node->op, w->out[0], in, node->n_inputs), node, NULL);
   return TRUE;
 }
 
@@ -539,9 +539,8 @@ q_embed_layer_norm (PareWriter *w, const PareNode *node)
       in[i] = pare_write_constant (w, "table", table);
     }
   PareNode *made = pare_write_many (w, "EmbedLayerNormalization", w->out, MIN (node->n_outputs, 2), in, G_N_ELEMENTS (in));
-  g_free (made->domain);
-  made->domain = g_strdup (PARE_DOMAIN_MS);
-  pare_write_attrs (made, node, NULL);
+  made->domain = PARE_DOMAIN_MS;
+  pare_node_add_attrs (made, node, NULL);
   return TRUE;
 }
 

@@ -42,7 +42,7 @@ fused_conv (PareWriter *w, const PareNode *node)
     return FALSE;
   PareValueId y = pare_graph_add_value (w->graph, "Conv", f32, NULL, PARE_NONE);
   PareNode *conv = pare_write_to (w, "Conv", y, w->in, w->in[2] != PARE_NONE ? 3 : 2);
-  pare_write_attrs (conv, node, "activation");
+  pare_node_add_attrs (conv, node, "activation");
   pare_node_unset (conv, "activation_params");
   if (w->in[3] != PARE_NONE)
     y = pare_write (w, "Add", f32, y, w->in[3]);
@@ -59,7 +59,7 @@ fused_gemm (PareWriter *w, const PareNode *node)
     return FALSE;
   PareValueId y = pare_graph_add_value (w->graph, "Gemm", f32, NULL, PARE_NONE);
   PareNode *gemm = pare_write_to (w, "Gemm", y, w->in, w->in[2] != PARE_NONE ? 3 : 2);
-  pare_write_attrs (gemm, node, NULL);
+  pare_node_add_attrs (gemm, node, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (own); i++)
     pare_node_unset (gemm, own[i]);
   activate (w, name, pare_node_get_float (node, "activation_alpha", 0.01f), pare_node_get_float (node, "activation_beta", 0), y, w->out[0]);
@@ -375,7 +375,7 @@ dynamic_lstm (PareWriter *w, const PareNode *node)
       in[1 + i] = pare_write_constant (w, "weights", turned);
       in[9 + i] = pare_write_constant (w, "scale", scales);
     }
-  pare_write_attrs (pare_write_many (w, "LSTM", w->out, MIN (node->n_outputs, 3), in, G_N_ELEMENTS (in)), node, NULL);
+  pare_node_add_attrs (pare_write_many (w, "LSTM", w->out, MIN (node->n_outputs, 3), in, G_N_ELEMENTS (in)), node, NULL);
   return TRUE;
 }
 
@@ -417,7 +417,7 @@ static gboolean
 as_onnx (PareWriter *w, const PareNode *node)
 {
   PareNode *made = pare_write_many (w, node->op, w->out, MIN (node->n_outputs, G_N_ELEMENTS (w->out)), w->in, node->n_inputs);
-  pare_write_attrs (made, node, NULL);
+  pare_node_add_attrs (made, node, NULL);
   return TRUE;
 }
 

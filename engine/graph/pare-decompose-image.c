@@ -177,7 +177,7 @@ resize_whole (PareWriter *w, const PareNode *node)
   PareValueId in[4], resized = pare_graph_add_value (w->graph, "Resize", f32, NULL, PARE_NONE);
   memcpy (in, w->in, sizeof in);
   in[0] = pare_write_cast (w, w->in[0], f32, PARE_NONE);
-  pare_write_attrs (pare_write_to (w, "Resize", resized, in, MIN (node->n_inputs, G_N_ELEMENTS (in))), node, NULL);
+  pare_node_add_attrs (pare_write_to (w, "Resize", resized, in, MIN (node->n_inputs, G_N_ELEMENTS (in))), node, NULL);
   pare_write_cast (w, resized, dtype, w->out[0]);
   return TRUE;
 }

@@ -184,7 +184,7 @@ conv_constant (PareWriter *w, const PareNode *node)
     }
   PareValueId in[2] = { as_they_are (w, codes), constant_on_grid (w, weights, grid) },
               y = pare_graph_add_value (w->graph, "Conv", f32, NULL, PARE_NONE);
-  pare_write_attrs (pare_write_to (w, "Conv", y, in, 2), node, codes != w->in[0] ? "pads" : NULL);
+  pare_node_add_attrs (pare_write_to (w, "Conv", y, in, 2), node, codes != w->in[0] ? "pads" : NULL);
   PareShape channels = { .rank = x.rank - 1, .dims = { weights->shape.dims[0] } };
   for (int d = 1; d < channels.rank; d++)
     channels.dims[d] = 1;
@@ -235,7 +235,7 @@ conv_integer (PareWriter *w, const PareNode *node)
     return TRUE;
   PareValueId in[2] = { centred (w, w->in[0], w->in[2], 0), centred (w, w->in[1], w->in[3], pare_writer_shape (w, w->in[1])->rank - 1) };
   PareValueId sum = pare_graph_add_value (w->graph, "Conv", f32, NULL, PARE_NONE);
-  pare_write_attrs (pare_write_to (w, "Conv", sum, in, 2), node, NULL);
+  pare_node_add_attrs (pare_write_to (w, "Conv", sum, in, 2), node, NULL);
   give_sums (w, sum);
   return TRUE;
 }

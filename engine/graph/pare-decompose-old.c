@@ -11,7 +11,7 @@ static const PareDtype f32 = PARE_DTYPE_FLOAT32, i64 = PARE_DTYPE_INT64;
 static gboolean
 as_onnx (PareWriter *w, const PareNode *node)
 {
-  pare_write_attrs (pare_write_many (w, node->op, w->out, node->n_outputs, w->in, node->n_inputs), node, NULL);
+  pare_node_add_attrs (pare_write_many (w, node->op, w->out, node->n_outputs, w->in, node->n_inputs), node, NULL);
   return TRUE;
 }
 
@@ -23,7 +23,7 @@ grid_sample (PareWriter *w, const PareNode *node)
     return FALSE;
   PareNode *made = pare_write_to (w, "GridSample", w->out[0], w->in, 2);
   g_autofree char *mode = pare_node_dup_string (node, "mode");
-  pare_write_attrs (made, node, "mode");
+  pare_node_add_attrs (made, node, "mode");
   if (mode != NULL)
     pare_node_set_string (made, "mode", g_str_equal (mode, "bilinear") ? "linear" : g_str_equal (mode, "bicubic") ? "cubic" : mode);
   return TRUE;

@@ -158,7 +158,7 @@ max_pool (PareWriter *w, const PareNode *node)
       = { pare_write_constant (w, "places", places), pare_write (w, "Gather", i64, pare_write_constant (w, "steps", steps), which) };
   pare_write_to (w, "Add", w->out[1], in, 2);
   if (w->out[0] != PARE_NONE)
-    pare_write_attrs (pare_write_to (w, "MaxPool", w->out[0], &w->in[0], 1), node, NULL);
+    pare_node_add_attrs (pare_write_to (w, "MaxPool", w->out[0], &w->in[0], 1), node, NULL);
   return TRUE;
 }
 

@@ -172,9 +172,8 @@ batch_first (PareWriter *w, const PareNode *node)
     out[i] = w->out[i] != PARE_NONE ? pare_graph_add_value (w->graph, "steps", PARE_DTYPE_FLOAT32, NULL, PARE_NONE) : PARE_NONE;
   PareNodeId id = pare_graph_add_node (w->graph, node->op, w->name, in, n_in, out, n_out, w->origin, w->role);
   PareNode *made = &w->graph->nodes[id];
-  g_free (made->layer);
-  made->layer = g_strdup (w->layer);
-  pare_write_attrs (made, node, "layout");
+  made->layer = w->layer;
+  pare_node_add_attrs (made, node, "layout");
   g_array_append_val (w->made, id);
   for (guint i = 0; i < n_out; i++)
     if (out[i] != PARE_NONE)
@@ -265,7 +264,7 @@ group_norm (PareWriter *w, const PareNode *node)
         in[i] = pare_write_reshape (w, pare_write (w, "Expand", pare_writer_dtype (w, in[i]), each, pare_write_ints (w, wide, 2)), row, 1,
                                     PARE_NONE);
       }
-  pare_write_attrs (pare_write_to (w, "GroupNormalization", w->out[0], in, 3), node, NULL);
+  pare_node_add_attrs (pare_write_to (w, "GroupNormalization", w->out[0], in, 3), node, NULL);
   return TRUE;
 }
 
@@ -315,7 +314,7 @@ through_floats (PareWriter *w, const PareNode *node)
   if (w->out[0] == PARE_NONE)
     return FALSE;
   out[0] = pare_graph_add_value (w->graph, node->op, PARE_DTYPE_FLOAT32, NULL, PARE_NONE);
-  pare_write_attrs (pare_write_many (w, node->op, out, node->n_outputs, in, node->n_inputs), node, NULL);
+  pare_node_add_attrs (pare_write_many (w, node->op, out, node->n_outputs, in, node->n_inputs), node, NULL);
   pare_write_cast (w, out[0], PARE_DTYPE_FLOAT64, w->out[0]);
   return TRUE;
 }

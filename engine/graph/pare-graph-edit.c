@@ -7,9 +7,9 @@ index_names (PareGraph *self)
 {
   if (self->names != NULL)
     return;
-  self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->names = g_hash_table_new (g_str_hash, g_str_equal);
   for (guint i = 0; i < self->n_values; i++)
-    g_hash_table_insert (self->names, g_strdup (self->values[i].name), GUINT_TO_POINTER (i + 1));
+    g_hash_table_insert (self->names, (gpointer)self->values[i].name, GUINT_TO_POINTER (i + 1));
 }
 
 PareValueId
@@ -18,18 +18,19 @@ pare_graph_add_value (PareGraph *self, const char *name_hint, PareDtype dtype, c
   index_names (self);
   PareShape copy = shape != NULL ? *shape : (PareShape){ .rank = -1 }; /* it may be another value's, and the values move */
   const char *base = name_hint != NULL && name_hint[0] != '\0' ? name_hint : "value";
-  g_autofree char *name = g_strdup (base);
-  for (guint n = 2; g_hash_table_contains (self->names, name); n++)
+  g_autofree char *other = NULL;
+  for (guint n = 2; g_hash_table_contains (self->names, other != NULL ? other : base); n++)
     {
-      g_free (name);
-      name = g_strdup_printf ("%s_%u", base, n);
+      g_free (other);
+      other = g_strdup_printf ("%s_%u", base, n);
     }
+  const char *name = pare_graph_keep_name (self, other != NULL ? other : base);
   PareValue *value = pare_graph_push_value (self);
   value->dtype = dtype;
   value->shape = copy;
   value->origin = origin;
-  g_hash_table_insert (self->names, g_strdup (name), GUINT_TO_POINTER (self->n_values));
-  value->name = g_steal_pointer (&name);
+  g_hash_table_insert (self->names, (gpointer)name, GUINT_TO_POINTER (self->n_values));
+  value->name = name;
   return self->n_values - 1;
 }
 
@@ -47,9 +48,9 @@ pare_graph_add_node (PareGraph *self, const char *op, const char *name, const Pa
 {
   PareNodeId id = self->n_nodes;
   PareNode *node = pare_graph_push_node (self);
-  node->op = g_strdup (op);
-  node->name = g_strdup (name ? name : "");
-  node->domain = g_strdup ("");
+  node->op = pare_graph_keep_name (self, op);
+  node->name = pare_graph_keep_name (self, name ? name : "");
+  node->domain = "";
   node->inputs = g_memdup2 (inputs, n_inputs * sizeof *inputs);
   node->n_inputs = n_inputs;
   node->outputs = g_memdup2 (outputs, n_outputs * sizeof *outputs);
@@ -77,6 +78,7 @@ pare_graph_set_constant (PareGraph *self, PareValueId value, PareTensor *tensor)
 static PareAttr *
 attr_for_set (PareNode *node, const char *name, PareAttrKind kind)
 {
+  pare_node_own_attrs (node);
   for (guint i = 0; i < node->n_attrs; i++)
     if (strcmp (node->attrs[i].name, name) == 0)
       {
@@ -120,25 +122,21 @@ pare_node_set_string (PareNode *node, const char *name, const char *value)
 }
 
 void
+pare_node_set_graph (PareNode *node, const char *name, PareGraph *body)
+{
+  attr_for_set (node, name, PARE_ATTR_GRAPH)->graph = body;
+}
+
+void
 pare_node_unset (PareNode *node, const char *name)
 {
   for (guint i = 0; i < node->n_attrs; i++)
     if (strcmp (node->attrs[i].name, name) == 0)
       {
-        /* The array's capacity follows from its count, so the block is made anew. */
-        PareAttr *old = node->attrs;
-        guint n = node->n_attrs;
-        pare_attr_clear (&old[i]);
-        node->attrs = NULL;
-        node->n_attrs = 0;
-        for (guint k = 0; k < n; k++)
-          if (k != i)
-            {
-              PareAttr *attr = pare_node_push_attr (node, NULL, PARE_ATTR_OTHER);
-              g_free (attr->name);
-              *attr = old[k];
-            }
-        g_free (old);
+        pare_node_own_attrs (node);
+        pare_attr_clear (&node->attrs[i]);
+        memmove (&node->attrs[i], &node->attrs[i + 1], (node->n_attrs - i - 1) * sizeof *node->attrs);
+        node->n_attrs--;
         return;
       }
 }
@@ -166,8 +164,7 @@ pare_graph_rename_captured (PareGraph *body, const char *from, const char *to)
         own |= body->inputs[k] == i;
       if (own)
         return; /* shadows the outer name */
-      g_free (v->name);
-      v->name = g_strdup (to);
+      v->name = pare_graph_keep_name (body, to);
     }
   g_clear_pointer (&body->names, g_hash_table_unref);
   for (guint i = 0; i < body->n_nodes; i++)

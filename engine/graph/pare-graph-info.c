@@ -116,7 +116,7 @@ pare_graph_layer_infos (const PareGraph *source, const PareGraph *canonical, gui
     {
       known.by_name = g_hash_table_new (g_str_hash, g_str_equal);
       for (guint i = 0; i < canonical->n_values; i++)
-        g_hash_table_insert (known.by_name, canonical->values[i].name, GUINT_TO_POINTER (i + 1));
+        g_hash_table_insert (known.by_name, (gpointer)canonical->values[i].name, GUINT_TO_POINTER (i + 1));
     }
   g_autofree gint64 *held = g_new0 (gint64, source->n_values + 1);
   for (guint i = 0; i < source->n_nodes; i++)

@@ -9,7 +9,6 @@
 
 /* --- core --- */
 void pare_attr_clear (PareAttr *attr);
-void pare_attr_copy_to (const PareAttr *from, PareAttr *to);
 void pare_node_clear (PareNode *node);
 void pare_value_clear (PareValue *value);
 /* "node 'x' (Conv)", for messages. */
@@ -20,7 +19,11 @@ PareNode *pare_graph_push_node (PareGraph *self);
 PareValue *pare_graph_push_value (PareGraph *self);
 void pare_graph_push_input (PareGraph *self, PareValueId id);
 void pare_graph_push_output (PareGraph *self, PareValueId id);
+/* The node's attributes are its own from here on. */
+void pare_node_own_attrs (PareNode *node);
 PareAttr *pare_node_push_attr (PareNode *node, const char *name, PareAttrKind kind);
+/* Appends copies. but: the name of one that is left out, or NULL. */
+void pare_node_add_attrs (PareNode *node, const PareNode *from, const char *but);
 /* The names a body reads from the graphs around it. */
 void pare_graph_collect_captured (const PareGraph *body, GHashTable *names);
 /* A body that reads `from` from around it reads `to`. */

@@ -36,7 +36,7 @@ verify (const PareGraph *self, GHashTable *outer, GError **error)
   for (guint i = 0; i < self->n_values; i++)
     {
       const PareValue *v = &self->values[i];
-      if (v->name == NULL || !g_hash_table_add (own, v->name))
+      if (v->name == NULL || !g_hash_table_add (own, (gpointer)v->name))
         return complain (error, NULL, "two values are named '%s'", v->name ? v->name : "");
       if (v->shape.rank > PARE_MAX_RANK)
         return complain (error, NULL, "value '%s' has rank %d, at most %d are supported", v->name, v->shape.rank, PARE_MAX_RANK);
@@ -53,7 +53,7 @@ verify (const PareGraph *self, GHashTable *outer, GError **error)
     }
   for (guint i = 0; i < self->n_values && bodies; i++)
     if (defined[i])
-      g_hash_table_add (names, self->values[i].name);
+      g_hash_table_add (names, (gpointer)self->values[i].name);
   for (guint i = 0; i < self->n_nodes; i++)
     {
       const PareNode *node = &self->nodes[i];
@@ -87,7 +87,7 @@ verify (const PareGraph *self, GHashTable *outer, GError **error)
             return complain (error, node, "output '%s' is defined twice", self->values[v].name);
           defined[v] = 1;
           if (bodies)
-            g_hash_table_add (names, self->values[v].name);
+            g_hash_table_add (names, (gpointer)self->values[v].name);
         }
     }
   for (guint i = 0; i < self->n_outputs; i++)
@@ -117,7 +117,7 @@ pare_graph_verify (const PareGraph *self, GError **error)
 void
 pare_graph_name_layers (PareGraph *self)
 {
-  g_autoptr (GHashTable) used = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GHashTable) used = g_hash_table_new (g_str_hash, g_str_equal);
   g_autoptr (GHashTable) next
       = g_hash_table_new (g_str_hash, g_str_equal); /* base name -> last suffix, so that n equal names stay linear */
   for (guint i = 0; i < self->n_nodes; i++)
@@ -131,15 +131,15 @@ pare_graph_name_layers (PareGraph *self)
           base = self->values[node->outputs[k]].name;
       if (base == NULL)
         base = node->op;
-      g_free (node->layer);
-      node->layer = g_strdup (base);
+      g_autofree char *other = NULL;
       guint n = GPOINTER_TO_UINT (g_hash_table_lookup (next, base));
-      for (n = MAX (n, 2); g_hash_table_contains (used, node->layer); n++)
+      for (n = MAX (n, 2); g_hash_table_contains (used, other != NULL ? other : base); n++)
         {
-          g_free (node->layer);
-          node->layer = g_strdup_printf ("%s#%u", base, n);
+          g_free (other);
+          other = g_strdup_printf ("%s#%u", base, n);
           g_hash_table_insert (next, (gpointer)base, GUINT_TO_POINTER (n + 1));
         }
-      g_hash_table_add (used, g_strdup (node->layer));
+      node->layer = pare_graph_keep_name (self, other != NULL ? other : base);
+      g_hash_table_add (used, (gpointer)node->layer);
     }
 }

@@ -1,5 +1,6 @@
 #include "engine/graph/pare-graph-private.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* Arrays hold no capacity of their own: it is the next power of two, so that an append reallocates only at powers of two. */
@@ -72,8 +73,8 @@ pare_attr_clear (PareAttr *attr)
   g_clear_pointer (&attr->raw, g_bytes_unref);
 }
 
-void
-pare_attr_copy_to (const PareAttr *from, PareAttr *to)
+static void
+copy_attr (const PareAttr *from, PareAttr *to)
 {
   *to = *from;
   to->name = g_strdup (from->name);
@@ -89,27 +90,47 @@ pare_attr_copy_to (const PareAttr *from, PareAttr *to)
   to->raw = from->raw ? g_bytes_ref (from->raw) : NULL;
 }
 
+/* Attributes as copies of a node share them. */
+typedef struct
+{
+  gatomicrefcount refs;
+  PareAttr items[];
+} Attrs;
+
+static Attrs *
+attrs_of (const PareNode *node)
+{
+  return (Attrs *)(void *)((guint8 *)node->attrs - offsetof (Attrs, items));
+}
+
+static void
+drop_attrs (PareNode *node)
+{
+  Attrs *attrs = node->attrs != NULL ? attrs_of (node) : NULL;
+  if (attrs != NULL && g_atomic_ref_count_dec (&attrs->refs))
+    {
+      for (guint i = 0; i < node->n_attrs; i++)
+        pare_attr_clear (&attrs->items[i]);
+      g_free (attrs);
+    }
+  node->attrs = NULL;
+  node->n_attrs = 0;
+}
+
 void
 pare_node_clear (PareNode *node)
 {
-  g_clear_pointer (&node->name, g_free);
-  g_clear_pointer (&node->layer, g_free);
-  g_clear_pointer (&node->op, g_free);
-  g_clear_pointer (&node->domain, g_free);
+  node->name = node->layer = node->op = node->domain = NULL;
   g_clear_pointer (&node->inputs, g_free);
   g_clear_pointer (&node->outputs, g_free);
-  for (guint i = 0; i < node->n_attrs; i++)
-    pare_attr_clear (&node->attrs[i]);
-  g_clear_pointer (&node->attrs, g_free);
-  node->n_inputs = node->n_outputs = node->n_attrs = 0;
+  node->n_inputs = node->n_outputs = 0;
+  drop_attrs (node);
 }
 
 void
 pare_value_clear (PareValue *value)
 {
-  g_clear_pointer (&value->name, g_free);
-  for (int i = 0; i < PARE_MAX_RANK; i++)
-    g_clear_pointer (&value->dim_names[i], g_free);
+  value->name = NULL;
   g_clear_pointer (&value->constant, pare_tensor_unref);
   g_clear_pointer (&value->quant, pare_quant_free);
 }
@@ -120,7 +141,14 @@ pare_graph_new (const char *name)
   PareGraph *self = g_new0 (PareGraph, 1);
   g_atomic_ref_count_init (&self->refs);
   self->name = g_strdup (name ? name : "");
+  self->kept = pare_names_new ();
   return self;
+}
+
+const char *
+pare_graph_keep_name (PareGraph *self, const char *text)
+{
+  return pare_names_keep (self->kept, text);
 }
 
 PareGraph *
@@ -163,6 +191,7 @@ pare_graph_unref (PareGraph *self)
   g_clear_pointer (&self->source, g_bytes_unref);
   g_clear_pointer (&self->functions, g_bytes_unref);
   g_clear_pointer (&self->names, g_hash_table_unref);
+  pare_names_unref (self->kept);
   g_free (self);
 }
 
@@ -201,10 +230,44 @@ pare_graph_push_output (PareGraph *self, PareValueId id)
   self->outputs[self->n_outputs++] = id;
 }
 
+/* Room for one more than n, by the rule of grow(); not set. */
+static Attrs *
+make_attrs (guint n)
+{
+  Attrs *attrs = g_malloc (sizeof (Attrs) + ((gsize)1 << g_bit_storage (n)) * sizeof (PareAttr));
+  g_atomic_ref_count_init (&attrs->refs);
+  return attrs;
+}
+
+void
+pare_node_own_attrs (PareNode *node)
+{
+  if (node->attrs == NULL || g_atomic_ref_count_compare (&attrs_of (node)->refs, 1))
+    return;
+  Attrs *own = make_attrs (node->n_attrs);
+  for (guint i = 0; i < node->n_attrs; i++)
+    copy_attr (&node->attrs[i], &own->items[i]);
+  guint n = node->n_attrs;
+  drop_attrs (node);
+  node->attrs = own->items;
+  node->n_attrs = n;
+}
+
 PareAttr *
 pare_node_push_attr (PareNode *node, const char *name, PareAttrKind kind)
 {
-  node->attrs = grow (node->attrs, node->n_attrs, sizeof *node->attrs);
+  pare_node_own_attrs (node);
+  guint n = node->n_attrs;
+  if (node->attrs == NULL || (n & (n - 1)) == 0)
+    {
+      Attrs *more = make_attrs (n);
+      if (node->attrs != NULL)
+        {
+          memcpy (more->items, node->attrs, n * sizeof *node->attrs);
+          g_free (attrs_of (node));
+        }
+      node->attrs = more->items;
+    }
   PareAttr *attr = &node->attrs[node->n_attrs++];
   memset (attr, 0, sizeof *attr);
   attr->name = g_strdup (name ? name : "");
@@ -212,30 +275,37 @@ pare_node_push_attr (PareNode *node, const char *name, PareAttrKind kind)
   return attr;
 }
 
+void
+pare_node_add_attrs (PareNode *node, const PareNode *from, const char *but)
+{
+  for (guint i = 0; i < from->n_attrs; i++)
+    if (g_strcmp0 (from->attrs[i].name, but) != 0)
+      {
+        PareAttr *attr = pare_node_push_attr (node, NULL, PARE_ATTR_OTHER);
+        g_free (attr->name);
+        copy_attr (&from->attrs[i], attr);
+      }
+}
+
 static void
 copy_node (const PareNode *from, PareNode *node)
 {
   *node = *from;
-  node->name = g_strdup (from->name);
-  node->layer = g_strdup (from->layer);
-  node->op = g_strdup (from->op);
-  node->domain = g_strdup (from->domain);
   node->inputs = g_memdup2 (from->inputs, from->n_inputs * sizeof *from->inputs);
   node->outputs = g_memdup2 (from->outputs, from->n_outputs * sizeof *from->outputs);
-  node->attrs = NULL;
-  node->n_attrs = 0;
-  for (guint i = 0; i < from->n_attrs; i++)
-    {
-      PareAttr *attr = pare_node_push_attr (node, NULL, PARE_ATTR_OTHER);
-      g_free (attr->name);
-      pare_attr_copy_to (&from->attrs[i], attr);
-    }
+  if (from->attrs != NULL)
+    g_atomic_ref_count_inc (&attrs_of (from)->refs);
+  if (pare_node_has_graph (from))
+    pare_node_own_attrs (node); /* passes change bodies where they are */
 }
 
 PareGraph *
 pare_graph_copy (const PareGraph *self)
 {
-  PareGraph *copy = pare_graph_new (self->name);
+  PareGraph *copy = g_new0 (PareGraph, 1);
+  g_atomic_ref_count_init (&copy->refs);
+  copy->name = g_strdup (self->name);
+  copy->kept = pare_names_ref (self->kept);
   copy->path = g_strdup (self->path);
   copy->sha256 = g_strdup (self->sha256);
   copy->source = self->source ? g_bytes_ref (self->source) : NULL;
@@ -270,9 +340,6 @@ pare_graph_copy (const PareGraph *self)
       const PareValue *from = &self->values[i];
       PareValue *to = &copy->values[i];
       *to = *from;
-      to->name = g_strdup (from->name);
-      for (int d = 0; d < PARE_MAX_RANK; d++)
-        to->dim_names[d] = g_strdup (from->dim_names[d]);
       to->constant = from->constant ? pare_tensor_ref (from->constant) : NULL;
       to->quant = pare_quant_copy (from->quant);
     }
@@ -403,9 +470,9 @@ pare_graph_collect_captured (const PareGraph *body, GHashTable *names)
     {
       const PareValue *v = &body->values[i];
       if (v->producer == PARE_NONE && v->constant == NULL && !is_input[i])
-        g_hash_table_add (names, v->name);
+        g_hash_table_add (names, (gpointer)v->name);
       else
-        g_hash_table_add (own, v->name);
+        g_hash_table_add (own, (gpointer)v->name);
     }
   for (guint i = 0; i < body->n_nodes; i++)
     for (guint a = 0; a < body->nodes[i].n_attrs; a++)
@@ -449,7 +516,7 @@ pare_graph_consumers (const PareGraph *self)
         {
           by_name = g_hash_table_new (g_str_hash, g_str_equal);
           for (guint v = 0; v < self->n_values; v++)
-            g_hash_table_insert (by_name, self->values[v].name, GUINT_TO_POINTER (v + 1));
+            g_hash_table_insert (by_name, (gpointer)self->values[v].name, GUINT_TO_POINTER (v + 1));
         }
       g_autoptr (GHashTable) captured = g_hash_table_new (g_str_hash, g_str_equal);
       for (guint a = 0; a < node->n_attrs; a++)

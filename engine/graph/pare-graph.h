@@ -6,6 +6,7 @@
  * whose nodes and values keep `origin`: the id in the source graph. */
 #pragma once
 #include "engine/base/pare-control.h"
+#include "engine/graph/pare-names.h"
 #include "engine/tensor/pare-tensor.h"
 
 typedef guint32 PareNodeId;
@@ -69,13 +70,13 @@ typedef enum
 
 typedef struct
 {
-  char *name;                     /* unique in the graph, never NULL */
-  PareDtype dtype;                /* NONE: unknown */
-  PareShape shape;                /* as declared or inferred */
-  PareShape assumed;              /* of an input that leaves extents open: what they are taken for where nobody says (rank 0: 1 each) */
-  char *dim_names[PARE_MAX_RANK]; /* symbolic extents of inputs and outputs, else NULL */
-  PareTensor *constant;           /* initializer or folded constant: dense, dequantized values (or NULL) */
-  PareQuant *quant;               /* the grid these values lie on (or NULL) */
+  const char *name;  /* unique in the graph, never NULL; this and all other names: as pare_graph_keep_name() gives them, or static */
+  PareDtype dtype;   /* NONE: unknown */
+  PareShape shape;   /* as declared or inferred */
+  PareShape assumed; /* of an input that leaves extents open: what they are taken for where nobody says (rank 0: 1 each) */
+  const char *dim_names[PARE_MAX_RANK]; /* symbolic extents of inputs and outputs, else NULL */
+  PareTensor *constant;                 /* initializer or folded constant: dense, dequantized values (or NULL) */
+  PareQuant *quant;                     /* the grid these values lie on (or NULL) */
   PareEncoding encoding;
   PareDtype storage; /* NONE: as dtype. FLOAT16 or BFLOAT16: every element of this float32 value is exact in it. Constants are exported as
                       * that (followed by a Cast) and costs count 16 bits; set by compress for 16-bit weights. Of what PARE_OP_QUANTIZE
@@ -96,15 +97,15 @@ typedef enum
 
 typedef struct
 {
-  char *name;   /* as in the file, may be "" */
-  char *layer;  /* unique layer name: name, or first output's; "#2" where needed */
-  char *op;     /* "Conv" ... ; PARE_OP_QUANTIZE for our own grid node */
-  char *domain; /* "" for ai.onnx */
+  const char *name;   /* as in the file, may be "" */
+  const char *layer;  /* unique layer name: name, or first output's; "#2" where needed */
+  const char *op;     /* "Conv" ... ; PARE_OP_QUANTIZE for our own grid node */
+  const char *domain; /* "" for ai.onnx */
   PareValueId *inputs;
   guint n_inputs; /* PARE_NONE: omitted optional input */
   PareValueId *outputs;
   guint n_outputs;
-  PareAttr *attrs;
+  PareAttr *attrs; /* copies of a graph share them: changed by pare_node_set_*() and pare_node_unset() only */
   guint n_attrs;
   PareNodeId origin;
   PareRole role;
@@ -143,6 +144,7 @@ struct _PareGraph
   guint n_inputs; /* real inputs: initializers that IR < 4 repeats as inputs are left out */
   PareValueId *outputs;
   guint n_outputs;
+  PareNames *kept;   /* private: where the names of its nodes and values lie */
   GBytes *functions; /* model-local functions that nodes still call, as they stand in the file (serialized ModelProto fields), or NULL */
   GHashTable
       *names; /* private: value name -> id + 1, made by the first edit; never by a look-up, since shared graphs are read by many threads */
@@ -154,7 +156,9 @@ struct _PareGraph
 PareGraph *pare_graph_new (const char *name);
 PareGraph *pare_graph_ref (PareGraph *self);
 void pare_graph_unref (PareGraph *self);
-PareGraph *pare_graph_copy (const PareGraph *self); /* deep but for tensors, which are shared; origins are kept */
+PareGraph *pare_graph_copy (const PareGraph *self); /* deep but for what no edit changes: tensors, names, attributes; origins are kept */
+/* The text as a name of this graph and its copies, for as long as one of them lives. NULL for NULL. */
+const char *pare_graph_keep_name (PareGraph *self, const char *text);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareGraph, pare_graph_unref)
 
 /* Look-ups (borrowed; NULL / PARE_NONE where there is none). Linear unless said otherwise. */
@@ -193,6 +197,7 @@ void pare_node_set_int (PareNode *node, const char *name, gint64 value);
 void pare_node_set_float (PareNode *node, const char *name, float value);
 void pare_node_set_ints (PareNode *node, const char *name, const gint64 *values, guint n);
 void pare_node_set_string (PareNode *node, const char *name, const char *value);
+void pare_node_set_graph (PareNode *node, const char *name, PareGraph *body /* transfer full */);
 void pare_node_unset (PareNode *node, const char *name);
 void pare_node_set_inputs (PareNode *node, const PareValueId *inputs, guint n);
 /* Every reader of `from` (graph outputs too when `outputs`) reads `to`. */

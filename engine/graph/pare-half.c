@@ -87,7 +87,7 @@ keep_roundings (PareGraph *g)
       g->values[y].producer = PARE_NONE;
       g->values[y].storage = PARE_DTYPE_BFLOAT16;
       PareNodeId rounds = pare_graph_add_node (g, PARE_OP_QUANTIZE, "", &wide, 1, &y, 1, g->nodes[i].origin, PARE_ROLE_QUANT);
-      g->nodes[rounds].layer = g_strdup (g->nodes[i].layer);
+      g->nodes[rounds].layer = g->nodes[i].layer;
     }
 }
 
@@ -151,7 +151,7 @@ pare_canonical_half (PareGraph *g, GError **error)
       pare_graph_replace_uses (g, y, wide, FALSE);
       PareNodeId cast = pare_graph_add_node (g, "Cast", "", &wide, 1, &y, 1, g->nodes[producer].origin, g->nodes[producer].role);
       pare_node_set_int (&g->nodes[cast], "to", out[i]);
-      g->nodes[cast].layer = g_strdup (g->nodes[producer].layer);
+      g->nodes[cast].layer = g->nodes[producer].layer;
       g->values[y].dtype = out[i];
     }
   for (guint i = 0; i < n_inputs; i++)

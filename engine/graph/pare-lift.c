@@ -129,7 +129,7 @@ quant_node (Apart *a, const char *op, PareValueId x, PareValueId scale, PareValu
       y = pare_graph_add_value (a->g, hint, PARE_DTYPE_FLOAT32, &a->g->values[x].shape, a->g->values[x].origin);
     }
   PareNodeId id = pare_graph_add_node (a->g, op, "", in, zero == PARE_NONE ? 2 : 3, &y, 1, self (a)->origin, PARE_ROLE_QUANT);
-  a->g->nodes[id].layer = g_strdup (self (a)->layer);
+  a->g->nodes[id].layer = self (a)->layer;
   pare_node_set_int (&a->g->nodes[id], "axis", axis);
   return y;
 }
@@ -165,10 +165,8 @@ finish (Apart *a, const char *op, const PareValueId *inputs, guint n, PareValueI
       a->g->values[wide].producer = a->node;
     }
   PareNode *node = self (a);
-  g_free (node->op);
-  g_free (node->domain);
-  node->op = g_strdup (op);
-  node->domain = g_strdup ("");
+  node->op = op;
+  node->domain = "";
   pare_node_set_inputs (node, inputs, n);
 }
 
@@ -445,8 +443,7 @@ lift_activations (PareGraph *g)
           && node->outputs[0] != PARE_NONE && grids[node->outputs[0]] != NULL)
         {
           PareValueId x = node->inputs[0];
-          g_free (node->op);
-          node->op = g_strdup (PARE_OP_QUANTIZE);
+          node->op = PARE_OP_QUANTIZE;
           node->role = PARE_ROLE_QUANT;
           pare_node_set_inputs (node, &x, 1);
           pare_node_unset (node, "axis");
@@ -459,8 +456,7 @@ lift_activations (PareGraph *g)
                && grids[node->inputs[0]] != NULL)
         {
           PareValueId x = node->inputs[0];
-          g_free (node->op);
-          node->op = g_strdup ("Identity");
+          node->op = "Identity";
           pare_node_set_inputs (node, &x, 1);
         }
       else if (pare_node_is (node, "DequantizeLinear") && node->n_inputs > 1 && node->inputs[0] != PARE_NONE && node->n_outputs > 0
@@ -488,7 +484,7 @@ pare_canonical_lift (PareGraph *g, GError **error)
         /* Some files take these two from there, since they once had types that the standard lacked. */
         if (g_strcmp0 (g->nodes[i].domain, "com.microsoft") == 0
             && (strcmp (g->nodes[i].op, "QuantizeLinear") == 0 || strcmp (g->nodes[i].op, "DequantizeLinear") == 0))
-          g->nodes[i].domain[0] = '\0';
+          g->nodes[i].domain = "";
         any |= strstr (g->nodes[i].op, "QuantizeLinear") != NULL || strstr (g->nodes[i].op, "equantizeLinear") != NULL;
         if (g_str_has_prefix (g->nodes[i].op, "Q") && !g_str_has_prefix (g->nodes[i].op, "QuantizeLinear"))
           {

@@ -54,8 +54,7 @@ join (PareGraph *g, PareNodeId id)
       return;
     }
   pare_node_unset (node, "perm");
-  g_free (node->op);
-  node->op = g_strdup ("Identity");
+  node->op = "Identity";
   pare_graph_replace_uses (g, y, x, FALSE); /* an output keeps its name */
 }
 
@@ -126,11 +125,10 @@ sink (PareGraph *g, PareNodeId id)
   g->values[turned].producer = id;
   PareNodeId origin = node->origin;
   PareRole role = node->role;
-  g_autofree char *layer = g_strdup (node->layer);
+  const char *layer = node->layer;
   PareNodeId after = pare_graph_add_node (g, "Transpose", "", &turned, 1, &y, 1, origin, role);
   pare_node_set_ints (&g->nodes[after], "perm", perm, rank);
-  g_free (g->nodes[after].layer);
-  g->nodes[after].layer = g_steal_pointer (&layer);
+  g->nodes[after].layer = layer;
 }
 
 static gboolean

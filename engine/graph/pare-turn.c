@@ -469,11 +469,9 @@ turn_constant (PareGraph *g, PareValueId value, const gint64 *perm, int rank)
 static void
 add_transpose (PareGraph *g, PareNodeId beside, PareValueId x, PareValueId y, const gint64 *perm, int rank)
 {
-  g_autofree char *layer = g_strdup (g->nodes[beside].layer);
   PareNodeId id = pare_graph_add_node (g, "Transpose", "", &x, 1, &y, 1, g->nodes[beside].origin, g->nodes[beside].role);
   pare_node_set_ints (&g->nodes[id], "perm", perm, (guint)rank);
-  g_free (g->nodes[id].layer);
-  g->nodes[id].layer = g_steal_pointer (&layer);
+  g->nodes[id].layer = g->nodes[beside].layer;
 }
 
 /* A value as it becomes, which is not written yet. */

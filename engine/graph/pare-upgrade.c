@@ -16,8 +16,7 @@ helper (PareUpgrade *u, GArray *list, const char *op, const PareValueId *inputs,
   g_autofree char *name = self (u)->name[0] ? g_strconcat (self (u)->name, "/", op, NULL) : g_strdup ("");
   PareRole role = self (u)->role;
   id = pare_graph_add_node (u->graph, op, name, inputs, n, &output, 1, origin, role);
-  g_free (u->graph->nodes[id].layer);
-  u->graph->nodes[id].layer = g_strdup (self (u)->layer);
+  u->graph->nodes[id].layer = self (u)->layer;
   g_array_append_val (list, id);
   return id;
 }
@@ -389,8 +388,7 @@ to_resize (PareUpgrade *u)
     return TRUE;
   PareValueId in[3] = { node->inputs[0], PARE_NONE, node->inputs[1] };
   g_autofree char *mode = pare_node_dup_string (node, "mode");
-  g_free (node->op);
-  node->op = g_strdup ("Resize");
+  node->op = "Resize";
   pare_node_set_inputs (node, in, 3);
   pare_node_set_string (
       node, "mode", mode == NULL || strcmp (mode, "bilinear") == 0 || strcmp (mode, "trilinear") == 0 ? mode ? "linear" : "nearest" : mode);
@@ -471,8 +469,7 @@ window_1 (PareUpgrade *u)
 static gboolean
 scatter_11 (PareUpgrade *u)
 {
-  g_free (self (u)->op);
-  self (u)->op = g_strdup ("ScatterElements");
+  self (u)->op = "ScatterElements";
   return TRUE;
 }
 

@@ -380,7 +380,7 @@ inline_branch (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
     return TRUE;
   g_autoptr (PareGraph) body = pare_graph_ref (a->graph);
   PareNodeId origin = g->nodes[id].origin;
-  g_autofree char *layer = g_strdup (g->nodes[id].layer);
+  const char *layer = g->nodes[id].layer;
   guint n_outputs = g->nodes[id].n_outputs;
   g_autofree PareValueId *outputs = g_memdup2 (g->nodes[id].outputs, n_outputs * sizeof *outputs);
   pare_graph_remove_node (g, id);
@@ -411,15 +411,9 @@ inline_branch (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
         out[k] = from->outputs[k] == PARE_NONE ? PARE_NONE : map[from->outputs[k]];
       PareNodeId n = pare_graph_add_node (g, from->op, from->name, in, from->n_inputs, out, from->n_outputs, origin, PARE_ROLE_SELF);
       PareNode *node = &g->nodes[n];
-      node->layer = g_strdup (layer);
-      g_free (node->domain);
-      node->domain = g_strdup (from->domain);
-      for (guint k = 0; k < from->n_attrs; k++)
-        {
-          PareAttr *attr = pare_node_push_attr (node, NULL, PARE_ATTR_OTHER);
-          g_free (attr->name);
-          pare_attr_copy_to (&from->attrs[k], attr);
-        }
+      node->layer = layer;
+      node->domain = pare_graph_keep_name (g, from->domain);
+      pare_node_add_attrs (node, from, NULL);
       g_array_append_val (added, n);
     }
   /* Names that inner bodies capture may have been changed by the move. */
@@ -436,7 +430,7 @@ inline_branch (PareGraph *g, PareNodeId id, PareWalk *w, GError **error)
     if (outputs[i] != PARE_NONE)
       {
         PareNodeId n = pare_graph_add_node (g, "Identity", "", &map[body->outputs[i]], 1, &outputs[i], 1, origin, PARE_ROLE_SELF);
-        g->nodes[n].layer = g_strdup (layer);
+        g->nodes[n].layer = layer;
         g_array_append_val (added, n);
       }
   PareWalk inner = *w;

@@ -19,8 +19,7 @@ pare_write_many (PareWriter *w, const char *op, const PareValueId *out, guint n_
   g_autofree char *name = w->name[0] != '\0' ? g_strconcat (w->name, "/", op, NULL) : g_strdup ("");
   PareNodeId id = pare_graph_add_node (w->graph, op, name, in, n, out, n_out, w->origin, w->role);
   PareNode *node = &w->graph->nodes[id];
-  g_free (node->layer);
-  node->layer = g_strdup (w->layer);
+  node->layer = w->layer;
   g_array_append_val (w->made, id);
   return node;
 }
@@ -35,8 +34,7 @@ PareNode *
 pare_write_ms (PareWriter *w, const char *op, PareValueId output, const PareValueId *in, guint n)
 {
   PareNode *node = pare_write_to (w, op, output, in, n);
-  g_free (node->domain);
-  node->domain = g_strdup (PARE_DOMAIN_MS);
+  node->domain = PARE_DOMAIN_MS;
   return node;
 }
 
@@ -62,18 +60,6 @@ pare_write_transpose (PareWriter *w, PareValueId x, const gint64 *perm, guint n,
   PareValueId out = output != PARE_NONE ? output : pare_graph_add_value (w->graph, "Transpose", pare_writer_dtype (w, x), NULL, PARE_NONE);
   pare_node_set_ints (pare_write_to (w, "Transpose", out, &x, 1), "perm", perm, n);
   return out;
-}
-
-void
-pare_write_attrs (PareNode *to, const PareNode *from, const char *but)
-{
-  for (guint i = 0; i < from->n_attrs; i++)
-    if (g_strcmp0 (from->attrs[i].name, but) != 0)
-      {
-        PareAttr *attr = pare_node_push_attr (to, NULL, PARE_ATTR_OTHER);
-        g_free (attr->name);
-        pare_attr_copy_to (&from->attrs[i], attr);
-      }
 }
 
 PareValueId

@@ -58,8 +58,6 @@ PareValueId pare_write_where (PareWriter *w, PareValueId condition, PareValueId 
 PareValueId pare_write_reduce (PareWriter *w, const char *op, PareValueId x, PareValueId axes, gboolean keep);
 /* a b + bias (PARE_NONE: none), of floats, as the node's first output. */
 void pare_write_product (PareWriter *w, PareValueId a, PareValueId b, PareValueId bias);
-/* Gives a node all attributes of another but one. */
-void pare_write_attrs (PareNode *to, const PareNode *from, const char *but);
 PareValueId pare_write_constant (PareWriter *w, const char *what, PareTensor *t /* ref taken */);
 PareValueId pare_write_number (PareWriter *w, float value);
 PareValueId pare_write_ints (PareWriter *w, const gint64 *values, guint n);

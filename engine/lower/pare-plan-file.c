@@ -12,7 +12,7 @@ layer_names (const PareGraph *graph)
   GHashTable *names = g_hash_table_new (NULL, NULL);
   for (guint i = 0; i < graph->n_nodes; i++)
     if (graph->nodes[i].op != NULL && graph->nodes[i].layer != NULL)
-      g_hash_table_insert (names, GUINT_TO_POINTER (graph->nodes[i].origin), graph->nodes[i].layer);
+      g_hash_table_insert (names, GUINT_TO_POINTER (graph->nodes[i].origin), (gpointer)graph->nodes[i].layer);
   return names;
 }
 

@@ -110,7 +110,7 @@ read_attr (Reader *r, const Onnx__AttributeProto *p, PareNode *node)
 }
 
 static void
-read_type (const Onnx__TypeProto *type, PareValue *value)
+read_type (PareGraph *g, const Onnx__TypeProto *type, PareValue *value)
 {
   if (type == NULL || type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || type->tensor_type == NULL)
     return;
@@ -124,11 +124,11 @@ read_type (const Onnx__TypeProto *type, PareValue *value)
     {
       const Onnx__TensorShapeProto__Dimension *d = t->shape->dim[i];
       value->shape.dims[i] = -1;
-      g_clear_pointer (&value->dim_names[i], g_free);
+      value->dim_names[i] = NULL;
       if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && d->dim_value >= 0)
         value->shape.dims[i] = d->dim_value;
       else if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && d->dim_param != NULL && d->dim_param[0] != '\0')
-        value->dim_names[i] = g_strdup (d->dim_param);
+        value->dim_names[i] = pare_graph_keep_name (g, d->dim_param);
     }
 }
 
@@ -139,7 +139,7 @@ value_id (PareGraph *g, GHashTable *ids, const char *name)
   if (id != 0)
     return id - 1;
   PareValue *value = pare_graph_push_value (g);
-  value->name = g_strdup (name);
+  value->name = pare_graph_keep_name (g, name);
   value->origin = g->n_values - 1;
   g_hash_table_insert (ids, g_strdup (name), GUINT_TO_POINTER (g->n_values));
   return g->n_values - 1;
@@ -150,9 +150,9 @@ read_node (Reader *r, const Onnx__NodeProto *p, PareGraph *g, GHashTable *ids)
 {
   PareNodeId id = g->n_nodes;
   PareNode *node = pare_graph_push_node (g);
-  node->name = g_strdup (p->name ? p->name : "");
-  node->op = g_strdup (p->op_type ? p->op_type : "");
-  node->domain = g_strdup (p->domain == NULL || strcmp (p->domain, "ai.onnx") == 0 ? "" : p->domain);
+  node->name = pare_graph_keep_name (g, p->name ? p->name : "");
+  node->op = pare_graph_keep_name (g, p->op_type ? p->op_type : "");
+  node->domain = pare_graph_keep_name (g, p->domain == NULL || strcmp (p->domain, "ai.onnx") == 0 ? "" : p->domain);
   node->origin = id;
   node->role = PARE_ROLE_SELF;
   if (node->op[0] == '\0')
@@ -214,7 +214,7 @@ fill_graph (Reader *r, const Onnx__GraphProto *p, PareGraph *g)
         continue; /* repeats an initializer, as files before IR 4 must */
       if (known)
         return fail (r, PARE_ERROR_FORMAT, "two inputs are named '%s'", p->input[i]->name);
-      read_type (p->input[i]->type, &g->values[v]);
+      read_type (g, p->input[i]->type, &g->values[v]);
       g->values[v].producer = INPUT_MARK;
       pare_graph_push_input (g, v);
     }
@@ -229,7 +229,7 @@ fill_graph (Reader *r, const Onnx__GraphProto *p, PareGraph *g)
         return fail (r, PARE_ERROR_FORMAT, "output %" G_GSIZE_FORMAT " has no name", i);
       PareValueId v = value_id (g, ids, p->output[i]->name);
       if (g->values[v].constant == NULL && g->values[v].producer != PARE_NONE)
-        read_type (p->output[i]->type, &g->values[v]);
+        read_type (g, p->output[i]->type, &g->values[v]);
       pare_graph_push_output (g, v);
     }
   for (gsize i = 0; i < p->n_value_info; i++)
@@ -237,7 +237,7 @@ fill_graph (Reader *r, const Onnx__GraphProto *p, PareGraph *g)
       const char *name = p->value_info[i]->name;
       guint id = name ? GPOINTER_TO_UINT (g_hash_table_lookup (ids, name)) : 0;
       if (id != 0 && g->values[id - 1].producer != PARE_NONE && !pare_graph_is_output (g, id - 1))
-        read_type (p->value_info[i]->type, &g->values[id - 1]);
+        read_type (g, p->value_info[i]->type, &g->values[id - 1]);
     }
   return TRUE;
 }

@@ -438,7 +438,7 @@ pare_net_to_graph (const PareNet *self, const char *name)
   graph->ir_version = 8;
   PareShape input_shape = pare_shape_make (4, (gint64)-1, (gint64)self->channels, (gint64)self->height, (gint64)self->width);
   PareValueId input = pare_graph_add_value (graph, "input", PARE_DTYPE_FLOAT32, &input_shape, PARE_NONE);
-  graph->values[input].dim_names[0] = g_strdup ("N");
+  graph->values[input].dim_names[0] = "N";
   graph->inputs = g_new (PareValueId, 1);
   graph->inputs[0] = input;
   graph->n_inputs = 1;
@@ -494,9 +494,8 @@ pare_net_to_graph (const PareNet *self, const char *name)
       ids[i] = y;
     }
   PareValueId last = ids[self->layers->len - 1];
-  g_free (graph->values[last].name);
-  graph->values[last].name = g_strdup ("logits");
-  graph->values[last].dim_names[0] = g_strdup ("N");
+  graph->values[last].name = "logits";
+  graph->values[last].dim_names[0] = "N";
   graph->outputs = g_new (PareValueId, 1);
   graph->outputs[0] = last;
   graph->n_outputs = 1;

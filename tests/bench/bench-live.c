@@ -333,7 +333,7 @@ one (const char *model, const char *data)
     if (pare_layer_is_compressible (graph, i, NULL))
       {
         double share = suffix_share (cuts, i);
-        g_ptr_array_add (layers, graph->nodes[i].layer);
+        g_ptr_array_add (layers, (gpointer)graph->nodes[i].layer);
         g_array_append_val (shares, share);
         timed += times != NULL ? suffix_time (cuts, times, i) : NAN;
       }

@@ -272,8 +272,7 @@ test_n_bits (void)
               i % 3 == 1 ? constant (g, "bias", PARE_DTYPE_FLOAT32, pare_shape_make (1, n), p.bias) : PARE_NONE };
       PareValueId y = make_node (g, "MatMulNBits", "fc", 6, operands);
       PareNode *node = node_of (g, y);
-      g_free (node->domain);
-      node->domain = g_strdup ("com.microsoft");
+      node->domain = "com.microsoft";
       pare_node_set_int (node, "K", k);
       pare_node_set_int (node, "N", n);
       pare_node_set_int (node, "bits", bits);

@@ -18,10 +18,7 @@ add (Net *net, const char *op, const char *name, guint n, const PareValueId *in,
   PareValueId y = make_node (net->graph, op, name, n, in);
   PareNode *node = node_of (net->graph, y);
   if (microsoft)
-    {
-      g_free (node->domain);
-      node->domain = g_strdup ("com.microsoft");
-    }
+    node->domain = "com.microsoft";
   return y;
 }
 

@@ -199,11 +199,8 @@ test_keys (void)
   subject_init (&same, b, PARE_BACKEND_AUTO);
   subject_init (&other, c, PARE_BACKEND_AUTO);
   PareNodeId deep = pare_graph_find_layer (b, "deep");
-  g_autofree char *renamed = g_strdup ("renamed");
   g_autoptr (PareGraph) d = pare_graph_copy (b);
-  char *old = d->nodes[deep].layer;
-  d->nodes[deep].layer = g_strdup (renamed);
-  g_free (old);
+  d->nodes[deep].layer = "renamed";
   pare_node_set_int (&d->nodes[pare_graph_find_layer (d, "both")], "axis", -3);
   subject_init (&stride, d, PARE_BACKEND_AUTO);
   g_assert_cmpuint (first.cuts->n, ==, same.cuts->n);

@@ -129,7 +129,7 @@ test_names (void)
   pare_graph_name_layers (g);
   g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
   for (guint i = 0; i < g->n_nodes; i++)
-    g_assert_true (g_hash_table_add (seen, g->nodes[i].layer));
+    g_assert_true (g_hash_table_add (seen, (gpointer)g->nodes[i].layer));
   g_assert_cmpstr (g->nodes[0].layer, ==, "same");
   g_assert_cmpstr (g->nodes[1].layer, ==, "same#2");
   g_assert_cmpstr (g->nodes[5].layer, ==, g->values[z].name);
@@ -206,7 +206,7 @@ test_names_of_extents (void)
                   y = make_input (g, "y", PARE_DTYPE_FLOAT32, shape4 (1, 3, -1, -1));
       for (int d = 2; d < 4; d++)
         for (int k = 0; k < 2; k++)
-          g->values[k == 0 ? x : y].dim_names[d] = g_strdup (names[i]);
+          g->values[k == 0 ? x : y].dim_names[d] = names[i];
       make_output (g, MAKE (g, "Relu", "a", x));
       make_output (g, MAKE (g, "Relu", "b", y));
       g_autoptr (GError) error = NULL;
@@ -525,11 +525,8 @@ add_if (PareGraph *g, PareValueId cond, gboolean broken)
 {
   PareValueId y = MAKE (g, "If", "if", cond), z = MAKE (g, "Abs", "z", y);
   PareNode *node = node_of (g, y);
-  node->attrs = g_new0 (PareAttr, 2);
-  node->n_attrs = 2;
-  node->attrs[0] = (PareAttr){ .name = g_strdup ("then_branch"), .kind = PARE_ATTR_GRAPH, .graph = branch ("a_out", "Relu", "t") };
-  node->attrs[1]
-      = (PareAttr){ .name = g_strdup ("else_branch"), .kind = PARE_ATTR_GRAPH, .graph = branch ("x", broken ? "LSTM" : "Sqrt", "e") };
+  pare_node_set_graph (node, "then_branch", branch ("a_out", "Relu", "t"));
+  pare_node_set_graph (node, "else_branch", branch ("x", broken ? "LSTM" : "Sqrt", "e"));
   make_output (g, z);
 }
 
@@ -599,10 +596,8 @@ test_deciding_within (void)
   pare_graph_add_value (within, "x", PARE_DTYPE_NONE, NULL, PARE_NONE);
   PareValueId y = MAKE (within, "If", "if", MAKE (within, "Not", "not", seen));
   PareNode *inner = node_of (within, y), *outer = NULL;
-  inner->attrs = g_new0 (PareAttr, 2);
-  inner->n_attrs = 2;
-  inner->attrs[0] = (PareAttr){ .name = g_strdup ("then_branch"), .kind = PARE_ATTR_GRAPH, .graph = branch ("x", "LSTM", "t") };
-  inner->attrs[1] = (PareAttr){ .name = g_strdup ("else_branch"), .kind = PARE_ATTR_GRAPH, .graph = branch ("x", "Exp", "e") };
+  pare_node_set_graph (inner, "then_branch", branch ("x", "LSTM", "t"));
+  pare_node_set_graph (inner, "else_branch", branch ("x", "Exp", "e"));
   make_output (within, y);
   for (guint i = 0; i < g->n_nodes; i++)
     if (pare_node_is (&g->nodes[i], "If"))
@@ -708,10 +703,8 @@ test_qlinear (void)
   PareValueId q = MAKE (g, "QuantizeLinear", "q", x, s, z);
   PareValueId c = MAKE (g, "QLinearConv", "conv", q, s, z, wq, ws, wz, s, z, bq);
   PareValueId a = MAKE (g, "QLinearAdd", "add", c, s, z, q, s, z, s, z), p = MAKE (g, "QLinearGlobalAveragePool", "pool", a, s, z, s, z);
-  g_free (node_of (g, a)->domain);
-  node_of (g, a)->domain = g_strdup ("com.microsoft");
-  g_free (node_of (g, p)->domain);
-  node_of (g, p)->domain = g_strdup ("com.microsoft");
+  node_of (g, a)->domain = "com.microsoft";
+  node_of (g, p)->domain = "com.microsoft";
   make_output (g, MAKE (g, "DequantizeLinear", "y", p, s, z));
   g_autoptr (PareGraph) t = canonical (g);
   g_assert_cmpuint (count_op (t, "Conv"), ==, 1);
@@ -754,8 +747,7 @@ test_codes_that_move (void)
   for (guint i = 0; i < 2; i++)
     {
       PareNode *node = node_of (g, i == 0 ? soft : y);
-      g_free (node->domain);
-      node->domain = g_strdup ("com.microsoft");
+      node->domain = "com.microsoft";
     }
   make_output (g, y);
   g_autoptr (PareGraph) t = canonical (g);

@@ -139,9 +139,7 @@ make_loop (void)
   out[1] = pare_graph_add_value (g, "totals", PARE_DTYPE_NONE, NULL, PARE_NONE);
   PareNodeId id = pare_graph_add_node (g, "Loop", "loop", in, 3, out, 2, PARE_NONE, PARE_ROLE_SELF);
   g->nodes[id].origin = id;
-  g->nodes[id].attrs = g_new0 (PareAttr, 1);
-  g->nodes[id].attrs[0] = (PareAttr){ .name = g_strdup ("body"), .kind = PARE_ATTR_GRAPH, .graph = body };
-  g->nodes[id].n_attrs = 1;
+  pare_node_set_graph (&g->nodes[id], "body", body);
   make_output (g, out[0]);
   make_output (g, out[1]);
   pare_graph_name_layers (g);

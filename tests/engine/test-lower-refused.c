@@ -47,8 +47,7 @@ test_blocks (void)
   g_autoptr (GError) error = NULL;
   PareValueId x = make_input (g, "x", PARE_DTYPE_FLOAT32, pare_shape_make (4, (gint64)1, (gint64)16, (gint64)3, (gint64)3)),
               y = MAKE (g, "ReorderInput", "blocks", x);
-  g_free (node_of (g, y)->domain);
-  node_of (g, y)->domain = g_strdup ("com.microsoft.nchwc");
+  node_of (g, y)->domain = "com.microsoft.nchwc";
   make_output (g, y);
   pare_graph_name_layers (g);
   g_assert_null (pare_program_compile (g, NULL, &error));

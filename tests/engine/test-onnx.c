@@ -86,7 +86,7 @@ sample_model (void)
   g_autoptr (PareGraph) g = make_graph (13);
   PareShape in = pare_shape_make (4, (gint64)-1, (gint64)3, (gint64)8, (gint64)8);
   PareValueId x = make_input (g, "input:0", PARE_DTYPE_FLOAT32, in);
-  g->values[x].dim_names[0] = g_strdup ("N");
+  g->values[x].dim_names[0] = "N";
   PareValueId w = make_float (g, "scope/weight", pare_shape_make (4, (gint64)4, (gint64)3, (gint64)3, (gint64)3), NULL);
   PareValueId b = make_float (g, "scope/bias", pare_shape_make (1, (gint64)4), NULL);
   PareValueId c = MAKE (g, "Conv", "/scope/conv", x, w, b);
@@ -97,7 +97,7 @@ sample_model (void)
   pare_node_set_int (node_of (g, f), "axis", 1);
   g->values[f].dtype = PARE_DTYPE_FLOAT32;
   g->values[f].shape = pare_shape_make (2, (gint64)-1, (gint64)4);
-  g->values[f].dim_names[0] = g_strdup ("N");
+  g->values[f].dim_names[0] = "N";
   make_output (g, f);
   g->meta_keys = g_new0 (char *, 2);
   g->meta_values = g_new0 (char *, 2);
