@@ -161,6 +161,15 @@ pare_recipe_set_layer (PareRecipe *self, const char *layer, const PareLayerRecip
 }
 
 void
+pare_recipe_merge_layer (PareRecipe *self, const char *layer, const PareLayerRecipe *change)
+{
+  PareLayerRecipe own;
+  pare_recipe_get_layer (self, layer, &own);
+  pare_layer_recipe_merge (&own, change);
+  pare_recipe_set_layer (self, layer, &own);
+}
+
+void
 pare_recipe_resolve (const PareRecipe *self, const char *layer, PareLayerRecipe *resolved)
 {
   PareLayerRecipe own;

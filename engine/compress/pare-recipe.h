@@ -58,6 +58,7 @@ const PareLayerRecipe *pare_recipe_get_defaults (const PareRecipe *self);
 void pare_recipe_set_defaults (PareRecipe *self, const PareLayerRecipe *defaults);
 gboolean pare_recipe_get_layer (const PareRecipe *self, const char *layer, PareLayerRecipe *own);   /* FALSE and all unset: no entry */
 void pare_recipe_set_layer (PareRecipe *self, const char *layer, const PareLayerRecipe *own);       /* empty removes the entry */
+void pare_recipe_merge_layer (PareRecipe *self, const char *layer, const PareLayerRecipe *change);  /* its set fields win */
 void pare_recipe_resolve (const PareRecipe *self, const char *layer, PareLayerRecipe *resolved);    /* defaults merged; exclude makes all float/off */
 char **pare_recipe_list_layers (const PareRecipe *self);                                      /* (transfer full), sorted */
 /* (transfer full) A copy that leaves in float every activation whose range must be measured: what can be applied where none is known. */

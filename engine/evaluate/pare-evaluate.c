@@ -624,7 +624,9 @@ prepare (Run *run, const PareGraph *graph, GError **error)
   if (o->limit > 0)
     run->n_samples = MIN (run->n_samples, o->limit);
   PareCompileOptions compile = { .backend = o->backend };
-  if ((run->program = pare_evaluate_compile (graph, run->dataset, o->split, &compile, error)) == NULL || !make_starts (run, error))
+  run->program
+      = o->program != NULL ? pare_program_ref (o->program) : pare_evaluate_compile (graph, run->dataset, o->split, &compile, error);
+  if (run->program == NULL || !make_starts (run, error))
     return FALSE;
   if (pare_program_get_n_outputs (run->program) == 0)
     {

@@ -37,6 +37,7 @@ typedef struct {
   guint limit;                       /* 0: all */
   int threads;                       /* samples in parallel; 0: default */
   PareBackend backend;
+  PareProgram *program;              /* nullable: the graph as pare_evaluate_compile() makes it for these data, split and backend */
   const PareEvaluation *baseline;    /* paired comparison; needed for unlabelled data (NULL then means: this is the baseline, agreement 1) */
   /* Called from a worker at most every 50 ms, first after 20 samples (or 100 ms), with a snapshot that the callee must ref to keep. */
   void (*snapshot) (PareEvaluation *partial, gpointer data);

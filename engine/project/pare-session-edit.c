@@ -161,12 +161,9 @@ pare_session_set_layers (PareSession *self, const char *const *layers, const Par
   g_autoptr (PareRecipe) recipe = pare_recipe_copy (pare_session_get_recipe (self));
   for (guint i = 0; layers[i] != NULL; i++)
     {
-      PareLayerRecipe own;
       if (!has_layer (self, layers[i]))
         return;
-      pare_recipe_get_layer (recipe, layers[i], &own);
-      pare_layer_recipe_merge (&own, change);
-      pare_recipe_set_layer (recipe, layers[i], &own);
+      pare_recipe_merge_layer (recipe, layers[i], change);
     }
   edit (self, recipe, title, group);
 }

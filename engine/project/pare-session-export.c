@@ -113,7 +113,7 @@ pare_session_start_exports (PareSession *self)
     return;
   Export *e = g_queue_peek_head (&self->exports);
   GCancellable *cancellable = g_task_get_cancellable (e->task);
-  gboolean missing = pare_session_recipe_needs_ranges (self, e->recipe) && self->statistics == NULL;
+  gboolean missing = pare_session_recipe_needs_ranges (self->model, e->recipe) && self->statistics == NULL;
   gboolean coming = self->dataset != NULL && !self->calibrate_failed && !self->calibrate_stopped && self->model->why_not == NULL;
   if (missing && coming && !g_cancellable_is_cancelled (cancellable))
     return;

@@ -8,7 +8,8 @@
 typedef struct
 {
   PareSessionModel *model;
-  PareGraph *graph; /* what runs; NULL: not made yet */
+  PareGraph *graph;     /* what runs; NULL: not made yet */
+  PareProgram *program; /* it, compiled for the data (nullable) */
   PareDataset *dataset;
   PareSplit split;
   PareEvaluation *baseline;
@@ -28,6 +29,7 @@ heavy_free (gpointer data)
   HeavyJob *h = data;
   pare_session_model_unref (h->model);
   g_clear_pointer (&h->graph, pare_graph_unref);
+  g_clear_pointer (&h->program, pare_program_unref);
   g_clear_pointer (&h->dataset, pare_dataset_unref);
   g_clear_pointer (&h->baseline, pare_evaluation_unref);
   g_clear_pointer (&h->prefix, pare_prefix_cache_unref);
@@ -87,6 +89,7 @@ run_evaluate (PareJob *job, PareControl *control, gpointer data, GError **error)
   HeavyJob *h = data;
   h->job = job;
   PareEvaluateOptions options = { .split = h->split,
+                                  .program = h->program,
                                   .baseline = h->baseline,
                                   .snapshot = on_snapshot_in_worker,
                                   .data = h,
@@ -239,6 +242,8 @@ pare_session_evaluation_spec (PareSession *self, PareGraph *graph)
 {
   HeavyJob *h = heavy_new (self, graph, pare_session_current (self)->key);
   PareEvaluation *unfinished = pare_session_find_unfinished (self, h->key);
+  const PareReady *ready = graph != NULL ? pare_session_find_ready_graph (self, graph) : NULL;
+  h->program = ready != NULL ? pare_program_ref (ready->program) : NULL;
   PareLimits limits;
   h->baseline = pare_evaluation_ref (self->baseline);
   h->prefix = pare_prefix_cache_ref (pare_session_get_prefix (self));

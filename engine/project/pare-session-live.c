@@ -28,6 +28,7 @@ pare_session_reset_live (PareSession *self)
   g_clear_pointer (&self->prefix, pare_prefix_cache_unref);
   pare_session_forget_unfinished (self);
   g_clear_pointer (&self->expected, g_array_unref);
+  g_clear_pointer (&self->ready, pare_ready_set_free);
   self->fill_wanted = TRUE;
 }
 
@@ -89,7 +90,8 @@ typedef struct
   PareDataset *dataset;
   PareSplit split;
   ParePrefixCache *prefix;
-  GArray *expected; /* nullable */
+  GArray *expected;    /* nullable */
+  PareReadySet *ready; /* nullable */
 } FillJob;
 
 static void
@@ -100,6 +102,7 @@ fill_job_free (gpointer data)
   pare_dataset_unref (f->dataset);
   pare_prefix_cache_unref (f->prefix);
   g_clear_pointer (&f->expected, g_array_unref);
+  pare_ready_set_free (f->ready);
   g_free (f);
 }
 
@@ -113,8 +116,10 @@ run_fill (PareJob *job, PareControl *control, gpointer data, GError **error)
       options.focus = (const PareNodeId *)(const void *)f->expected->data;
       options.n_focus = f->expected->len;
     }
-  pare_prefix_cache_fill (f->prefix, f->graph, f->dataset, &options, control, error);
-  return NULL;
+  if (!pare_prefix_cache_fill (f->prefix, f->graph, f->dataset, &options, control, error) || f->ready == NULL)
+    return NULL;
+  pare_ready_set_fill (f->ready, pare_prefix_cache_get_budget (f->prefix) / 8, control);
+  return g_steal_pointer (&f->ready);
 }
 
 /* Nothing depends on it: a change then takes longer, that is all. */
@@ -124,6 +129,8 @@ on_filled (PareJob *job, gpointer data, const GError *error, gpointer owner)
   PareSession *self = owner;
   if (g_error_matches (error, PARE_ERROR, PARE_ERROR_CANCELLED))
     self->fill_wanted = TRUE;
+  if (data != NULL)
+    pare_session_take_ready (self, data);
   pare_session_pump (self);
 }
 
@@ -142,6 +149,7 @@ pare_session_start_fill (PareSession *self)
   f->split = self->split;
   f->prefix = pare_prefix_cache_ref (pare_session_get_prefix (self));
   f->expected = self->expected != NULL ? g_array_ref (self->expected) : NULL;
+  f->ready = pare_ready_set_new (self);
   PareJobSpec spec = { .lane = LANE_HEAVY,
                        .name = "Keeping what the next change will need",
                        .generation = self->generation,
@@ -152,6 +160,7 @@ pare_session_start_fill (PareSession *self)
                        .run = run_fill,
                        .data = f,
                        .data_free = fill_job_free,
+                       .result_free = (GDestroyNotify)pare_ready_set_free,
                        .done = on_filled };
   pare_scheduler_start (self->scheduler, &spec);
 }

@@ -87,6 +87,18 @@ typedef struct {
 } PareSessionCosts;
 PareSessionCosts *pare_session_costs_ref (PareSessionCosts *self);
 void pare_session_costs_unref (PareSessionCosts *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareSessionCosts, pare_session_costs_unref)
+
+/* An edit that was made before it came (pare-session-ready.c). */
+typedef struct {
+  gatomicrefcount refs;
+  char *key;           /* of the recipe */
+  PareGraph *changed;  /* graph' */
+  GPtrArray *warnings; /* char* */
+  PareProgram *program;
+  PareSessionCosts *costs;
+} PareReady;
+typedef struct _PareReadySet PareReadySet;
 
 
 struct _PareSession {
@@ -146,6 +158,7 @@ struct _PareSession {
   gint64 unfinished_left;     /* us: about what the rest of it takes */
   GArray *expected;           /* PareNodeId: layers that are likely to be changed next (nullable) */
   gboolean fill_wanted;       /* states for the next change are to be kept */
+  PareReadySet *ready;        /* edits of those layers (nullable) */
   GSource *debounce;
   GQueue known;               /* evaluations at hand, newest first */
   GHashTable *known_latencies; /* recipe key -> PareLatency, on this computer */
@@ -216,7 +229,11 @@ void pare_session_expect_apply (PareSession *self);
 /* The first part of it alone, for an edit that has yet to be told to everybody. */
 void pare_session_pump_apply (PareSession *self);
 void pare_session_pump (PareSession *self);
-gboolean pare_session_recipe_needs_ranges (PareSession *self, const PareRecipe *recipe);
+gboolean pare_session_recipe_needs_ranges (const PareSessionModel *model, const PareRecipe *recipe);
+/* What graph' weighs, and its layers' own errors. recipe: that it was made with; NULL: it is the original. before: costs of another recipe,
+ * whose errors need not be computed again where the layer has the same knobs (nullable). (transfer full), NULL: error. Any thread. */
+PareSessionCosts *pare_session_reckon_costs (const PareSessionModel *model, const PareGraph *graph, const PareRecipe *recipe, const PareSessionCosts *before,
+                                             PareControl *control, GError **error);
 void pare_session_cancel_heavy (PareSession *self, int tag);
 
 /* pare-session-results.c */
@@ -246,6 +263,17 @@ PareEvaluation *pare_session_find_unfinished (PareSession *self, const char *key
 gboolean pare_session_is_nearly_finished (PareSession *self);
 /* If nothing else is to be done. */
 void pare_session_start_fill (PareSession *self);
+
+/* pare-session-ready.c */
+/* Edits of the recipe in use at the layers that are expected to be edited; NULL: none are expected. fill: any thread; budget: bytes. */
+PareReadySet *pare_ready_set_new (PareSession *self);
+void pare_ready_set_fill (PareReadySet *self, guint64 budget, PareControl *control);
+void pare_ready_set_free (PareReadySet *self);
+/* set: (transfer full) in the place of the one before. */
+void pare_session_take_ready (PareSession *self, PareReadySet *set);
+/* The edit that leads to this recipe, or to this graph', for the model, data and ranges in use; NULL. Borrowed. */
+const PareReady *pare_session_find_ready (PareSession *self, const char *key);
+const PareReady *pare_session_find_ready_graph (PareSession *self, const PareGraph *changed);
 
 /* pare-session-heavy.c */
 void pare_session_start_baseline (PareSession *self);

@@ -11,12 +11,12 @@ idle (PareSession *self, guint lane)
 /* --- recipes and the ranges that they need --- */
 
 gboolean
-pare_session_recipe_needs_ranges (PareSession *self, const PareRecipe *recipe)
+pare_session_recipe_needs_ranges (const PareSessionModel *model, const PareRecipe *recipe)
 {
-  for (guint i = 0; i < self->model->layers->len; i++)
+  for (guint i = 0; i < model->layers->len; i++)
     {
       PareLayerRecipe resolved;
-      pare_recipe_resolve (recipe, self->model->layers->pdata[i], &resolved);
+      pare_recipe_resolve (recipe, model->layers->pdata[i], &resolved);
       if (pare_layer_recipe_needs_ranges (&resolved))
         return TRUE;
     }
@@ -155,12 +155,25 @@ start_apply (PareSession *self)
 {
   PareHistoryEntry *entry = pare_session_current (self);
   PareRecipe *recipe = entry->shown.recipe;
-  gboolean needs = pare_session_recipe_needs_ranges (self, recipe);
+  gboolean needs = pare_session_recipe_needs_ranges (self->model, recipe);
   gboolean exact = !needs || self->statistics != NULL;
   if (pare_recipe_is_identity (recipe))
     {
       /* The model as it is in the file. */
       set_changed (self, pare_graph_ref (self->model->graph), recipe, entry->key, self->generation, TRUE);
+      return;
+    }
+  const PareReady *ready = exact ? pare_session_find_ready (self, entry->key) : NULL;
+  if (ready != NULL)
+    {
+      tell_warnings (self, ready->warnings);
+      set_changed (self, pare_graph_ref (ready->changed), recipe, entry->key, self->generation, TRUE);
+      if (may_evaluate (self))
+        {
+          PareJobSpec spec = pare_session_evaluation_spec (self, self->changed);
+          spec.urgent = TRUE;
+          pare_scheduler_start (self->scheduler, &spec);
+        }
       return;
     }
   if (!exact && self->dataset == NULL && !self->told_no_ranges && pare_scheduler_get_running (self->scheduler, LANE_DATA) == NULL)
@@ -221,16 +234,17 @@ size_job_free (gpointer data)
 }
 
 static gboolean
-fill_errors (SizeJob *s, PareSessionCosts *costs, PareControl *control)
+fill_errors (PareSessionCosts *costs, const PareSessionModel *model, const PareRecipe *recipe, const PareSessionCosts *before,
+             PareControl *control)
 {
-  for (guint i = 0; i < s->model->layers->len; i++)
+  for (guint i = 0; i < model->layers->len; i++)
     {
-      const char *layer = s->model->layers->pdata[i];
-      const PareLayerErrorNow *old = s->before != NULL ? g_hash_table_lookup (s->before->errors, layer) : NULL;
+      const char *layer = model->layers->pdata[i];
+      const PareLayerErrorNow *old = before != NULL ? g_hash_table_lookup (before->errors, layer) : NULL;
       PareLayerErrorNow now = { .error = 0 };
       PareWeightError error;
-      if (s->recipe != NULL)
-        pare_recipe_resolve (s->recipe, layer, &now.resolved);
+      if (recipe != NULL)
+        pare_recipe_resolve (recipe, layer, &now.resolved);
       else
         pare_layer_recipe_init (&now.resolved);
       if (old != NULL && pare_layer_recipe_equal (&old->resolved, &now.resolved))
@@ -239,7 +253,7 @@ fill_errors (SizeJob *s, PareSessionCosts *costs, PareControl *control)
         {
           if (pare_control_cancelled (control))
             return FALSE;
-          if (!pare_layer_weight_error (s->model->graph, &now.resolved, layer, &error, NULL))
+          if (!pare_layer_weight_error (model->graph, &now.resolved, layer, &error, NULL))
             continue;
           now.error = error.relative_error;
         }
@@ -248,25 +262,32 @@ fill_errors (SizeJob *s, PareSessionCosts *costs, PareControl *control)
   return TRUE;
 }
 
-static gpointer
-run_size (PareJob *job, PareControl *control, gpointer data, GError **error)
+PareSessionCosts *
+pare_session_reckon_costs (const PareSessionModel *model, const PareGraph *graph, const PareRecipe *recipe, const PareSessionCosts *before,
+                           PareControl *control, GError **error)
 {
-  SizeJob *s = data;
-  PareSessionCosts *costs = g_new0 (PareSessionCosts, 1);
+  g_autoptr (PareSessionCosts) costs = g_new0 (PareSessionCosts, 1);
   g_atomic_ref_count_init (&costs->refs);
   costs->by_name = g_hash_table_new (g_str_hash, g_str_equal);
   costs->errors = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  if (!pare_cost_size (s->graph, &costs->size, &costs->layers, &costs->macs, error))
-    return costs;
+  if (!pare_cost_size (graph, &costs->size, &costs->layers, &costs->macs, error))
+    return NULL;
   for (guint i = 0; i < costs->layers->len; i++)
     {
       PareLayerCost *cost = &g_array_index (costs->layers, PareLayerCost, i);
       if (cost->layer != NULL)
         g_hash_table_insert (costs->by_name, cost->layer, cost);
     }
-  if (!fill_errors (s, costs, control))
-    pare_control_check (control, error);
-  return costs;
+  if (!fill_errors (costs, model, recipe, before, control) && pare_control_check (control, error))
+    return NULL;
+  return g_steal_pointer (&costs);
+}
+
+static gpointer
+run_size (PareJob *job, PareControl *control, gpointer data, GError **error)
+{
+  SizeJob *s = data;
+  return pare_session_reckon_costs (s->model, s->graph, s->recipe, s->before, control, error);
 }
 
 static void
@@ -282,6 +303,13 @@ show_costs (PareSession *self, PareSessionCosts *costs, const char *key, guint64
   self->macs = costs->macs;
   pare_session_entry_set_size (self, key, &costs->size, costs->macs, exact ? PARE_ORIGIN_MEASURED : PARE_ORIGIN_PROVISIONAL);
   pare_session_emit (self, SIGNAL_SIZE);
+}
+
+static void
+keep_size (PareSession *self, const char *key, const PareSessionCosts *costs)
+{
+  if (self->store != NULL)
+    pare_store_put_size (self->store, key, &costs->size, costs->macs);
 }
 
 static void
@@ -313,15 +341,14 @@ on_sized (PareJob *job, gpointer data, const GError *error, gpointer owner)
       self->macs_original = costs->macs;
       PareHistoryEntry *original = pare_history_get_entry (self->history, 0);
       pare_session_entry_set_size (self, original->key, &costs->size, costs->macs, PARE_ORIGIN_MEASURED);
-      if (self->store != NULL)
-        pare_store_put_size (self->store, original->key, &costs->size, costs->macs);
+      keep_size (self, original->key, costs);
       pare_session_emit (self, SIGNAL_SIZE);
     }
   else if (ours)
     {
       show_costs (self, costs, s->key, generation, s->exact);
-      if (s->exact && self->store != NULL && generation == self->generation)
-        pare_store_put_size (self->store, s->key, &costs->size, costs->macs);
+      if (s->exact && generation == self->generation)
+        keep_size (self, s->key, costs);
     }
   if (costs != NULL)
     pare_session_costs_unref (costs);
@@ -356,6 +383,7 @@ start_size (PareSession *self, PareGraph *graph, PareRecipe *recipe)
 static void
 pump_size (PareSession *self)
 {
+  const PareReady *ready;
   if (pare_scheduler_get_running (self->scheduler, LANE_SIZE) != NULL)
     return;
   if (self->costs_original == NULL)
@@ -368,6 +396,11 @@ pump_size (PareSession *self)
     return;
   if (self->changed == self->model->graph)
     show_costs (self, self->costs_original, self->changed_key, self->changed_generation, TRUE);
+  else if ((ready = pare_session_find_ready_graph (self, self->changed)) != NULL)
+    {
+      show_costs (self, ready->costs, self->changed_key, self->changed_generation, TRUE);
+      keep_size (self, self->changed_key, ready->costs);
+    }
   else
     start_size (self, self->changed, self->changed_recipe);
 }
@@ -403,7 +436,7 @@ static void
 pump_heavy (PareSession *self)
 {
   PareHistoryEntry *entry = pare_session_current (self);
-  gboolean needs = pare_session_recipe_needs_ranges (self, entry->shown.recipe);
+  gboolean needs = pare_session_recipe_needs_ranges (self->model, entry->shown.recipe);
   gboolean failed = self->calibrate_failed || self->calibrate_stopped;
   if (self->dataset != NULL && self->statistics == NULL && !failed && idle (self, LANE_CALIBRATE) && !self->calibrate_looked)
     pare_session_start_recall (self);

@@ -1,0 +1,194 @@
+/* The next edit, made while nothing else runs: the positions of the bits knob of the layers that the person has in hand. Of each, graph',
+ * its sizes and what it compiles to wait under the recipe's key, so that the edit begins with the first sample. They are what the edit
+ * would make itself; a recipe that is not among them is made then. */
+#include "engine/project/pare-session-private.h"
+
+#define MOST_MODEL (G_GUINT64_CONSTANT (64) << 20) /* bytes of constants: of more, one edit takes too long to be in its own way */
+#define LONGEST_US 25000                           /* for the same reason */
+#define MOST_US 250000                             /* all together */
+
+/* As far as a person goes most often, first. */
+static const int positions[] = { 8, 4, 6, 5, 7, 3, 2, 16, PARE_BITS_FLOAT };
+
+struct _PareReadySet
+{
+  PareSessionModel *model;
+  PareDataset *dataset;
+  PareSplit split;
+  PareStatistics *statistics; /* nullable */
+  PareRecipe *recipe;         /* that the edit begins with */
+  GPtrArray *layers;          /* char*, the model's */
+  PareSessionCosts *before;   /* of the recipe (nullable) */
+  GPtrArray *items;           /* PareReady */
+  GPtrArray *known;           /* those of the set before (nullable) */
+};
+
+static void
+ready_unref (gpointer data)
+{
+  PareReady *self = data;
+  if (!g_atomic_ref_count_dec (&self->refs))
+    return;
+  g_free (self->key);
+  g_clear_pointer (&self->changed, pare_graph_unref);
+  g_clear_pointer (&self->warnings, g_ptr_array_unref);
+  g_clear_pointer (&self->program, pare_program_unref);
+  g_clear_pointer (&self->costs, pare_session_costs_unref);
+  g_free (self);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareReady, ready_unref)
+
+void
+pare_ready_set_free (PareReadySet *self)
+{
+  if (self == NULL)
+    return;
+  pare_session_model_unref (self->model);
+  pare_dataset_unref (self->dataset);
+  g_clear_pointer (&self->statistics, pare_statistics_unref);
+  pare_recipe_unref (self->recipe);
+  g_ptr_array_unref (self->layers);
+  g_clear_pointer (&self->before, pare_session_costs_unref);
+  g_ptr_array_unref (self->items);
+  g_clear_pointer (&self->known, g_ptr_array_unref);
+  g_free (self);
+}
+
+static const PareReadySet *
+valid_set (PareSession *self)
+{
+  const PareReadySet *set = self->ready;
+  gboolean valid = set != NULL && set->model == self->model && set->dataset == self->dataset && set->split == self->split
+                   && set->statistics == self->statistics;
+  return valid ? set : NULL;
+}
+
+static const PareReady *
+find (const GPtrArray *items, const char *key)
+{
+  for (guint i = 0; items != NULL && i < items->len; i++)
+    if (g_str_equal (((PareReady *)items->pdata[i])->key, key))
+      return items->pdata[i];
+  return NULL;
+}
+
+PareReadySet *
+pare_ready_set_new (PareSession *self)
+{
+  if (self->expected == NULL || self->expected->len == 0)
+    return NULL;
+  PareReadySet *set = g_new0 (PareReadySet, 1);
+  set->model = pare_session_model_ref (self->model);
+  set->dataset = pare_dataset_ref (self->dataset);
+  set->split = self->split;
+  set->statistics = self->statistics != NULL ? pare_statistics_ref (self->statistics) : NULL;
+  set->recipe = pare_recipe_ref (pare_session_current (self)->shown.recipe);
+  set->layers = g_ptr_array_new ();
+  for (guint i = 0; i < self->expected->len; i++)
+    g_ptr_array_add (set->layers, (gpointer)self->model->graph->nodes[g_array_index (self->expected, PareNodeId, i)].layer);
+  set->before = self->costs != NULL ? pare_session_costs_ref (self->costs) : NULL;
+  set->items = g_ptr_array_new_with_free_func (ready_unref);
+  set->known = valid_set (self) != NULL ? g_ptr_array_ref (valid_set (self)->items) : NULL;
+  return set;
+}
+
+/* --- in the thread of the job that keeps states --- */
+
+/* (transfer full), NULL: there is no such edit. */
+static PareReady *
+make (PareReadySet *self, PareRecipe *recipe, PareControl *control)
+{
+  g_autofree char *key = pare_recipe_hash (recipe);
+  PareReady *known = (PareReady *)find (self->known, key);
+  if (known != NULL)
+    {
+      g_atomic_ref_count_inc (&known->refs);
+      return known;
+    }
+  g_autoptr (PareReady) r = g_new0 (PareReady, 1);
+  g_atomic_ref_count_init (&r->refs);
+  r->key = g_steal_pointer (&key);
+  r->warnings = g_ptr_array_new_with_free_func (g_free);
+  r->changed = pare_apply (self->model->graph, recipe, self->statistics, r->warnings, control, NULL);
+  r->program = r->changed != NULL ? pare_evaluate_compile (r->changed, self->dataset, self->split, NULL, NULL) : NULL;
+  r->costs = r->program != NULL ? pare_session_reckon_costs (self->model, r->changed, recipe, self->before, control, NULL) : NULL;
+  if (r->costs == NULL)
+    return NULL;                                        /* whoever makes that edit is told why */
+  pare_cuts_free (pare_program_find_cuts (r->program)); /* its weights are packed by then */
+  return g_steal_pointer (&r);
+}
+
+static guint64
+model_bytes (const PareGraph *graph)
+{
+  guint64 bytes = 0;
+  for (guint i = 0; i < graph->n_values; i++)
+    bytes += graph->values[i].constant != NULL ? graph->values[i].constant->bytes : 0;
+  return bytes;
+}
+
+void
+pare_ready_set_fill (PareReadySet *self, guint64 budget, PareControl *control)
+{
+  gint64 begin = g_get_monotonic_time (), longest = 0;
+  guint64 bytes = 0;
+  if (model_bytes (self->model->graph) > MOST_MODEL)
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (positions) && longest < LONGEST_US; i++)
+    {
+      g_autoptr (PareRecipe) recipe = pare_recipe_copy (self->recipe);
+      PareLayerRecipe change;
+      pare_layer_recipe_init (&change);
+      change.weight_bits = positions[i];
+      for (guint k = 0; k < self->layers->len; k++)
+        pare_recipe_merge_layer (recipe, self->layers->pdata[k], &change);
+      pare_recipe_set_model_sha256 (recipe, self->model->graph->sha256);
+      gint64 start = g_get_monotonic_time ();
+      if (pare_control_cancelled (control) || start - begin > MOST_US)
+        return;
+      if (pare_recipe_is_identity (recipe) || (self->statistics == NULL && pare_session_recipe_needs_ranges (self->model, recipe)))
+        continue;
+      PareReady *r = make (self, recipe, control);
+      if (r == NULL)
+        continue;
+      guint64 arena, sum, constants;
+      pare_program_get_memory (r->program, &arena, &sum, &constants);
+      bytes += constants + pare_program_get_packed_memory (r->program);
+      if (bytes > budget)
+        {
+          ready_unref (r);
+          return;
+        }
+      g_ptr_array_add (self->items, r);
+      longest = MAX (longest, g_get_monotonic_time () - start);
+    }
+}
+
+/* --- in the main thread --- */
+
+void
+pare_session_take_ready (PareSession *self, PareReadySet *set)
+{
+  g_clear_pointer (&set->known, g_ptr_array_unref);
+  pare_ready_set_free (self->ready);
+  self->ready = set;
+  if (valid_set (self) == NULL) /* of data, or of ranges, that have gone meanwhile */
+    g_clear_pointer (&self->ready, pare_ready_set_free);
+}
+
+const PareReady *
+pare_session_find_ready (PareSession *self, const char *key)
+{
+  const PareReadySet *set = valid_set (self);
+  return set != NULL ? find (set->items, key) : NULL;
+}
+
+const PareReady *
+pare_session_find_ready_graph (PareSession *self, const PareGraph *changed)
+{
+  const PareReadySet *set = valid_set (self);
+  for (guint i = 0; set != NULL && i < set->items->len; i++)
+    if (((PareReady *)set->items->pdata[i])->changed == changed)
+      return set->items->pdata[i];
+  return NULL;
+}
