@@ -114,6 +114,24 @@ pare_recipe_copy (const PareRecipe *self)
   return copy;
 }
 
+gboolean
+pare_recipe_equal (const PareRecipe *a, const PareRecipe *b)
+{
+  if (g_strcmp0 (a->model_sha256, b->model_sha256) != 0 || !pare_layer_recipe_equal (&a->defaults, &b->defaults)
+      || g_hash_table_size (a->layers) != g_hash_table_size (b->layers))
+    return FALSE;
+  GHashTableIter iter;
+  gpointer name, entry;
+  g_hash_table_iter_init (&iter, a->layers);
+  while (g_hash_table_iter_next (&iter, &name, &entry))
+    {
+      const PareLayerRecipe *other = g_hash_table_lookup (b->layers, name);
+      if (other == NULL || !pare_layer_recipe_equal (entry, other))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 const char *
 pare_recipe_get_model_sha256 (const PareRecipe *self)
 {

@@ -51,6 +51,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareRecipe, pare_recipe_unref)
 PareRecipe *pare_recipe_parse (const char *json, gssize length, const char *name, GError **error);
 PareRecipe *pare_recipe_load (const char *path, GError **error);
 char *pare_recipe_to_json (const PareRecipe *self);                                           /* canonical: sorted keys, stable bytes */
+gboolean pare_recipe_equal (const PareRecipe *a, const PareRecipe *b);                        /* then their hashes are equal, too */
 char *pare_recipe_hash (const PareRecipe *self);                                              /* SHA-256 of that, hex */
 const char *pare_recipe_get_model_sha256 (const PareRecipe *self);                            /* (nullable) */
 void pare_recipe_set_model_sha256 (PareRecipe *self, const char *sha256);

@@ -78,7 +78,8 @@ typedef struct
 typedef struct
 {
   ParePrefixCache *cache;
-  PareCuts *cuts;
+  PareProgram *program;
+  const PareCuts *cuts; /* the program's */
   guint64 salt;
   PareCutKey *keys; /* of each cut, salted */
   GArray *usable;   /* guint: cuts that something is kept for, latest first */

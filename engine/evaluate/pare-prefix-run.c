@@ -5,7 +5,7 @@
 ParePrefixUse *
 pare_prefix_use_new (ParePrefixCache *cache, PareProgram *program, PareDataset *dataset, PareSplit split, guint n, int workers)
 {
-  g_autoptr (PareCuts) cuts = pare_program_find_cuts (program);
+  const PareCuts *cuts = pare_program_get_cuts (program);
   if (cuts->n == 0)
     return NULL;
   ParePrefixUse *self = g_new0 (ParePrefixUse, 1);
@@ -22,7 +22,8 @@ pare_prefix_use_new (ParePrefixCache *cache, PareProgram *program, PareDataset *
   for (guint i = cuts->n; i-- > 0;)
     if (pare_prefix_cache_count (cache, self->keys[i]) > 0)
       g_array_append_val (self->usable, i);
-  self->cuts = g_steal_pointer (&cuts);
+  self->program = pare_program_ref (program);
+  self->cuts = cuts;
   return self;
 }
 
@@ -44,7 +45,7 @@ pare_prefix_use_free (ParePrefixUse *self)
   for (int i = 0; i < self->n_readers; i++)
     let_go (self, &self->readers[i]);
   g_free (self->readers);
-  pare_cuts_free (self->cuts);
+  pare_program_unref (self->program);
   pare_prefix_cache_unref (self->cache);
   g_free (self->keys);
   g_array_unref (self->usable);

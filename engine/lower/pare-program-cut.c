@@ -232,7 +232,7 @@ scale_of (const PareGraph *graph, const PareRtPlan *plan, guint32 v)
 }
 
 PareCuts *
-pare_program_find_cuts (PareProgram *program)
+pare_cuts_new (PareProgram *program)
 {
   const PareRtPlan *plan = pare_program_get_plan (program);
   const PareGraph *graph = pare_program_get_graph (program);

@@ -35,10 +35,9 @@ typedef struct
   guint32 *layers; /* source node of each step, or PARE_NONE */
   guint n_steps;
 } PareCuts;
-/* The places where runs of one-thread runners can be cut. Never NULL; n is 0 where there are none. */
-PareCuts *pare_program_find_cuts (PareProgram *self);
-void pare_cuts_free (PareCuts *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareCuts, pare_cuts_free)
+/* The places where runs of one-thread runners can be cut. Never NULL; n is 0 where there are none. Found when first asked for, which packs the
+ * weights, and as long there as the program. Any thread. */
+const PareCuts *pare_program_get_cuts (PareProgram *self);
 
 /* Steps from..to-1 of a runner made for one thread; to G_MAXUINT: to the end. inputs NULL: nothing in that range reads them. */
 gboolean pare_runner_run_part (PareRunner *self, const PareView *inputs, guint n_inputs, guint from, guint to, PareControl *control,
@@ -48,6 +47,8 @@ void pare_runner_expect (PareRunner *self, const void *data, gsize bytes);
 /* The memory of a piece, valid while the runner lives; what lies there counts only between the parts. */
 void *pare_runner_get_piece (PareRunner *self, const PareCutPiece *piece);
 
-/* pare-program.c, for pare-program-cut.c */
+/* between pare-program.c and pare-program-cut.c */
+PareCuts *pare_cuts_new (PareProgram *program);
+void pare_cuts_free (PareCuts *self);
 const PareRtPlan *pare_program_get_plan (const PareProgram *self);
 PareAccel *pare_program_get_accel (PareProgram *self); /* for one thread; NULL: portable */

@@ -31,6 +31,7 @@ struct _PareProgram
   } accels[4]; /* packed weights for each number of threads that was asked for */
   guint n_accels;
   PareRtWeights *weights; /* of the portable kernels, made on first use */
+  PareCuts *cuts;         /* likewise; atomic */
   gboolean packs;         /* there is room for them */
 };
 
@@ -250,6 +251,7 @@ pare_program_unref (PareProgram *self)
     if (self->accels[i].accel != NULL)
       pare_accel_free (self->accels[i].accel);
   pare_rt_weights_free (self->weights);
+  pare_cuts_free (self->cuts);
   pare_plan_free (self->plan);
   g_ptr_array_unref (self->constants);
   pare_graph_unref (self->graph);
@@ -591,6 +593,19 @@ PareAccel *
 pare_program_get_accel (PareProgram *self)
 {
   return self->backend == PARE_BACKEND_PORTABLE ? NULL : get_accel (self, 1);
+}
+
+const PareCuts *
+pare_program_get_cuts (PareProgram *self)
+{
+  PareCuts *cuts = g_atomic_pointer_get (&self->cuts);
+  if (cuts != NULL)
+    return cuts;
+  cuts = pare_cuts_new (self);
+  if (g_atomic_pointer_compare_and_exchange (&self->cuts, NULL, cuts))
+    return cuts;
+  pare_cuts_free (cuts); /* another thread was quicker */
+  return g_atomic_pointer_get (&self->cuts);
 }
 
 /* --- profile --- */

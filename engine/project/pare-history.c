@@ -46,29 +46,30 @@ pare_history_entry_forget (PareHistoryEntry *entry)
   e->macs = 0;
 }
 
+/* hash: pare_recipe_hash(), or NULL. */
 static void
-set_recipe (PareHistory *self, PareHistoryEntry *entry, PareRecipe *recipe)
+set_recipe (PareHistory *self, PareHistoryEntry *entry, PareRecipe *recipe, const char *hash)
 {
   pare_recipe_ref (recipe);
   g_clear_pointer (&entry->shown.recipe, pare_recipe_unref);
   entry->shown.recipe = recipe;
   g_free (entry->hash);
   g_free (entry->key);
-  entry->hash = pare_recipe_hash (recipe);
+  entry->hash = hash != NULL ? g_strdup (hash) : pare_recipe_hash (recipe);
   if (self->original_key == NULL)
     self->original_key = g_strdup (entry->hash);
   entry->key = g_strdup (pare_recipe_is_identity (recipe) ? self->original_key : entry->hash);
 }
 
 static PareHistoryEntry *
-add_entry (PareHistory *self, gint64 id, gint64 parent, const char *title, gint64 when, PareRecipe *recipe)
+add_entry (PareHistory *self, gint64 id, gint64 parent, const char *title, gint64 when, PareRecipe *recipe, const char *hash)
 {
   PareHistoryEntry *entry = g_new0 (PareHistoryEntry, 1);
   entry->shown.id = id;
   entry->shown.parent = parent;
   entry->shown.title = g_strdup (title);
   entry->shown.when = when;
-  set_recipe (self, entry, recipe);
+  set_recipe (self, entry, recipe, hash);
   g_ptr_array_add (self->entries, entry);
   return entry;
 }
@@ -95,7 +96,7 @@ PareHistory *
 pare_history_new (PareRecipe *original)
 {
   PareHistory *self = history_alloc ();
-  add_entry (self, 1, 0, "Original", g_get_real_time () / G_USEC_PER_SEC, original);
+  add_entry (self, 1, 0, "Original", g_get_real_time () / G_USEC_PER_SEC, original, NULL);
   add_step (self, 1, "Original");
   return self;
 }
@@ -120,7 +121,7 @@ pare_history_restore (GPtrArray *entries, GPtrArray *steps, guint position, cons
       if (e->parent >= e->id || (i == 0 && (e->id != 1 || e->parent != 0)) || (i > 0 && pare_history_find (self, e->parent) == NULL))
         wrong = "a point of its history has no origin";
       else
-        add_entry (self, e->id, e->parent, e->title, e->when, recipe);
+        add_entry (self, e->id, e->parent, e->title, e->when, recipe, NULL);
     }
   for (guint i = 0; i < steps->len && wrong == NULL; i++)
     {
@@ -196,14 +197,14 @@ push_step (PareHistory *self, gint64 entry, const char *title)
 }
 
 PareHistoryEntry *
-pare_history_edit (PareHistory *self, PareRecipe *recipe, const char *title, guint group, gboolean *merged)
+pare_history_edit (PareHistory *self, PareRecipe *recipe, const char *hash, const char *title, guint group, gboolean *merged)
 {
   PareHistoryEntry *current = pare_history_get_current (self);
   *merged = group != 0 && group == self->group;
   if (*merged)
     {
       PareStoreStep *step = self->steps->pdata[self->position];
-      set_recipe (self, current, recipe);
+      set_recipe (self, current, recipe, hash);
       pare_history_entry_forget (current);
       g_free (current->shown.title);
       g_free (step->title);
@@ -213,7 +214,7 @@ pare_history_edit (PareHistory *self, PareRecipe *recipe, const char *title, gui
       return current;
     }
   PareHistoryEntry *last = self->entries->pdata[self->entries->len - 1];
-  PareHistoryEntry *entry = add_entry (self, last->shown.id + 1, current->shown.id, title, g_get_real_time () / G_USEC_PER_SEC, recipe);
+  PareHistoryEntry *entry = add_entry (self, last->shown.id + 1, current->shown.id, title, g_get_real_time () / G_USEC_PER_SEC, recipe, hash);
   push_step (self, entry->shown.id, title);
   self->group = group;
   return entry;

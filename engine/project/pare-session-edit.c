@@ -135,10 +135,11 @@ edit (PareSession *self, PareRecipe *recipe, const char *title, guint group)
 {
   gboolean merged;
   pare_recipe_set_model_sha256 (recipe, self->model->graph->sha256);
-  g_autofree char *hash = pare_recipe_hash (recipe);
+  const PareReady *ready = pare_session_find_ready (self, recipe);
+  g_autofree char *hash = ready != NULL ? g_strdup (ready->key) : pare_recipe_hash (recipe);
   if (g_str_equal (hash, pare_session_current (self)->hash))
     return;
-  pare_history_edit (self->history, recipe, title != NULL ? title : "Edit", group, &merged);
+  pare_history_edit (self->history, recipe, hash, title != NULL ? title : "Edit", group, &merged);
   recipe_changed (self, NEW_ENTRY | NEW_STEP | (group != 0 ? GROUPED : 0) | (merged ? MERGED : 0));
 }
 

@@ -92,7 +92,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareSessionCosts, pare_session_costs_unref)
 /* An edit that was made before it came (pare-session-ready.c). */
 typedef struct {
   gatomicrefcount refs;
-  char *key;           /* of the recipe */
+  PareRecipe *recipe;
+  char *key;           /* its hash */
   PareGraph *changed;  /* graph' */
   GPtrArray *warnings; /* char* */
   PareProgram *program;
@@ -272,7 +273,7 @@ void pare_ready_set_free (PareReadySet *self);
 /* set: (transfer full) in the place of the one before. */
 void pare_session_take_ready (PareSession *self, PareReadySet *set);
 /* The edit that leads to this recipe, or to this graph', for the model, data and ranges in use; NULL. Borrowed. */
-const PareReady *pare_session_find_ready (PareSession *self, const char *key);
+const PareReady *pare_session_find_ready (PareSession *self, const PareRecipe *recipe);
 const PareReady *pare_session_find_ready_graph (PareSession *self, const PareGraph *changed);
 
 /* pare-session-heavy.c */

@@ -1,5 +1,5 @@
 /* The next edit, made while nothing else runs: the positions of the bits knob of the layers that the person has in hand. Of each, graph',
- * its sizes and what it compiles to wait under the recipe's key, so that the edit begins with the first sample. They are what the edit
+ * its sizes and what it compiles to wait, so that the edit begins with the first sample. They are what the edit
  * would make itself; a recipe that is not among them is made then. */
 #include "engine/project/pare-session-private.h"
 
@@ -29,6 +29,7 @@ ready_unref (gpointer data)
   PareReady *self = data;
   if (!g_atomic_ref_count_dec (&self->refs))
     return;
+  pare_recipe_unref (self->recipe);
   g_free (self->key);
   g_clear_pointer (&self->changed, pare_graph_unref);
   g_clear_pointer (&self->warnings, g_ptr_array_unref);
@@ -64,10 +65,10 @@ valid_set (PareSession *self)
 }
 
 static const PareReady *
-find (const GPtrArray *items, const char *key)
+find (const GPtrArray *items, const PareRecipe *recipe)
 {
   for (guint i = 0; items != NULL && i < items->len; i++)
-    if (g_str_equal (((PareReady *)items->pdata[i])->key, key))
+    if (pare_recipe_equal (((PareReady *)items->pdata[i])->recipe, recipe))
       return items->pdata[i];
   return NULL;
 }
@@ -98,8 +99,7 @@ pare_ready_set_new (PareSession *self)
 static PareReady *
 make (PareReadySet *self, PareRecipe *recipe, PareControl *control)
 {
-  g_autofree char *key = pare_recipe_hash (recipe);
-  PareReady *known = (PareReady *)find (self->known, key);
+  PareReady *known = (PareReady *)find (self->known, recipe);
   if (known != NULL)
     {
       g_atomic_ref_count_inc (&known->refs);
@@ -107,14 +107,15 @@ make (PareReadySet *self, PareRecipe *recipe, PareControl *control)
     }
   g_autoptr (PareReady) r = g_new0 (PareReady, 1);
   g_atomic_ref_count_init (&r->refs);
-  r->key = g_steal_pointer (&key);
+  r->recipe = pare_recipe_ref (recipe);
+  r->key = pare_recipe_hash (recipe);
   r->warnings = g_ptr_array_new_with_free_func (g_free);
   r->changed = pare_apply (self->model->graph, recipe, self->statistics, r->warnings, control, NULL);
   r->program = r->changed != NULL ? pare_evaluate_compile (r->changed, self->dataset, self->split, NULL, NULL) : NULL;
   r->costs = r->program != NULL ? pare_session_reckon_costs (self->model, r->changed, recipe, self->before, control, NULL) : NULL;
   if (r->costs == NULL)
     return NULL;                                        /* whoever makes that edit is told why */
-  pare_cuts_free (pare_program_find_cuts (r->program)); /* its weights are packed by then */
+  pare_program_get_cuts (r->program); /* its weights are packed by then, too */
   return g_steal_pointer (&r);
 }
 
@@ -177,10 +178,10 @@ pare_session_take_ready (PareSession *self, PareReadySet *set)
 }
 
 const PareReady *
-pare_session_find_ready (PareSession *self, const char *key)
+pare_session_find_ready (PareSession *self, const PareRecipe *recipe)
 {
   const PareReadySet *set = valid_set (self);
-  return set != NULL ? find (set->items, key) : NULL;
+  return set != NULL ? find (set->items, recipe) : NULL;
 }
 
 const PareReady *

@@ -163,7 +163,7 @@ start_apply (PareSession *self)
       set_changed (self, pare_graph_ref (self->model->graph), recipe, entry->key, self->generation, TRUE);
       return;
     }
-  const PareReady *ready = exact ? pare_session_find_ready (self, entry->key) : NULL;
+  const PareReady *ready = exact ? pare_session_find_ready (self, recipe) : NULL;
   if (ready != NULL)
     {
       tell_warnings (self, ready->warnings);

@@ -319,7 +319,7 @@ one (const char *model, const char *data)
   g_autoptr (PareDataset) dataset = graph != NULL ? pare_dataset_open (data, &error) : NULL;
   PareSplit split = pare_session_get_split (s);
   g_autoptr (PareProgram) program = dataset != NULL ? pare_evaluate_compile (graph, dataset, split, NULL, &error) : NULL;
-  g_autoptr (PareCuts) cuts = program != NULL ? pare_program_find_cuts (program) : NULL;
+  const PareCuts *cuts = program != NULL ? pare_program_get_cuts (program) : NULL;
   if (cuts == NULL)
     {
       g_printerr ("%s\n", error->message);

@@ -7,7 +7,7 @@
 typedef struct
 {
   PareProgram *program;
-  PareCuts *cuts;
+  const PareCuts *cuts;
   PareRunner *runner, *other;
   PareView input;
   PareTensor *x[2];
@@ -39,7 +39,7 @@ subject_init (Subject *s, const PareGraph *graph, PareBackend backend)
   PareRng rng = { .state = 5 };
   s->program = pare_program_compile (graph, &(PareCompileOptions){ .backend = backend }, &error);
   g_assert_no_error (error);
-  s->cuts = pare_program_find_cuts (s->program);
+  s->cuts = pare_program_get_cuts (s->program);
   s->runner = pare_runner_new (s->program, 1, &error);
   s->other = pare_runner_new (s->program, 1, &error);
   g_assert_no_error (error);
@@ -63,7 +63,6 @@ subject_clear (Subject *s)
 {
   pare_runner_free (s->runner);
   pare_runner_free (s->other);
-  pare_cuts_free (s->cuts);
   pare_program_unref (s->program);
   pare_tensor_unref (s->x[0]);
   pare_tensor_unref (s->x[1]);
