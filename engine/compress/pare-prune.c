@@ -12,26 +12,33 @@ magnitude_bits (float v)
   return bits & 0x7fffffff;
 }
 
-/* The k-th smallest magnitude's bits (k from 0) and how many are below it; two passes over 16 bits each. */
+/* The k-th smallest magnitude's bits (k from 0) and how many are below it; digit by digit, from the highest. */
 static guint32
 select_magnitude (const float *data, gsize n, gsize k, gsize *below)
 {
-  g_autofree gsize *count = g_new0 (gsize, 1 << 16);
-  for (gsize i = 0; i < n; i++)
-    count[magnitude_bits (data[i]) >> 15]++;
+  static const struct
+  {
+    int shift, bits;
+  } digits[] = { { 20, 11 }, { 10, 10 }, { 0, 10 } };
   gsize sum = 0;
-  guint32 high = 0;
-  while (sum + count[high] <= k)
-    sum += count[high++];
-  memset (count, 0, (1 << 16) * sizeof *count);
-  for (gsize i = 0; i < n; i++)
-    if (magnitude_bits (data[i]) >> 15 == high)
-      count[magnitude_bits (data[i]) & 0x7fff]++;
-  guint32 low = 0;
-  while (sum + count[low] <= k)
-    sum += count[low++];
+  guint32 high = 0; /* the digits that are known */
+  for (guint d = 0; d < G_N_ELEMENTS (digits); d++)
+    {
+      int shift = digits[d].shift, bits = digits[d].bits;
+      gsize count[1 << 11] = { 0 };
+      for (gsize i = 0; i < n; i++)
+        {
+          guint32 m = magnitude_bits (data[i]);
+          if ((guint64)m >> (shift + bits) == high)
+            count[m >> shift & ((1u << bits) - 1)]++;
+        }
+      guint32 digit = 0;
+      while (sum + count[digit] <= k)
+        sum += count[digit++];
+      high = high << bits | digit;
+    }
   *below = sum;
-  return high << 15 | low;
+  return high;
 }
 
 void
@@ -48,11 +55,13 @@ pare_prune_unstructured (float *data, gsize n, double ratio)
   guint32 threshold = select_magnitude (data, n, k, &below);
   gsize equal = k - below; /* of those at the threshold itself, the first so many go */
   for (gsize i = 0; i < n; i++)
-    {
-      guint32 m = magnitude_bits (data[i]);
-      if (m < threshold || (m == threshold && equal > 0 && equal--))
+    data[i] = magnitude_bits (data[i]) < threshold ? 0 : data[i]; /* no branch: nobody could foretell it */
+  for (gsize i = 0; i < n && equal > 0; i++)
+    if (magnitude_bits (data[i]) == threshold)
+      {
         data[i] = 0;
-    }
+        equal--;
+      }
 }
 
 void
