@@ -1,6 +1,7 @@
 /* A recorded session of knob moves, and how long the figures take: live [MODEL DATA]
- * Every layer once: the person selects it, thinks for a moment, sets its weights to 4 bits, waits for the figure and takes it back. Then
- * one slider of the middle layer is dragged over 30 values, 30 in a second. Against: the same changes measured from the input, every
+ * Every layer once: the person selects it, thinks for a moment, sets its weights to 4 bits, waits for the figure and takes it back. The
+ * same again with half of its weights pruned: the positions of the bits knob are few, and compiled before one is chosen; ratios are not.
+ * Then one slider of the middle layer is dragged over 30 values, 30 in a second. Against: the same changes measured from the input, every
  * sample. */
 #include "engine/base/pare-rng.h"
 #include "engine/onnx/pare-onnx.h"
@@ -280,6 +281,49 @@ suffix_share (const PareCuts *cuts, PareNodeId node)
   return 1 - before;
 }
 
+/* --- every layer once --- */
+
+typedef struct
+{
+  double whole, whole_cpu; /* ms that an evaluation from the input takes */
+  const GArray *shares;    /* double: of each layer's suffix */
+  GArray *first, *final;   /* double: ms */
+  double total, total_cpu, expected, expected_cpu;
+} Round;
+
+static void
+each_layer (Watch *w, Ticker *ticker, GArray *late, const GPtrArray *layers, const PareLayerRecipe *change, const char *mark, Round *r)
+{
+  gboolean detail = g_getenv ("PARE_LIVE_DETAIL") != NULL;
+  r->first = g_array_new (FALSE, FALSE, sizeof (double));
+  r->final = g_array_new (FALSE, FALSE, sizeof (double));
+  for (guint i = 0; i < layers->len; i++)
+    {
+      const char *layer = layers->pdata[i];
+      double share = g_array_index (r->shares, double, i);
+      pare_session_expect_edit (w->session, (const char *const[]){ layer, NULL });
+      wait_us (THINK_MS * 1000);
+      ticker->late = late;
+      double cpu = cpu_ms ();
+      move (w, layer, change, 0);
+      while (w->final == 0)
+        g_main_context_iteration (NULL, TRUE);
+      cpu = cpu_ms () - cpu;
+      ticker->late = NULL;
+      double f = ms (w->first - w->start), l = ms (w->final - w->start);
+      g_array_append_val (r->first, f);
+      g_array_append_val (r->final, l);
+      r->total += l;
+      r->total_cpu += cpu;
+      r->expected += share * r->whole;
+      r->expected_cpu += share * r->whole_cpu;
+      if (detail)
+        g_print ("%s%-24s share %.3f first %7.1f final %7.1f ms (share of the whole: %.1f), CPU %.1f ms (%.1f)\n", layer, mark, share, f, l,
+                 share * r->whole, cpu, share * r->whole_cpu);
+      pare_session_undo (w->session);
+    }
+}
+
 static gboolean
 one (const char *model, const char *data)
 {
@@ -287,7 +331,6 @@ one (const char *model, const char *data)
   g_autoptr (PareSession) s = pare_session_new ();
   Watch w = { .session = s, .calls = g_array_new (FALSE, FALSE, sizeof (double)) };
   g_autoptr (GArray) idle = g_array_new (FALSE, FALSE, sizeof (double)), busy = g_array_new (FALSE, FALSE, sizeof (double)),
-                     first = g_array_new (FALSE, FALSE, sizeof (double)), final = g_array_new (FALSE, FALSE, sizeof (double)),
                      whole = g_array_new (FALSE, FALSE, sizeof (double)), saved = g_array_new (FALSE, FALSE, sizeof (double)),
                      whole_cpu = g_array_new (FALSE, FALSE, sizeof (double));
   Ticker ticker = { .due = g_get_monotonic_time () };
@@ -338,7 +381,6 @@ one (const char *model, const char *data)
         timed += times != NULL ? suffix_time (cuts, times, i) : NAN;
       }
   const PareEvaluation *baseline = pare_session_get_baseline (s);
-  gboolean detail = g_getenv ("PARE_LIVE_DETAIL") != NULL;
 
   /* from the input: some of the layers stand for all */
   for (guint i = 0; i < layers->len; i += MAX (1, layers->len / 6))
@@ -353,39 +395,17 @@ one (const char *model, const char *data)
 
   double alone = alone_ms (program, dataset, split, baseline->n), least_cpu = quantile (whole_cpu, 0), least = quantile (whole, 0);
 
-  /* every layer once */
-  PareLayerRecipe four;
+  Round bits = { .whole = whole_median, .whole_cpu = whole_cpu_median, .shares = shares }, ratio = bits;
+  PareLayerRecipe four, half;
   pare_layer_recipe_init (&four);
   four.weight_bits = 4;
-  double expected = 0, expected_cpu = 0, total = 0, total_cpu = 0;
-  for (guint i = 0; i < layers->len; i++)
-    {
-      const char *layer = layers->pdata[i];
-      pare_session_expect_edit (s, (const char *const[]){ layer, NULL });
-      wait_us (THINK_MS * 1000);
-      ticker.late = busy;
-      double cpu = cpu_ms ();
-      move (&w, layer, &four, 0);
-      while (w.final == 0)
-        g_main_context_iteration (NULL, TRUE);
-      cpu = cpu_ms () - cpu;
-      total_cpu += cpu;
-      expected_cpu += g_array_index (shares, double, i) * whole_cpu_median;
-      ticker.late = NULL;
-      double f = ms (w.first - w.start), l = ms (w.final - w.start);
-      g_array_append_val (first, f);
-      g_array_append_val (final, l);
-      total += l;
-      expected += g_array_index (shares, double, i) * whole_median;
-      if (detail)
-        g_print ("%-32s share %.3f first %7.1f final %7.1f ms (share of the whole: %.1f), CPU %.1f ms (%.1f)\n", layer,
-                 g_array_index (shares, double, i), f, l, g_array_index (shares, double, i) * whole_median, cpu,
-                 g_array_index (shares, double, i) * whole_cpu_median);
-      pare_session_undo (s);
-    }
+  pare_layer_recipe_init (&half);
+  half.prune = PARE_PRUNE_UNSTRUCTURED;
+  half.prune_ratio = 0.5;
+  each_layer (&w, &ticker, busy, layers, &four, "", &bits);
   wait_quiet (s);
-  guint n = first->len;
-  double first_p50 = quantile (first, 0.5), first_p95 = quantile (first, 0.95), final_mean = mean (final);
+  each_layer (&w, &ticker, busy, layers, &half, "/pruned", &ratio);
+  wait_quiet (s);
 
   /* the drag */
   const char *layer = layers->pdata[layers->len / 2];
@@ -419,7 +439,7 @@ one (const char *model, const char *data)
   double end_first = ms (w.first - w.start), end_final = ms (w.final - w.start);
   double idle_p99 = quantile (idle, 0.99), busy_p99 = quantile (busy, 0.99);
 
-  g_print ("%-24s %3u layers, %u samples, from the input %7.1f ms (early stop at %.1f pp would spare %2.0f %% of the samples)\n", name, n,
+  g_print ("%-24s %3u layers, %u samples, from the input %7.1f ms (early stop at %.1f pp would spare %2.0f %% of the samples)\n", name, layers->len,
            baseline->n, whole_median, TOLERANCE * 100, mean (saved) * 100);
   g_print (
       "  samples in parallel    %.0f %% of the single image's rate times %d threads, by CPU time %.0f %% (images are loaded and judged)\n",
@@ -428,8 +448,14 @@ one (const char *model, const char *data)
       "  each layer once        first interval p50 %6.1f p95 %6.1f ms   final mean %7.1f ms   total %7.0f ms: %.2f x the suffix' share, "
       "%.2f x all from the input; by CPU time %.2f x, %.2f x\n"
       "                         against the suffix' share of the measured time of the layers %.2f x; by CPU time %.2f x\n",
-      first_p50, first_p95, final_mean, total, total / expected, total / (whole_median * n), total_cpu / expected_cpu,
-      total_cpu / (whole_cpu_median * n), total / (timed * whole_median), total_cpu / (timed * whole_cpu_median));
+      quantile (bits.first, 0.5), quantile (bits.first, 0.95), mean (bits.final), bits.total, bits.total / bits.expected,
+      bits.total / (whole_median * layers->len), bits.total_cpu / bits.expected_cpu, bits.total_cpu / (whole_cpu_median * layers->len),
+      bits.total / (timed * whole_median), bits.total_cpu / (timed * whole_cpu_median));
+  g_print (
+      "  pruned instead         first interval p50 %6.1f p95 %6.1f ms   final mean %7.1f ms   total %7.0f ms: %.2f x the suffix' share; by "
+      "CPU time %.2f x (nothing of it can be compiled before)\n",
+      quantile (ratio.first, 0.5), quantile (ratio.first, 0.95), mean (ratio.final), ratio.total, ratio.total / ratio.expected,
+      ratio.total_cpu / ratio.expected_cpu);
   g_print (
       "  drag, 30 steps, 30 Hz  %2u of %u steps showed an interval, after p50 %5.1f ms; after the last: first %6.1f ms, final %6.1f ms "
       "(the share of its suffix: %.1f ms)\n",
@@ -437,6 +463,11 @@ one (const char *model, const char *data)
   g_print (
       "  main loop delay        p99 idle %.2f ms, while measuring %.2f ms (p50 %.2f, most %.2f); the edit itself p50 %.2f, most %.2f ms\n",
       idle_p99, busy_p99, quantile (busy, 0.5), quantile (busy, 1), quantile (w.calls, 0.5), quantile (w.calls, 1));
+  for (int i = 0; i < 2; i++)
+    {
+      g_array_unref (i == 0 ? bits.first : ratio.first);
+      g_array_unref (i == 0 ? bits.final : ratio.final);
+    }
   g_array_unref (w.calls);
   g_autofree char *path = g_strdup (pare_session_get_project_path (s));
   g_source_destroy (source);
