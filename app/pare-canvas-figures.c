@@ -46,7 +46,7 @@ fill (Work *w, PareCanvasFigures *figures, GError **error)
   g_autoptr (PareGraph) changed = pare_apply (w->graph, recipe, w->statistics, warnings, w->control, error);
   PareSize size;
   gint64 macs;
-  if (changed == NULL || !pare_cost_size (changed, &size, &figures->layers, &macs, error))
+  if (changed == NULL || !pare_cost_size (changed, NULL, &size, &figures->layers, &macs, error))
     return FALSE;
   for (guint i = 0; i < figures->layers->len; i++)
     {

@@ -55,7 +55,7 @@ run (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
       p->recipe = without;
     }
   changed = pare_apply (p->graph, p->recipe, p->statistics, NULL, p->control, &error);
-  if (changed != NULL && pare_cost_size (changed, &size, &costs, NULL, &error))
+  if (changed != NULL && pare_cost_size (changed, NULL, &size, &costs, NULL, &error))
     {
       p->known = TRUE;
       p->model_bytes = size.packed_bytes;

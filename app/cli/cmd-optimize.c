@@ -29,7 +29,7 @@ measure (PareCliOptions *o, const PareGraph *graph, PareDataset *dataset, const 
   PareEvaluateOptions options
       = { .split = PARE_SPLIT_REPORT, .limit = o->limit, .threads = o->threads, .backend = o->backend, .baseline = baseline };
   side->accuracy = pare_evaluate (graph, dataset, &options, o->control, error);
-  if (side->accuracy == NULL || !pare_cost_size (graph, &side->size, &side->layers, &side->macs, error))
+  if (side->accuracy == NULL || !pare_cost_size (graph, NULL, &side->size, &side->layers, &side->macs, error))
     return FALSE;
   PareCompileOptions compile = { .backend = o->backend };
   g_autoptr (PareProgram) program = pare_evaluate_compile (graph, dataset, PARE_SPLIT_REPORT, &compile, error);

@@ -14,10 +14,18 @@ typedef struct {
   PareShape output_shape;
 } PareLayerCost;
 
+/* What a graph's dense float constants weigh. Most of them are the same in what a recipe makes of the graph: they need not be weighed again. Immutable,
+ * reference counted. */
+typedef struct _PareWeighed PareWeighed;
+PareWeighed *pare_weighed_new (const PareGraph *graph);
+PareWeighed *pare_weighed_ref (PareWeighed *self);
+void pare_weighed_unref (PareWeighed *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareWeighed, pare_weighed_unref)
+
 /* Of graph (source or graph'): params as in DESIGN; memory: constants in the containers that integer kernels read (int8, packed int4), counted, not measured; file: what export writes (or the file's own size for an
  * unchanged source); packed: bits as packed (sparse: the smallest of bitmap, CSR, dense; codebook: indices + table); download: packed codes, entropy-coded (order-0 estimate).
  * layers (nullable): (element-type PareLayerCost), one for each source layer that holds constants or computes; parts of a factorized layer are summed. */
-gboolean pare_cost_size (const PareGraph *graph, PareSize *size, GArray **layers, gint64 *macs, GError **error);
+gboolean pare_cost_size (const PareGraph *graph, const PareWeighed *known /* nullable */, PareSize *size, GArray **layers, gint64 *macs, GError **error);
 void pare_layer_costs_free (GArray *layers);
 
 typedef struct {

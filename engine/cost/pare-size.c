@@ -217,6 +217,101 @@ weigh (const PareValue *v)
   return w;
 }
 
+/* --- what is known already --- */
+
+struct _PareWeighed
+{
+  gatomicrefcount refs;
+  GHashTable *weights; /* PareTensor (a reference) -> Weight */
+};
+
+/* Its tensor alone says what it weighs. */
+static gboolean
+is_plain (const PareValue *v)
+{
+  return v->quant == NULL && v->encoding == PARE_ENCODING_DENSE && v->storage == PARE_DTYPE_NONE && v->sparse_m == 0;
+}
+
+/* The constant that a node reads: its own, or a Constant node's. (transfer none) */
+static PareTensor *
+constant_input (const PareGraph *graph, const PareNode *node, guint i, PareValueId *value)
+{
+  *value = node->inputs[i];
+  if (*value == PARE_NONE)
+    return NULL;
+  const PareValue *v = &graph->values[*value];
+  if (v->constant != NULL || v->producer == PARE_NONE)
+    return v->constant;
+  const PareNode *producer = &graph->nodes[v->producer];
+  const PareAttr *attr = pare_node_is (producer, "Constant") ? pare_node_get_attr (producer, "value") : NULL;
+  return attr != NULL ? attr->tensor : NULL;
+}
+
+/* The constants that nodes read, in their order, each once. */
+typedef struct
+{
+  const PareGraph *graph;
+  guint8 *seen; /* of each value */
+  guint node, input;
+} Constants;
+
+static gboolean
+next_constant (Constants *c, PareValue *behind, guint *reader)
+{
+  for (; c->node < c->graph->n_nodes; c->node++, c->input = 0)
+    {
+      const PareNode *node = &c->graph->nodes[c->node];
+      while (node->op != NULL && c->input < node->n_inputs)
+        {
+          PareValueId id;
+          PareTensor *t = constant_input (c->graph, node, c->input++, &id);
+          if (t == NULL || c->seen[id])
+            continue;
+          c->seen[id] = 1;
+          *behind = c->graph->values[id];
+          behind->constant = t;
+          *reader = c->node;
+          return TRUE;
+        }
+    }
+  return FALSE;
+}
+
+PareWeighed *
+pare_weighed_new (const PareGraph *graph)
+{
+  PareWeighed *self = g_new0 (PareWeighed, 1);
+  g_atomic_ref_count_init (&self->refs);
+  self->weights = g_hash_table_new_full (NULL, NULL, (GDestroyNotify)pare_tensor_unref, g_free);
+  g_autofree guint8 *seen = g_new0 (guint8, graph->n_values + 1);
+  Constants constants = { graph, seen, 0, 0 };
+  PareValue v;
+  guint reader;
+  while (next_constant (&constants, &v, &reader))
+    if (is_plain (&v) && !g_hash_table_contains (self->weights, v.constant))
+      {
+        Weight w = weigh (&v);
+        g_hash_table_insert (self->weights, pare_tensor_ref (v.constant), g_memdup2 (&w, sizeof w));
+      }
+  return self;
+}
+
+PareWeighed *
+pare_weighed_ref (PareWeighed *self)
+{
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
+void
+pare_weighed_unref (PareWeighed *self)
+{
+  if (self == NULL || !g_atomic_ref_count_dec (&self->refs))
+    return;
+  g_hash_table_unref (self->weights);
+  g_free (self);
+}
+
 /* --- by layer --- */
 
 static PareLayerCost *
@@ -258,21 +353,6 @@ pare_layer_costs_free (GArray *layers)
     g_array_unref (layers);
 }
 
-/* The constant that a node reads: its own, or a Constant node's. (transfer none) */
-static PareTensor *
-constant_input (const PareGraph *graph, const PareNode *node, guint i, PareValueId *value)
-{
-  *value = node->inputs[i];
-  if (*value == PARE_NONE)
-    return NULL;
-  const PareValue *v = &graph->values[*value];
-  if (v->constant != NULL || v->producer == PARE_NONE)
-    return v->constant;
-  const PareNode *producer = &graph->nodes[v->producer];
-  const PareAttr *attr = pare_node_is (producer, "Constant") ? pare_node_get_attr (producer, "value") : NULL;
-  return attr != NULL ? attr->tensor : NULL;
-}
-
 static gint64
 file_bytes (const PareGraph *graph, GError **error)
 {
@@ -280,7 +360,7 @@ file_bytes (const PareGraph *graph, GError **error)
 }
 
 gboolean
-pare_cost_size (const PareGraph *graph, PareSize *size, GArray **layers_out, gint64 *macs_out, GError **error)
+pare_cost_size (const PareGraph *graph, const PareWeighed *known, PareSize *size, GArray **layers_out, gint64 *macs_out, GError **error)
 {
   memset (size, 0, sizeof *size);
   g_autoptr (GArray) layers = g_array_new (FALSE, FALSE, sizeof (PareLayerCost));
@@ -307,30 +387,25 @@ pare_cost_size (const PareGraph *graph, PareSize *size, GArray **layers_out, gin
       cost->output_shape = infos[i].output_shape; /* of the last part */
     }
   g_free (infos);
-  /* Each constant once, for the first that reads it. */
+  /* Each constant for the first that reads it. */
   g_autofree guint8 *seen = g_new0 (guint8, graph->n_values + 1);
+  Constants constants = { graph, seen, 0, 0 };
   double memory = 0, packed = 0, download = 0;
-  for (guint i = 0; i < graph->n_nodes; i++)
+  PareValue v;
+  guint reader;
+  while (next_constant (&constants, &v, &reader))
     {
-      const PareNode *node = &graph->nodes[i];
-      for (guint k = 0; node->op != NULL && k < node->n_inputs; k++)
-        {
-          PareValueId id;
-          PareTensor *t = constant_input (graph, node, k, &id);
-          if (t == NULL || seen[id])
-            continue;
-          seen[id] = 1;
-          PareValue behind = graph->values[id];
-          behind.constant = t;
-          Weight w = weigh (&behind);
-          memory += w.memory;
-          packed += w.packed;
-          download += w.download;
-          PareLayerCost *cost = cost_of (layers, index, graph, node, i);
-          cost->params += w.count;
-          cost->packed_bytes += (gint64)w.packed;
-          cost->zeros += t->dtype == PARE_DTYPE_FLOAT32 || t->dtype == PARE_DTYPE_FLOAT16 ? (t->shape.rank > 1 ? w.zeros : 0) : 0;
-        }
+      const Weight *old = known != NULL && is_plain (&v) ? g_hash_table_lookup (known->weights, v.constant) : NULL;
+      Weight w = old != NULL ? *old : weigh (&v);
+      memory += w.memory;
+      packed += w.packed;
+      download += w.download;
+      PareLayerCost *cost = cost_of (layers, index, graph, &graph->nodes[reader], reader);
+      cost->params += w.count;
+      cost->packed_bytes += (gint64)w.packed;
+      cost->zeros += v.constant->dtype == PARE_DTYPE_FLOAT32 || v.constant->dtype == PARE_DTYPE_FLOAT16
+                         ? (v.constant->shape.rank > 1 ? w.zeros : 0)
+                         : 0;
     }
   size->memory_bytes = (gint64)memory;
   size->packed_bytes = (gint64)packed;

@@ -79,6 +79,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PareSessionModel, pare_session_model_unref)
 /* Sizes of one graph. */
 typedef struct {
   gatomicrefcount refs;
+  PareWeighed *weighed; /* the original's constants (nullable) */
   PareSize size;
   gint64 macs;
   GArray *layers;      /* PareLayerCost */

@@ -87,7 +87,8 @@ pare_ready_set_new (PareSession *self)
   set->layers = g_ptr_array_new ();
   for (guint i = 0; i < self->expected->len; i++)
     g_ptr_array_add (set->layers, (gpointer)self->model->graph->nodes[g_array_index (self->expected, PareNodeId, i)].layer);
-  set->before = self->costs != NULL ? pare_session_costs_ref (self->costs) : NULL;
+  PareSessionCosts *before = self->costs != NULL ? self->costs : self->costs_original;
+  set->before = before != NULL ? pare_session_costs_ref (before) : NULL;
   set->items = g_ptr_array_new_with_free_func (ready_unref);
   set->known = valid_set (self) != NULL ? g_ptr_array_ref (valid_set (self)->items) : NULL;
   return set;

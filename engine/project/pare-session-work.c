@@ -270,7 +270,8 @@ pare_session_reckon_costs (const PareSessionModel *model, const PareGraph *graph
   g_atomic_ref_count_init (&costs->refs);
   costs->by_name = g_hash_table_new (g_str_hash, g_str_equal);
   costs->errors = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  if (!pare_cost_size (graph, &costs->size, &costs->layers, &costs->macs, error))
+  costs->weighed = before != NULL && before->weighed != NULL ? pare_weighed_ref (before->weighed) : pare_weighed_new (model->graph);
+  if (!pare_cost_size (graph, costs->weighed, &costs->size, &costs->layers, &costs->macs, error))
     return NULL;
   for (guint i = 0; i < costs->layers->len; i++)
     {
@@ -364,7 +365,8 @@ start_size (PareSession *self, PareGraph *graph, PareRecipe *recipe)
   s->recipe = recipe != NULL ? pare_recipe_ref (recipe) : NULL;
   s->key = g_strdup (self->changed_key);
   s->exact = self->changed_exact;
-  s->before = self->costs != NULL ? pare_session_costs_ref (self->costs) : NULL;
+  PareSessionCosts *before = self->costs != NULL ? self->costs : self->costs_original;
+  s->before = before != NULL ? pare_session_costs_ref (before) : NULL;
   PareJobSpec spec = { .lane = LANE_SIZE,
                        .name = "Computing sizes",
                        .generation = recipe != NULL ? self->changed_generation : 0,

@@ -65,6 +65,7 @@ pare_session_costs_unref (PareSessionCosts *self)
   g_clear_pointer (&self->by_name, g_hash_table_unref);
   g_clear_pointer (&self->errors, g_hash_table_unref);
   g_clear_pointer (&self->layers, pare_layer_costs_free);
+  g_clear_pointer (&self->weighed, pare_weighed_unref);
   g_free (self);
 }
 

@@ -123,7 +123,7 @@ print_layers (Side *sides, const PareGraph *graph, int threads)
   GArray *sizes = NULL;
   PareSize size;
   double most = peak () * threads;
-  if (!pare_cost_size (graph, &size, &sizes, NULL, NULL))
+  if (!pare_cost_size (graph, NULL, &size, &sizes, NULL, NULL))
     sizes = NULL;
   g_print ("peak %.1f GMAC/s\n%6s %-22s %10s %10s %7s %8s %7s\n", most / 1e9, "node", "op", "portable", "oneDNN", "ratio", "GMAC/s",
            "peak");

@@ -57,8 +57,12 @@ size_of (const PareGraph *g, const char *defaults, gint64 *macs, gint64 *zeros)
   g_assert_no_error (error);
   PareSize size;
   GArray *layers;
-  g_assert_true (pare_cost_size (changed, &size, &layers, macs, &error));
+  g_assert_true (pare_cost_size (changed, NULL, &size, &layers, macs, &error));
   g_assert_no_error (error);
+  g_autoptr (PareWeighed) known = pare_weighed_new (g);
+  PareSize again;
+  g_assert_true (pare_cost_size (changed, known, &again, NULL, NULL, NULL));
+  g_assert_cmpmem (&size, sizeof size, &again, sizeof again);
   const PareLayerCost *fc = &g_array_index (layers, PareLayerCost, 0);
   g_assert_cmpstr (fc->layer, ==, "fc");
   g_assert_cmpint (fc->params, ==, size.params);
@@ -120,13 +124,13 @@ test_entropy (void)
   for (int i = 0; i < OUT * IN; i++)
     ((float *)w->constant->data)[i] = i % 8 == 0 ? 1.5f : 0.5f;
   PareSize size;
-  g_assert_true (pare_cost_size (g, &size, NULL, NULL, NULL));
+  g_assert_true (pare_cost_size (g, NULL, &size, NULL, NULL, NULL));
   double bits = -(1.0 / 8 * log2 (1.0 / 8) + 7.0 / 8 * log2 (7.0 / 8));
   PareValue *b = &g->values[pare_graph_find_value (g, "b")];
   pare_tensor_unref (b->constant);
   PareShape one = pare_shape_make (1, (gint64)OUT);
   b->constant = pare_tensor_new (PARE_DTYPE_FLOAT32, &one, NULL); /* zeros, which cost next to nothing */
-  g_assert_true (pare_cost_size (g, &size, NULL, NULL, NULL));
+  g_assert_true (pare_cost_size (g, NULL, &size, NULL, NULL, NULL));
   g_assert_cmpint (size.download_bytes, ==, (gint64)ceil (OUT * IN * bits / 8) + 4);
 }
 

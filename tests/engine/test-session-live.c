@@ -28,6 +28,16 @@ test_fill (void)
       WAIT (s, has_states);
       pare_prefix_cache_get_counts (s->prefix, &hits, &misses);
       set_bits (s, layers[i], 3 + (int)i, 0, 0);
+      /* made while nothing else ran: graph' and its sizes are there before the call returns */
+      const PareReady *ready = pare_session_find_ready_graph (s, s->changed);
+      g_assert_nonnull (ready);
+      g_assert_cmpuint (s->costs_generation, ==, s->generation);
+      g_autofree char *hash = pare_recipe_hash (pare_session_get_recipe (s));
+      g_assert_cmpstr (ready->key, ==, hash);
+      PareSize size, shown;
+      g_assert_true (pare_cost_size (s->changed, NULL, &size, NULL, NULL, NULL));
+      g_assert_true (pare_session_get_size (s, &shown, NULL, NULL, NULL));
+      g_assert_cmpmem (&size, sizeof size, &shown, sizeof shown);
       WAIT (s, measured);
       pare_prefix_cache_get_counts (s->prefix, &hits_now, &misses_now);
       g_assert_cmpuint (hits_now - hits, ==, pare_session_get_evaluation (s, NULL)->all);
@@ -118,9 +128,13 @@ test_split (void)
   open_both (&w);
   PareSession *s = w.session;
   WAIT (s, quiet);
+  pare_session_expect_edit (s, (const char *const[]){ "conv1", NULL });
+  WAIT (s, has_states);
   set_bits (s, "conv1", 2, 0, 17);
+  g_assert_nonnull (pare_session_find_ready_graph (s, s->changed));
   pare_session_set_split (s, PARE_SPLIT_REPORT);
   g_assert_null (s->unfinished);
+  g_assert_null (pare_session_find_ready_graph (s, s->changed)); /* compiled for the shapes of other data */
   WAIT (s, quiet);
   pare_session_set_split (s, PARE_SPLIT_SEARCH);
   WAIT (s, quiet);
