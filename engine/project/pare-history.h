@@ -24,7 +24,7 @@ PareHistoryEntry *pare_history_get_entry (PareHistory *self, guint i);
 PareHistoryEntry *pare_history_find (PareHistory *self, gint64 id);
 PareHistoryEntry *pare_history_get_current (PareHistory *self);
 
-/* A new recipe after the current one. Edits of one nonzero group in a row become one entry and one step: `merged` tells. */
+/* A new recipe after the current one; hash: pare_recipe_hash() of it, or NULL. Edits of one nonzero group in a row become one entry and one step: `merged` tells. */
 PareHistoryEntry *pare_history_edit (PareHistory *self, PareRecipe *recipe, const char *hash, const char *title, guint group, gboolean *merged);
 /* An entry that exists becomes current, as one step of undo. */
 void pare_history_go_to (PareHistory *self, PareHistoryEntry *entry, const char *title);
