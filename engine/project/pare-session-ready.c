@@ -3,9 +3,9 @@
  * would make itself; a recipe that is not among them is made then. */
 #include "engine/project/pare-session-private.h"
 
-#define MOST_MODEL (G_GUINT64_CONSTANT (64) << 20) /* bytes of constants: of more, one edit takes too long to be in its own way */
-#define LONGEST_US 25000                           /* for the same reason */
-#define MOST_US 250000                             /* all together */
+#define MOST_MODEL (G_GUINT64_CONSTANT (16) << 20) /* bytes of constants: compiling more takes too long, and cannot be cancelled */
+#define LONGEST_US 25000                           /* of one, for the same reason */
+#define MOST_US 250000                             /* of all together */
 
 /* As far as a person goes most often, first. */
 static const int positions[] = { 8, 4, 6, 5, 7, 3, 2, 16, PARE_BITS_FLOAT };
@@ -112,10 +112,11 @@ make (PareReadySet *self, PareRecipe *recipe, PareControl *control)
   r->key = pare_recipe_hash (recipe);
   r->warnings = g_ptr_array_new_with_free_func (g_free);
   r->changed = pare_apply (self->model->graph, recipe, self->statistics, r->warnings, control, NULL);
-  r->program = r->changed != NULL ? pare_evaluate_compile (r->changed, self->dataset, self->split, NULL, NULL) : NULL;
+  gboolean on = r->changed != NULL && !pare_control_cancelled (control);
+  r->program = on ? pare_evaluate_compile (r->changed, self->dataset, self->split, NULL, NULL) : NULL;
   r->costs = r->program != NULL ? pare_session_reckon_costs (self->model, r->changed, recipe, self->before, control, NULL) : NULL;
   if (r->costs == NULL)
-    return NULL;                                        /* whoever makes that edit is told why */
+    return NULL;                      /* whoever makes that edit is told why */
   pare_program_get_cuts (r->program); /* its weights are packed by then, too */
   return g_steal_pointer (&r);
 }
