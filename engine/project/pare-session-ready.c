@@ -1,6 +1,6 @@
-/* The next edit, made while nothing else runs: the positions of the bits knob of the layers that the person has in hand. Of each, graph',
- * its sizes and what it compiles to wait, so that the edit begins with the first sample. They are what the edit
- * would make itself; a recipe that is not among them is made then. */
+/* The next edit, made while nothing else runs: the positions of both bits knobs of the layers that the person has in hand. Of each, graph',
+ * its sizes and what it compiles to wait, so that the edit begins with the first sample. They are what the edit would make itself; a recipe
+ * that is not among them is made then. */
 #include "engine/project/pare-session-private.h"
 
 #define MOST_MODEL (G_GUINT64_CONSTANT (16) << 20) /* bytes of constants: compiling more takes too long, and cannot be cancelled */
@@ -137,12 +137,13 @@ pare_ready_set_fill (PareReadySet *self, guint64 budget, PareControl *control)
   guint64 bytes = 0;
   if (model_bytes (self->model->graph) > MOST_MODEL)
     return;
-  for (guint i = 0; i < G_N_ELEMENTS (positions) && longest < LONGEST_US; i++)
+  guint n = G_N_ELEMENTS (positions);
+  for (guint i = 0; i < 2 * n && longest < LONGEST_US; i++)
     {
       g_autoptr (PareRecipe) recipe = pare_recipe_copy (self->recipe);
       PareLayerRecipe change;
       pare_layer_recipe_init (&change);
-      change.weight_bits = positions[i];
+      *(i < n ? &change.weight_bits : &change.activation_bits) = positions[i % n];
       for (guint k = 0; k < self->layers->len; k++)
         pare_recipe_merge_layer (recipe, self->layers->pdata[k], &change);
       pare_recipe_set_model_sha256 (recipe, self->model->graph->sha256);

@@ -27,7 +27,7 @@ test_fill (void)
       pare_session_expect_edit (s, (const char *const[]){ layers[i], "no such layer", NULL });
       WAIT (s, has_states);
       pare_prefix_cache_get_counts (s->prefix, &hits, &misses);
-      set_bits (s, layers[i], 3 + (int)i, 0, 0);
+      set_bits (s, layers[i], i < 2 ? 3 + (int)i : 0, i < 2 ? 0 : 8, 0);
       /* made while nothing else ran: graph' and its sizes are there before the call returns */
       const PareReady *ready = pare_session_find_ready_graph (s, s->changed);
       g_assert_nonnull (ready);
