@@ -118,7 +118,7 @@ run_fill (PareJob *job, PareControl *control, gpointer data, GError **error)
     }
   if (!pare_prefix_cache_fill (f->prefix, f->graph, f->dataset, &options, control, error) || f->ready == NULL)
     return NULL;
-  pare_ready_set_fill (f->ready, pare_prefix_cache_get_budget (f->prefix) / 8, control);
+  pare_ready_set_fill (f->ready, pare_prefix_cache_get_budget (f->prefix) / 16, control);
   return g_steal_pointer (&f->ready);
 }
 
