@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define MOST_PLACES (1 << 24) /* of a grid: a file may ask for any number */
+
 static const PareDtype f32 = PARE_DTYPE_FLOAT32;
 
 /* Integers of a list attribute, or `fallback` for each of n; FALSE: another number of them. */
@@ -136,9 +138,8 @@ affine_grid (PareWriter *w, const PareNode *node)
   dims[0] = size[0];
   for (guint i = 0; i < axes; i++)
     {
-      if (size[2 + i] < 1 || size[2 + i] > 1 << 16 || places > 1 << 24)
+      if (size[2 + i] < 1 || size[2 + i] > MOST_PLACES || (places *= size[2 + i]) > MOST_PLACES)
         return FALSE;
-      places *= size[2 + i];
       dims[1 + i] = size[2 + i];
     }
   dims[1 + axes] = axes;
