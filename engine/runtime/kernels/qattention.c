@@ -75,16 +75,17 @@ read_operands (Job *j, const PareQAttentionParams *p, const PareView *in, uint32
   return PARE_RT_OK;
 }
 
+/* Wide: of a grid that nothing is rounded to, nobody has looked at the numbers. */
 static float
 least_of (const PareCodeGrid *g)
 {
-  return (float)(g->lo - g->zero);
+  return (float)((int64_t)g->lo - g->zero);
 }
 
 static float
 most_of (const PareCodeGrid *g)
 {
-  return (float)(g->hi - g->zero);
+  return (float)((int64_t)g->hi - g->zero);
 }
 
 static int64_t
