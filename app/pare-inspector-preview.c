@@ -147,12 +147,7 @@ start (PareInspector *self)
   p->error = NAN;
   p->layers = g_strdupv ((char **)pare_selection_get (self->selection));
   for (char **l = p->layers; *l != NULL; l++)
-    {
-      PareLayerRecipe own;
-      pare_recipe_get_layer (recipe, *l, &own);
-      pare_layer_recipe_merge (&own, &self->preview_change);
-      pare_recipe_set_layer (p->recipe, *l, &own);
-    }
+    pare_recipe_merge_layer (p->recipe, *l, &self->preview_change);
   if (p->layers[0] == NULL)
     {
       PareLayerRecipe defaults = *pare_recipe_get_defaults (recipe);

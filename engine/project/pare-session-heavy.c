@@ -366,6 +366,7 @@ on_calibrated (PareJob *job, gpointer data, const GError *error, gpointer owner)
     {
       g_clear_pointer (&self->statistics, pare_statistics_unref);
       self->statistics = pare_statistics_ref (statistics);
+      self->fill_wanted = TRUE; /* edits that were made ahead knew no ranges */
       pare_session_emit (self, SIGNAL_STATISTICS);
     }
   else if (here && error == NULL)

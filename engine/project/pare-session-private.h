@@ -1,8 +1,9 @@
 /* How the session's files share its state. Everything here is touched in the main thread only; jobs get references to immutable things.
  *
  *   edit -> recipe, generation + 1 -> pump() -> apply -> size, layer errors
- *                                              \-> evaluate (when activations' ranges are there) -> latency
- * What is evaluated next goes on in the thread of apply, if nothing stands in its way (start_apply).
+ *                                              \-> evaluate (when activations' ranges are there) -> latency -> what the next edit will need
+ * What is evaluated next goes on in the thread of apply, if nothing stands in its way (start_apply). An edit that was made ahead has graph', its
+ * size and its program at once (pare-session-ready.c).
  * pump() looks at what is missing and starts what may run now; it is called after every edit and every answer, so that no order of events needs a case of its own. */
 #pragma once
 #include "engine/project/pare-history.h"
@@ -232,10 +233,13 @@ void pare_session_expect_apply (PareSession *self);
 void pare_session_pump_apply (PareSession *self);
 void pare_session_pump (PareSession *self);
 gboolean pare_session_recipe_needs_ranges (const PareSessionModel *model, const PareRecipe *recipe);
-/* What graph' weighs, and its layers' own errors. recipe: that it was made with; NULL: it is the original. before: costs of another recipe,
- * whose errors need not be computed again where the layer has the same knobs (nullable). (transfer full), NULL: error. Any thread. */
+/* What graph' weighs, and its layers' own errors. recipe: that it was made with; NULL: it is the original. before: costs of another recipe of the
+ * same model (nullable): errors of layers with the same knobs, and what the original's constants weigh, are taken over. (transfer full), NULL:
+ * error. Any thread. */
 PareSessionCosts *pare_session_reckon_costs (const PareSessionModel *model, const PareGraph *graph, const PareRecipe *recipe, const PareSessionCosts *before,
                                              PareControl *control, GError **error);
+/* The newest costs that are known; (transfer full) (nullable). */
+PareSessionCosts *pare_session_ref_costs (PareSession *self);
 void pare_session_cancel_heavy (PareSession *self, int tag);
 
 /* pare-session-results.c */

@@ -7,7 +7,7 @@
 #define LONGEST_US 25000                           /* of one, for the same reason */
 #define MOST_US 250000                             /* of all together */
 
-/* As far as a person goes most often, first. */
+/* Those of the most common formats first: not all of them may fit. */
 static const int positions[] = { 8, 4, 6, 5, 7, 3, 2, 16, PARE_BITS_FLOAT };
 
 struct _PareReadySet
@@ -18,7 +18,7 @@ struct _PareReadySet
   PareStatistics *statistics; /* nullable */
   PareRecipe *recipe;         /* that the edit begins with */
   GPtrArray *layers;          /* char*, the model's */
-  PareSessionCosts *before;   /* of the recipe (nullable) */
+  PareSessionCosts *before;   /* of a recipe before (nullable) */
   GPtrArray *items;           /* PareReady */
   GPtrArray *known;           /* those of the set before (nullable) */
 };
@@ -87,8 +87,7 @@ pare_ready_set_new (PareSession *self)
   set->layers = g_ptr_array_new ();
   for (guint i = 0; i < self->expected->len; i++)
     g_ptr_array_add (set->layers, (gpointer)self->model->graph->nodes[g_array_index (self->expected, PareNodeId, i)].layer);
-  PareSessionCosts *before = self->costs != NULL ? self->costs : self->costs_original;
-  set->before = before != NULL ? pare_session_costs_ref (before) : NULL;
+  set->before = pare_session_ref_costs (self);
   set->items = g_ptr_array_new_with_free_func (ready_unref);
   set->known = valid_set (self) != NULL ? g_ptr_array_ref (valid_set (self)->items) : NULL;
   return set;

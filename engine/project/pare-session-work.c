@@ -233,6 +233,13 @@ size_job_free (gpointer data)
   g_free (s);
 }
 
+PareSessionCosts *
+pare_session_ref_costs (PareSession *self)
+{
+  PareSessionCosts *newest = self->costs != NULL ? self->costs : self->costs_original;
+  return newest != NULL ? pare_session_costs_ref (newest) : NULL;
+}
+
 static gboolean
 fill_errors (PareSessionCosts *costs, const PareSessionModel *model, const PareRecipe *recipe, const PareSessionCosts *before,
              PareControl *control)
@@ -365,8 +372,7 @@ start_size (PareSession *self, PareGraph *graph, PareRecipe *recipe)
   s->recipe = recipe != NULL ? pare_recipe_ref (recipe) : NULL;
   s->key = g_strdup (self->changed_key);
   s->exact = self->changed_exact;
-  PareSessionCosts *before = self->costs != NULL ? self->costs : self->costs_original;
-  s->before = before != NULL ? pare_session_costs_ref (before) : NULL;
+  s->before = pare_session_ref_costs (self);
   PareJobSpec spec = { .lane = LANE_SIZE,
                        .name = "Computing sizes",
                        .generation = recipe != NULL ? self->changed_generation : 0,

@@ -292,6 +292,13 @@ typedef struct
 } Round;
 
 static void
+round_clear (Round *r)
+{
+  g_array_unref (r->first);
+  g_array_unref (r->final);
+}
+
+static void
 each_layer (Watch *w, Ticker *ticker, GArray *late, const GPtrArray *layers, const PareLayerRecipe *change, const char *mark, Round *r)
 {
   gboolean detail = g_getenv ("PARE_LIVE_DETAIL") != NULL;
@@ -439,8 +446,8 @@ one (const char *model, const char *data)
   double end_first = ms (w.first - w.start), end_final = ms (w.final - w.start);
   double idle_p99 = quantile (idle, 0.99), busy_p99 = quantile (busy, 0.99);
 
-  g_print ("%-24s %3u layers, %u samples, from the input %7.1f ms (early stop at %.1f pp would spare %2.0f %% of the samples)\n", name, layers->len,
-           baseline->n, whole_median, TOLERANCE * 100, mean (saved) * 100);
+  g_print ("%-24s %3u layers, %u samples, from the input %7.1f ms (early stop at %.1f pp would spare %2.0f %% of the samples)\n", name,
+           layers->len, baseline->n, whole_median, TOLERANCE * 100, mean (saved) * 100);
   g_print (
       "  samples in parallel    %.0f %% of the single image's rate times %d threads, by CPU time %.0f %% (images are loaded and judged)\n",
       100 * alone / (least * pare_default_threads ()), pare_default_threads (), 100 * alone / least_cpu);
@@ -463,11 +470,8 @@ one (const char *model, const char *data)
   g_print (
       "  main loop delay        p99 idle %.2f ms, while measuring %.2f ms (p50 %.2f, most %.2f); the edit itself p50 %.2f, most %.2f ms\n",
       idle_p99, busy_p99, quantile (busy, 0.5), quantile (busy, 1), quantile (w.calls, 0.5), quantile (w.calls, 1));
-  for (int i = 0; i < 2; i++)
-    {
-      g_array_unref (i == 0 ? bits.first : ratio.first);
-      g_array_unref (i == 0 ? bits.final : ratio.final);
-    }
+  round_clear (&bits);
+  round_clear (&ratio);
   g_array_unref (w.calls);
   g_autofree char *path = g_strdup (pare_session_get_project_path (s));
   g_source_destroy (source);
