@@ -2,11 +2,10 @@
 #include "app/pare-drop-down.h"
 #include "app/pare-inspector-private.h"
 #include "app/pare-layer-edit.h"
+#include "engine/compress/pare-recipe-moves.h"
 
 #include <glib/gi18n.h>
 #include <math.h>
-
-const int pare_inspector_centroids[PARE_N_CENTROIDS] = { 0, 8, 16, 32, 64, 256 };
 
 /* --- edits --- */
 
@@ -103,18 +102,7 @@ on_prune_kind (GtkDropDown *drop, GParamSpec *pspec, PareInspector *self)
   static const ParePrune kinds[] = { PARE_PRUNE_OFF, PARE_PRUNE_UNSTRUCTURED, PARE_PRUNE_N_M, PARE_PRUNE_CHANNELS };
   static const char *const names[] = { N_ ("no pruning"), N_ ("prune single weights"), N_ ("prune 2:4"), N_ ("prune channels") };
   guint i = MIN (gtk_drop_down_get_selected (drop), 3);
-  PareLayerRecipe change = unset ();
-  change.prune = kinds[i];
-  if (change.prune == PARE_PRUNE_N_M)
-    {
-      change.prune_n = 2;
-      change.prune_m = 4;
-    }
-  else if (change.prune != PARE_PRUNE_OFF)
-    {
-      double now = pare_curve_knob_get_value (self->prune_ratio);
-      change.prune_ratio = isnan (now) || now <= 0 ? (change.prune == PARE_PRUNE_CHANNELS ? 0.125 : 0.5) : now;
-    }
+  PareLayerRecipe change = pare_prune_move (kinds[i], pare_curve_knob_get_value (self->prune_ratio));
   edit (self, &change, g_strdup (_ (names[i])), TRUE);
 }
 
@@ -177,7 +165,8 @@ on_share (GtkDropDown *drop, GParamSpec *pspec, PareInspector *self)
 {
   if (self->updating)
     return;
-  int n = pare_inspector_centroids[MIN (gtk_drop_down_get_selected (drop), PARE_N_CENTROIDS - 1)];
+  guint i = MIN (gtk_drop_down_get_selected (drop), PARE_N_CENTROIDS);
+  int n = i > 0 ? pare_centroids[i - 1] : 0;
   PareLayerRecipe change = unset ();
   change.centroids = n > 0 ? n : -1;
   edit (self, &change, n > 0 ? g_strdup_printf (_ ("%d shared weights"), n) : g_strdup (_ ("own weights")), TRUE);

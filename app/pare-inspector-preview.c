@@ -111,6 +111,7 @@ show (PareInspector *self, const Preview *p)
   gtk_label_set_text (self->error_note, _ ("of the weights"));
   set_italic (self, TRUE);
   self->preview_shown = TRUE;
+  pare_session_expect_change (self->session, &self->preview_change); /* the pointer rests here, and may be pressed */
 }
 
 static void start (PareInspector *self);
@@ -182,6 +183,7 @@ pare_inspector_end_preview (PareInspector *self)
 {
   gboolean shown = self->preview_shown;
   self->previewing = self->preview_wanted = self->preview_shown = FALSE;
+  pare_session_expect_change (self->session, NULL);
   if (self->preview_control != NULL)
     pare_control_cancel (self->preview_control);
   if (!shown)

@@ -9,9 +9,6 @@
 #include "widgets/pare-op-dot.h"
 #include "widgets/pare-spectrum-knob.h"
 
-#define PARE_N_CENTROIDS 6
-extern const int pare_inspector_centroids[PARE_N_CENTROIDS]; /* 0: off, 8, 16, ... */
-
 struct _PareInspector
 {
   GtkWidget parent_instance;

@@ -1,5 +1,6 @@
 #include "app/pare-inspector-private.h"
 #include "app/pare-layer-item.h"
+#include "engine/compress/pare-recipe-moves.h"
 
 #include <glib/gi18n.h>
 #include <math.h>
@@ -197,9 +198,9 @@ show_knobs (PareInspector *self)
                                  r.factorize == PARE_FACTORIZE_SVD || r.factorize == PARE_FACTORIZE_SPATIAL ? (guint)MAX (r.rank, 0) : 0,
                                  self->study->max_rank + 1);
   guint share = 0;
-  for (guint i = 1; i < G_N_ELEMENTS (pare_inspector_centroids); i++)
-    if (r.centroids == pare_inspector_centroids[i])
-      share = i;
+  for (guint i = 0; i < PARE_N_CENTROIDS; i++)
+    if (r.centroids == pare_centroids[i])
+      share = i + 1;
   gtk_drop_down_set_selected (self->share, share);
   self->updating = FALSE;
   gtk_widget_set_sensitive (self->knobs, can);

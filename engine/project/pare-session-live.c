@@ -28,6 +28,7 @@ pare_session_reset_live (PareSession *self)
   g_clear_pointer (&self->prefix, pare_prefix_cache_unref);
   pare_session_forget_unfinished (self);
   g_clear_pointer (&self->expected, g_array_unref);
+  self->has_expected_change = FALSE;
   g_clear_pointer (&self->ready, pare_ready_set_free);
   self->fill_wanted = TRUE;
 }
@@ -56,6 +57,14 @@ pare_session_is_nearly_finished (PareSession *self)
   return self->unfinished != NULL && self->unfinished_left < SOON_US;
 }
 
+static void
+refill (PareSession *self)
+{
+  self->fill_wanted = TRUE;
+  pare_session_cancel_heavy (self, HEAVY_FILL);
+  pare_session_pump (self);
+}
+
 void
 pare_session_expect_edit (PareSession *self, const char *const *layers)
 {
@@ -77,9 +86,20 @@ pare_session_expect_edit (PareSession *self, const char *const *layers)
     return;
   g_clear_pointer (&self->expected, g_array_unref);
   self->expected = g_steal_pointer (&expected);
-  self->fill_wanted = TRUE;
-  pare_session_cancel_heavy (self, HEAVY_FILL);
-  pare_session_pump (self);
+  self->has_expected_change = FALSE;
+  refill (self);
+}
+
+void
+pare_session_expect_change (PareSession *self, const PareLayerRecipe *change)
+{
+  g_return_if_fail (PARE_IS_SESSION (self));
+  gboolean same = change != NULL && self->has_expected_change && pare_layer_recipe_equal (change, &self->expected_change);
+  self->has_expected_change = change != NULL;
+  if (change == NULL || same || self->closed || self->model == NULL)
+    return;
+  self->expected_change = *change;
+  refill (self);
 }
 
 /* --- keeping states while nothing else is to be done --- */
@@ -90,8 +110,8 @@ typedef struct
   PareDataset *dataset;
   PareSplit split;
   ParePrefixCache *prefix;
-  GArray *expected;    /* nullable */
-  PareReadySet *ready; /* nullable */
+  GArray *expected; /* nullable */
+  PareReadySet *ready;
 } FillJob;
 
 static void
@@ -116,7 +136,7 @@ run_fill (PareJob *job, PareControl *control, gpointer data, GError **error)
       options.focus = (const PareNodeId *)(const void *)f->expected->data;
       options.n_focus = f->expected->len;
     }
-  if (!pare_prefix_cache_fill (f->prefix, f->graph, f->dataset, &options, control, error) || f->ready == NULL)
+  if (!pare_prefix_cache_fill (f->prefix, f->graph, f->dataset, &options, control, error))
     return NULL;
   pare_ready_set_fill (f->ready, pare_prefix_cache_get_budget (f->prefix) / 16, control);
   return g_steal_pointer (&f->ready);

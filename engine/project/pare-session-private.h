@@ -159,9 +159,11 @@ struct _PareSession {
   PareEvaluation *unfinished; /* of a drag: stopped once the tolerance was decided; gone on with when the person rests */
   char *unfinished_key;
   gint64 unfinished_left;     /* us: about what the rest of it takes */
-  GArray *expected;           /* PareNodeId: layers that are likely to be changed next (nullable) */
+  GArray *expected;           /* PareNodeId: layers that are likely to be changed next; NULL, empty: the defaults are */
+  gboolean has_expected_change;
+  PareLayerRecipe expected_change; /* of them, that a pointer is over */
   gboolean fill_wanted;       /* states for the next change are to be kept */
-  PareReadySet *ready;        /* edits of those layers (nullable) */
+  PareReadySet *ready;        /* edits of them (nullable) */
   GSource *debounce;
   GQueue known;               /* evaluations at hand, newest first */
   GHashTable *known_latencies; /* recipe key -> PareLatency, on this computer */
@@ -271,7 +273,7 @@ gboolean pare_session_is_nearly_finished (PareSession *self);
 void pare_session_start_fill (PareSession *self);
 
 /* pare-session-ready.c */
-/* Edits of the recipe in use at the layers that are expected to be edited; NULL: none are expected. fill: any thread; budget: bytes. */
+/* Edits of the recipe in use at the layers that are expected to be edited. fill: any thread; budget: bytes. */
 PareReadySet *pare_ready_set_new (PareSession *self);
 void pare_ready_set_fill (PareReadySet *self, guint64 budget, PareControl *control);
 void pare_ready_set_free (PareReadySet *self);

@@ -1,14 +1,12 @@
-/* The next edit, made while nothing else runs: the positions of both bits knobs of the layers that the person has in hand. Of each, graph',
+/* The next edit, made while nothing else runs: what one move of the hand makes of the layers that the person has in hand. Of each, graph',
  * its sizes and what it compiles to wait, so that the edit begins with the first sample. They are what the edit would make itself; a recipe
  * that is not among them is made then. */
+#include "engine/compress/pare-recipe-moves.h"
 #include "engine/project/pare-session-private.h"
 
 #define MOST_MODEL (G_GUINT64_CONSTANT (16) << 20) /* bytes of constants: compiling more takes too long, and cannot be cancelled */
 #define LONGEST_US 25000                           /* of one, for the same reason */
 #define MOST_US 250000                             /* of all together */
-
-/* Those of the most common formats first: not all of them may fit. */
-static const int positions[] = { 8, 4, 6, 5, 7, 3, 2, 16, PARE_BITS_FLOAT };
 
 struct _PareReadySet
 {
@@ -17,7 +15,8 @@ struct _PareReadySet
   PareSplit split;
   PareStatistics *statistics; /* nullable */
   PareRecipe *recipe;         /* that the edit begins with */
-  GPtrArray *layers;          /* char*, the model's */
+  GPtrArray *layers;          /* char*, the model's; none: the defaults are in hand */
+  GArray *moves;              /* PareLayerRecipe */
   PareSessionCosts *before;   /* of a recipe before (nullable) */
   GPtrArray *items;           /* PareReady */
   GPtrArray *known;           /* those of the set before (nullable) */
@@ -49,6 +48,7 @@ pare_ready_set_free (PareReadySet *self)
   g_clear_pointer (&self->statistics, pare_statistics_unref);
   pare_recipe_unref (self->recipe);
   g_ptr_array_unref (self->layers);
+  g_array_unref (self->moves);
   g_clear_pointer (&self->before, pare_session_costs_unref);
   g_ptr_array_unref (self->items);
   g_clear_pointer (&self->known, g_ptr_array_unref);
@@ -76,8 +76,6 @@ find (const GPtrArray *items, const PareRecipe *recipe)
 PareReadySet *
 pare_ready_set_new (PareSession *self)
 {
-  if (self->expected == NULL || self->expected->len == 0)
-    return NULL;
   PareReadySet *set = g_new0 (PareReadySet, 1);
   set->model = pare_session_model_ref (self->model);
   set->dataset = pare_dataset_ref (self->dataset);
@@ -85,8 +83,19 @@ pare_ready_set_new (PareSession *self)
   set->statistics = self->statistics != NULL ? pare_statistics_ref (self->statistics) : NULL;
   set->recipe = pare_recipe_ref (pare_session_current (self)->shown.recipe);
   set->layers = g_ptr_array_new ();
-  for (guint i = 0; i < self->expected->len; i++)
-    g_ptr_array_add (set->layers, (gpointer)self->model->graph->nodes[g_array_index (self->expected, PareNodeId, i)].layer);
+  for (guint i = 0; self->expected != NULL && i < self->expected->len; i++)
+    {
+      PareNodeId node = g_array_index (self->expected, PareNodeId, i);
+      if (pare_layer_is_compressible (self->model->graph, node, NULL))
+        g_ptr_array_add (set->layers, (gpointer)self->model->graph->nodes[node].layer);
+    }
+  gboolean defaults = self->expected == NULL || self->expected->len == 0;
+  PareLayerRecipe now = *pare_recipe_get_defaults (set->recipe);
+  if (set->layers->len > 0)
+    pare_recipe_resolve (set->recipe, set->layers->pdata[0], &now);
+  set->moves = set->layers->len > 0 || defaults ? pare_layer_recipe_dup_moves (&now, defaults) : g_array_new (FALSE, FALSE, sizeof now);
+  if (self->has_expected_change && set->moves->len > 0)
+    g_array_prepend_val (set->moves, self->expected_change);
   set->before = pare_session_ref_costs (self);
   set->items = g_ptr_array_new_with_free_func (ready_unref);
   set->known = valid_set (self) != NULL ? g_ptr_array_ref (valid_set (self)->items) : NULL;
@@ -120,6 +129,22 @@ make (PareReadySet *self, PareRecipe *recipe, PareControl *control)
   return g_steal_pointer (&r);
 }
 
+static PareRecipe *
+moved (const PareReadySet *self, const PareLayerRecipe *change)
+{
+  PareRecipe *recipe = pare_recipe_copy (self->recipe);
+  for (guint k = 0; k < self->layers->len; k++)
+    pare_recipe_merge_layer (recipe, self->layers->pdata[k], change);
+  if (self->layers->len == 0)
+    {
+      PareLayerRecipe defaults = *pare_recipe_get_defaults (recipe);
+      pare_layer_recipe_merge (&defaults, change);
+      pare_recipe_set_defaults (recipe, &defaults);
+    }
+  pare_recipe_set_model_sha256 (recipe, self->model->graph->sha256);
+  return recipe;
+}
+
 static guint64
 model_bytes (const PareGraph *graph)
 {
@@ -136,20 +161,14 @@ pare_ready_set_fill (PareReadySet *self, guint64 budget, PareControl *control)
   guint64 bytes = 0;
   if (model_bytes (self->model->graph) > MOST_MODEL)
     return;
-  guint n = G_N_ELEMENTS (positions);
-  for (guint i = 0; i < 2 * n && longest < LONGEST_US; i++)
+  for (guint i = 0; i < self->moves->len && longest < LONGEST_US; i++)
     {
-      g_autoptr (PareRecipe) recipe = pare_recipe_copy (self->recipe);
-      PareLayerRecipe change;
-      pare_layer_recipe_init (&change);
-      *(i < n ? &change.weight_bits : &change.activation_bits) = positions[i % n];
-      for (guint k = 0; k < self->layers->len; k++)
-        pare_recipe_merge_layer (recipe, self->layers->pdata[k], &change);
-      pare_recipe_set_model_sha256 (recipe, self->model->graph->sha256);
+      g_autoptr (PareRecipe) recipe = moved (self, &g_array_index (self->moves, PareLayerRecipe, i));
       gint64 start = g_get_monotonic_time ();
       if (pare_control_cancelled (control) || start - begin > MOST_US)
         return;
-      if (pare_recipe_is_identity (recipe) || (self->statistics == NULL && pare_session_recipe_needs_ranges (self->model, recipe)))
+      if (pare_recipe_is_identity (recipe) || pare_recipe_equal (recipe, self->recipe) || find (self->items, recipe) != NULL
+          || (self->statistics == NULL && pare_session_recipe_needs_ranges (self->model, recipe)))
         continue;
       PareReady *r = make (self, recipe, control);
       if (r == NULL)

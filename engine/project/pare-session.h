@@ -69,8 +69,10 @@ const PareRecipe *pare_session_get_recipe (PareSession *self);
 /* title: what undo calls it. group: edits with the same nonzero group within one drag become one undo step. */
 void pare_session_set_layers (PareSession *self, const char *const *layers, const PareLayerRecipe *change /* set fields are merged into each */, const char *title, guint group);
 void pare_session_reset_layers (PareSession *self, const char *const *layers, const char *title);
-/* The layers that a person looks at, and so is likely to change next: a change there is measured sooner. NULL-terminated, may be empty. */
+/* The layers that a person looks at, and so is likely to change next: a change there is measured sooner. NULL-terminated; none: the defaults. */
 void pare_session_expect_edit (PareSession *self, const char *const *layers);
+/* The change of them that a pointer is over; NULL: it has gone. */
+void pare_session_expect_change (PareSession *self, const PareLayerRecipe *change);
 void pare_session_set_defaults (PareSession *self, const PareLayerRecipe *defaults, const char *title, guint group);
 void pare_session_set_recipe (PareSession *self, PareRecipe *recipe, const char *title);
 gboolean pare_session_can_undo (PareSession *self, const char **title);

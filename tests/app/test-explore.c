@@ -7,6 +7,7 @@
 #include "app/pare-preview.h"
 #include "app/pare-window-private.h"
 #include "engine/project/pare-limits.h"
+#include "engine/project/pare-session-private.h"
 #include "widgets/pare-accuracy-chart.h"
 #include "widgets/pare-latency-chart.h"
 #include "widgets/pare-scatter-chart.h"
@@ -456,6 +457,18 @@ has_study (gpointer inspector)
   return ((PareInspector *)inspector)->study != NULL;
 }
 
+/* LAYER_A with the ratio below. */
+static gboolean
+is_ahead (gpointer session)
+{
+  g_autoptr (PareRecipe) recipe = pare_recipe_copy (pare_session_get_recipe (session));
+  PareLayerRecipe change;
+  pare_layer_recipe_init (&change);
+  change.prune_ratio = 0.372;
+  pare_recipe_merge_layer (recipe, LAYER_A, &change);
+  return pare_session_find_ready (session, recipe) != NULL;
+}
+
 static void
 test_preview (void)
 {
@@ -505,6 +518,16 @@ test_preview (void)
   pare_session_get_size (session, &now, NULL, NULL, NULL);
   g_autofree char *whole = pare_format_kib_unit (now.packed_bytes);
   g_assert_cmpstr (whole, ==, model);
+  /* Where the pointer rests on a curve, the session makes that edit ahead: it begins at once if the button is pressed. */
+  gtk_drop_down_set_selected (inspector->prune_kind, 1);
+  WAIT_FOR (quiet (session));
+  g_signal_emit_by_name (inspector->prune_ratio, "preview", 0.372);
+  WAIT_FOR (is_shown (inspector));
+  WAIT_FOR (is_ahead (session));
+  g_signal_emit_by_name (inspector->prune_ratio, "preview", NAN);
+  g_signal_emit_by_name (inspector->prune_ratio, "changed", 0.372, TRUE);
+  g_assert_nonnull (pare_session_find_ready_graph (session, session->changed));
+  WAIT_FOR (quiet (session));
   app_test_close_window (window, application);
 }
 

@@ -1,6 +1,6 @@
 /* Recipes: reading strictly, writing stably, combining. */
 #include "engine/base/pare-error.h"
-#include "engine/compress/pare-recipe.h"
+#include "engine/compress/pare-recipe-moves.h"
 
 #include <string.h>
 
@@ -149,6 +149,57 @@ test_shorthand (void)
   shorthand ("{}", "float");
 }
 
+static gboolean
+has_move (const GArray *moves, const PareLayerRecipe *want)
+{
+  for (guint i = 0; i < moves->len; i++)
+    if (pare_layer_recipe_equal (&g_array_index (moves, PareLayerRecipe, i), want))
+      return TRUE;
+  return FALSE;
+}
+
+/* One move from anywhere leads to a recipe that a file may hold; and what the hand does most is among them. */
+static void
+test_moves (void)
+{
+  static const char *const from[]
+      = { "{}", "{\"prune\": {\"kind\": \"unstructured\", \"ratio\": 0.002}}",
+          "{\"prune\": {\"kind\": \"2:4\"}, \"weights\": {\"bits\": 8}}", "{\"prune\": {\"kind\": \"channels\", \"ratio\": 0.25}}",
+          "{\"cluster\": {\"centroids\": 16}, \"activations\": {\"bits\": 8}}" };
+  for (guint i = 0; i < 2 * G_N_ELEMENTS (from); i++)
+    {
+      gboolean defaults = i >= G_N_ELEMENTS (from);
+      g_autofree char *json = g_strdup_printf ("{\"pare_recipe\": 1, \"layers\": {\"x\": %s}}", from[i % G_N_ELEMENTS (from)]);
+      g_autoptr (PareRecipe) start = pare_recipe_parse (json, -1, NULL, NULL);
+      g_assert_nonnull (start);
+      PareLayerRecipe now, want;
+      pare_recipe_resolve (start, "x", &now);
+      g_autoptr (GArray) moves = pare_layer_recipe_dup_moves (&now, defaults);
+      for (guint k = 0; k < moves->len; k++)
+        {
+          GError *error = NULL;
+          g_autoptr (PareRecipe) moved = pare_recipe_copy (start);
+          pare_recipe_merge_layer (moved, "x", &g_array_index (moves, PareLayerRecipe, k));
+          g_autofree char *text = pare_recipe_to_json (moved);
+          g_autoptr (PareRecipe) again = pare_recipe_parse (text, -1, NULL, &error);
+          g_assert_no_error (error);
+          g_assert_true (pare_recipe_equal (moved, again));
+        }
+      pare_layer_recipe_init (&want);
+      want.activation_bits = 8;
+      g_assert_true (has_move (moves, &want));
+      pare_layer_recipe_init (&want);
+      want.centroids = 256;
+      g_assert_cmpint (has_move (moves, &want), ==, !defaults);
+      pare_layer_recipe_init (&want);
+      want.prune_ratio = 0; /* a step of the key below 0.002 */
+      g_assert_cmpint (has_move (moves, &want), ==, i == 1);
+      want = pare_prune_move (PARE_PRUNE_CHANNELS, now.prune_ratio);
+      g_assert_cmpfloat (want.prune_ratio, ==, i % G_N_ELEMENTS (from) == 1 ? 0.002 : i % G_N_ELEMENTS (from) == 3 ? 0.25 : 0.125);
+      g_assert_cmpint (has_move (moves, &want), ==, !defaults && now.prune != PARE_PRUNE_CHANNELS);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -157,5 +208,6 @@ main (int argc, char **argv)
   g_test_add_func ("/recipe/round-trip", test_round_trip);
   g_test_add_func ("/recipe/resolve", test_resolve);
   g_test_add_func ("/recipe/shorthand", test_shorthand);
+  g_test_add_func ("/recipe/moves", test_moves);
   return g_test_run ();
 }

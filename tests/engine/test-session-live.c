@@ -15,9 +15,25 @@ has_states (PareSession *s, gpointer data)
  * on from there. */
 typedef struct
 {
-  const char *layer;
+  const char *layer; /* NULL: the defaults */
   int weights, activations;
+  double ratio;
 } Edit;
+
+static PareLayerRecipe
+change_of (const Edit *edit)
+{
+  PareLayerRecipe change;
+  pare_layer_recipe_init (&change);
+  change.weight_bits = edit->weights;
+  change.activation_bits = edit->activations;
+  if (edit->ratio > 0)
+    {
+      change.prune = PARE_PRUNE_UNSTRUCTURED;
+      change.prune_ratio = edit->ratio;
+    }
+  return change;
+}
 
 static gboolean
 is_made (PareSession *s, gpointer data)
@@ -26,11 +42,11 @@ is_made (PareSession *s, gpointer data)
   if (!has_states (s, NULL))
     return FALSE;
   g_autoptr (PareRecipe) recipe = pare_recipe_copy (pare_session_get_recipe (s));
-  PareLayerRecipe change;
-  pare_layer_recipe_init (&change);
-  change.weight_bits = edit->weights;
-  change.activation_bits = edit->activations;
-  pare_recipe_merge_layer (recipe, edit->layer, &change);
+  PareLayerRecipe change = change_of (edit);
+  if (edit->layer != NULL)
+    pare_recipe_merge_layer (recipe, edit->layer, &change);
+  else
+    pare_recipe_set_defaults (recipe, &change);
   pare_recipe_set_model_sha256 (recipe, s->model->graph->sha256);
   if (pare_session_find_ready (s, recipe) != NULL)
     return TRUE;
@@ -48,14 +64,23 @@ test_fill (void)
   PareSession *s = w.session;
   WAIT (s, quiet);
   WAIT (s, has_states);
-  static Edit edits[] = { { "fc", 3, 0 }, { "conv3", 4, 0 }, { "fc", 0, 8 } };
+  static Edit edits[] = { { "fc", 3, 0, 0 },       { "conv3", 4, 0, 0 },     { "fc", 0, 8, 0 }, { "conv3", 0, 0, 0.5 },
+                          { "conv3", 0, 0, 0.51 }, { "conv2", 0, 0, 0.372 }, { NULL, 8, 0, 0 } };
   guint64 hits, misses, hits_now, misses_now;
   for (guint i = 0; i < G_N_ELEMENTS (edits); i++)
     {
-      pare_session_expect_edit (s, (const char *const[]){ edits[i].layer, "no such layer", NULL });
-      wait_until (s, is_made, &edits[i], edits[i].layer);
+      const Edit *edit = &edits[i];
+      const char *name = edit->layer != NULL ? edit->layer : "the defaults";
+      PareLayerRecipe change = change_of (edit);
+      pare_session_expect_edit (s, (const char *const[]){ edit->layer, "no such layer", NULL });
+      if (edit->ratio == 0.372) /* no knob has it until a pointer is there */
+        pare_session_expect_change (s, &change);
+      wait_until (s, is_made, &edits[i], name);
       pare_prefix_cache_get_counts (s->prefix, &hits, &misses);
-      set_bits (s, edits[i].layer, edits[i].weights, edits[i].activations, 0);
+      if (edit->layer != NULL)
+        pare_session_set_layers (s, (const char *const[]){ edit->layer, NULL }, &change, name, 0);
+      else
+        pare_session_set_defaults (s, &change, name, 0);
       /* made while nothing else ran: graph' and its sizes are there before the call returns */
       const PareReady *ready = pare_session_find_ready_graph (s, s->changed);
       g_assert_nonnull (ready);
@@ -68,8 +93,11 @@ test_fill (void)
       g_assert_cmpmem (&size, sizeof size, &shown, sizeof shown);
       WAIT (s, measured);
       pare_prefix_cache_get_counts (s->prefix, &hits_now, &misses_now);
-      g_assert_cmpuint (hits_now - hits, ==, pare_session_get_evaluation (s, NULL)->all);
-      g_assert_cmpuint (misses_now, ==, misses);
+      if (edit->layer != NULL) /* with other defaults even the first layer is another */
+        {
+          g_assert_cmpuint (hits_now - hits, ==, pare_session_get_evaluation (s, NULL)->all);
+          g_assert_cmpuint (misses_now, ==, misses);
+        }
       g_autoptr (PareEvaluation) direct = directly (pare_session_get_recipe (s));
       assert_same (pare_session_get_evaluation (s, NULL), direct);
       WAIT (s, quiet);
@@ -156,7 +184,7 @@ test_split (void)
   open_both (&w);
   PareSession *s = w.session;
   WAIT (s, quiet);
-  Edit edit = { "conv1", 2, 0 };
+  Edit edit = { "conv1", 2, 0, 0 };
   pare_session_expect_edit (s, (const char *const[]){ edit.layer, NULL });
   wait_until (s, is_made, &edit, edit.layer);
   set_bits (s, edit.layer, edit.weights, edit.activations, 17);
