@@ -30,7 +30,8 @@ set_debounce (PareSession *self, gboolean on)
 static void
 show_evaluation (PareSession *self, const PareHistoryEntry *entry)
 {
-  g_autoptr (PareEvaluation) known = pare_session_find_evaluation (self, entry->key);
+  gboolean measured = entry->shown.accuracy_origin == PARE_ORIGIN_MEASURED; /* or there is nothing to look for */
+  g_autoptr (PareEvaluation) known = measured ? pare_session_find_evaluation (self, entry->key) : NULL;
   if (known != NULL)
     {
       g_clear_pointer (&self->evaluation, pare_evaluation_unref);
@@ -58,7 +59,8 @@ show_size (PareSession *self, const PareHistoryEntry *entry)
 static void
 show_latency (PareSession *self, const PareHistoryEntry *entry)
 {
-  const PareLatency *known = pare_session_find_latency (self, entry->key);
+  gboolean measured = entry->shown.latency_origin == PARE_ORIGIN_MEASURED;
+  const PareLatency *known = measured ? pare_session_find_latency (self, entry->key) : NULL;
   self->latency_state = known != NULL ? WORK_DONE : WORK_WANTED;
   if (known != NULL)
     pare_session_show_latency (self, known);

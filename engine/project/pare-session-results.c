@@ -166,6 +166,9 @@ pare_session_fill_entry (PareSession *self, PareHistoryEntry *entry)
   gint64 macs;
   PareLatency latency;
   g_autofree char *host = NULL;
+  const PareLatency *own = g_hash_table_lookup (self->known_latencies, entry->key);
+  if (own != NULL)
+    fill_latency (&entry->shown, own, PARE_ORIGIN_MEASURED);
   for (GList *l = self->known.head; l != NULL; l = l->next)
     if (g_str_equal (((Known *)l->data)->key, entry->key))
       fill_accuracy (&entry->shown, ((Known *)l->data)->evaluation, PARE_ORIGIN_MEASURED);
@@ -180,8 +183,7 @@ pare_session_fill_entry (PareSession *self, PareHistoryEntry *entry)
   if (entry->shown.size_origin != PARE_ORIGIN_MEASURED && pare_store_read_size (self->store, entry->key, &size, &macs, NULL))
     fill_size (&entry->shown, &size, macs, PARE_ORIGIN_MEASURED);
   if (entry->shown.latency_origin != PARE_ORIGIN_MEASURED
-      && (pare_store_read_latency (self->store, entry->key, pare_session_host (), &latency, &host, NULL, NULL)
-          || pare_store_read_latency (self->store, entry->key, NULL, &latency, &host, NULL, NULL)))
+      && pare_store_read_latency (self->store, entry->key, pare_session_host (), &latency, &host, NULL, NULL))
     {
       /* Another computer's times are no measurement of this one. */
       fill_latency (&entry->shown, &latency, g_strcmp0 (host, pare_session_host ()) == 0 ? PARE_ORIGIN_MEASURED : PARE_ORIGIN_STALE);
@@ -214,8 +216,14 @@ pare_session_find_latency (PareSession *self, const char *key)
 {
   PareLatency *known = g_hash_table_lookup (self->known_latencies, key);
   PareLatency stored;
-  if (known != NULL || self->store == NULL || !pare_store_read_latency (self->store, key, pare_session_host (), &stored, NULL, NULL, NULL))
+  g_autofree char *host = NULL;
+  if (known != NULL || self->store == NULL || !pare_store_read_latency (self->store, key, pare_session_host (), &stored, &host, NULL, NULL))
     return known;
+  if (g_strcmp0 (host, pare_session_host ()) != 0)
+    {
+      pare_latency_clear (&stored);
+      return NULL;
+    }
   known = g_memdup2 (&stored, sizeof stored);
   g_hash_table_replace (self->known_latencies, g_strdup (key), known);
   return known;

@@ -302,15 +302,11 @@ gboolean
 pare_store_read_latency (PareStore *self, const char *recipe_hash, const char *host, PareLatency *latency, char **measured_on, gint64 *when,
                          GError **error)
 {
-  sqlite3_stmt *s = begin_query (self,
-                                 host != NULL ? "SELECT * FROM latencies WHERE recipe = ?1 AND host = ?2"
-                                              : "SELECT * FROM latencies WHERE recipe = ?1 ORDER BY time DESC LIMIT 1",
-                                 error);
+  sqlite3_stmt *s = begin_query (self, "SELECT * FROM latencies WHERE recipe = ?1 ORDER BY host IS ?2 DESC, time DESC LIMIT 1", error);
   if (s == NULL)
     return FALSE;
   sqlite3_bind_text (s, 1, recipe_hash, -1, SQLITE_TRANSIENT);
-  if (host != NULL)
-    sqlite3_bind_text (s, 2, host, -1, SQLITE_TRANSIENT);
+  sqlite3_bind_text (s, 2, host, -1, SQLITE_TRANSIENT);
   gboolean found = next_row (self, s, error) == 1;
   if (found)
     {

@@ -78,7 +78,7 @@ GHashTable *pare_store_list_meta (PareStore *self, const char *prefix, GError **
 PareEvaluation *pare_store_read_evaluation (PareStore *self, const char *recipe_hash, const char *data_hash, PareSplit split, gboolean samples, GError **error);
 /* TRUE: found. */
 gboolean pare_store_read_size (PareStore *self, const char *recipe_hash, PareSize *size, gint64 *macs, GError **error);
-/* host: NULL for the newest of any. `latency` is cleared by pare_latency_clear. */
+/* Of that host; where there is none, or host is NULL, the newest of any. `latency` is cleared by pare_latency_clear. */
 gboolean pare_store_read_latency (PareStore *self, const char *recipe_hash, const char *host, PareLatency *latency, char **measured_on, gint64 *when, GError **error);
 
 /* --- writing: queued, never blocks --- */
