@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PROMPT_NS 100000 /* the shortest slice that Linux takes */
+#define PROMPT_NS 500000 /* shorter than others' slices, longer than what an edit keeps the main loop */
 #define RESET_ON_FORK 1
 #define MOST_WAITING 64
 #define SPIN_US 20   /* what is nearly done is not worth sleeping for */
@@ -74,9 +74,8 @@ work (void *data)
 {
   PareThread *self = data;
   pthread_setname_np (pthread_self (), "pare-job");
-  /* On Linux a nice value is the thread's own, and the threads that it starts inherit it. It cannot be taken back: hence one kind of
-   * threads for each. */
-  setpriority (PRIO_PROCESS, 0, self->nice);
+  /* A nice value cannot be taken back: hence one kind of threads for each. */
+  pare_thread_give_way (self->nice);
   g_mutex_lock (&self->mutex);
   for (;;)
     {
@@ -260,6 +259,15 @@ pare_thread_finish (PareThread *self)
     g_cond_wait (&self->changed, &self->mutex);
   g_mutex_unlock (&self->mutex);
   let_go (self);
+}
+
+void
+pare_thread_give_way (int nice)
+{
+  setpriority (PRIO_PROCESS, 0, nice); /* on Linux it is the thread's own, and the threads that it starts inherit it */
+  /* Otherwise it would stop another one when it wakes, which then had to wait for the next tick: up to 4 ms. */
+  if (nice > 0)
+    sched_setscheduler (0, SCHED_BATCH, &(struct sched_param){ 0 });
 }
 
 void

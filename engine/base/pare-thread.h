@@ -19,3 +19,6 @@ void pare_thread_finish (PareThread *self);
 /* The calling thread mostly waits and does little at a time: when it wakes, it comes before threads that compute, where Linux can be told
  * so (6.12 and later: it asks for short slices of time, which are due early; older ones ignore it). */
 void pare_thread_be_prompt (void);
+/* The calling thread gives way to others, for good: its nice value is `nice`, and where that is above 0 it waits until one of them rests
+ * instead of stopping it. */
+void pare_thread_give_way (int nice);

@@ -1,10 +1,13 @@
 /* The writer thread: what is queued becomes one transaction for each put, in order. */
+#include "engine/base/pare-thread.h"
 #include "engine/project/pare-store-private.h"
 #include "engine/project/pare-evaluation-codec.h"
 
 #include <math.h>
 #include <string.h>
+#include <sys/resource.h>
 
+#define WRITER_NICE 4 /* before what computes */
 #define RETRY_US (2 * G_USEC_PER_SEC)
 /* After this long without a write the log is folded into the file and both reach the disk. */
 #define SETTLE_US G_USEC_PER_SEC
@@ -215,6 +218,7 @@ writer_main (gpointer data)
   gboolean remember = FALSE;
   g_autofree char *trouble = NULL;
   gboolean stop = FALSE, unsettled = FALSE;
+  pare_thread_give_way (MIN (19, getpriority (PRIO_PROCESS, 0) + WRITER_NICE)); /* who edits does not wait for a transaction */
   while (!stop)
     {
       Task *task;
