@@ -99,7 +99,8 @@ pare_session_expect_change (PareSession *self, const PareLayerRecipe *change)
   if (change == NULL || same || self->closed || self->model == NULL)
     return;
   self->expected_change = *change;
-  refill (self);
+  if (pare_session_wants_ready (self, change)) /* what is kept just now would begin anew */
+    refill (self);
 }
 
 /* --- keeping states while nothing else is to be done --- */

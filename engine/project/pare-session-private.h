@@ -279,6 +279,8 @@ void pare_ready_set_fill (PareReadySet *self, guint64 budget, PareControl *contr
 void pare_ready_set_free (PareReadySet *self);
 /* set: (transfer full) in the place of the one before. */
 void pare_session_take_ready (PareSession *self, PareReadySet *set);
+/* That change of the layers in hand may be made ahead, and is not yet. */
+gboolean pare_session_wants_ready (PareSession *self, const PareLayerRecipe *change);
 /* The edit that leads to this recipe, or to this graph', for the model, data and ranges in use; NULL. Borrowed. */
 const PareReady *pare_session_find_ready (PareSession *self, const PareRecipe *recipe);
 const PareReady *pare_session_find_ready_graph (PareSession *self, const PareGraph *changed);

@@ -188,6 +188,14 @@ pare_ready_set_fill (PareReadySet *self, guint64 budget, PareControl *control)
 
 /* --- in the main thread --- */
 
+gboolean
+pare_session_wants_ready (PareSession *self, const PareLayerRecipe *change)
+{
+  const PareReadySet *set = valid_set (self);
+  g_autoptr (PareRecipe) recipe = set != NULL ? moved (set, change) : NULL;
+  return (recipe == NULL || find (set->items, recipe) == NULL) && model_bytes (self->model->graph) <= MOST_MODEL;
+}
+
 void
 pare_session_take_ready (PareSession *self, PareReadySet *set)
 {

@@ -471,10 +471,10 @@ one (const char *model, const char *data)
   g_print ("%-24s %3u layers, %u samples, from the input %7.1f ms (early stop at %.1f pp would spare %2.0f %% of the samples)\n", name,
            layers->len, baseline->n, whole_median, TOLERANCE * 100, mean (saved) * 100);
   g_print (
-      "  samples in parallel    %.0f %% of the single image's rate times %d threads (compiling included %.0f %%, by CPU time %.0f %%); "
-      "images are loaded and judged\n",
-      100 * alone / (samples * pare_default_threads ()), pare_default_threads (), 100 * alone / (least * pare_default_threads ()),
-      100 * alone / least_cpu);
+      "  samples in parallel    %.0f %% of the single image's rate times %d threads, by CPU time %.0f %% (images are loaded and judged); "
+      "%.0f %% where the program is there\n",
+      100 * alone / (least * pare_default_threads ()), pare_default_threads (), 100 * alone / least_cpu,
+      100 * alone / (samples * pare_default_threads ()));
   g_print (
       "  each layer once        first interval p50 %6.1f p95 %6.1f ms   final mean %7.1f ms   total %7.0f ms: %.2f x the suffix' share, "
       "%.2f x all from the input; by CPU time %.2f x, %.2f x\n"

@@ -264,6 +264,31 @@ test_expected (void)
   g_assert_cmpint (counts[0], ==, 45);
 }
 
+static void
+note_policy (gpointer data)
+{
+  ((int *)data)[0] = sched_getscheduler (0);
+  ((int *)data)[1] = getpriority (PRIO_PROCESS, 0);
+}
+
+/* What gives way does not stop the thread that woke it; the others are as they were. */
+static void
+test_give_way (void)
+{
+  int before[2], after[2], below[2], beside[2];
+  note_policy (before);
+  PareThread *first = pare_thread_start (3, NULL, note_policy, below), *second = pare_thread_start (0, NULL, note_policy, beside);
+  pare_thread_finish (first);
+  pare_thread_finish (second);
+  note_policy (after);
+  g_assert_cmpint (below[0], ==, SCHED_BATCH);
+  g_assert_cmpint (below[1], ==, MIN (19, before[1] + 3));
+  if (before[1] <= 0) /* this process itself does not give way */
+    g_assert_cmpint (beside[0], ==, before[0] & ~SCHED_RESET_ON_FORK);
+  g_assert_cmpint (beside[1], ==, before[1]);
+  g_assert_cmpmem (before, sizeof before, after, sizeof after);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -276,6 +301,7 @@ main (int argc, char **argv)
   g_test_add_func ("/thread/waiting", test_waiting);
   g_test_add_func ("/thread/elsewhere", test_elsewhere);
   g_test_add_func ("/thread/expected", test_expected);
+  g_test_add_func ("/thread/give-way", test_give_way);
   g_test_add_func ("/thread/forked", test_forked);
   return g_test_run ();
 }

@@ -257,6 +257,21 @@ test_roundtrip (Fixture *f, gconstpointer unused)
   assert_same_evaluation (made, bare, FALSE);
   g_assert_null (pare_store_read_evaluation (store, "r1", "def", PARE_SPLIT_REPORT, TRUE, &error));
   g_assert_no_error (error);
+  /* Times of the computer that is asked for, even where another's are newer; of any, where it has none. */
+  static const char *const asked[][2] = { { "here", "here" }, { "there", "there" }, { "nowhere", "there" }, { NULL, "there" } };
+  PareLatency other = { .median_ms = 9 };
+  g_usleep (1100000); /* times are kept in seconds */
+  pare_store_put_latency (store, "r1", "there", 2, &other);
+  g_assert_true (pare_store_flush (store, &error));
+  for (guint i = 0; i < G_N_ELEMENTS (asked); i++)
+    {
+      PareLatency latency;
+      g_autofree char *host = NULL;
+      g_assert_true (pare_store_read_latency (store, "r1", asked[i][0], &latency, &host, NULL, &error));
+      g_assert_cmpstr (host, ==, asked[i][1]);
+      g_assert_cmpfloat (latency.median_ms, ==, g_str_equal (host, "here") ? 1.5 : 9);
+      pare_latency_clear (&latency);
+    }
   /* An edit after undo drops the steps beyond it. */
   put_entry (store, 21, 5);
   g_assert_true (pare_store_flush (store, NULL));
