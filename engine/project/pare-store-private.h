@@ -12,9 +12,10 @@ struct _PareStore {
   gboolean registered;
   gboolean remove;     /* the file goes when it is closed */
 
-  GMutex read_mutex;   /* of the two that follow */
+  GMutex read_mutex;   /* of the three that follow */
   sqlite3 *reader;
   GHashTable *queries; /* SQL -> the reader's statement: making one takes longer than running it */
+  GHashTable *measured; /* set of the recipes' hashes that have figures, or are about to: most edits make a recipe that has none. NULL: others write, too */
 
   /* The writer's own */
   sqlite3 *writer;
@@ -51,6 +52,8 @@ gboolean pare_store_check_file (const char *path, int fd, GError **error);
 gboolean pare_store_check_content (PareStore *self, sqlite3 *db, GError **error);
 extern const char *const pare_store_schema[];
 
+/* Fills the set of recipes that have figures. */
+gboolean pare_store_list_measured (PareStore *self, GError **error);
 void pare_store_start_writer (PareStore *self);
 void pare_store_stop_writer (PareStore *self);
 /* From now on what is written is also remembered, for pare_store_hand_over(); what was queued before is written when it returns. */

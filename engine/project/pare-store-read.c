@@ -86,6 +86,34 @@ end_query (PareStore *self, sqlite3_stmt *s)
   g_mutex_unlock (&self->read_mutex);
 }
 
+gboolean
+pare_store_list_measured (PareStore *self, GError **error)
+{
+  g_autoptr (GHashTable) set = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  sqlite3_stmt *s = begin_query (self, "SELECT recipe FROM evaluations UNION SELECT recipe FROM sizes UNION SELECT recipe FROM latencies", error);
+  int rc = SQLITE_DONE;
+  if (s == NULL)
+    return FALSE;
+  while ((rc = sqlite3_step (s)) == SQLITE_ROW)
+    g_hash_table_add (set, dup_text_or_empty (s, 0));
+  if (rc == SQLITE_DONE)
+    self->measured = g_steal_pointer (&set);
+  else
+    pare_store_fail (error, PARE_ERROR_FILE, self->path, "cannot be read: %s", sqlite3_errmsg (self->reader));
+  end_query (self, s);
+  return rc == SQLITE_DONE;
+}
+
+/* FALSE: it has no figures, which takes SQLite longer to find out than a small model's evaluation takes to begin. */
+static gboolean
+may_have_figures (PareStore *self, const char *recipe_hash)
+{
+  g_mutex_lock (&self->read_mutex);
+  gboolean may = self->measured == NULL || g_hash_table_contains (self->measured, recipe_hash);
+  g_mutex_unlock (&self->read_mutex);
+  return may;
+}
+
 /* 1: a checked row, 0: no more, -1: error. */
 static int
 next_row (PareStore *self, sqlite3_stmt *s, GError **error)
@@ -242,6 +270,8 @@ pare_store_read_evaluation (PareStore *self, const char *recipe_hash, const char
                             GError **error)
 {
   g_autoptr (PareEvaluation) e = NULL;
+  if (!may_have_figures (self, recipe_hash))
+    return NULL;
   sqlite3_stmt *s = begin_query (self, "SELECT * FROM evaluations WHERE recipe = ? AND data = ? AND split = ?", error);
   if (s == NULL)
     return NULL;
@@ -280,6 +310,8 @@ pare_store_read_evaluation (PareStore *self, const char *recipe_hash, const char
 gboolean
 pare_store_read_size (PareStore *self, const char *recipe_hash, PareSize *size, gint64 *macs, GError **error)
 {
+  if (!may_have_figures (self, recipe_hash))
+    return FALSE;
   sqlite3_stmt *s = begin_query (self, "SELECT * FROM sizes WHERE recipe = ?", error);
   if (s == NULL)
     return FALSE;
@@ -302,6 +334,8 @@ gboolean
 pare_store_read_latency (PareStore *self, const char *recipe_hash, const char *host, PareLatency *latency, char **measured_on, gint64 *when,
                          GError **error)
 {
+  if (!may_have_figures (self, recipe_hash))
+    return FALSE;
   sqlite3_stmt *s = begin_query (self, "SELECT * FROM latencies WHERE recipe = ?1 ORDER BY host IS ?2 DESC, time DESC LIMIT 1", error);
   if (s == NULL)
     return FALSE;

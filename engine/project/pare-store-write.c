@@ -1,4 +1,4 @@
-/* The writer thread: what is queued becomes one transaction for each put, in order. */
+/* The writer thread: what is queued becomes one transaction for each put, in order, a moment later. */
 #include "engine/base/pare-thread.h"
 #include "engine/project/pare-store-private.h"
 #include "engine/project/pare-evaluation-codec.h"
@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 
 #define WRITER_NICE 4 /* before what computes */
+/* An edit's figures are computed first, which often takes no longer; a frame of a screen later it is written, whatever goes on. */
+#define GATHER_US (20 * 1000)
 #define RETRY_US (2 * G_USEC_PER_SEC)
 /* After this long without a write the log is folded into the file and both reach the disk. */
 #define SETTLE_US G_USEC_PER_SEC
@@ -33,6 +35,7 @@ typedef struct
 {
   TaskKind kind;
   GPtrArray *statements;
+  const char *measured; /* recipe that it has figures of (nullable); in one of the statements */
   PareStore *to; /* HAND_OVER: NULL forgets */
   /* FLUSH, REMEMBER, HAND_OVER: the caller waits on these */
   GMutex *mutex;
@@ -110,6 +113,14 @@ cell_blob (Statement *s, GBytes *value)
   PareCell *c = &s->cells[s->n++];
   c->kind = value != NULL && g_bytes_get_size (value) > 0 ? PARE_CELL_BLOB : PARE_CELL_NULL;
   c->blob = c->kind == PARE_CELL_BLOB ? g_bytes_ref (value) : NULL;
+}
+
+/* The statement's first column: whose figures the task has. */
+static void
+cell_recipe (Task *task, Statement *s, const char *hash)
+{
+  cell_text (s, hash);
+  task->measured = s->cells[0].text;
 }
 
 static int
@@ -205,7 +216,15 @@ static void
 push (PareStore *self, Task *task)
 {
   if (self->thread != NULL)
-    g_async_queue_push (self->queue, task);
+    {
+      if (task->measured != NULL)
+        {
+          g_mutex_lock (&self->read_mutex);
+          g_hash_table_add (self->measured, g_strdup (task->measured));
+          g_mutex_unlock (&self->read_mutex);
+        }
+      g_async_queue_push (self->queue, task);
+    }
   else
     task_free (task); /* read-only: who opened it so was told */
 }
@@ -218,18 +237,27 @@ writer_main (gpointer data)
   gboolean remember = FALSE;
   g_autofree char *trouble = NULL;
   gboolean stop = FALSE, unsettled = FALSE;
+  gint64 due = 0; /* when what waits is written; 0: as soon as something comes */
   pare_thread_give_way (MIN (19, getpriority (PRIO_PROCESS, 0) + WRITER_NICE)); /* who edits does not wait for a transaction */
   while (!stop)
     {
       Task *task;
-      if (trouble == NULL && !unsettled)
+      if (due > 0)
+        task = g_async_queue_timeout_pop (self->queue, (guint64)MAX (due - g_get_monotonic_time (), 0));
+      else if (trouble == NULL && !unsettled)
         task = g_async_queue_pop (self->queue);
       else
         task = g_async_queue_timeout_pop (self->queue, trouble != NULL ? RETRY_US : SETTLE_US);
-      gboolean idle = task == NULL;
+      gboolean idle = task == NULL && due == 0;
       Task *flush = NULL;
       if (task != NULL && task->kind == TASK_WRITE)
-        g_queue_push_tail (&waiting, task);
+        {
+          g_queue_push_tail (&waiting, task);
+          gint64 now = g_get_monotonic_time ();
+          due = due > 0 ? due : now + GATHER_US;
+          if (now < due)
+            continue;
+        }
       else if (task != NULL && (task->kind == TASK_FLUSH || task->kind == TASK_REMEMBER))
         flush = task;
       else if (task != NULL && task->kind == TASK_HAND_OVER)
@@ -247,6 +275,7 @@ writer_main (gpointer data)
           stop = TRUE;
           task_free (task);
         }
+      due = 0;
       while (!g_queue_is_empty (&waiting))
         {
           int rc = run_task (self, g_queue_peek_head (&waiting));
@@ -453,7 +482,7 @@ pare_store_put_evaluation (PareStore *self, const char *recipe_hash, const char 
   g_autoptr (GBytes) samples = pare_evaluation_samples_to_bytes (e, outputs);
   Statement *s
       = add (task, "INSERT OR REPLACE INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", TRUE);
-  cell_text (s, recipe_hash);
+  cell_recipe (task, s, recipe_hash);
   cell_text (s, data_hash);
   cell_int (s, split);
   cell_int (s, g_get_real_time () / G_USEC_PER_SEC);
@@ -481,7 +510,7 @@ pare_store_put_size (PareStore *self, const char *recipe_hash, const PareSize *s
 {
   Task *task = task_new (TASK_WRITE);
   Statement *s = add (task, "INSERT OR REPLACE INTO sizes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", TRUE);
-  cell_text (s, recipe_hash);
+  cell_recipe (task, s, recipe_hash);
   cell_int (s, size->params);
   cell_int (s, size->memory_bytes);
   cell_int (s, size->file_bytes);
@@ -497,7 +526,7 @@ pare_store_put_latency (PareStore *self, const char *recipe_hash, const char *ho
   Task *task = task_new (TASK_WRITE);
   g_autoptr (GBytes) layers = latency->layers != NULL ? pare_latency_layers_to_bytes (latency) : NULL;
   Statement *s = add (task, "INSERT OR REPLACE INTO latencies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", TRUE);
-  cell_text (s, recipe_hash);
+  cell_recipe (task, s, recipe_hash);
   cell_text (s, host);
   cell_int (s, threads);
   cell_int (s, g_get_real_time () / G_USEC_PER_SEC);

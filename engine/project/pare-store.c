@@ -170,6 +170,7 @@ pare_store_close (PareStore *self)
     pare_store_stop_writer (self);
   g_hash_table_unref (self->queries);
   g_hash_table_unref (self->commands);
+  g_clear_pointer (&self->measured, g_hash_table_unref);
   sqlite3_close (self->reader);
   sqlite3_close (self->writer);
   /* While it is locked, so that nobody who opens it now goes on writing to a file without a name. */
@@ -305,7 +306,7 @@ open_checked (PareStore *self, gboolean write, GError **error)
       || !pare_store_exec (self, self->writer, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=500", error))
     return FALSE;
   self->reader = pare_store_connect (self->path, SQLITE_OPEN_READONLY, FALSE, error);
-  if (self->reader == NULL)
+  if (self->reader == NULL || !pare_store_list_measured (self, error))
     return FALSE;
   pare_store_start_writer (self);
   return TRUE;
