@@ -175,29 +175,35 @@ move (Watch *w, const char *layer, const PareLayerRecipe *change, guint group)
 
 /* --- from the input --- */
 
-/* Seconds for one whole evaluation of the layer at 4 bits as it was before there were kept states: compiled, every sample from the input.
- */
-static double
-whole_ms (const PareGraph *graph, PareDataset *data, PareSplit split, const char *layer, const PareEvaluation *baseline, double *saved,
-          double *cpu)
+typedef struct
+{
+  const PareGraph *graph;
+  PareDataset *data;
+  PareSplit split;
+  const PareEvaluation *baseline;
+  GArray *ms, *cpu, *saved; /* double, of each evaluation: ms, CPU ms, share of the samples that stopping early spares */
+} Whole;
+
+/* One whole evaluation of the changed layer as it was before there were kept states: compiled, every sample from the input. */
+static void
+measure_whole (Whole *w, const char *layer, const PareLayerRecipe *change)
 {
   g_autoptr (PareRecipe) recipe = pare_recipe_new ();
-  PareLayerRecipe own;
-  pare_layer_recipe_init (&own);
-  own.weight_bits = 4;
-  pare_recipe_set_layer (recipe, layer, &own);
-  g_autoptr (PareGraph) changed = pare_apply (graph, recipe, NULL, NULL, NULL, NULL);
-  PareEvaluateOptions o = { .split = split, .baseline = baseline };
+  pare_recipe_set_layer (recipe, layer, change);
+  g_autoptr (PareGraph) changed = pare_apply (w->graph, recipe, NULL, NULL, NULL, NULL);
+  PareEvaluateOptions o = { .split = w->split, .baseline = w->baseline };
+  wait_us (THINK_MS * 1000); /* as before an edit: after a pause, memory and clock are slower */
   gint64 start = g_get_monotonic_time ();
   double cpu_start = cpu_ms ();
-  g_autoptr (PareEvaluation) e = changed != NULL ? pare_evaluate (changed, data, &o, NULL, NULL) : NULL;
-  double took = ms (g_get_monotonic_time () - start);
-  *cpu = cpu_ms () - cpu_start;
+  g_autoptr (PareEvaluation) e = changed != NULL ? pare_evaluate (changed, w->data, &o, NULL, NULL) : NULL;
+  double took = ms (g_get_monotonic_time () - start), cpu = cpu_ms () - cpu_start;
   o.stop_early = TRUE;
   o.tolerance = TOLERANCE;
-  g_autoptr (PareEvaluation) early = e != NULL ? pare_evaluate (changed, data, &o, NULL, NULL) : NULL;
-  *saved = early != NULL ? 1 - (double)early->done / early->all : NAN;
-  return took;
+  g_autoptr (PareEvaluation) early = e != NULL ? pare_evaluate (changed, w->data, &o, NULL, NULL) : NULL;
+  double saved = early != NULL ? 1 - (double)early->done / early->all : NAN;
+  g_array_append_val (w->ms, took);
+  g_array_append_val (w->cpu, cpu);
+  g_array_append_val (w->saved, saved);
 }
 
 /* CPU time, in ms, that n runs of one image after another take on one thread: what evaluating n samples cannot be faster than. */
@@ -298,14 +304,24 @@ suffix_share (const PareCuts *cuts, PareNodeId node)
   return 1 - before;
 }
 
+/* Of the values from `first` on, which stay where they are. */
+static double
+median_from (const GArray *values, guint first)
+{
+  g_autoptr (GArray) own = g_array_new (FALSE, FALSE, sizeof (double));
+  g_array_append_vals (own, &g_array_index (values, double, first), values->len - first);
+  return quantile (own, 0.5);
+}
+
 /* --- every layer once --- */
 
 typedef struct
 {
-  double whole, whole_cpu; /* ms that an evaluation from the input takes */
-  const GArray *shares;    /* double: of each layer's suffix */
-  GArray *first, *final;   /* double: ms */
-  double total, total_cpu, expected, expected_cpu;
+  const GArray *shares, *timed; /* double: of each layer's suffix, of multiplications and of time */
+  GArray *first, *final;        /* double: ms */
+  double total, total_cpu;
+  double all, all_cpu; /* what the evaluations from the input would have taken */
+  double expected, expected_cpu, expected_timed, expected_timed_cpu;
 } Round;
 
 static void
@@ -315,16 +331,23 @@ round_clear (Round *r)
   g_array_unref (r->final);
 }
 
+/* Evaluations from the input lie between the edits, those of some layers for all: a shared machine is slow for seconds at a time. It is
+ * their median that is gone by. */
 static void
-each_layer (Watch *w, Ticker *ticker, GArray *late, const GPtrArray *layers, const PareLayerRecipe *change, const char *mark, Round *r)
+each_layer (Watch *w, Ticker *ticker, GArray *late, Whole *whole, const GPtrArray *layers, const PareLayerRecipe *change, const char *mark,
+            Round *r)
 {
   gboolean detail = g_getenv ("PARE_LIVE_DETAIL") != NULL;
+  guint before = whole->ms->len;
+  double shares = 0, timed = 0;
   r->first = g_array_new (FALSE, FALSE, sizeof (double));
   r->final = g_array_new (FALSE, FALSE, sizeof (double));
   for (guint i = 0; i < layers->len; i++)
     {
       const char *layer = layers->pdata[i];
       double share = g_array_index (r->shares, double, i);
+      if (i % MAX (1, layers->len / 6) == 0)
+        measure_whole (whole, layer, change);
       pare_session_expect_edit (w->session, (const char *const[]){ layer, NULL });
       wait_us (THINK_MS * 1000);
       ticker->late = late;
@@ -339,13 +362,20 @@ each_layer (Watch *w, Ticker *ticker, GArray *late, const GPtrArray *layers, con
       g_array_append_val (r->final, l);
       r->total += l;
       r->total_cpu += cpu;
-      r->expected += share * r->whole;
-      r->expected_cpu += share * r->whole_cpu;
+      shares += share;
+      timed += g_array_index (r->timed, double, i);
       if (detail)
-        g_print ("%s%-24s share %.3f first %7.1f final %7.1f ms (share of the whole: %.1f), CPU %.1f ms (%.1f)\n", layer, mark, share, f, l,
-                 share * r->whole, cpu, share * r->whole_cpu);
+        g_print ("%s%-24s share %.3f first %7.1f final %7.1f ms, CPU %.1f ms; from the input %.1f ms, CPU %.1f ms\n", layer, mark, share, f,
+                 l, cpu, g_array_index (whole->ms, double, whole->ms->len - 1), g_array_index (whole->cpu, double, whole->cpu->len - 1));
       pare_session_undo (w->session);
     }
+  double median = median_from (whole->ms, before), median_cpu = median_from (whole->cpu, before);
+  r->all = layers->len * median;
+  r->all_cpu = layers->len * median_cpu;
+  r->expected = shares * median;
+  r->expected_cpu = shares * median_cpu;
+  r->expected_timed = timed * median;
+  r->expected_timed_cpu = timed * median_cpu;
 }
 
 static gboolean
@@ -355,7 +385,7 @@ one (const char *model, const char *data)
   g_autoptr (PareSession) s = pare_session_new ();
   Watch w = { .session = s, .calls = g_array_new (FALSE, FALSE, sizeof (double)) };
   g_autoptr (GArray) idle = g_array_new (FALSE, FALSE, sizeof (double)), busy = g_array_new (FALSE, FALSE, sizeof (double)),
-                     whole = g_array_new (FALSE, FALSE, sizeof (double)), saved = g_array_new (FALSE, FALSE, sizeof (double)),
+                     whole_ms = g_array_new (FALSE, FALSE, sizeof (double)), saved = g_array_new (FALSE, FALSE, sizeof (double)),
                      whole_cpu = g_array_new (FALSE, FALSE, sizeof (double));
   Ticker ticker = { .due = g_get_monotonic_time () };
   g_autoptr (GSource) source = g_source_new (&ticker_funcs, sizeof (GSource));
@@ -393,34 +423,20 @@ one (const char *model, const char *data)
       return FALSE;
     }
   g_autoptr (GPtrArray) layers = g_ptr_array_new ();
-  g_autoptr (GArray) shares = g_array_new (FALSE, FALSE, sizeof (double));
+  g_autoptr (GArray) shares = g_array_new (FALSE, FALSE, sizeof (double)), timed = g_array_new (FALSE, FALSE, sizeof (double));
   g_autofree double *times = step_times (program, dataset, split, cuts);
-  double timed = 0; /* sum of the suffixes' shares of the time */
   for (guint i = 0; i < graph->n_nodes; i++)
     if (pare_layer_is_compressible (graph, i, NULL))
       {
-        double share = suffix_share (cuts, i);
+        double share = suffix_share (cuts, i), time = times != NULL ? suffix_time (cuts, times, i) : NAN;
         g_ptr_array_add (layers, (gpointer)graph->nodes[i].layer);
         g_array_append_val (shares, share);
-        timed += times != NULL ? suffix_time (cuts, times, i) : NAN;
+        g_array_append_val (timed, time);
       }
   const PareEvaluation *baseline = pare_session_get_baseline (s);
 
-  /* from the input: some of the layers stand for all */
-  for (guint i = 0; i < layers->len; i += MAX (1, layers->len / 6))
-    {
-      wait_us (THINK_MS * 1000); /* as before an edit: after a pause, memory and clock are slower */
-      double stopped, cpu, took = whole_ms (graph, dataset, split, layers->pdata[i], baseline, &stopped, &cpu);
-      g_array_append_val (whole_cpu, cpu);
-      g_array_append_val (whole, took);
-      g_array_append_val (saved, stopped);
-    }
-  double whole_median = quantile (whole, 0.5), whole_cpu_median = quantile (whole_cpu, 0.5);
-
-  double alone = alone_ms (program, dataset, split, baseline->n), least_cpu = quantile (whole_cpu, 0), least = quantile (whole, 0),
-         samples = samples_ms (graph, program, dataset, split, baseline);
-
-  Round bits = { .whole = whole_median, .whole_cpu = whole_cpu_median, .shares = shares }, ratio = bits, typed = bits;
+  Whole whole = { graph, dataset, split, baseline, whole_ms, whole_cpu, saved };
+  Round bits = { .shares = shares, .timed = timed }, ratio = bits, typed_ratio = bits;
   PareLayerRecipe four, half, odd;
   pare_layer_recipe_init (&four);
   four.weight_bits = 4;
@@ -429,11 +445,11 @@ one (const char *model, const char *data)
   half.prune_ratio = 0.5;
   odd = half;
   odd.prune_ratio = 0.437;
-  each_layer (&w, &ticker, busy, layers, &four, "", &bits);
+  each_layer (&w, &ticker, busy, &whole, layers, &four, "", &bits);
   wait_quiet (s);
-  each_layer (&w, &ticker, busy, layers, &half, "/pruned", &ratio);
+  each_layer (&w, &ticker, busy, &whole, layers, &half, "/pruned", &ratio);
   wait_quiet (s);
-  each_layer (&w, &ticker, busy, layers, &odd, "/typed", &typed);
+  each_layer (&w, &ticker, busy, &whole, layers, &odd, "/typed", &typed_ratio);
   wait_quiet (s);
 
   /* the drag */
@@ -466,6 +482,8 @@ one (const char *model, const char *data)
     g_main_context_iteration (NULL, TRUE);
   ticker.late = NULL;
   double end_first = ms (w.first - w.start), end_final = ms (w.final - w.start);
+  double whole_median = quantile (whole_ms, 0.5), alone = alone_ms (program, dataset, split, baseline->n);
+  double samples = samples_ms (graph, program, dataset, split, baseline);
   double idle_p99 = quantile (idle, 0.99), busy_p99 = quantile (busy, 0.99);
 
   g_print ("%-24s %3u layers, %u samples, from the input %7.1f ms (early stop at %.1f pp would spare %2.0f %% of the samples)\n", name,
@@ -473,20 +491,20 @@ one (const char *model, const char *data)
   g_print (
       "  samples in parallel    %.0f %% of the single image's rate times %d threads, by CPU time %.0f %% (images are loaded and judged); "
       "%.0f %% where the program is there\n",
-      100 * alone / (least * pare_default_threads ()), pare_default_threads (), 100 * alone / least_cpu,
+      100 * alone / (quantile (whole_ms, 0) * pare_default_threads ()), pare_default_threads (), 100 * alone / quantile (whole_cpu, 0),
       100 * alone / (samples * pare_default_threads ()));
   g_print (
       "  each layer once        first interval p50 %6.1f p95 %6.1f ms   final mean %7.1f ms   total %7.0f ms: %.2f x the suffix' share, "
       "%.2f x all from the input; by CPU time %.2f x, %.2f x\n"
       "                         against the suffix' share of the measured time of the layers %.2f x; by CPU time %.2f x\n",
       quantile (bits.first, 0.5), quantile (bits.first, 0.95), mean (bits.final), bits.total, bits.total / bits.expected,
-      bits.total / (whole_median * layers->len), bits.total_cpu / bits.expected_cpu, bits.total_cpu / (whole_cpu_median * layers->len),
-      bits.total / (timed * whole_median), bits.total_cpu / (timed * whole_cpu_median));
+      bits.total / bits.all, bits.total_cpu / bits.expected_cpu, bits.total_cpu / bits.all_cpu, bits.total / bits.expected_timed,
+      bits.total_cpu / bits.expected_timed_cpu);
   const struct
   {
     const char *name;
     Round *r;
-  } others[] = { { "pruned instead", &ratio }, { "a ratio typed", &typed } };
+  } others[] = { { "pruned instead", &ratio }, { "a ratio typed", &typed_ratio } };
   for (guint i = 0; i < G_N_ELEMENTS (others); i++)
     {
       Round *r = others[i].r;
@@ -505,7 +523,7 @@ one (const char *model, const char *data)
       idle_p99, busy_p99, quantile (busy, 0.5), quantile (busy, 1), quantile (w.calls, 0.5), quantile (w.calls, 1));
   round_clear (&bits);
   round_clear (&ratio);
-  round_clear (&typed);
+  round_clear (&typed_ratio);
   g_array_unref (w.calls);
   g_autofree char *path = g_strdup (pare_session_get_project_path (s));
   g_source_destroy (source);
