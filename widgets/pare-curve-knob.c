@@ -23,6 +23,7 @@ struct _PareCurveKnob
   double *x, *error, free_until;
   guint n_curve;
   gboolean dragging, shifting, moved, quiet, hovered;
+  gboolean typed, writing;   /* the spin button's text is a person's; is set from here */
   double start, from, shift; /* value where the drag began; last shift told */
   double cursor;             /* value that is only looked at; NAN: none */
 };
@@ -475,34 +476,48 @@ on_leave (GtkEventControllerMotion *controller, PareCurveKnob *self)
 static gboolean
 on_spin_output (GtkSpinButton *spin, PareCurveKnob *self)
 {
+  gboolean typed = self->typed;
+
   g_autofree char *text
       = is_mixed (self) ? g_strdup (_ ("mixed")) : pare_format_percent (gtk_adjustment_get_value (self->adjustment) / 100, 1);
+  self->writing = TRUE;
   if (g_strcmp0 (gtk_editable_get_text (GTK_EDITABLE (spin)), text) != 0)
     gtk_editable_set_text (GTK_EDITABLE (spin), text);
+  self->writing = self->typed = FALSE;
+  if (typed) /* what was typed is taken, or given up */
+    set_cursor (self, NAN);
   return TRUE;
+}
+
+/* The value that its text says; NAN: none. */
+static double
+read_text (PareCurveKnob *self)
+{
+  g_autofree char *text = g_strdup (gtk_editable_get_text (GTK_EDITABLE (self->spin)));
+  char *end;
+  g_strdelimit (text, ",", '.'); /* either decimal sign */
+  double percent = g_ascii_strtod (text, &end);
+  return end == text || !isfinite (percent) ? NAN : pare_snap (self->steps, self->n_steps, CLAMP (percent / 100, 0, 1));
 }
 
 static int
 on_spin_input (GtkSpinButton *spin, double *value, PareCurveKnob *self)
 {
-  g_autofree char *text = g_strdup (gtk_editable_get_text (GTK_EDITABLE (spin)));
-  char *end;
-  if (g_strcmp0 (text, _ ("mixed")) == 0)
-    {
-      *value = gtk_adjustment_get_value (self->adjustment);
-      return TRUE;
-    }
-  g_strdelimit (text, ",", '.'); /* either decimal sign */
-  *value = g_ascii_strtod (text, &end);
-  if (end == text || !isfinite (*value))
-    {
-      /* Not a number: back to what it was (GTK_INPUT_ERROR would mean the minimum). */
-      *value = gtk_adjustment_get_value (self->adjustment);
-      return TRUE;
-    }
-  /* Snapped here, before the adjustment hears of it: setting it again while it tells of the first value would go round for ever. */
-  *value = 100 * pare_snap (self->steps, self->n_steps, CLAMP (*value / 100, 0, 1));
+  /* Snapped here, before the adjustment hears of it: setting it again while it tells of the first value would go round for ever. Not a
+   * number: back to what it was (GTK_INPUT_ERROR would mean the minimum). */
+  double typed = read_text (self);
+  *value = isfinite (typed) ? 100 * typed : gtk_adjustment_get_value (self->adjustment);
   return TRUE;
+}
+
+/* A number that is being typed is looked at, as one under the pointer is; Enter takes it. */
+static void
+on_spin_text (GtkEditable *editable, PareCurveKnob *self)
+{
+  if (self->writing)
+    return;
+  self->typed = TRUE;
+  set_cursor (self, read_text (self));
 }
 
 static void
@@ -608,6 +623,7 @@ pare_curve_knob_init (PareCurveKnob *self)
   gtk_widget_set_valign (self->spin, GTK_ALIGN_CENTER);
   g_signal_connect (self->spin, "output", G_CALLBACK (on_spin_output), self);
   g_signal_connect (self->spin, "input", G_CALLBACK (on_spin_input), self);
+  g_signal_connect (self->spin, "changed", G_CALLBACK (on_spin_text), self);
   g_signal_connect (self->adjustment, "value-changed", G_CALLBACK (on_spin_value), self);
   replace_scroll (self);
 }

@@ -6,7 +6,7 @@
  * - `shifted` (double delta, gboolean final): Alt+drag with mixed values, all move by the same difference
  *
  * - `preview` (double value; NAN: left): the pointer or the keyboard's cursor (Ctrl+Left / Right; Space or Enter takes it, Esc ends it)
- * rests on a value
+ * rests on a value, or one is being typed
  *
  * Role `slider`. Arrows: next legal step; Shift: ten; Alt: 0.1 %; Home, End. Ctrl while dragging: no snapping. The wheel acts only with the
  * focus. */

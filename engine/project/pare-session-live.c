@@ -99,6 +99,7 @@ pare_session_expect_change (PareSession *self, const PareLayerRecipe *change)
   if (change == NULL || same || self->closed || self->model == NULL)
     return;
   self->expected_change = *change;
+  self->expected_change_tried = FALSE;
   if (pare_session_wants_ready (self, change)) /* what is kept just now would begin anew */
     refill (self);
 }
@@ -137,7 +138,8 @@ run_fill (PareJob *job, PareControl *control, gpointer data, GError **error)
       options.focus = (const PareNodeId *)(const void *)f->expected->data;
       options.n_focus = f->expected->len;
     }
-  if (!pare_prefix_cache_fill (f->prefix, f->graph, f->dataset, &options, control, error))
+  if (!pare_ready_set_is_hurried (f->ready)
+      && !pare_prefix_cache_fill (f->prefix, f->graph, f->dataset, &options, control, error))
     return NULL;
   pare_ready_set_fill (f->ready, pare_prefix_cache_get_budget (f->prefix) / 16, control);
   return g_steal_pointer (&f->ready);
@@ -148,7 +150,7 @@ static void
 on_filled (PareJob *job, gpointer data, const GError *error, gpointer owner)
 {
   PareSession *self = owner;
-  if (g_error_matches (error, PARE_ERROR, PARE_ERROR_CANCELLED))
+  if (g_error_matches (error, PARE_ERROR, PARE_ERROR_CANCELLED) || (data != NULL && pare_ready_set_is_hurried (data)))
     self->fill_wanted = TRUE;
   if (data != NULL)
     pare_session_take_ready (self, data);

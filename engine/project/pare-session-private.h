@@ -160,7 +160,7 @@ struct _PareSession {
   char *unfinished_key;
   gint64 unfinished_left;     /* us: about what the rest of it takes */
   GArray *expected;           /* PareNodeId: layers that are likely to be changed next; NULL, empty: the defaults are */
-  gboolean has_expected_change;
+  gboolean has_expected_change, expected_change_tried; /* tried: to make it ahead of the other moves */
   PareLayerRecipe expected_change; /* of them, that a pointer is over */
   gboolean fill_wanted;       /* states for the next change are to be kept */
   PareReadySet *ready;        /* edits of them (nullable) */
@@ -276,6 +276,8 @@ void pare_session_start_fill (PareSession *self);
 /* Edits of the recipe in use at the layers that are expected to be edited. fill: any thread; budget: bytes. */
 PareReadySet *pare_ready_set_new (PareSession *self);
 void pare_ready_set_fill (PareReadySet *self, guint64 budget, PareControl *control);
+/* It has what a pointer rests on, and of the rest what was there; another one should follow. */
+gboolean pare_ready_set_is_hurried (const PareReadySet *self);
 void pare_ready_set_free (PareReadySet *self);
 /* set: (transfer full) in the place of the one before. */
 void pare_session_take_ready (PareSession *self, PareReadySet *set);

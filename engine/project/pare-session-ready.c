@@ -20,6 +20,7 @@ struct _PareReadySet
   PareSessionCosts *before;   /* of a recipe before (nullable) */
   GPtrArray *items;           /* PareReady */
   GPtrArray *known;           /* those of the set before (nullable) */
+  gboolean hurried;           /* only the first move is made, which the pointer rests on; the others if they are known */
 };
 
 static void
@@ -95,11 +96,21 @@ pare_ready_set_new (PareSession *self)
     pare_recipe_resolve (set->recipe, set->layers->pdata[0], &now);
   set->moves = set->layers->len > 0 || defaults ? pare_layer_recipe_dup_moves (&now, defaults) : g_array_new (FALSE, FALSE, sizeof now);
   if (self->has_expected_change && set->moves->len > 0)
-    g_array_prepend_val (set->moves, self->expected_change);
+    {
+      g_array_prepend_val (set->moves, self->expected_change);
+      set->hurried = !self->expected_change_tried && pare_session_wants_ready (self, &self->expected_change);
+      self->expected_change_tried = TRUE;
+    }
   set->before = pare_session_ref_costs (self);
   set->items = g_ptr_array_new_with_free_func (ready_unref);
   set->known = valid_set (self) != NULL ? g_ptr_array_ref (valid_set (self)->items) : NULL;
   return set;
+}
+
+gboolean
+pare_ready_set_is_hurried (const PareReadySet *self)
+{
+  return self->hurried;
 }
 
 /* --- in the thread of the job that keeps states --- */
@@ -168,7 +179,8 @@ pare_ready_set_fill (PareReadySet *self, guint64 budget, PareControl *control)
       if (pare_control_cancelled (control) || start - begin > MOST_US)
         return;
       if (pare_recipe_is_identity (recipe) || pare_recipe_equal (recipe, self->recipe) || find (self->items, recipe) != NULL
-          || (self->statistics == NULL && pare_session_recipe_needs_ranges (self->model, recipe)))
+          || (self->statistics == NULL && pare_session_recipe_needs_ranges (self->model, recipe))
+          || (self->hurried && i > 0 && find (self->known, recipe) == NULL))
         continue;
       PareReady *r = make (self, recipe, control);
       if (r == NULL)

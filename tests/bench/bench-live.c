@@ -1,7 +1,7 @@
 /* A recorded session of knob moves, and how long the figures take: live [MODEL DATA]
  * Every layer once: the person selects it, thinks for a moment, sets its weights to 4 bits, waits for the figure and takes it back. The
- * same again with half of its weights pruned, and with a ratio that is typed: what one move of a hand reaches is compiled before it comes,
- * what is typed is not. Then one slider of the middle layer is dragged over 30 values, 30 in a second. Against: the same changes measured
+ * same again with half of its weights pruned, with a ratio that is typed, and with one that nothing could know before: what one move of a
+ * hand reaches is compiled before it comes, what is typed after each digit. Then one slider of the middle layer is dragged over 30 values, 30 in a second. Against: the same changes measured
  * from the input, every sample. */
 #include "engine/base/pare-rng.h"
 #include "engine/onnx/pare-onnx.h"
@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define THINK_MS 700
+#define DIGIT_MS 150 /* between two keys: 80 words in a minute */
 #define STEPS 30
 #define STEP_US 33333
 #define TICK_US 4000
@@ -331,15 +332,30 @@ round_clear (Round *r)
   g_array_unref (r->final);
 }
 
+/* What the window tells the session while 43.7 is being typed. */
+static void
+type_ratio (Watch *w, const PareLayerRecipe *change)
+{
+  static const double read[] = { 0.04, 0.43, 0.43, 0.437 }; /* after each key */
+  for (guint i = 0; i < G_N_ELEMENTS (read); i++)
+    {
+      PareLayerRecipe seen = *change;
+      seen.prune_ratio = read[i];
+      pare_session_expect_change (w->session, &seen);
+      wait_us (DIGIT_MS * 1000);
+    }
+  pare_session_expect_change (w->session, NULL); /* Enter */
+}
+
 /* Evaluations from the input lie between the edits, those of some layers for all: a shared machine is slow for seconds at a time. It is
  * their median that is gone by. */
 static void
-each_layer (Watch *w, Ticker *ticker, GArray *late, Whole *whole, const GPtrArray *layers, const PareLayerRecipe *change, const char *mark,
-            Round *r)
+each_layer (Watch *w, Ticker *ticker, GArray *late, Whole *whole, const GPtrArray *layers, const PareLayerRecipe *change, gboolean typed,
+            const char *mark, Round *r)
 {
   gboolean detail = g_getenv ("PARE_LIVE_DETAIL") != NULL;
   guint before = whole->ms->len;
-  double shares = 0, timed = 0;
+  double shares = 0, times = 0;
   r->first = g_array_new (FALSE, FALSE, sizeof (double));
   r->final = g_array_new (FALSE, FALSE, sizeof (double));
   for (guint i = 0; i < layers->len; i++)
@@ -350,6 +366,8 @@ each_layer (Watch *w, Ticker *ticker, GArray *late, Whole *whole, const GPtrArra
         measure_whole (whole, layer, change);
       pare_session_expect_edit (w->session, (const char *const[]){ layer, NULL });
       wait_us (THINK_MS * 1000);
+      if (typed)
+        type_ratio (w, change);
       ticker->late = late;
       double cpu = cpu_ms ();
       move (w, layer, change, 0);
@@ -363,7 +381,7 @@ each_layer (Watch *w, Ticker *ticker, GArray *late, Whole *whole, const GPtrArra
       r->total += l;
       r->total_cpu += cpu;
       shares += share;
-      timed += g_array_index (r->timed, double, i);
+      times += g_array_index (r->timed, double, i);
       if (detail)
         g_print ("%s%-24s share %.3f first %7.1f final %7.1f ms, CPU %.1f ms; from the input %.1f ms, CPU %.1f ms\n", layer, mark, share, f,
                  l, cpu, g_array_index (whole->ms, double, whole->ms->len - 1), g_array_index (whole->cpu, double, whole->cpu->len - 1));
@@ -374,8 +392,8 @@ each_layer (Watch *w, Ticker *ticker, GArray *late, Whole *whole, const GPtrArra
   r->all_cpu = layers->len * median_cpu;
   r->expected = shares * median;
   r->expected_cpu = shares * median_cpu;
-  r->expected_timed = timed * median;
-  r->expected_timed_cpu = timed * median_cpu;
+  r->expected_timed = times * median;
+  r->expected_timed_cpu = times * median_cpu;
 }
 
 static gboolean
@@ -436,20 +454,23 @@ one (const char *model, const char *data)
   const PareEvaluation *baseline = pare_session_get_baseline (s);
 
   Whole whole = { graph, dataset, split, baseline, whole_ms, whole_cpu, saved };
-  Round bits = { .shares = shares, .timed = timed }, ratio = bits, typed_ratio = bits;
-  PareLayerRecipe four, half, odd;
+  Round bits = { .shares = shares, .timed = timed }, ratio = bits, digits = bits, unforeseen = bits;
+  PareLayerRecipe four, half, odd, other;
   pare_layer_recipe_init (&four);
   four.weight_bits = 4;
   pare_layer_recipe_init (&half);
   half.prune = PARE_PRUNE_UNSTRUCTURED;
   half.prune_ratio = 0.5;
-  odd = half;
+  odd = other = half;
   odd.prune_ratio = 0.437;
-  each_layer (&w, &ticker, busy, &whole, layers, &four, "", &bits);
+  other.prune_ratio = 0.563;
+  each_layer (&w, &ticker, busy, &whole, layers, &four, FALSE, "", &bits);
   wait_quiet (s);
-  each_layer (&w, &ticker, busy, &whole, layers, &half, "/pruned", &ratio);
+  each_layer (&w, &ticker, busy, &whole, layers, &half, FALSE, "/pruned", &ratio);
   wait_quiet (s);
-  each_layer (&w, &ticker, busy, &whole, layers, &odd, "/typed", &typed_ratio);
+  each_layer (&w, &ticker, busy, &whole, layers, &odd, TRUE, "/typed", &digits);
+  wait_quiet (s);
+  each_layer (&w, &ticker, busy, &whole, layers, &other, FALSE, "/unforeseen", &unforeseen);
   wait_quiet (s);
 
   /* the drag */
@@ -504,7 +525,7 @@ one (const char *model, const char *data)
   {
     const char *name;
     Round *r;
-  } others[] = { { "pruned instead", &ratio }, { "a ratio typed", &typed_ratio } };
+  } others[] = { { "pruned instead", &ratio }, { "a ratio typed", &digits }, { "not foreseen", &unforeseen } };
   for (guint i = 0; i < G_N_ELEMENTS (others); i++)
     {
       Round *r = others[i].r;
@@ -523,7 +544,8 @@ one (const char *model, const char *data)
       idle_p99, busy_p99, quantile (busy, 0.5), quantile (busy, 1), quantile (w.calls, 0.5), quantile (w.calls, 1));
   round_clear (&bits);
   round_clear (&ratio);
-  round_clear (&typed_ratio);
+  round_clear (&digits);
+  round_clear (&unforeseen);
   g_array_unref (w.calls);
   g_autofree char *path = g_strdup (pare_session_get_project_path (s));
   g_source_destroy (source);
