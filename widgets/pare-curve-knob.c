@@ -185,22 +185,32 @@ draw_axis (cairo_t *cr, const PareLook *look, double w, double base)
     }
 }
 
-/* Right of the handle; left of it where there is no room; else across it from the left, where a curve that rises is low. Draws only if
- * `paint`; returns whether the texts lie across the handle. */
-static gboolean
-draw_texts (PareCurveKnob *self, cairo_t *cr, const PareLook *look, double w, double handle, gboolean paint)
+/* Where the texts lie, from left to right; across: over the handle. */
+typedef struct
 {
-  double s = look->scale, a = self->first != NULL ? pare_draw_text_width (cr, look, PARE_TICK_PX, 0, self->first) : 0;
+  double x, from, to;
+  PareTextFlags flags;
+  gboolean across;
+} Texts;
+
+/* Right of the handle; left of it where there is no room; else across it from the left, where a curve that rises is low. */
+static Texts
+place_texts (PareCurveKnob *self, cairo_t *cr, const PareLook *look, double w, double handle)
+{
+  double a = self->first != NULL ? pare_draw_text_width (cr, look, PARE_TICK_PX, 0, self->first) : 0;
   double b = self->second != NULL ? pare_draw_text_width (cr, look, PARE_TICK_PX, 0, self->second) : 0, width = fmax (a, b);
-  gboolean right = handle + 11 + width <= w, left = !right && handle - 11 - width >= 0;
-  double x = right ? handle + 11 : left ? handle - 11 : 3;
-  PareTextFlags flags = left ? PARE_TEXT_RIGHT : 0;
-  if (paint)
-    {
-      pare_draw_text (cr, look, &look->fg, PARE_TICK_PX, flags, x, 13 * s, w, self->first);
-      pare_draw_text (cr, look, &look->second, PARE_TICK_PX, flags, x, 26 * s, w, self->second);
-    }
-  return !right && !left && width > 0;
+  if (handle + 11 + width <= w)
+    return (Texts){ handle + 11, handle + 11, handle + 11 + width, 0, FALSE };
+  if (handle - 11 - width >= 0)
+    return (Texts){ handle - 11, handle - 11 - width, handle - 11, PARE_TEXT_RIGHT, FALSE };
+  return (Texts){ 3, 3, 3 + width, 0, width > 0 };
+}
+
+/* Where a line at x begins, so that it does not cross them. */
+static double
+line_from (const Texts *texts, const PareLook *look, double x)
+{
+  return texts->to > texts->from && x > texts->from - 3 && x < texts->to + 3 ? 29 * look->scale : 0;
 }
 
 static void
@@ -222,6 +232,7 @@ pare_curve_knob_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
       return;
     }
   double at = isfinite (value) ? value : anchor (self), handle = at * w;
+  Texts texts = place_texts (self, cr, &look, w, handle);
   if (isfinite (value) && value > 0)
     {
       cairo_rectangle (cr, 0, 0, handle, base);
@@ -259,7 +270,7 @@ pare_curve_knob_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   else if (self->n_values > 0)
     {
       double e = curve_at (self, at), y = isfinite (e) ? base - fmax (e, 0) / top * 0.88 * base : base - 6;
-      double from = draw_texts (self, cr, &look, w, handle, FALSE) ? 29 * s : 0;
+      double from = texts.across ? 29 * s : 0;
       pare_draw_line (cr, &look.mark, 1.5, CLAMP (handle, 1, w - 1), from, CLAMP (handle, 1, w - 1), base);
       cairo_new_path (cr);
       cairo_arc (cr, CLAMP (handle, 6.5, w - 6.5), CLAMP (y, 6.5, base), self->hovered || self->dragging ? 6.5 : 5.5, 0, 2 * G_PI);
@@ -273,7 +284,7 @@ pare_curve_knob_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
     {
       double x = CLAMP (self->cursor * w, 1, w - 1), e = curve_at (self, self->cursor);
       pare_draw_dash (cr, 2, 2);
-      pare_draw_line (cr, &look.mark, 1, x, 0, x, base);
+      pare_draw_line (cr, &look.mark, 1, x, line_from (&texts, &look, x), x, base);
       pare_draw_dash (cr, 0, 0);
       if (isfinite (e))
         {
@@ -283,7 +294,8 @@ pare_curve_knob_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
           cairo_fill (cr);
         }
     }
-  draw_texts (self, cr, &look, w, handle, TRUE);
+  pare_draw_text (cr, &look, &look.fg, PARE_TICK_PX, texts.flags, texts.x, 13 * s, w, self->first);
+  pare_draw_text (cr, &look, &look.second, PARE_TICK_PX, texts.flags, texts.x, 26 * s, w, self->second);
   cairo_destroy (cr);
 }
 

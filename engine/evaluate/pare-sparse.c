@@ -70,7 +70,7 @@ AVX512 static inline __m512
 expand (__mmask16 mask, const guint8 *values)
 {
   __m512 zero = _mm512_setzero_ps ();
-  __asm__ ("" : "+v"(zero));
+  __asm__("" : "+v"(zero));
   return _mm512_mask_expandloadu_ps (zero, mask, values);
 }
 

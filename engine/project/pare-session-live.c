@@ -138,8 +138,7 @@ run_fill (PareJob *job, PareControl *control, gpointer data, GError **error)
       options.focus = (const PareNodeId *)(const void *)f->expected->data;
       options.n_focus = f->expected->len;
     }
-  if (!pare_ready_set_is_hurried (f->ready)
-      && !pare_prefix_cache_fill (f->prefix, f->graph, f->dataset, &options, control, error))
+  if (!pare_ready_set_is_hurried (f->ready) && !pare_prefix_cache_fill (f->prefix, f->graph, f->dataset, &options, control, error))
     return NULL;
   pare_ready_set_fill (f->ready, pare_prefix_cache_get_budget (f->prefix) / 16, control);
   return g_steal_pointer (&f->ready);

@@ -90,7 +90,8 @@ gboolean
 pare_store_list_measured (PareStore *self, GError **error)
 {
   g_autoptr (GHashTable) set = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  sqlite3_stmt *s = begin_query (self, "SELECT recipe FROM evaluations UNION SELECT recipe FROM sizes UNION SELECT recipe FROM latencies", error);
+  sqlite3_stmt *s
+      = begin_query (self, "SELECT recipe FROM evaluations UNION SELECT recipe FROM sizes UNION SELECT recipe FROM latencies", error);
   int rc = SQLITE_DONE;
   if (s == NULL)
     return FALSE;

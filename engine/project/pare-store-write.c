@@ -36,7 +36,7 @@ typedef struct
   TaskKind kind;
   GPtrArray *statements;
   const char *measured; /* recipe that it has figures of (nullable); in one of the statements */
-  PareStore *to; /* HAND_OVER: NULL forgets */
+  PareStore *to;        /* HAND_OVER: NULL forgets */
   /* FLUSH, REMEMBER, HAND_OVER: the caller waits on these */
   GMutex *mutex;
   GCond *cond;

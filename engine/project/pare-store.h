@@ -2,7 +2,7 @@
  *
  *   main thread --queue--> writer thread --one transaction for each edit--> file <--read connection-- anyone
  *
- * Writes are queued and committed at once; a killed process loses at most what is in the queue. Results are keyed by the recipe's hash, so that two points
+ * Writes are queued and committed some 20 ms later; a killed process loses at most what is in the queue. Results are keyed by the recipe's hash, so that two points
  * of history with one recipe share them. Every row carries a digest of its columns: what SQLite's own check cannot see (a flipped bit in a
  * text) is seen too. Plain C, no GObject: `pare replay` reads through it. */
 #pragma once

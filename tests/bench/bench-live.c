@@ -1,8 +1,8 @@
 /* A recorded session of knob moves, and how long the figures take: live [MODEL DATA]
  * Every layer once: the person selects it, thinks for a moment, sets its weights to 4 bits, waits for the figure and takes it back. The
  * same again with half of its weights pruned, with a ratio that is typed, and with one that nothing could know before: what one move of a
- * hand reaches is compiled before it comes, what is typed after each digit. Then one slider of the middle layer is dragged over 30 values, 30 in a second. Against: the same changes measured
- * from the input, every sample. */
+ * hand reaches is compiled before it comes, what is typed after each digit. Then one slider of the middle layer is dragged over 30 values,
+ * 30 in a second. Against: the same changes measured from the input, every sample. */
 #include "engine/base/pare-rng.h"
 #include "engine/onnx/pare-onnx.h"
 #include "engine/project/pare-session.h"

@@ -35,12 +35,9 @@ change_of (const Edit *edit)
   return change;
 }
 
-static gboolean
-is_made (PareSession *s, gpointer data)
+static const PareReady *
+find_made (PareSession *s, const Edit *edit)
 {
-  const Edit *edit = data;
-  if (!has_states (s, NULL))
-    return FALSE;
   g_autoptr (PareRecipe) recipe = pare_recipe_copy (pare_session_get_recipe (s));
   PareLayerRecipe change = change_of (edit);
   if (edit->layer != NULL)
@@ -48,7 +45,15 @@ is_made (PareSession *s, gpointer data)
   else
     pare_recipe_set_defaults (recipe, &change);
   pare_recipe_set_model_sha256 (recipe, s->model->graph->sha256);
-  if (pare_session_find_ready (s, recipe) != NULL)
+  return pare_session_find_ready (s, recipe);
+}
+
+static gboolean
+is_made (PareSession *s, gpointer data)
+{
+  if (!has_states (s, NULL))
+    return FALSE;
+  if (find_made (s, data) != NULL)
     return TRUE;
   s->fill_wanted = TRUE;
   pare_session_pump (s);
@@ -103,6 +108,36 @@ test_fill (void)
       WAIT (s, quiet);
     }
   g_assert_cmpint (find_job (s, "Keeping what the next change will need"), ==, -1);
+  remove_project (s);
+  watch_clear (&w);
+}
+
+/* What is typed is made before anything else, and what was made stays. */
+static void
+test_hurried (void)
+{
+  Watch w;
+  open_both (&w);
+  PareSession *s = w.session;
+  WAIT (s, quiet);
+  static Edit known = { "conv2", 4, 0, 0 }, digits[] = { { "conv2", 0, 0, 0.04 }, { "conv2", 0, 0, 0.437 } };
+  pare_session_expect_edit (s, (const char *const[]){ "conv2", NULL });
+  wait_until (s, is_made, &known, "4 bits");
+  const PareProgram *before = find_made (s, &known)->program;
+  for (guint i = 0; i < G_N_ELEMENTS (digits); i++)
+    {
+      PareLayerRecipe change = change_of (&digits[i]);
+      pare_session_expect_change (s, &change);
+      while (find_made (s, &digits[i]) == NULL)
+        g_main_context_iteration (NULL, TRUE);
+      g_assert_true (pare_ready_set_is_hurried (s->ready));
+      g_assert_nonnull (find_made (s, &known));
+      g_assert_true (find_made (s, &known)->program == before);
+    }
+  while (pare_ready_set_is_hurried (s->ready)) /* the others follow */
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_nonnull (find_made (s, &digits[1]));
+  g_assert_true (find_made (s, &known)->program == before);
   remove_project (s);
   watch_clear (&w);
 }
@@ -206,6 +241,7 @@ main (int argc, char **argv)
 {
   session_tests_init (&argc, &argv);
   g_test_add_func ("/session-live/fill", test_fill);
+  g_test_add_func ("/session-live/hurried", test_hurried);
   g_test_add_func ("/session-live/drag", test_drag);
   g_test_add_func ("/session-live/split", test_split);
   return session_tests_run ();

@@ -574,6 +574,53 @@ test_copy (Fixture *f, gconstpointer unused)
   pare_store_close (store);
 }
 
+static gboolean
+has_size (PareStore *store, const char *recipe)
+{
+  PareSize size;
+  gint64 macs;
+  g_autoptr (GError) error = NULL;
+  gboolean has = pare_store_read_size (store, recipe, &size, &macs, &error);
+  g_assert_no_error (error);
+  return has;
+}
+
+/* Which recipes have figures is known without asking the file, wherever they come from: written before, written now, handed over, or by
+ * another store. */
+static void
+test_measured (Fixture *f, gconstpointer unused)
+{
+  GError *error = NULL;
+  PareSize size = { .params = 1 };
+  g_autofree char *to = g_build_filename (f->folder, "copy.pare", NULL);
+  PareStore *store = pare_store_create (f->path, &error);
+  g_assert_no_error (error);
+  g_assert_false (has_size (store, "a"));
+  pare_store_put_size (store, "a", &size, 1);
+  g_assert_true (pare_store_flush (store, NULL));
+  g_assert_true (has_size (store, "a"));
+  g_assert_true (pare_store_copy (store, to, TRUE, NULL, &error));
+  pare_store_put_size (store, "b", &size, 1);
+  PareStore *other = pare_store_open (to, &error);
+  g_assert_no_error (error);
+  g_assert_true (has_size (other, "a"));
+  g_assert_false (has_size (other, "b"));
+  pare_store_hand_over (store, other);
+  g_assert_true (pare_store_flush (other, NULL));
+  g_assert_true (has_size (other, "b"));
+  pare_store_close (other);
+  PareStore *reader = pare_store_open_read (f->path, &error);
+  g_assert_no_error (error);
+  g_assert_false (has_size (reader, "c"));
+  pare_store_put_size (store, "c", &size, 1);
+  gint64 until = g_get_monotonic_time () + 5 * G_USEC_PER_SEC; /* it is written soon by itself */
+  while (!has_size (reader, "c") && g_get_monotonic_time () < until)
+    g_usleep (1000);
+  g_assert_true (has_size (reader, "c"));
+  pare_store_close (reader);
+  pare_store_close (store);
+}
+
 static void
 count_trouble (const char *text, gpointer data)
 {
@@ -675,6 +722,7 @@ main (int argc, char **argv)
   ADD ("damaged", test_damaged);
   ADD ("refused", test_refused);
   ADD ("copy", test_copy);
+  ADD ("measured", test_measured);
   ADD ("full-disk", test_full_disk);
   g_test_add_func ("/store/codec", test_codec);
   return g_test_run ();

@@ -363,6 +363,47 @@ test_cursor (void)
     }
 }
 
+/* What is being typed is looked at after each key; Enter takes it, what is no number is let be. */
+static void
+test_typing (void)
+{
+  GtkWidget *knob = g_object_ref_sink (pare_curve_knob_new ("Ratio"));
+  Heard looked = { 0 }, changed = { 0 };
+  pare_curve_knob_set_values (PARE_CURVE_KNOB (knob), (double[]){ 0.5 }, 1);
+  g_signal_connect (knob, "changed", G_CALLBACK (on_double), &changed);
+  g_signal_connect (knob, "preview", G_CALLBACK (on_double_preview), &looked);
+  GtkEditable *text = GTK_EDITABLE (pare_curve_knob_get_spin (PARE_CURVE_KNOB (knob)));
+  gtk_editable_delete_text (text, 0, -1);
+  int at = 0;
+  const double seen[] = { 0.04, 0.43, 0.43, 0.437 };
+  for (guint i = 0; i < G_N_ELEMENTS (seen); i++)
+    {
+      gtk_editable_insert_text (text, &"43.7"[i], 1, &at);
+      g_assert_cmpfloat_with_epsilon (looked.last, seen[i], 1e-9);
+    }
+  g_assert_cmpuint (looked.changes, ==, 3); /* a point changes nothing */
+  g_assert_cmpuint (changed.changes, ==, 0);
+  gtk_spin_button_update (GTK_SPIN_BUTTON (text));
+  g_assert_true (isnan (looked.last));
+  g_assert_cmpuint (changed.finals, ==, 1);
+  g_assert_cmpfloat_with_epsilon (changed.last, 0.437, 1e-9);
+  g_assert_cmpstr (gtk_editable_get_text (text), ==, "43.7 %");
+  gtk_editable_set_text (text, "6");
+  g_assert_cmpfloat_with_epsilon (looked.last, 0.06, 1e-9);
+  gtk_editable_set_text (text, "six");
+  g_assert_true (isnan (looked.last));
+  /* another layer's value comes meanwhile */
+  gtk_editable_set_text (text, "60");
+  pare_curve_knob_set_values (PARE_CURVE_KNOB (knob), (double[]){ 0.25 }, 1);
+  g_assert_true (isnan (looked.last));
+  g_assert_cmpstr (gtk_editable_get_text (text), ==, "25.0 %");
+  guint before = looked.changes;
+  pare_curve_knob_set_values (PARE_CURVE_KNOB (knob), (double[]){ 0.75 }, 1); /* by nobody's hand */
+  g_assert_cmpuint (looked.changes, ==, before);
+  g_assert_cmpuint (changed.changes, ==, 1);
+  g_assert_finalize_object (knob);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -374,6 +415,7 @@ main (int argc, char **argv)
   g_test_add_func ("/knobs/cursor", test_cursor);
   g_test_add_func ("/knobs/curve", test_curve);
   g_test_add_func ("/knobs/spectrum", test_spectrum);
+  g_test_add_func ("/knobs/typing", test_typing);
   g_test_add_func ("/knobs/job", test_job);
   return g_test_run ();
 }
