@@ -84,7 +84,7 @@ pair (const uint16_t *a)
 
 /* acc += one pair of each row times a row of b. Rows are a_row apart. */
 BF16 INLINE void
-multiply (__m512 acc[14][4], const uint16_t *a, int64_t a_row, const uint16_t *b, const int rows, const int vecs)
+multiply (__m512 acc[][4], const uint16_t *a, int64_t a_row, const uint16_t *b, const int rows, const int vecs)
 {
   __m512bh w[4];
   UNROLL for (int v = 0; v < vecs; v++) w[v] = (__m512bh)_mm512_loadu_si512 (b + v * LANES * 2);
@@ -162,6 +162,54 @@ product (const PareBfloatProduct *p)
     {
       int64_t end = p->rows * (i + 1) / n;
       tiles[p->width / LANES - 1][end - row - 1](p, row);
+      row = end;
+    }
+}
+
+/* --- small products, one behind the other --- */
+
+#define MOST_TOGETHER 16 /* rows */
+
+/* `rows` rows of each product, one vector wide. What keeps a small product waiting is its beginning and its end: here the next one begins
+ * meanwhile. */
+BF16 INLINE void
+together (const PareBfloatProduct *p, const PareBfloatSeries *series, int64_t row, const int rows)
+{
+  const uint16_t *first = p->a + row * LANES, *b = p->b;
+  float *c = (float *)p->c.data + row * p->c_row;
+  const int64_t c_row = p->c_row;
+  for (int64_t i = 0; i < series->n; i++, first += series->a_apart, b += series->b_apart, c += series->c_apart)
+    {
+      __m512 acc[MOST_TOGETHER][4];
+      const uint16_t *a = first, *weights = b;
+      UNROLL for (int r = 0; r < rows; r++) acc[r][0] = _mm512_setzero_ps ();
+      for (int64_t k = p->pairs; k > 0; k -= LANES / 2, a += p->a_block)
+        UNROLL for (int j = 0; j < LANES / 2; j++, weights += LANES * 2) multiply (acc, a + 2 * j, LANES, weights, rows, 1);
+      UNROLL for (int r = 0; r < rows; r++) _mm512_storeu_ps (c + r * c_row, acc[r][0]);
+    }
+}
+
+#define TOGETHER(ROWS)                                                                                                                     \
+  BF16 static void together##ROWS (const PareBfloatProduct *p, const PareBfloatSeries *series, int64_t row)                                \
+  {                                                                                                                                        \
+    together (p, series, row, ROWS);                                                                                                       \
+  }
+/* clang-format off */
+TOGETHER (1) TOGETHER (2) TOGETHER (3) TOGETHER (4) TOGETHER (5) TOGETHER (6) TOGETHER (7) TOGETHER (8)
+TOGETHER (9) TOGETHER (10) TOGETHER (11) TOGETHER (12) TOGETHER (13) TOGETHER (14) TOGETHER (15) TOGETHER (16)
+    /* clang-format on */
+    typedef void together_t (const PareBfloatProduct *p, const PareBfloatSeries *series, int64_t row);
+
+static void
+series (const PareBfloatProduct *p, const PareBfloatSeries *series)
+{
+  static together_t *const tiles[] = { together1, together2,  together3,  together4,  together5,  together6,  together7,  together8,
+                                       together9, together10, together11, together12, together13, together14, together15, together16 };
+  int64_t n = (p->rows + MOST_TOGETHER - 1) / MOST_TOGETHER, row = 0;
+  for (int64_t i = 0; i < n; i++)
+    {
+      int64_t end = p->rows * (i + 1) / n;
+      tiles[end - row - 1](p, series, row);
       row = end;
     }
 }
@@ -421,7 +469,7 @@ winograd_weights (const float *weights, const float *factor, int64_t n, int64_t 
     }
 }
 
-#define VECTORS .row = row, .winograd_in = winograd_in, .winograd_out = winograd_out, .winograd_weights = winograd_weights
+#define VECTORS .series = series, .row = row, .winograd_in = winograd_in, .winograd_out = winograd_out, .winograd_weights = winograd_weights
 
 const PareBfloats *
 pare_accel_bfloats (void)

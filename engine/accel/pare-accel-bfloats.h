@@ -34,6 +34,12 @@ typedef struct
   int64_t first;          /* the first column's channel in it */
 } PareBfloatProduct;
 
+/* Products that lie so many elements apart from each other. */
+typedef struct
+{
+  int64_t n, a_apart, b_apart, c_apart;
+} PareBfloatSeries;
+
 /* A convolution of 3 x 3, stride 1, by Winograd's F(m[0] x m[1], 3 x 3). Transforms are computed in floats; transformed tiles and weights
  * are rounded to bfloat16. */
 typedef struct
@@ -53,6 +59,9 @@ typedef struct
 typedef struct
 {
   void (*product) (const PareBfloatProduct *p);
+  /* n of them, in blocks, to floats, 16 columns wide, with nothing behind the sums, which are those of `product` by vectors bit by bit. All
+   * weights should fit into the nearest cache: each few rows read them. */
+  void (*series) (const PareBfloatProduct *p, const PareBfloatSeries *series);
   /* the same of n columns, panel after panel; NULL: by `product` */
   void (*panels) (const PareBfloatProduct *p, int64_t n);
   /* One row in blocks that follow one another, without a factor; the terms of a sum come in four chains. */

@@ -8,6 +8,7 @@
 
 /* Bytes of a band, transformed and multiplied: they share the caches with the weights. */
 #define BAND (256 * 1024)
+#define MOST_NEAR (16 * 1024) /* weights, which the nearest cache has beside the tiles */
 
 /* Tables whose parts lie a power of two apart would share one set of the cache. */
 static int64_t
@@ -43,18 +44,28 @@ multiply (const void *work, int64_t first, int64_t n, int64_t panel)
   int64_t at;
   int width = pare_accel_bfloat_panel (w->n, panel, &at);
   int64_t sums_apart = apart (w->walk.band * width);
-  for (int64_t s = 0; s < k->size; s++)
-    isa->product (&(PareBfloatProduct){ .rows = n,
-                                        .pairs = w->k / 2,
-                                        .a = k->v + s * k->v_apart,
-                                        .a_row = PARE_BLOCK,
-                                        .a_block = n * PARE_BLOCK,
-                                        .b = w->weights + (at * k->size + s * width) * w->k,
-                                        .width = width,
-                                        .columns = width,
-                                        .c = { k->sums + s * sums_apart, true },
-                                        .c_row = PARE_BLOCK,
-                                        .c_block = n * PARE_BLOCK });
+  PareBfloatProduct product = { .rows = n,
+                                .pairs = w->k / 2,
+                                .a = k->v,
+                                .a_row = PARE_BLOCK,
+                                .a_block = n * PARE_BLOCK,
+                                .b = w->weights + at * k->size * w->k,
+                                .width = width,
+                                .columns = width,
+                                .c = { k->sums, true },
+                                .c_row = PARE_BLOCK,
+                                .c_block = n * PARE_BLOCK };
+  PareBfloatSeries all = { k->size, k->v_apart, width * w->k, sums_apart };
+  if (width == PARE_BLOCK && all.n * all.b_apart <= MOST_NEAR)
+    isa->series (&product, &all);
+  else
+    for (int64_t s = 0; s < all.n; s++)
+      {
+        isa->product (&product);
+        product.a += all.a_apart;
+        product.b += all.b_apart;
+        product.c.data = (float *)product.c.data + all.c_apart;
+      }
   isa->winograd_out (w, k->sums, sums_apart, first, n, at, width, k->y, k->residual);
 }
 

@@ -184,6 +184,50 @@ test_tiles (void)
     check (isa, i);
 }
 
+/* Small products one behind the other are those that are made one by one, bit by bit, and leave what lies between them. */
+static void
+test_series (void)
+{
+  const PareBfloats *isa = pare_accel_bfloats ();
+  for (guint turn = 0; turn < 200; turn++)
+    {
+      PareRng rng = { 900 + turn };
+      int64_t rows = 1 + (int64_t)pare_rng_below (&rng, 70), blocks = 1 + (int64_t)pare_rng_below (&rng, 4), k = blocks * PARE_BLOCK;
+      PareBfloatSeries series = { 1 + (int64_t)pare_rng_below (&rng, 36), rows * k + (int64_t)pare_rng_below (&rng, 40), PARE_BLOCK * k,
+                                  rows * PARE_BLOCK + (int64_t)pare_rng_below (&rng, 40) };
+      gsize size_a = (gsize)(series.n * series.a_apart), size_b = (gsize)(series.n * series.b_apart),
+            size_c = (gsize)(series.n * series.c_apart);
+      g_autofree uint16_t *a = g_new (uint16_t, size_a), *b = g_new (uint16_t, size_b);
+      g_autofree float *c = g_new (float, size_c), *want = g_new (float, size_c);
+      for (gsize i = 0; i < size_a; i++)
+        a[i] = to_bfloat (pare_rng_normal (&rng));
+      for (gsize i = 0; i < size_b; i++)
+        b[i] = to_bfloat (pare_rng_normal (&rng));
+      memset (c, 0x55, size_c * sizeof *c);
+      memset (want, 0x55, size_c * sizeof *want);
+      PareBfloatProduct p = { .rows = rows,
+                              .pairs = k / 2,
+                              .a = a,
+                              .a_row = PARE_BLOCK,
+                              .a_block = rows * PARE_BLOCK,
+                              .b = b,
+                              .width = PARE_BLOCK,
+                              .columns = PARE_BLOCK,
+                              .c = { c, true },
+                              .c_row = PARE_BLOCK,
+                              .c_block = rows * PARE_BLOCK };
+      isa->series (&p, &series);
+      for (int64_t i = 0; i < series.n; i++)
+        {
+          p.a = a + i * series.a_apart;
+          p.b = b + i * series.b_apart;
+          p.c.data = want + i * series.c_apart;
+          isa->product (&p);
+        }
+      g_assert_cmpmem (c, size_c * sizeof *c, want, size_c * sizeof *want);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -192,6 +236,7 @@ main (int argc, char **argv)
     {
       g_test_add_func ("/accel-bfloat-products/vectors", test_vectors);
       g_test_add_func ("/accel-bfloat-products/tiles", test_tiles);
+      g_test_add_func ("/accel-bfloat-products/series", test_series);
     }
   return g_test_run ();
 }
