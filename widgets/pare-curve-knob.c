@@ -489,7 +489,6 @@ static gboolean
 on_spin_output (GtkSpinButton *spin, PareCurveKnob *self)
 {
   gboolean typed = self->typed;
-
   g_autofree char *text
       = is_mixed (self) ? g_strdup (_ ("mixed")) : pare_format_percent (gtk_adjustment_get_value (self->adjustment) / 100, 1);
   self->writing = TRUE;

@@ -172,15 +172,15 @@ pare_ready_set_fill (PareReadySet *self, guint64 budget, PareControl *control)
   guint64 bytes = 0;
   if (model_bytes (self->model->graph) > MOST_MODEL)
     return;
-  for (guint i = 0; i < self->moves->len && longest < LONGEST_US; i++)
+  for (guint i = 0; i < self->moves->len; i++)
     {
       g_autoptr (PareRecipe) recipe = moved (self, &g_array_index (self->moves, PareLayerRecipe, i));
       gint64 start = g_get_monotonic_time ();
-      if (pare_control_cancelled (control) || start - begin > MOST_US)
-        return;
+      /* From then on it takes over what is there, which costs nothing. */
+      gboolean enough = pare_control_cancelled (control) || start - begin > MOST_US || longest >= LONGEST_US || (self->hurried && i > 0);
       if (pare_recipe_is_identity (recipe) || pare_recipe_equal (recipe, self->recipe) || find (self->items, recipe) != NULL
           || (self->statistics == NULL && pare_session_recipe_needs_ranges (self->model, recipe))
-          || (self->hurried && i > 0 && find (self->known, recipe) == NULL))
+          || (enough && find (self->known, recipe) == NULL))
         continue;
       PareReady *r = make (self, recipe, control);
       if (r == NULL)

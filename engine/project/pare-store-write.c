@@ -229,92 +229,106 @@ push (PareStore *self, Task *task)
     task_free (task); /* read-only: who opened it so was told */
 }
 
+typedef struct
+{
+  PareStore *store;
+  GQueue waiting, remembered; /* Task */
+  gboolean remember, unsettled;
+  char *trouble; /* why nothing can be written; NULL: it can */
+  gint64 due;    /* when what waits is written; 0: as soon as something comes */
+} Writer;
+
+static void
+write_waiting (Writer *w)
+{
+  w->due = 0;
+  while (!g_queue_is_empty (&w->waiting))
+    {
+      int rc = run_task (w->store, g_queue_peek_head (&w->waiting));
+      if (rc == SQLITE_OK)
+        {
+          Task *written = g_queue_pop_head (&w->waiting);
+          if (w->remember)
+            g_queue_push_tail (&w->remembered, written);
+          else
+            task_free (written);
+          w->unsettled = TRUE;
+          continue;
+        }
+      g_autofree char *text = describe (w->store, rc);
+      if (w->trouble == NULL)
+        tell_trouble (w->store, text);
+      g_free (w->trouble);
+      w->trouble = g_steal_pointer (&text);
+      return;
+    }
+  if (w->trouble != NULL)
+    {
+      g_clear_pointer (&w->trouble, g_free);
+      tell_trouble (w->store, NULL);
+    }
+}
+
+/* In order: what is written already, then what could not be written. */
+static void
+hand_over (Writer *w, PareStore *to)
+{
+  while (to != NULL && (!g_queue_is_empty (&w->remembered) || !g_queue_is_empty (&w->waiting)))
+    push (to, g_queue_pop_head (g_queue_is_empty (&w->remembered) ? &w->waiting : &w->remembered));
+  g_queue_clear_full (&w->remembered, (GDestroyNotify)task_free);
+  w->remember = FALSE;
+}
+
+/* NULL: nothing came in time. */
+static Task *
+next_task (Writer *w)
+{
+  GAsyncQueue *queue = w->store->queue;
+  if (w->due > 0)
+    return g_async_queue_timeout_pop (queue, (guint64)MAX (w->due - g_get_monotonic_time (), 0));
+  if (w->trouble == NULL && !w->unsettled)
+    return g_async_queue_pop (queue);
+  return g_async_queue_timeout_pop (queue, w->trouble != NULL ? RETRY_US : SETTLE_US);
+}
+
 static gpointer
 writer_main (gpointer data)
 {
-  PareStore *self = data;
-  GQueue waiting = G_QUEUE_INIT, remembered = G_QUEUE_INIT;
-  gboolean remember = FALSE;
-  g_autofree char *trouble = NULL;
-  gboolean stop = FALSE, unsettled = FALSE;
-  gint64 due = 0; /* when what waits is written; 0: as soon as something comes */
+  Writer w = { .store = data, .waiting = G_QUEUE_INIT, .remembered = G_QUEUE_INIT };
+  gboolean stop = FALSE;
   pare_thread_give_way (MIN (19, getpriority (PRIO_PROCESS, 0) + WRITER_NICE)); /* who edits does not wait for a transaction */
   while (!stop)
     {
-      Task *task;
-      if (due > 0)
-        task = g_async_queue_timeout_pop (self->queue, (guint64)MAX (due - g_get_monotonic_time (), 0));
-      else if (trouble == NULL && !unsettled)
-        task = g_async_queue_pop (self->queue);
-      else
-        task = g_async_queue_timeout_pop (self->queue, trouble != NULL ? RETRY_US : SETTLE_US);
-      gboolean idle = task == NULL && due == 0;
-      Task *flush = NULL;
+      Task *task = next_task (&w);
+      gboolean idle = task == NULL && w.due == 0;
       if (task != NULL && task->kind == TASK_WRITE)
         {
-          g_queue_push_tail (&waiting, task);
           gint64 now = g_get_monotonic_time ();
-          due = due > 0 ? due : now + GATHER_US;
-          if (now < due)
+          g_queue_push_tail (&w.waiting, g_steal_pointer (&task));
+          w.due = w.due > 0 ? w.due : now + GATHER_US;
+          if (now < w.due)
             continue;
         }
-      else if (task != NULL && (task->kind == TASK_FLUSH || task->kind == TASK_REMEMBER))
-        flush = task;
-      else if (task != NULL && task->kind == TASK_HAND_OVER)
+      write_waiting (&w);
+      if (idle && w.unsettled && w.trouble == NULL)
         {
-          /* In order: what is here already, then what could not be written here. */
-          while (task->to != NULL && (!g_queue_is_empty (&remembered) || !g_queue_is_empty (&waiting)))
-            push (task->to, g_queue_pop_head (g_queue_is_empty (&remembered) ? &waiting : &remembered));
-          g_queue_clear_full (&remembered, (GDestroyNotify)task_free);
-          remember = FALSE;
-          answer_flush (task, TRUE, NULL);
-          task_free (task);
+          sqlite3_wal_checkpoint_v2 (w.store->writer, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+          w.unsettled = FALSE;
         }
-      else if (task != NULL)
-        {
-          stop = TRUE;
-          task_free (task);
-        }
-      due = 0;
-      while (!g_queue_is_empty (&waiting))
-        {
-          int rc = run_task (self, g_queue_peek_head (&waiting));
-          if (rc == SQLITE_OK)
-            {
-              Task *written = g_queue_pop_head (&waiting);
-              if (remember)
-                g_queue_push_tail (&remembered, written);
-              else
-                task_free (written);
-              unsettled = TRUE;
-              continue;
-            }
-          g_autofree char *text = describe (self, rc);
-          if (trouble == NULL)
-            tell_trouble (self, text);
-          g_free (trouble);
-          trouble = g_steal_pointer (&text);
-          break;
-        }
-      if (trouble != NULL && g_queue_is_empty (&waiting))
-        {
-          g_clear_pointer (&trouble, g_free);
-          tell_trouble (self, NULL);
-        }
-      if (flush != NULL)
-        {
-          remember |= flush->kind == TASK_REMEMBER && trouble == NULL;
-          answer_flush (flush, trouble == NULL, trouble);
-          task_free (flush);
-        }
-      if (idle && unsettled && trouble == NULL)
-        {
-          sqlite3_wal_checkpoint_v2 (self->writer, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-          unsettled = FALSE;
-        }
+      if (task == NULL)
+        continue;
+      w.remember |= task->kind == TASK_REMEMBER && w.trouble == NULL;
+      if (task->kind == TASK_HAND_OVER)
+        hand_over (&w, task->to);
+      if (task->kind == TASK_STOP)
+        stop = TRUE;
+      else
+        answer_flush (task, task->kind == TASK_HAND_OVER || w.trouble == NULL, w.trouble);
+      task_free (task);
     }
-  g_queue_clear_full (&waiting, (GDestroyNotify)task_free);
-  g_queue_clear_full (&remembered, (GDestroyNotify)task_free);
+  g_queue_clear_full (&w.waiting, (GDestroyNotify)task_free);
+  g_queue_clear_full (&w.remembered, (GDestroyNotify)task_free);
+  g_free (w.trouble);
   return NULL;
 }
 
