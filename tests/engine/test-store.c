@@ -605,7 +605,8 @@ test_measured (Fixture *f, gconstpointer unused)
   g_assert_no_error (error);
   g_assert_true (has_size (other, "a"));
   g_assert_false (has_size (other, "b"));
-  pare_store_hand_over (store, other);
+  pare_store_hand_over (store, other); /* at once: "b" is not written yet */
+  g_assert_true (has_size (store, "b"));
   g_assert_true (pare_store_flush (other, NULL));
   g_assert_true (has_size (other, "b"));
   pare_store_close (other);
