@@ -176,8 +176,10 @@ pare_ready_set_fill (PareReadySet *self, guint64 budget, PareControl *control)
     {
       g_autoptr (PareRecipe) recipe = moved (self, &g_array_index (self->moves, PareLayerRecipe, i));
       gint64 start = g_get_monotonic_time ();
-      /* From then on it takes over what is there, which costs nothing. */
+      /* From then on it takes over what is there, which costs nothing; an edit may be waiting. */
       gboolean enough = pare_control_cancelled (control) || start - begin > MOST_US || longest >= LONGEST_US || (self->hurried && i > 0);
+      if (enough && (self->known == NULL || self->known->len == 0))
+        return;
       if (pare_recipe_is_identity (recipe) || pare_recipe_equal (recipe, self->recipe) || find (self->items, recipe) != NULL
           || (self->statistics == NULL && pare_session_recipe_needs_ranges (self->model, recipe))
           || (enough && find (self->known, recipe) == NULL))
