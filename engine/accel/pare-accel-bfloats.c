@@ -105,7 +105,7 @@ BF16 INLINE void
 tile (const PareBfloatProduct *p, int64_t row, const int rows, const int vecs, const int64_t a_row, const bool tapped)
 {
   const uint16_t *a = p->a + row * a_row, *b = p->b;
-  __m512 acc[14][4];
+  __m512 acc[16][4];
   UNROLL for (int v = 0; v < vecs; v++)
   {
     __m512 s = p->bias && !p->factor ? _mm512_loadu_ps (p->bias + v * LANES) : _mm512_setzero_ps ();
@@ -142,21 +142,21 @@ tile (const PareBfloatProduct *p, int64_t row, const int rows, const int vecs, c
 #define TILES_6(V) TILE (1, V) TILE (2, V) TILE (3, V) TILE (4, V) TILE (5, V) TILE (6, V)
 #define TILES_8(V) TILES_6 (V) TILE (7, V) TILE (8, V)
 #define TILES_12(V) TILES_8 (V) TILE (9, V) TILE (10, V) TILE (11, V) TILE (12, V)
-#define TILES_14(V) TILES_12 (V) TILE (13, V) TILE (14, V)
+#define TILES_16(V) TILES_12 (V) TILE (13, V) TILE (14, V) TILE (15, V) TILE (16, V)
 #define NAMES_6(V) tile1x##V, tile2x##V, tile3x##V, tile4x##V, tile5x##V, tile6x##V
 #define NAMES_8(V) NAMES_6 (V), tile7x##V, tile8x##V
 #define NAMES_12(V) NAMES_8 (V), tile9x##V, tile10x##V, tile11x##V, tile12x##V
-#define NAMES_14(V) NAMES_12 (V), tile13x##V, tile14x##V
+#define NAMES_16(V) NAMES_12 (V), tile13x##V, tile14x##V, tile15x##V, tile16x##V
 /* clang-format off */
-TILES_14 (1) TILES_12 (2) TILES_8 (3) TILES_6 (4)
+TILES_16 (1) TILES_12 (2) TILES_8 (3) TILES_6 (4)
     /* clang-format on */
     typedef void tile_t (const PareBfloatProduct *p, int64_t row);
 
 static void
 product (const PareBfloatProduct *p)
 {
-  static tile_t *const tiles[][14] = { { NAMES_14 (1) }, { NAMES_12 (2) }, { NAMES_8 (3) }, { NAMES_6 (4) } };
-  static const int most_rows[] = { 14, 12, 8, 6 };
+  static tile_t *const tiles[][16] = { { NAMES_16 (1) }, { NAMES_12 (2) }, { NAMES_8 (3) }, { NAMES_6 (4) } };
+  static const int most_rows[] = { 16, 12, 8, 6 };
   int64_t most = most_rows[p->width / LANES - 1], n = (p->rows + most - 1) / most, row = 0;
   for (int64_t i = 0; i < n; i++) /* about equal ones: few rows keep the arithmetic waiting */
     {

@@ -106,8 +106,9 @@ typedef struct
   const int64_t *taps; /* pair i of column c is at x + taps[i] + 2 c stride; up to 32 pairs behind the last column's are read, too */
   const uint16_t *x, *weights; /* weights: [pairs][count][2] */
   const float *factor, *bias;  /* factor NULL: 1 */
-  int count, stride;           /* 1, 4 or 8 results; 1 or 2 */
-  int64_t columns, y_plane;
+  int count, stride;           /* 1, 4, 8 or 12 results; 1 or 2 */
+  int64_t columns, y_plane;    /* y_plane: from result to result */
+  int64_t y_pixel;             /* > 0: results of a pixel lie side by side (not 1 of them), as bfloat16; pixels so far apart */
   PareBfloatPlace y;
   const PareAfter *after;
   int64_t first; /* the first result's channel */

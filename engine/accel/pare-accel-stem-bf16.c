@@ -27,6 +27,7 @@ typedef struct
   bool residual, wide_residual; /* of many channels only */
   bool wide_x, wide;
   bool few;        /* results, which lie in planes; weights: groups of them */
+  bool across;     /* as few of them, which lie pixel by pixel */
   int64_t scratch; /* elements of a thread */
 } Stem;
 
@@ -41,14 +42,13 @@ place_of_row (const Stem *s, int64_t r)
 #if defined(__x86_64__) && defined(__GNUC__)
 #include "engine/accel/pare-accel-bfloats-lanes.inc.h"
 
-/* Pairs of x[a..a + n - 1] and x[b..b + n - 1], n <= 16, floats or bfloat16; -1: 0. */
+/* Pairs of x[a..] and x[b..], floats or bfloat16, where the masks have them; else 0. */
 BF16 INLINE __m512i
-pairs_of (const void *x, bool wide, int64_t a, int64_t b, int64_t n)
+pairs_in (const void *x, const bool wide, int64_t a, __mmask16 first, int64_t b, __mmask16 second)
 {
   const __m512i pairs = _mm512_add_epi32 (
       _mm512_mullo_epi32 (_mm512_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_epi32 (0x10001)),
       _mm512_set1_epi32 (0x100000));
-  __mmask16 some = (__mmask16)((1u << n) - 1), first = a < 0 ? 0 : some, second = b < 0 ? 0 : some;
   __m512i both;
   if (wide)
     {
@@ -62,6 +62,14 @@ pairs_of (const void *x, bool wide, int64_t a, int64_t b, int64_t n)
                                  _mm256_maskz_loadu_epi16 (second, row + b), 1);
     }
   return _mm512_permutexvar_epi16 (pairs, both);
+}
+
+/* The same of n <= 16 each; -1: 0. */
+BF16 INLINE __m512i
+pairs_of (const void *x, bool wide, int64_t a, int64_t b, int64_t n)
+{
+  __mmask16 some = (__mmask16)((1u << n) - 1);
+  return pairs_in (x, wide, a, a < 0 ? 0 : some, b, b < 0 ? 0 : some);
 }
 
 static int64_t
@@ -153,43 +161,51 @@ lay_out_pixels (const Stem *s, const void *x, int64_t oy, int64_t n, uint16_t *b
     }
 }
 
-/* The same in planes of pairs. */
-static void
+/* Those of columns at..at + LANES - 1 of a row of `width`. */
+INLINE __mmask16
+inside (int64_t at, int64_t width)
+{
+  uint32_t from = at < 0 ? (at > -LANES ? 0xffffu << -at : 0) : 0xffffu, left = (uint32_t)(at >= width          ? 0
+                                                                                           : width - at < LANES ? width - at
+                                                                                                                : LANES);
+  return (__mmask16)(from & ((1u << left) - 1));
+}
+
+/* A row of `pitch` pairs, whole vectors of them: of two planes, or of neighbours in one. */
+BF16 INLINE void
+join_row (uint16_t *to, const void *x, const bool wide, int64_t a, int64_t b, int64_t shift, int64_t width, int64_t pad, int64_t pitch)
+{
+  for (int64_t i = 0; i < pitch; i += LANES)
+    {
+      int64_t at = i - pad;
+      __m512i both = pairs_in (x, wide, a + at, inside (at, width), b + at, inside (at + shift, width));
+      _mm512_storeu_si512 (to + 2 * i, both);
+    }
+}
+
+/* The same in planes of pairs. Vectors of a row may end in the next one, which follows. */
+BF16 static void
 lay_out (const Stem *s, const void *x, int64_t oy, int64_t n, uint16_t *to)
 {
-  int64_t above = oy * s->stride[0] - s->pad[0], rows = (n - 1) * s->stride[0] + s->kernel[0], plane = s->in[0] * s->in[1],
-          some = s->pitch - s->pad[1] < s->in[1] ? s->pitch - s->pad[1] : s->in[1];
+  int64_t above = oy * s->stride[0] - s->pad[0], rows = (n - 1) * s->stride[0] + s->kernel[0], width = s->in[1], plane = s->in[0] * width;
   for (int64_t c = 0; c < s->channels; c += 2)
     for (int64_t r = 0; r < rows; r++)
       {
         uint16_t *row = to + (c / 2 * s->rows + r) * s->pitch * 2;
-        int64_t iy = above + r;
-        if (iy < 0 || iy >= s->in[0])
-          {
-            memset (row, 0, (size_t)s->pitch * 2 * sizeof *row);
-            continue;
-          }
-        int64_t a = c * plane + iy * s->in[1];
-        memset (row, 0, (size_t)s->pad[1] * 2 * sizeof *row);
-        memset (row + (s->pad[1] + some) * 2, 0, (size_t)(s->pitch - s->pad[1] - some) * 2 * sizeof *row);
-        if (c + 1 < s->channels)
-          join (row + s->pad[1] * 2, x, s->wide_x, a, a + plane, some);
+        int64_t iy = above + r, a = c * plane + iy * width, shift = c + 1 < s->channels ? 0 : 1, b = shift ? a + 1 : a + plane;
+        bool there = iy >= 0 && iy < s->in[0];
+        if (s->wide_x)
+          join_row (row, x, true, a, b, shift, there ? width : 0, s->pad[1], s->pitch);
         else
-          {
-            int64_t whole = some < s->in[1] ? some : some - 1; /* that have a neighbour in the image */
-            join (row + s->pad[1] * 2, x, s->wide_x, a, a + 1, whole);
-            if (whole < some)
-              join (row + (s->pad[1] + whole) * 2, x, s->wide_x, a + whole, -1, 1);
-            if (s->pad[1] > 0)
-              join (row + (s->pad[1] - 1) * 2, x, s->wide_x, -1, a, 1);
-          }
+          join_row (row, x, false, a, b, shift, there ? width : 0, s->pad[1], s->pitch);
       }
 }
 
+/* Results of a group of n. */
 static int
-count_of (int64_t left)
+count_of (int64_t left, bool across)
 {
-  return left >= 8 ? 8 : left >= 4 ? 4 : 1;
+  return left == 12 && across ? 12 : left >= 8 ? 8 : left >= 4 ? 4 : 1;
 }
 
 /* A row of few results. */
@@ -198,8 +214,8 @@ run_few (const Stem *s, const PareView *y, const uint16_t *x, int64_t image, int
 {
   for (int64_t c = 0, count; c < s->n; c += count)
     {
-      int64_t to = ((image * s->n + c) * s->out[0] + oy) * s->out[1];
-      count = count_of (s->n - c);
+      int64_t to = s->across ? image * s->y_image + oy * s->y_line + c : ((image * s->n + c) * s->out[0] + oy) * s->out[1];
+      count = count_of (s->n - c, s->across);
       pare_accel_few_row (&(PareBfloatFew){ .pairs = s->pairs,
                                             .taps = s->taps,
                                             .x = x,
@@ -210,6 +226,7 @@ run_few (const Stem *s, const PareView *y, const uint16_t *x, int64_t image, int
                                             .stride = (int)s->stride[1],
                                             .columns = s->out[1],
                                             .y_plane = s->out[0] * s->out[1],
+                                            .y_pixel = s->across ? s->y_row : 0,
                                             .y = { (char *)y->data + to * (s->wide ? 4 : 2), s->wide },
                                             .after = &s->after,
                                             .first = c });
@@ -236,7 +253,7 @@ run (const void *params, const PareView *args, int part, int parts)
       for (int64_t r = 0; r < some; r += s->skip ? some : 1)
         {
           const uint16_t *a = band + (s->together ? r * s->together : r * s->stride[0] * 2) * s->pitch;
-          if (s->few)
+          if (s->few || s->across)
             {
               run_few (s, &args[1], a, image, oy + r);
               continue;
@@ -279,7 +296,7 @@ pack_few (const Stem *s, const float *weights, int64_t k, const int32_t *terms, 
 {
   for (int64_t c = 0, count; c < s->n; c += count)
     {
-      count = count_of (s->n - c);
+      count = count_of (s->n - c, s->across);
       for (int64_t j = 0; j < s->pairs; j++)
         for (int64_t i = 0; i < count; i++)
           for (int half = 0; half < 2; half++)
@@ -302,6 +319,16 @@ is_few (const PareConvParams *p, const PareConvShape *shape, const PareShape *x,
   double ours = macs / (n < 4 ? 80 : 180) + 0.3 * (double)(x->dims[1] * x->dims[2] * x->dims[3]),
          theirs = macs * (double)pixels / (double)whole / (14 * (double)n);
   return n <= PARE_BF16_MOST_RESULTS && p->kernel[0] * p->kernel[1] > 1 && (step == 1 || step == 2) && ours < 0.8 * theirs;
+}
+
+/* Of results that fill one vector at most, a product reads memory once for each step: vectors of pixels need that less often, though a
+ * stride of 2 reads twice. */
+static bool
+is_across (const Stem *s)
+{
+  int64_t whole = (s->out[1] + PARE_BLOCK - 1) / PARE_BLOCK * PARE_BLOCK;
+  return s->channels <= MOST_CHANNELS && s->n <= PARE_BLOCK && s->n % 4 == 0 && s->stride[1] <= 2 && !s->wide && !s->residual
+         && (s->stride[1] == 1 ? 3 : 4) * whole * s->n < 4 * s->out[1] * PARE_BLOCK;
 }
 
 /* Terms of a row of the window, as pixels have them, in steps of a run. */
@@ -344,7 +371,7 @@ pack (PareAccel *self, Stem *s, const float *weights)
           terms[2 * n] = (int32_t)term;
           terms[2 * n + 1] = (int32_t)(c + 1 < s->channels ? term + area : kx + 1 < s->kernel[1] ? term + 1 : -1);
         }
-  if (s->few)
+  if (s->few || s->across)
     pack_few (s, weights, k, terms, packed);
   else
     pare_accel_pack_pairs (weights, s->n, k, terms, s->pairs, packed);
@@ -488,6 +515,8 @@ make (PareAccel *self, uint32_t step, uint32_t x, const PareConvShape *shape)
   s.scratch = ((s.channels + 1) / 2 * s.rows * s.pitch + 3 * PARE_BLOCK) * 2;
   if (!few && has_tiles (s.out[0] * s.out[1]))
     plan_pixels (&s);
+  else
+    s.across = !few && is_across (&s);
   if (!dst || (s.channels > MOST_CHANNELS && s.scratch * 2 > BAND) || s.pad[1] >= s.pitch || !pack (self, &s, weights))
     return false;
   const uint32_t now = self->building;

@@ -78,11 +78,11 @@ static void
 test_stem (void)
 {
   narrow = true;
-  for (guint i = 0; i < 100; i++)
+  for (guint i = 0; i < 180; i++)
     {
       Plan *plan = plan_new (11000 + i);
       PareRng *r = &plan->rng;
-      int c = 1 + (int)i % 4, k = 1 + (int)pare_rng_below (r, 7), m = (int[]){ 8, 16, 24, 32, 48, 80, 5 }[i % 7],
+      int c = 1 + (int)i % 4, k = 1 + (int)pare_rng_below (r, 7), m = (int[]){ 8, 16, 24, 12, 32, 48, 80, 4, 5 }[i % 9],
           h = k + (int)pare_rng_below (r, 40), w = k + (int)pare_rng_below (r, 60);
       PareConvParams p = conv_params (2, 1, k, 1 + (int)pare_rng_below (r, 3), 1, (int)pare_rng_below (r, (guint64)k));
       p.pad_end[1] = (int32_t)pare_rng_below (r, (guint64)k);
