@@ -9,7 +9,7 @@
 
 #define GAINS_FROM 2000  /* nanoseconds on one thread, where what comes before is shared, too */
 #define FAR 6            /* bytes in a nanosecond, from core to core; steps wait longer than a copy, which is fetched ahead, at 30 */
-#define NEAR_FROM 80     /* as it is measured: 30 where cores are far apart, 140 and more where they share a cache */
+#define NEAR_FROM 50     /* as it is measured: 30 to 40 where cores are far apart, 60 and more where they share a cache */
 #define MOST_MOVING 5000 /* more does not stay with a core */
 #define LEAST_ROWS 4     /* fewer take as long: weights are read */
 #define ALWAYS INFINITY  /* the kernel knows better */
@@ -122,7 +122,8 @@ pare_accel_find_gains (const PareRtPlan *plan, const uint8_t *exact, double move
       const PareRtStep *s = &plan->steps[i];
       uint32_t x = pare_accel_operand (s, 0);
       bool goes_on = x != PARE_RT_NONE && shared[memory_of (plan, x)];
-      double moving = goes_on ? 0 : fmin ((double)(bytes_of (plan, x) + bytes_of (plan, s->out[0])) / pace, MOST_MOVING);
+      double bytes = (double)(bytes_of (plan, x) + bytes_of (plan, s->out[0])) / (exact && pare_rt_step_is_bfloat (plan, i, exact) ? 2 : 1);
+      double moving = goes_on ? 0 : fmin (bytes / pace, MOST_MOVING);
       any |= gains[i] = step_ns (plan, i, exact) > GAINS_FROM + moving;
       for (uint32_t k = 0; k < s->n_out; k++)
         if (s->out[k] != PARE_RT_NONE)
