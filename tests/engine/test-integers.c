@@ -178,17 +178,25 @@ run_as (const Case *c, const char *isa, gboolean packed, PareRtPool *pool)
   pare_rt_pool_enter (before);
 }
 
-/* Every set, packed and not, with one worker and with three, must give `want`. */
+/* Threads of somebody else, whose cores count as far apart. */
+static void
+one_by_one (int threads, int64_t n, void (*func) (int64_t task, int worker, void *arg), void *arg)
+{
+  for (int64_t i = n - 1; i >= 0; i--)
+    func (i, (int)(i % threads), arg);
+}
+
+/* Every set, packed and not, with one worker and with three, near and far, must give `want`. */
 static void
 check_all (const Case *c, const void *want, const char *what)
 {
   gsize bytes = (gsize)pare_shape_bytes (&c->out.shape, c->out.dtype), size = (gsize)pare_dtype_bits (c->out.dtype) / 8;
-  PareRtPool *pool = pare_rt_pool_new (3);
+  PareRtPool *pool = pare_rt_pool_new (3), *far = pare_rt_pool_new_over (3, one_by_one);
   const PareIntIsa *isa;
   for (int i = 0; (isa = pare_rt_int_isa_at (i)); i++)
-    for (int way = 0; way < 3; way++)
+    for (int way = 0; way < 4; way++)
       {
-        run_as (c, isa->name, way > 0, way == 2 ? pool : NULL);
+        run_as (c, isa->name, way > 0, way == 2 ? pool : way == 3 ? far : NULL);
         for (gsize k = 0; k < bytes; k += size)
           if (memcmp ((const guint8 *)c->out.data + k, (const guint8 *)want + k, size) != 0)
             {
@@ -199,6 +207,7 @@ check_all (const Case *c, const void *want, const char *what)
             }
       }
   pare_rt_pool_free (pool);
+  pare_rt_pool_free (far);
   pare_rt_int_limit (NULL);
 }
 
@@ -444,6 +453,8 @@ test_conv_large (void)
       .m = 2,
       .in = { 150, 170 },
       .out = { 150, 170 } },
+    { .p.conv = { 2, 9, { 3, 3 }, { 2, 1 }, { 1, 1 }, { 1, 1 }, { 0, 1 } }, .n = 1, .c = 9, .m = 9, .in = { 100, 60 }, .out = { 50, 60 } },
+    { .p.conv = { 2, 7, { 5, 3 }, { 1, 2 }, { 1, 1 }, { 2, 1 }, { 2, 0 } }, .n = 1, .c = 7, .m = 7, .in = { 200, 50 }, .out = { 200, 25 } },
   };
   g_autoptr (GRand) r = g_rand_new_with_seed (30);
   for (gsize i = 0; i < G_N_ELEMENTS (shapes); i++)

@@ -36,7 +36,7 @@ const PareIntRuns *
 pare_rt_int_runs (const PareIntIsa *isa)
 {
   static const PareIntRuns runs = { spread, collect };
-  bool wide = isa->lanes == 16 && isa->width == 1; /* sets of 64 bytes */
+  bool wide = isa->lanes == 16; /* sets of 64 bytes */
   return wide && __builtin_cpu_supports ("avx512bw") && __builtin_cpu_supports ("avx512vbmi2") ? &runs : NULL;
 }
 #else

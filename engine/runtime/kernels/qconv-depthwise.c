@@ -1,12 +1,14 @@
 /* QConv with one input channel a group: no matrix product. A channel's rows are written out as a strip; along it outputs lie as their
  * inputs do, so that whole images go through the lanes in one run, rows and all; what falls between rows is dropped. Small channels are
- * taken several at a time: what has just been written is slow to read. */
+ * taken several at a time: what has just been written is slow to read. Threads whose cores are far apart take rows of all channels, as
+ * products beside them do: what one has written the same one reads. */
 #include "engine/runtime/kernels/int-runs.h"
 #include "engine/runtime/kernels/int-strip.h"
 #include "engine/runtime/kernels/qconv.h"
 
 #define STRIP_CODES (16 * 1024) /* at a time: a part of the first cache */
 #define TASK_CODES (8 * 1024)   /* outputs of a task; a quarter of them between threads that are near */
+#define MOST_TOGETHER 48        /* longer rows are copied one by one */
 #define HEADER 64
 
 typedef struct
@@ -20,7 +22,8 @@ typedef struct
   bool shared;                                      /* by threads */
   int stride;                                       /* along the strip */
   int64_t rows, channels;                           /* of the output at a time */
-  int64_t task_planes, tasks, volume, taps, result; /* codes of a channel's results */
+  int64_t bands, band_rows;                         /* of output rows, each of all channels */
+  int64_t task_planes, tasks, volume, taps, result; /* tasks: of a band; result: codes of a channel's results */
   int64_t strip_runs, result_runs;                  /* of a channel, all rows at a time; 0: row by row */
   uint64_t at_wide, at_result, at_offsets, at_weights, at_init, at_runs, bytes;
   uint8_t *scratch;
@@ -61,7 +64,13 @@ plan (Job *j, const PareQConv *c)
 {
   const ConvGeometry *g = &c->g;
   int64_t out_plane = g->out[1] * g->out[2];
-  *j = (Job){ .c = c, .isa = pare_rt_int_isa_for (c->w->dtype), .rows = g->out[1], .volume = g->k[1] * g->k[2] };
+  bool near = pare_rt_workers_are_near ();
+  int64_t task_codes = near ? TASK_CODES / 4 : TASK_CODES;
+  *j = (Job){ .c = c, .isa = pare_rt_int_isa_for (c->w->dtype), .bands = 1, .volume = g->k[1] * g->k[2] };
+  j->shared = g->n * g->m * out_plane >= 3 * task_codes;
+  if (j->shared && !near && g->n == 1 && g->out[1] > MOST_TOGETHER)
+    j->bands = pare_rt_workers ();
+  j->band_rows = j->rows = (g->out[1] + j->bands - 1) / j->bands;
   j->codes = int_codes (j->isa, c->x->dtype == PARE_DTYPE_INT8, c->p->zero_x);
   j->wide = j->isa->width == 2 || j->codes.flip;
   j->stride = g->stride[2] == 2 && j->isa->k_step > 1 ? 2 : 1;
@@ -74,8 +83,6 @@ plan (Job *j, const PareQConv *c)
   if (j->volume > 1 << 16)
     return false;
   j->taps = find_taps (j, NULL, NULL);
-  int64_t task_codes = pare_rt_workers_are_near () ? TASK_CODES / 4 : TASK_CODES;
-  j->shared = g->n * g->m * out_plane >= 3 * task_codes;
   j->task_planes = task_codes / out_plane < 1 ? 1 : task_codes / out_plane;
   j->tasks = (g->n * g->m + j->task_planes - 1) / j->task_planes;
   j->channels = 1;
@@ -93,9 +100,9 @@ plan (Job *j, const PareQConv *c)
   j->runs = pare_rt_int_runs (j->isa);
   if (j->runs && j->rows == g->out[1])
     {
-      if (j->strip.phases_y == 1 && j->strip.phases_x == 1 && g->pad[2] + g->in[2] <= j->strip.pitch)
+      if (j->strip.phases_y == 1 && j->strip.phases_x == 1 && g->pad[2] + g->in[2] <= j->strip.pitch && g->in[2] <= MOST_TOGETHER)
         j->strip_runs = (j->strip.plane + 63) / 64;
-      if (is_codes (c->y))
+      if (is_codes (c->y) && g->out[2] <= MOST_TOGETHER)
         j->result_runs = (j->rows * (j->strip.pitch / j->stride) + 63) / 64;
     }
   j->bytes = j->at_runs + (uint64_t)(j->strip_runs + j->result_runs) * sizeof (PareIntRun);
@@ -212,13 +219,13 @@ take_rows (uint8_t *y, const uint8_t *from, int64_t rows, int64_t row, int64_t p
       memcpy (y, from, row);
 }
 
-/* `count` channels from plane `first` of the output on, rows r0.. of each. */
+/* `count` channels from plane `first` of the output on, `rows` rows from r0 on of each. */
 static void
-run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t r0)
+run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t r0, int64_t rows)
 {
   const PareQConv *c = j->c;
   const ConvGeometry *g = &c->g;
-  int64_t rows = g->out[1] - r0 < j->rows ? g->out[1] - r0 : j->rows, out_plane = g->out[1] * g->out[2];
+  int64_t out_plane = g->out[1] * g->out[2];
   int64_t bytes = is_codes (c->y) ? 1 : 4, pitch = j->strip.pitch / j->stride, weights = j->taps * int_column_bytes (j->isa);
   const int64_t *offset = (const int64_t *)(void *)(scratch + j->at_offsets);
   int64_t plane = g->m == g->c ? first : first / g->m * g->c + first % g->m / (g->m / g->group);
@@ -285,7 +292,9 @@ static void
 planes_task (int64_t task, int worker, void *arg)
 {
   const Job *j = arg;
-  int64_t all = j->c->g.n * j->c->g.m, first = task * j->task_planes, last = first + j->task_planes < all ? first + j->task_planes : all;
+  int64_t all = j->c->g.n * j->c->g.m, first = task % j->tasks * j->task_planes,
+          last = first + j->task_planes < all ? first + j->task_planes : all;
+  int64_t top = task / j->tasks * j->band_rows, end = top + j->band_rows < j->c->g.out[1] ? top + j->band_rows : j->c->g.out[1];
   uint8_t *scratch = j->scratch + (uint64_t)worker * j->bytes;
   int64_t *offset = (int64_t *)(void *)(scratch + j->at_offsets);
   find_taps (j, offset, offset + j->taps);
@@ -300,8 +309,8 @@ planes_task (int64_t task, int worker, void *arg)
   if (j->result_runs)
     find_runs (runs + j->strip_runs, j->result_runs, j->strip.pitch / j->stride, 0, g->out[1], 0, g->out[2]);
   for (int64_t i = first; i < last; i += j->channels)
-    for (int64_t r0 = 0; r0 < j->c->g.out[1]; r0 += j->rows)
-      run_rows (j, scratch, i, last - i < j->channels ? last - i : j->channels, r0);
+    for (int64_t r0 = top; r0 < end; r0 += j->rows)
+      run_rows (j, scratch, i, last - i < j->channels ? last - i : j->channels, r0, end - r0 < j->rows ? end - r0 : j->rows);
 }
 
 void
@@ -311,5 +320,5 @@ pare_rt_qconv_depthwise (const PareQConv *c, void *scratch)
   if (!plan (&j, c))
     return;
   j.scratch = scratch;
-  pare_rt_parallel_if (j.shared, j.tasks, planes_task, &j);
+  pare_rt_parallel_if (j.shared, j.tasks * j.bands, planes_task, &j);
 }
