@@ -165,10 +165,9 @@ lay_out_pixels (const Stem *s, const void *x, int64_t oy, int64_t n, uint16_t *b
 INLINE __mmask16
 inside (int64_t at, int64_t width)
 {
-  uint32_t from = at < 0 ? (at > -LANES ? 0xffffu << -at : 0) : 0xffffu, left = (uint32_t)(at >= width          ? 0
-                                                                                           : width - at < LANES ? width - at
-                                                                                                                : LANES);
-  return (__mmask16)(from & ((1u << left) - 1));
+  uint32_t from = at >= 0 ? 0xffffu : at > -LANES ? 0xffffu << -at : 0;
+  int64_t left = width - at;
+  return (__mmask16)(from & (left >= LANES ? 0xffffu : left > 0 ? (1u << left) - 1 : 0));
 }
 
 /* A row of `pitch` pairs, whole vectors of them: of two planes, or of neighbours in one. */
