@@ -49,6 +49,15 @@ widen (const uint16_t *x)
   return _mm512_castsi512_ps (_mm512_maskz_permutexvar_epi16 (0xaaaaaaaau, places, both));
 }
 
+/* Of 32 elements of 16 bits the first half and the second in turn. */
+BF16 INLINE __attribute__ ((unused)) __m512i
+in_turn (__m512i both)
+{
+  const __m512i halves = _mm512_setr_epi32 (0x100000, 0x110001, 0x120002, 0x130003, 0x140004, 0x150005, 0x160006, 0x170007, 0x180008,
+                                            0x190009, 0x1a000a, 0x1b000b, 0x1c000c, 0x1d000d, 0x1e000e, 0x1f000f);
+  return _mm512_permutexvar_epi16 (halves, both);
+}
+
 BF16 INLINE void
 narrow (uint16_t *to, __m512 x)
 {

@@ -14,17 +14,13 @@ pixels (const uint16_t *x, const int stride)
   return (__m512bh)(stride == 1 ? first : _mm512_permutex2var_epi32 (first, even, _mm512_loadu_si512 (x + 2 * LANES)));
 }
 
-/* Four or eight channels from c on of n <= 16 pixels, `apart` from one to the next. */
+/* Four or eight channels (`count`) of n <= 16 pixels, side by side; pixels are `apart` from each other. */
 BF16 INLINE void
 store_pixels (uint16_t *to, const __m512 *channel, const int count, int64_t apart, int64_t n)
 {
-  const __m512i pairs = _mm512_add_epi32 (
-      _mm512_mullo_epi32 (_mm512_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_epi32 (0x10001)),
-      _mm512_set1_epi32 (0x100000));
   __m512i two[4], four[4];
   uint16_t all[LANES * 8];
-  UNROLL for (int i = 0; i < count / 2; i++) two[i]
-      = _mm512_permutexvar_epi16 (pairs, (__m512i)_mm512_cvtne2ps_pbh (channel[2 * i + 1], channel[2 * i]));
+  UNROLL for (int i = 0; i < count / 2; i++) two[i] = in_turn ((__m512i)_mm512_cvtne2ps_pbh (channel[2 * i + 1], channel[2 * i]));
   UNROLL for (int i = 0; i < count / 4; i++)
   {
     four[i] = _mm512_unpacklo_epi32 (two[2 * i], two[2 * i + 1]);
@@ -32,8 +28,7 @@ store_pixels (uint16_t *to, const __m512 *channel, const int count, int64_t apar
   }
   UNROLL for (int i = 0; i < 2; i++)
   {
-    /* of each four pixels the two first, and the two last */
-    if (count == 4)
+    if (count == 4) /* of each four pixels the two first, then the two last */
       _mm512_storeu_si512 (all + i * 4 * LANES / 2, four[2 * i]);
     else
       {

@@ -1,7 +1,7 @@
 /* The first convolution of a network on bfloat16: few channels, read as they come, plane by plane; and those with few results, which leave
- * planes. A band of rows is copied with its padding, two planes to one of pairs, an odd one paired with itself one column on; what a pair
- * of terms multiplies then lies at one offset for all results of a row. Where there is a matrix unit, pixels are copied whole, and tiles
- * read a row of the window at once; so do windows of one block of channels. */
+ * planes, or whole pixels where there are few channels, too. A band of rows is copied with its padding, two planes to one of pairs, an odd
+ * one paired with itself one column on; what a pair of terms multiplies then lies at one offset for all results of a row. Where there is a
+ * matrix unit, pixels are copied whole, and tiles read a row of the window at once; so do windows of one block of channels. */
 #include "engine/accel/pare-accel-bfloats-private.h"
 
 #include <string.h>
@@ -46,9 +46,6 @@ place_of_row (const Stem *s, int64_t r)
 BF16 INLINE __m512i
 pairs_in (const void *x, const bool wide, int64_t a, __mmask16 first, int64_t b, __mmask16 second)
 {
-  const __m512i pairs = _mm512_add_epi32 (
-      _mm512_mullo_epi32 (_mm512_setr_epi32 (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), _mm512_set1_epi32 (0x10001)),
-      _mm512_set1_epi32 (0x100000));
   __m512i both;
   if (wide)
     {
@@ -61,21 +58,15 @@ pairs_in (const void *x, const bool wide, int64_t a, __mmask16 first, int64_t b,
       both = _mm512_inserti64x4 (_mm512_castsi256_si512 (_mm256_maskz_loadu_epi16 (first, row + a)),
                                  _mm256_maskz_loadu_epi16 (second, row + b), 1);
     }
-  return _mm512_permutexvar_epi16 (pairs, both);
+  return in_turn (both);
 }
 
-/* The same of n <= 16 each; -1: 0. */
+/* The same of the first n <= 16; b -1: 0. */
 BF16 INLINE __m512i
 pairs_of (const void *x, bool wide, int64_t a, int64_t b, int64_t n)
 {
   __mmask16 some = (__mmask16)((1u << n) - 1);
-  return pairs_in (x, wide, a, a < 0 ? 0 : some, b, b < 0 ? 0 : some);
-}
-
-static int64_t
-further (int64_t at, int64_t by)
-{
-  return at < 0 ? at : at + by;
+  return pairs_in (x, wide, a, some, b, b < 0 ? 0 : some);
 }
 
 /* The same of any number of them. */
@@ -85,7 +76,7 @@ join (uint16_t *to, const void *x, bool wide, int64_t a, int64_t b, int64_t n)
   for (int64_t i = 0; i < n; i += LANES)
     {
       int64_t some = n - i < LANES ? n - i : LANES;
-      _mm512_mask_storeu_epi32 (to + 2 * i, (__mmask16)((1u << some) - 1), pairs_of (x, wide, further (a, i), further (b, i), some));
+      _mm512_mask_storeu_epi32 (to + 2 * i, (__mmask16)((1u << some) - 1), pairs_of (x, wide, a + i, b + i, some));
     }
 }
 

@@ -68,7 +68,7 @@ plan (Job *j, const PareQConv *c)
   int64_t task_codes = near ? TASK_CODES / 4 : TASK_CODES;
   *j = (Job){ .c = c, .isa = pare_rt_int_isa_for (c->w->dtype), .bands = 1, .volume = g->k[1] * g->k[2] };
   j->shared = g->n * g->m * out_plane >= 3 * task_codes;
-  if (j->shared && !near && g->n == 1 && g->out[1] > MOST_TOGETHER)
+  if (j->shared && !near && g->n == 1 && g->out[1] > MOST_TOGETHER) /* smaller ones gain more where they stay whole */
     j->bands = pare_rt_workers ();
   j->band_rows = j->rows = (g->out[1] + j->bands - 1) / j->bands;
   j->codes = int_codes (j->isa, c->x->dtype == PARE_DTYPE_INT8, c->p->zero_x);
