@@ -302,7 +302,7 @@ tile_rate (const PareIntIsa *isa)
     {
       double t0 = thread_us ();
       for (int k = 0; k < 5000; k++)
-        isa->conv (y, wide, x, w, STEPS, isa->conv_rows, isa->conv_vectors, &s);
+        isa->conv (y, wide, x, NULL, w, STEPS, isa->conv_rows, isa->conv_vectors, &s);
       double rate = 5000.0 * STEPS * isa->k_step * isa->conv_rows * wide / (thread_us () - t0) / 1000;
       best = MAX (best, rate);
     }

@@ -23,7 +23,7 @@ NAME (store_affine) (uint8_t *y, VI sum, VF bias, VF scale, VF factor, VF offset
 }
 
 TARGET static inline __attribute__ ((always_inline)) void
-NAME (conv_part) (uint8_t *y, int64_t ldy, const uint8_t *x, const uint8_t *w, int64_t steps, int real, const int rows, const int nv,
+NAME (conv_part) (uint8_t *y, int64_t ldy, const uint8_t *x, const int64_t *next, const uint8_t *w, int64_t steps, int real, const int rows, const int nv,
                   const PareIntScale *scale)
 {
   VI sum[CONV_ROWS][CONV_VECTORS];
@@ -46,7 +46,7 @@ NAME (conv_part) (uint8_t *y, int64_t ldy, const uint8_t *x, const uint8_t *w, i
           for (int v = 0; v < nv; v++)
             sum[r][v] = DOT (sum[r][v], at[v], weight);
         }
-      x += nv * LANES * COLUMN;
+      x += next ? next[s] : nv * LANES * COLUMN;
       w += CONV_ROWS * COLUMN;
     }
   if (scale->moved)
@@ -77,32 +77,32 @@ NAME (conv_part) (uint8_t *y, int64_t ldy, const uint8_t *x, const uint8_t *w, i
 }
 
 TARGET static inline __attribute__ ((always_inline)) void
-NAME (conv_rows) (uint8_t *y, int64_t ldy, const uint8_t *x, const uint8_t *w, int64_t steps, int real, const int rows, int nv,
+NAME (conv_rows) (uint8_t *y, int64_t ldy, const uint8_t *x, const int64_t *next, const uint8_t *w, int64_t steps, int real, const int rows, int nv,
                   const PareIntScale *scale)
 {
   if (nv == 1)
-    NAME (conv_part) (y, ldy, x, w, steps, real, rows, 1, scale);
+    NAME (conv_part) (y, ldy, x, next, w, steps, real, rows, 1, scale);
   else if (nv == 2)
-    NAME (conv_part) (y, ldy, x, w, steps, real, rows, 2, scale);
+    NAME (conv_part) (y, ldy, x, next, w, steps, real, rows, 2, scale);
 #if CONV_VECTORS > 2
   else if (nv == 3)
-    NAME (conv_part) (y, ldy, x, w, steps, real, rows, 3, scale);
+    NAME (conv_part) (y, ldy, x, next, w, steps, real, rows, 3, scale);
 #endif
 #if CONV_VECTORS > 3
   else
-    NAME (conv_part) (y, ldy, x, w, steps, real, rows, 4, scale);
+    NAME (conv_part) (y, ldy, x, next, w, steps, real, rows, 4, scale);
 #endif
 }
 
 TARGET static void
-NAME (conv) (void *y, int64_t ldy, const uint8_t *x, const uint8_t *w, int64_t steps, int rows, int nv, const PareIntScale *scale)
+NAME (conv) (void *y, int64_t ldy, const uint8_t *x, const int64_t *next, const uint8_t *w, int64_t steps, int rows, int nv, const PareIntScale *scale)
 {
   if (rows > CONV_ROWS / 2)
-    NAME (conv_rows) (y, ldy, x, w, steps, rows, CONV_ROWS, nv, scale);
+    NAME (conv_rows) (y, ldy, x, next, w, steps, rows, CONV_ROWS, nv, scale);
   else if (rows > CONV_ROWS / 4)
-    NAME (conv_rows) (y, ldy, x, w, steps, rows, CONV_ROWS / 2, nv, scale);
+    NAME (conv_rows) (y, ldy, x, next, w, steps, rows, CONV_ROWS / 2, nv, scale);
   else
-    NAME (conv_rows) (y, ldy, x, w, steps, rows, CONV_ROWS / 4, nv, scale);
+    NAME (conv_rows) (y, ldy, x, next, w, steps, rows, CONV_ROWS / 4, nv, scale);
 }
 
 TARGET static inline __attribute__ ((always_inline)) void

@@ -7,7 +7,7 @@
 typedef struct
 {
   char isa[16]; /* packed for another one, it is not read */
-  int32_t fold, bits, wide, moved, step;
+  int32_t fold, bits, wide, moved, step, taps;
 } Header;
 #define HEADER 64
 
@@ -45,7 +45,12 @@ front_bytes (const PareIntWeights *w)
 static Header
 header_of (const PareIntWeights *w)
 {
-  Header h = { .fold = w->fold, .bits = bits_of (w), .wide = w->wide, .moved = w->moved, .step = int_step (w) };
+  Header h = { .fold = w->fold,
+               .bits = bits_of (w),
+               .wide = w->wide,
+               .moved = w->moved,
+               .step = int_step (w),
+               .taps = (int32_t)(w->kernel[0] * w->kernel[1]) };
   strncpy (h.isa, w->isa->name, sizeof h.isa - 1);
   return h;
 }
@@ -110,6 +115,11 @@ find_step (const PareIntWeights *w, int64_t step, int64_t *k)
           int64_t run = step / o->pieces, line = step % o->pieces * o->depth + i / 4, fours = (o->channels + 3) / 4;
           int64_t channel = line % fours * 4 + i % 4, tap = o->columns ? line / fours * o->width + run : run;
           k[i] = line < o->lines && channel < o->channels ? channel * o->height * o->width + tap : -1;
+        }
+      else if (w->kernel[0])
+        {
+          int64_t taps = w->kernel[0] * w->kernel[1], tap = step % taps, channel = step / taps * w->isa->k_step + i;
+          k[i] = channel * taps + tap % w->kernel[0] * w->kernel[1] + tap / w->kernel[0];
         }
       if (step >= w->steps || k[i] >= w->k)
         k[i] = -1;

@@ -23,6 +23,7 @@ typedef struct
   int64_t groups, rows;         /* of a group: its last block is filled up with zeros */
   int64_t row_stride, k_stride; /* in the view, in elements */
   int32_t fold;                 /* sums start at -fold times the sum of the row */
+  int64_t kernel[2];            /* 0, or bands (qconv-bands.h): its rows and columns, which steps go through before the next k_step channels */
   bool moved;                   /* weights of 16 bits that lie as bytes, those of each row less an offset */
 } PareIntWeights;
 

@@ -2,6 +2,7 @@
  * writes their input out with its padding (pointwise: reads it where it lies), lays panels of a few hundred unfolded columns and runs all
  * rows of weights over them while they are in the cache. */
 #include "engine/runtime/kernels/int-strip.h"
+#include "engine/runtime/kernels/qconv-bands.h"
 #include "engine/runtime/kernels/qconv.h"
 
 #define PANEL_BYTES (192 * 1024) /* of unfolded input at a time: a part of the second cache */
@@ -16,25 +17,45 @@ typedef struct
   const PareIntIsa *isa;
   PareIntWeights weights;
   PareIntCodes codes;
-  bool pointwise, serial;                                   /* serial: too little work to share */
+  bool pointwise, banded, serial;                           /* else unfolded; serial: too little work to share */
   int64_t cg, mg, k, positions, out_rows, out_width;        /* pointwise: one row of positions cut into rows of out_width */
   int64_t task_rows, tasks, row_blocks, part_blocks, parts; /* of the image; blocks of weights, of which a task takes part_blocks */
   int64_t columns;                                          /* of a sub-block */
   PareIntStrip strip;
+  PareIntBands bands;
   uint64_t at_row, at_panels, at_weights, at_lines, at_tile, at_ones, at_sums, bytes; /* of a worker's scratch */
   uint8_t *scratch;
 } Job;
+
+static bool
+is_pointwise (const ConvGeometry *g)
+{
+  return g->k[1] == 1 && g->k[2] == 1 && g->stride[1] == 1 && g->stride[2] == 1 && !g->pad[1] && !g->pad[2] && !g->pad_end[1]
+         && !g->pad_end[2];
+}
+
+/* Whether its input is laid in bands: not where a step of k_step channels would be zeros for more than a quarter. */
+static bool
+is_banded (const PareQConv *c, const PareIntIsa *isa, bool moved)
+{
+  const ConvGeometry *g = &c->g;
+  int64_t cg = g->c / g->group;
+  PareIntBands b;
+  return !moved && !is_pointwise (g) && int_round_up (cg, isa->k_step) * 3 <= cg * 4 && pare_rt_int_bands (g, isa, 1, &b);
+}
 
 static PareIntWeights
 weights_of (const PareQConv *c, const PareIntIsa *isa, bool moved)
 {
   const ConvGeometry *g = &c->g;
-  int64_t k = g->c / g->group * g->k[1] * g->k[2];
+  bool banded = is_banded (c, isa, moved);
+  int64_t cg = g->c / g->group, taps = g->k[1] * g->k[2], k = cg * taps;
   return (PareIntWeights){ .isa = isa,
                            .view = c->w,
                            .wide = isa->conv_rows,
                            .k = k,
-                           .steps = (k + isa->k_step - 1) / isa->k_step,
+                           .steps = banded ? (cg + isa->k_step - 1) / isa->k_step * taps : (k + isa->k_step - 1) / isa->k_step,
+                           .kernel = { banded ? g->k[1] : 0, banded ? g->k[2] : 0 },
                            .groups = g->group,
                            .rows = g->m / g->group,
                            .row_stride = k,
@@ -63,6 +84,17 @@ at_most (int64_t a, int64_t b)
   return a < b ? a : b;
 }
 
+/* Rows of output whose bands fit the panels' bytes. */
+static int64_t
+banded_rows (const Job *j)
+{
+  PareIntBands b;
+  int64_t rows = j->out_rows;
+  while (rows > 1 && (!pare_rt_int_bands (&j->c->g, j->isa, rows, &b) || pare_rt_int_bands_bytes (&b) > PANEL_BYTES))
+    rows = (rows + 1) / 2;
+  return rows;
+}
+
 /* How the work is cut. FALSE: not a shape for this. */
 static bool
 cut (Job *j, int workers)
@@ -79,13 +111,15 @@ cut (Job *j, int workers)
       j->out_width = at_most (want > 1 ? at_most (budget, share) : budget, j->positions);
       j->out_rows = (j->positions + j->out_width - 1) / j->out_width;
     }
-  j->task_rows = at_most (at_least (budget / j->out_width, 1), j->out_rows);
+  j->task_rows = j->banded ? banded_rows (j) : at_most (at_least (budget / j->out_width, 1), j->out_rows);
   if (images * ((j->out_rows + j->task_rows - 1) / j->task_rows) < want)
     {
       int64_t least = (MIN_COLUMNS + j->out_width - 1) / j->out_width;
       j->task_rows = at_least (at_most (j->task_rows, j->out_rows * images / want), at_most (least, j->out_rows));
     }
-  if (!j->pointwise)
+  if (j->banded && !pare_rt_int_bands (g, j->isa, j->task_rows, &j->bands))
+    return false;
+  if (!j->pointwise && !j->banded)
     for (;; j->task_rows = (j->task_rows + 1) / 2)
       {
         bool fits = pare_rt_int_strip (g, j->task_rows, false, true, &j->strip);
@@ -101,7 +135,7 @@ cut (Job *j, int workers)
     j->parts = at_least (1, at_most ((want + images * j->tasks - 1) / (images * j->tasks), j->row_blocks * j->isa->conv_rows / MIN_ROWS));
   j->part_blocks = (j->row_blocks + j->parts - 1) / j->parts;
   j->parts = (j->row_blocks + j->part_blocks - 1) / j->part_blocks;
-  j->columns = at_most (budget, j->task_rows * j->out_width);
+  j->columns = j->banded ? j->task_rows * j->out_width : at_most (budget, j->task_rows * j->out_width);
   return true;
 }
 
@@ -117,17 +151,18 @@ plan (Job *j, const PareQConv *c, int workers, bool moved)
   j->mg = g->m / g->group;
   j->k = j->weights.k;
   j->positions = g->out[1] * g->out[2];
-  j->pointwise = g->k[1] == 1 && g->k[2] == 1 && g->stride[1] == 1 && g->stride[2] == 1 && !g->pad[1] && !g->pad[2] && !g->pad_end[1]
-                 && !g->pad_end[2];
+  j->pointwise = is_pointwise (g);
+  j->banded = j->weights.kernel[0] > 0;
   j->serial = workers == 1 || int_is_small (j->isa, (double)g->n * (double)g->m * (double)j->positions * (double)j->k);
   if (j->k > 1 << 22 || !cut (j, j->serial ? 1 : workers))
     return false;
   int64_t column = int_column_bytes (j->isa), tile = j->isa->conv_vectors * j->isa->lanes;
   int64_t columns = int_round_up (j->columns, j->isa->lanes);
-  uint64_t strip = j->pointwise ? 0 : (uint64_t)int_round_up (j->strip.plane * j->cg + PARE_STRIP_SLACK, 64);
-  j->at_row = strip;
-  j->at_panels = j->at_row + (uint64_t)int_round_up ((columns + 64) * column, 64);
-  j->at_weights = j->at_panels + (uint64_t)int_round_up (columns * j->weights.steps * column, 64);
+  bool unfolded = !j->pointwise && !j->banded;
+  j->at_row = unfolded ? (uint64_t)int_round_up (j->strip.plane * j->cg + PARE_STRIP_SLACK, 64) : 0;
+  j->at_panels = j->at_row + (uint64_t)(j->banded ? j->bands.raw : int_round_up ((columns + 64) * column, 64));
+  j->at_weights
+      = j->at_panels + (uint64_t)int_round_up (j->banded ? pare_rt_int_bands_bytes (&j->bands) : columns * j->weights.steps * column, 64);
   j->at_lines = j->at_weights + pare_rt_int_block_room (&j->weights);
   j->at_tile = j->at_lines + (uint64_t)int_round_up (j->weights.steps * j->isa->k_step * 8, 64);
   j->at_ones = j->at_tile + (uint64_t)int_round_up (j->isa->conv_rows * tile * 4, 64);
@@ -192,22 +227,23 @@ run_block (const Job *j, uint8_t *scratch, int64_t n, int64_t group, int64_t blo
                          j->weights.moved ? rows.moved : NULL,
                          (const float *)(const void *)(scratch + j->at_sums) };
   uint8_t *y = (uint8_t *)c->y->data + ((n * c->g.m + m) * j->positions + p) * bytes;
-  const uint8_t *panel = scratch + j->at_panels;
+  const uint8_t *x = scratch + j->at_panels;
+  const int64_t *next = j->banded ? (const int64_t *)(const void *)(scratch + j->at_lines) : NULL;
   int64_t vectors = (columns + isa->lanes - 1) / isa->lanes, panels = (vectors + isa->conv_vectors - 1) / isa->conv_vectors;
   for (int64_t i = 0, done = 0; i < panels; i++)
     {
       int nv = (int)(vectors / panels + (i < vectors % panels));
       int64_t wide = nv * isa->lanes, fit = at_most (columns - done, wide);
       if (fit == wide)
-        isa->conv (y + done * bytes, j->positions, panel, w, j->weights.steps, real, nv, &scale);
+        isa->conv (y + done * bytes, j->positions, x, next, w, j->weights.steps, real, nv, &scale);
       else
         {
           uint8_t *tile = scratch + j->at_tile;
-          isa->conv (tile, wide, panel, w, j->weights.steps, real, nv, &scale);
+          isa->conv (tile, wide, x, next, w, j->weights.steps, real, nv, &scale);
           for (int r = 0; r < real; r++)
             memcpy (y + (r * j->positions + done) * bytes, tile + r * wide * bytes, fit * bytes);
         }
-      panel += j->weights.steps * wide * column;
+      x += wide * column * (j->banded ? 1 : j->weights.steps);
       scale.columns += wide;
       done += fit;
     }
@@ -258,7 +294,7 @@ sum_columns (const Job *j, uint8_t *scratch, int64_t columns)
   for (int64_t i = 0; i < panels; i++)
     {
       int nv = (int)(vectors / panels + (i < vectors % panels));
-      isa->conv (sums, nv * isa->lanes, panel, ones, j->weights.steps, 1, nv, &scale);
+      isa->conv (sums, nv * isa->lanes, panel, NULL, ones, j->weights.steps, 1, nv, &scale);
       panel += j->weights.steps * nv * isa->lanes * column;
       sums += nv * isa->lanes;
     }
@@ -288,7 +324,13 @@ image_task (int64_t task, int worker, void *arg)
   int64_t r0 = rows * j->task_rows, p0 = r0 * j->out_width, p1 = at_most (p0 + j->task_rows * j->out_width, j->positions);
   const uint8_t *x = (const uint8_t *)j->c->x->data + (n * g->c + group * j->cg) * in_plane;
   const uint8_t *end = (const uint8_t *)j->c->x->data + g->n * g->c * in_plane;
-  if (!j->pointwise)
+  if (j->banded)
+    {
+      pare_rt_int_bands_fill (&j->bands, r0, (p1 - p0) / j->out_width, x, (uint8_t)j->c->p->zero_x, j->codes, scratch + j->at_row,
+                              scratch + j->at_panels);
+      pare_rt_int_bands_steps (&j->bands, (int64_t *)(void *)(scratch + j->at_lines));
+    }
+  else if (!j->pointwise)
     {
       pare_rt_int_strip_fill (&j->strip, g, r0, x, end, j->cg, (uint8_t)j->c->p->zero_x, scratch);
       find_lines (j, (int64_t *)(void *)(scratch + j->at_lines));
@@ -297,7 +339,8 @@ image_task (int64_t task, int worker, void *arg)
   for (int64_t p = p0; p < p1; p += j->columns)
     {
       int64_t columns = at_most (j->columns, p1 - p);
-      lay_panels (j, scratch, x, (p - p0) / j->out_width, (p - p0) % j->out_width, p, columns);
+      if (!j->banded)
+        lay_panels (j, scratch, x, (p - p0) / j->out_width, (p - p0) % j->out_width, p, columns);
       if (j->weights.moved)
         sum_columns (j, scratch, columns);
       for (int64_t b = b0; b < b1; b++)
