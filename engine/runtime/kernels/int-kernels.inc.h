@@ -62,4 +62,5 @@ static const PareIntIsa NAME (matrix_isa) = SET (MATRIX_ISA, MATRIX);
 #undef STORE_HALVES
 #undef STORE_PAIRS
 #undef CHUNK
+#undef ALIGN
 #undef INTERLEAVE

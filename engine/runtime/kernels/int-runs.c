@@ -14,22 +14,29 @@ first_of (uint64_t mask)
 }
 
 BYTES static void
-spread (uint8_t *to, const uint8_t *from, const PareIntRun *runs, int64_t n, uint8_t padding)
+spread (uint8_t *to, const uint8_t *from, const uint8_t *end, const PareIntRun *runs, int64_t n, uint8_t padding)
 {
   __m512i fill = _mm512_set1_epi8 ((char)padding);
-  for (int64_t i = 0; i < n; i++) /* loaded first: some CPUs expand from memory byte by byte */
+  for (int64_t i = 0; i < n; i++) /* loaded first: some CPUs expand from memory byte by byte; with no mask: some wait for it */
     {
-      __m512i codes = _mm512_maskz_loadu_epi8 (first_of (runs[i].mask), from + runs[i].at);
+      const uint8_t *at = from + runs[i].at;
+      __m512i codes = end - at >= 64 ? _mm512_loadu_si512 (at) : _mm512_maskz_loadu_epi8 (first_of (runs[i].mask), at);
       _mm512_storeu_si512 (to + 64 * i, _mm512_mask_expand_epi8 (fill, runs[i].mask, codes));
     }
 }
 
 BYTES static void
-collect (uint8_t *to, const uint8_t *from, const PareIntRun *runs, int64_t n)
+collect (uint8_t *to, const uint8_t *end, const uint8_t *from, const PareIntRun *runs, int64_t n)
 {
   for (int64_t i = 0; i < n; i++)
-    _mm512_mask_storeu_epi8 (to + runs[i].at, first_of (runs[i].mask),
-                             _mm512_maskz_compress_epi8 (runs[i].mask, _mm512_loadu_si512 (from + 64 * i)));
+    {
+      uint8_t *at = to + runs[i].at;
+      __m512i codes = _mm512_maskz_compress_epi8 (runs[i].mask, _mm512_loadu_si512 (from + 64 * i));
+      if (end - at >= 64) /* what is too much is written over by what follows */
+        _mm512_storeu_si512 (at, codes);
+      else
+        _mm512_mask_storeu_epi8 (at, first_of (runs[i].mask), codes);
+    }
 }
 
 const PareIntRuns *

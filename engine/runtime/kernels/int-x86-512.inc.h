@@ -28,4 +28,6 @@
 #define STORE_HALVES(p, v) _mm256_storeu_si256 ((__m256i *)(p), _mm512_cvtepi16_epi8 ((__m512i)(v)))
 #define STORE_PAIRS(p, v) _mm256_storeu_si256 ((__m256i *)(p), _mm512_cvtepi32_epi16 ((__m512i)(v)))
 #define CHUNK 16
+/* Bytes q..q + 63 of memory of which `at` holds 64 and `behind` those from the 16th on. */
+#define ALIGN(at, behind, q) ((V512)_mm512_alignr_epi8 ((__m512i)(behind), (__m512i)(at), q))
 #include "engine/runtime/kernels/int-kernels.inc.h"

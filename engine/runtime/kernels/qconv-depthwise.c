@@ -205,7 +205,7 @@ fill_strip (const Job *j, const uint8_t *scratch, int64_t plane, int64_t count, 
     pare_rt_int_strip_fill (&j->strip, g, r0, x, end, count, (uint8_t)c->p->zero_x, strip);
   else
     for (int64_t i = 0; i < count; i++) /* what is too much is written over by the next one */
-      j->runs->spread (strip + i * j->strip.plane, x + i * in_plane, (const PareIntRun *)(const void *)(scratch + j->at_runs),
+      j->runs->spread (strip + i * j->strip.plane, x + i * in_plane, end, (const PareIntRun *)(const void *)(scratch + j->at_runs),
                        j->strip_runs, (uint8_t)c->p->zero_x);
 }
 
@@ -243,32 +243,24 @@ run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t 
     for (int64_t i = 0; i < count; i++)
       lay_weights (j, (first + i) % g->m, offset + j->taps, scratch + j->at_weights + i * weights,
                    (int32_t *)(void *)(scratch + j->at_init) + i);
-  for (int64_t i = 0; i < count; i++)
+  PareIntScale scale = { .zero = c->p->zero_y,
+                         .lo = (float)(c->p->lo - c->p->zero_y),
+                         .hi = (float)(c->p->hi - c->p->zero_y),
+                         .codes = bytes == 1,
+                         .least = c->least,
+                         .most = c->most,
+                         .rounding = c->rounding };
+  for (int64_t i = 0, m = first % g->m; i < count; i++, m = m + 1 < g->m ? m + 1 : 0)
     {
-      int64_t m = (first + i) % g->m;
       const uint8_t *w = ready ? packed + HEADER + init_bytes (j) + m * weights : scratch + j->at_weights + i * weights;
-      const int32_t *init
-          = ready ? (const int32_t *)(const void *)(packed + HEADER) + m : (const int32_t *)(void *)(scratch + j->at_init) + i;
       float bias = c->bias ? (float)c->bias[m] : 0;
-      PareIntScale scale = { init,
-                             &bias,
-                             &c->scale[m],
-                             c->p->zero_y,
-                             (float)(c->p->lo - c->p->zero_y),
-                             (float)(c->p->hi - c->p->zero_y),
-                             bytes == 1,
-                             NULL,
-                             NULL,
-                             0,
-                             0,
-                             0 };
+      scale.init = ready ? (const int32_t *)(const void *)(packed + HEADER) + m : (const int32_t *)(void *)(scratch + j->at_init) + i;
+      scale.bias = &bias;
+      scale.scale = &c->scale[m];
       if (c->factor)
         {
           scale.factor = &c->factor[m];
           scale.offset = &c->offset[m];
-          scale.least = c->least;
-          scale.most = c->most;
-          scale.rounding = c->rounding;
         }
       j->isa->depthwise (result + i * j->result * bytes, strip + i * j->strip.plane * j->isa->width, offset, w, j->taps, rows * pitch,
                          j->stride, &scale);
@@ -278,8 +270,8 @@ run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t 
       uint8_t *y = (uint8_t *)c->y->data + ((first + i) * out_plane + r0 * g->out[2]) * bytes;
       if (j->result_runs)
         {
-          j->runs->collect (y, result + i * j->result, (const PareIntRun *)(const void *)(scratch + j->at_runs) + j->strip_runs,
-                            j->result_runs);
+          j->runs->collect (y, y + (count - i) * out_plane, result + i * j->result,
+                            (const PareIntRun *)(const void *)(scratch + j->at_runs) + j->strip_runs, j->result_runs);
           continue;
         }
       take_rows (y, result + i * j->result * bytes, rows, g->out[2] * bytes, pitch * bytes, y + rows * g->out[2] * bytes);

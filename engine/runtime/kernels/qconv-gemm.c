@@ -1,11 +1,11 @@
-/* QConv as a matrix product on codes: rows are output channels, columns positions of the output. A task takes rows of the output image; it
- * writes their input out with its padding (pointwise: reads it where it lies), lays panels of a few hundred unfolded columns and runs all
- * rows of weights over them while they are in the cache. */
+/* QConv as a matrix product on codes: rows are output channels, columns positions of the output. A task takes rows of the output image and
+ * lays their input so that it fits a part of the second cache: in bands, where windows are read as they lie (qconv-bands.h); pointwise, in
+ * panels of a few hundred columns; else, for too few channels, unfolded. All rows of weights run over it while it is there. */
 #include "engine/runtime/kernels/int-strip.h"
 #include "engine/runtime/kernels/qconv-bands.h"
 #include "engine/runtime/kernels/qconv.h"
 
-#define PANEL_BYTES (192 * 1024) /* of unfolded input at a time: a part of the second cache */
+#define PANEL_BYTES (192 * 1024) /* of laid input at a time: a part of the second cache */
 #define COLUMNS 512
 #define STRIP_BYTES (192 * 1024)
 #define MIN_COLUMNS 64 /* of a task when work is cut for several workers */
@@ -201,6 +201,15 @@ read_rows (const Job *j, int64_t m, int n, Rows *rows)
     }
 }
 
+/* Where a panel of `wide` columns begins. The last one of a sub-block ends with it, and computes a few columns twice; unfolded ones follow
+ * each other as they are laid. */
+static int64_t
+panel_begin (const Job *j, int64_t columns, int64_t done, int64_t wide)
+{
+  bool unfolded = !j->pointwise && !j->banded;
+  return done + wide > columns && columns >= wide && !unfolded ? columns - wide : done;
+}
+
 /* One block of weights over all panels of a sub-block that starts at position p. */
 static void
 run_block (const Job *j, uint8_t *scratch, int64_t n, int64_t group, int64_t block, int64_t p, int64_t columns)
@@ -227,25 +236,26 @@ run_block (const Job *j, uint8_t *scratch, int64_t n, int64_t group, int64_t blo
                          j->weights.moved ? rows.moved : NULL,
                          (const float *)(const void *)(scratch + j->at_sums) };
   uint8_t *y = (uint8_t *)c->y->data + ((n * c->g.m + m) * j->positions + p) * bytes;
-  const uint8_t *x = scratch + j->at_panels;
+  const uint8_t *panel = scratch + j->at_panels;
   const int64_t *next = j->banded ? (const int64_t *)(const void *)(scratch + j->at_lines) : NULL;
   int64_t vectors = (columns + isa->lanes - 1) / isa->lanes, panels = (vectors + isa->conv_vectors - 1) / isa->conv_vectors;
   for (int64_t i = 0, done = 0; i < panels; i++)
     {
       int nv = (int)(vectors / panels + (i < vectors % panels));
-      int64_t wide = nv * isa->lanes, fit = at_most (columns - done, wide);
+      int64_t wide = nv * isa->lanes, at = panel_begin (j, columns, done, wide), fit = at_most (columns - at, wide);
+      const uint8_t *x = j->banded ? panel + at * column : panel;
       if (fit == wide)
-        isa->conv (y + done * bytes, j->positions, x, next, w, j->weights.steps, real, nv, &scale);
+        isa->conv (y + at * bytes, j->positions, x, next, w, j->weights.steps, real, nv, &scale);
       else
         {
           uint8_t *tile = scratch + j->at_tile;
           isa->conv (tile, wide, x, next, w, j->weights.steps, real, nv, &scale);
           for (int r = 0; r < real; r++)
-            memcpy (y + (r * j->positions + done) * bytes, tile + r * wide * bytes, fit * bytes);
+            memcpy (y + (r * j->positions + at) * bytes, tile + r * wide * bytes, fit * bytes);
         }
-      x += wide * column * (j->banded ? 1 : j->weights.steps);
+      panel += j->banded ? 0 : j->weights.steps * wide * column;
       scale.columns += wide;
-      done += fit;
+      done += wide;
     }
   if (bytes == 4 && c->p->conv.activation != PARE_ACT_NONE)
     for (int r = 0; r < real; r++)
@@ -270,8 +280,9 @@ lay_panels (const Job *j, uint8_t *scratch, const uint8_t *x, int64_t row, int64
   for (int64_t i = 0, done = 0; i < panels; i++)
     {
       int nv = (int)(vectors / panels + (i < vectors % panels));
-      isa->panel (to, x + p + done, j->positions, j->k, at_most (columns - done, nv * isa->lanes), nv, j->codes);
-      done += nv * isa->lanes;
+      int64_t wide = nv * isa->lanes, at = panel_begin (j, columns, done, wide);
+      isa->panel (to, x + p + at, j->positions, j->k, at_most (columns - at, wide), nv, j->codes);
+      done += wide;
       to += j->weights.steps * nv * isa->lanes * int_column_bytes (isa);
     }
 }
