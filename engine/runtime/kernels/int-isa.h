@@ -56,7 +56,8 @@ typedef struct
   /* n (a multiple of 64) weights of 8, 4 or 2 bits, as pare_rt_int_pack lays them, to codes of `width`. */
   void (*expand) (void *to, const uint8_t *from, int64_t n, int bits);
   /* y[rows][nv * lanes]; w: [steps][conv_rows]; x: a panel (next: NULL), or columns of which step s + 1 lies next[s] bytes behind step s. */
-  void (*conv) (void *y, int64_t ldy, const uint8_t *x, const int64_t *next, const uint8_t *w, int64_t steps, int rows, int nv, const PareIntScale *scale);
+  void (*conv) (void *y, int64_t ldy, const uint8_t *x, const int64_t *next, const uint8_t *w, int64_t steps, int rows, int nv,
+                const PareIntScale *scale);
   /* y[rows][gemm_vectors * lanes]; x: rows ldx bytes apart; w: a panel. */
   void (*gemm) (void *y, int64_t ldy, const uint8_t *x, int64_t ldx, const uint8_t *w, int64_t steps, int rows, const PareIntScale *scale);
   /* y[j] for j < n (and up to 63 beyond): sum over taps of x[offset[t] + j * stride ..], k_step codes a tap; w: [taps][k_step]. stride: 1,

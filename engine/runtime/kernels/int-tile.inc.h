@@ -23,8 +23,8 @@ NAME (store_affine) (uint8_t *y, VI sum, VF bias, VF scale, VF factor, VF offset
 }
 
 TARGET static inline __attribute__ ((always_inline)) void
-NAME (conv_part) (uint8_t *y, int64_t ldy, const uint8_t *x, const int64_t *next, const uint8_t *w, int64_t steps, int real, const int rows, const int nv,
-                  const PareIntScale *scale)
+NAME (conv_part) (uint8_t *y, int64_t ldy, const uint8_t *x, const int64_t *next, const uint8_t *w, int64_t steps, int real,
+                  const int rows, const int nv, const PareIntScale *scale)
 {
   VI sum[CONV_ROWS][CONV_VECTORS];
   PARE_UNROLL
