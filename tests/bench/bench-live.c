@@ -6,6 +6,7 @@
 #include "engine/base/pare-rng.h"
 #include "engine/onnx/pare-onnx.h"
 #include "engine/project/pare-session.h"
+#include "tests/remove-tree.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -564,15 +565,19 @@ main (int argc, char **argv)
                                           { "cifar10-resnet56", "cifar10/torch.json" },
                                           { "imagenet-squeezenet", "imagenet/bgr-caffe.json" },
                                           { "imagenet-mobilenet-v2", "imagenet/rgb-signed-1001.json" } };
+  if (argc == 2)
+    {
+      g_printerr ("usage: live [MODEL DATA]\n");
+      return 2;
+    }
   g_autofree char *folder = g_dir_make_tmp ("pare-live-XXXXXX", NULL);
   g_setenv ("XDG_DATA_HOME", folder, TRUE);
   g_setenv ("XDG_CACHE_HOME", folder, TRUE);
   if (argc > 2)
-    return one (argv[1], argv[2]) ? 0 : 1;
-  if (argc > 1)
     {
-      g_printerr ("usage: live [MODEL DATA]\n");
-      return 2;
+      gboolean whole = one (argv[1], argv[2]);
+      remove_tree (folder);
+      return whole ? 0 : 1;
     }
   const char *shared = g_getenv ("PARE_SHARED"), *root = g_getenv ("PARE_SOURCE_ROOT");
   g_autofree char *beside = g_build_filename (root != NULL ? root : ".", "..", "shared", NULL);
@@ -584,5 +589,6 @@ main (int argc, char **argv)
       if (g_file_test (model, G_FILE_TEST_EXISTS) && g_file_test (data, G_FILE_TEST_EXISTS))
         one (model, data);
     }
+  remove_tree (folder);
   return 0;
 }

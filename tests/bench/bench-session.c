@@ -3,6 +3,7 @@
  * to the new size, the first interval and the final figure. */
 #include "engine/project/pare-session.h"
 #include "engine/project/pare-store.h"
+#include "tests/remove-tree.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -151,6 +152,6 @@ main (int argc, char **argv)
   g_print ("project open again after %.0f ms, %u entries\n", ms (start, g_get_monotonic_time ()), pare_session_get_n_entries (again));
   g_object_unref (again);
   g_object_unref (s);
-  g_unlink (path);
+  remove_tree (folder);
   return 0;
 }

@@ -3,6 +3,7 @@
 #include "engine/base/pare-rng.h"
 #include "engine/onnx/pare-onnx.h"
 #include "engine/project/pare-session.h"
+#include "tests/remove-tree.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -393,23 +394,6 @@ has_latency (PareSession *s, gpointer data)
   PareOrigin origin;
   pare_session_get_latency (s, NULL, &origin, NULL, NULL);
   return origin == PARE_ORIGIN_MEASURED;
-}
-
-G_GNUC_UNUSED static void
-remove_tree (const char *path)
-{
-  GDir *dir = g_dir_open (path, 0, NULL);
-  const char *name;
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *child = g_build_filename (path, name, NULL);
-      if (g_file_test (child, G_FILE_TEST_IS_DIR))
-        remove_tree (child);
-      else
-        g_unlink (child);
-    }
-  g_clear_pointer (&dir, g_dir_close);
-  g_rmdir (path);
 }
 
 /* The folder, the models and the data of a test program; before g_test_run(). */

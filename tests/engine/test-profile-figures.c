@@ -2,6 +2,7 @@
 #include "engine/base/pare-error.h"
 #include "engine/cost/pare-profile.h"
 #include "engine/project/pare-evaluation-codec.h"
+#include "tests/remove-tree.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -247,7 +248,7 @@ test_peaks (void)
   g_assert_false (pare_peaks_measure (2, &peaks, control, &error));
   g_assert_error (error, PARE_ERROR, PARE_ERROR_CANCELLED);
   g_clear_error (&error);
-  g_remove (path);
+  remove_tree (folder);
 }
 
 /* What measuring the machine takes is no peak of the program's own. */
