@@ -3,7 +3,8 @@
  *   VI, VL, VF: LANES sums, LANES columns of codes, LANES floats; LOAD, BROADCAST (a column), DOT (sums, codes, weights), SPLAT, LOADI,
  * STOREI, AND, OR, SHIFT, TO_FLOAT, ROUND (half to even), ADDF, MULF, MAXF (v > lo ? v : lo), MINF, SPLATF, LOADF, STOREF, STORE_CODES (the
  * low byte of each lane), STORE_HALVES (the low bytes of the two halves; K_STEP 2), STORE_PAIRS (the two low bytes; K_STEP 4), CHUNK and
- * INTERLEAVE (to, lines, at, codes): so many columns at once; MATRIX_ISA, MATRIX: another set, which has this matrix unit, too. */
+ * INTERLEAVE (to, lines, at, codes): so many columns at once; ALIGN (at, behind, bytes), where it is faster than loads across lines of the
+ * cache; MATRIX_ISA, MATRIX: another set, which has this matrix unit, too. */
 #define COLUMN (K_STEP * WIDTH)
 #define GEMM_ROWS 4
 
