@@ -1,18 +1,7 @@
 #include "engine/runtime/kernels/qconv-bands.h"
+#include "engine/runtime/kernels/qconv.h"
 
 #define SLACK 128 /* bytes behind a band: rows are written in vectors, and read shifted by a few columns */
-
-static int64_t
-at_least (int64_t a, int64_t b)
-{
-  return a > b ? a : b;
-}
-
-static int64_t
-at_most (int64_t a, int64_t b)
-{
-  return a < b ? a : b;
-}
 
 bool
 pare_rt_int_bands (const ConvGeometry *g, const PareIntIsa *isa, int64_t rows, PareIntBands *b)

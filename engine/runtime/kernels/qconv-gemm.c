@@ -72,18 +72,6 @@ pare_rt_qconv_weights_to_pack (const PareQConv *c)
   return isa->width == 1 && pare_rt_int_can_move (&moved) ? moved : weights_of (c, pare_rt_int_isa_for (c->w->dtype), false);
 }
 
-static int64_t
-at_least (int64_t a, int64_t b)
-{
-  return a > b ? a : b;
-}
-
-static int64_t
-at_most (int64_t a, int64_t b)
-{
-  return a < b ? a : b;
-}
-
 /* Rows of output whose bands fit the panels' bytes. */
 static int64_t
 banded_rows (const Job *j)

@@ -43,18 +43,6 @@ uint64_t pare_rt_qconv_matrix_input (const MatrixJob *j);
 int64_t pare_rt_qconv_matrix_tiles (const MatrixJob *j, int64_t rows, int64_t columns);
 
 static inline int64_t
-at_least (int64_t a, int64_t b)
-{
-  return a > b ? a : b;
-}
-
-static inline int64_t
-at_most (int64_t a, int64_t b)
-{
-  return a < b ? a : b;
-}
-
-static inline int64_t
 parts_of (int64_t n, int64_t each)
 {
   return (n + each - 1) / each;

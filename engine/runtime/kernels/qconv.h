@@ -37,3 +37,15 @@ uint64_t pare_rt_qconv_depthwise_pack (const PareQConv *c, void *packed);
 
 /* Bytes of scratch beyond which the loop is taken: shapes of absurd padding or dilation. */
 #define PARE_QCONV_MOST (1 << 28)
+
+static inline int64_t
+at_least (int64_t a, int64_t b)
+{
+  return a > b ? a : b;
+}
+
+static inline int64_t
+at_most (int64_t a, int64_t b)
+{
+  return a < b ? a : b;
+}
