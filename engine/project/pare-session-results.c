@@ -159,21 +159,13 @@ pare_session_entry_set_latency (PareSession *self, const char *key, const PareLa
   }
 }
 
-void
-pare_session_fill_entry (PareSession *self, PareHistoryEntry *entry)
+static void
+fill_from_store (PareSession *self, PareHistoryEntry *entry)
 {
   PareSize size;
   gint64 macs;
   PareLatency latency;
   g_autofree char *host = NULL;
-  const PareLatency *own = g_hash_table_lookup (self->known_latencies, entry->key);
-  if (own != NULL)
-    fill_latency (&entry->shown, own, PARE_ORIGIN_MEASURED);
-  for (GList *l = self->known.head; l != NULL; l = l->next)
-    if (g_str_equal (((Known *)l->data)->key, entry->key))
-      fill_accuracy (&entry->shown, ((Known *)l->data)->evaluation, PARE_ORIGIN_MEASURED);
-  if (self->store == NULL)
-    return;
   if (self->data_hash != NULL && entry->shown.accuracy_origin != PARE_ORIGIN_MEASURED)
     {
       g_autoptr (PareEvaluation) e = pare_store_read_evaluation (self->store, entry->key, self->data_hash, self->split, FALSE, NULL);
@@ -188,6 +180,26 @@ pare_session_fill_entry (PareSession *self, PareHistoryEntry *entry)
       /* Another computer's times are no measurement of this one. */
       fill_latency (&entry->shown, &latency, g_strcmp0 (host, pare_session_host ()) == 0 ? PARE_ORIGIN_MEASURED : PARE_ORIGIN_STALE);
       pare_latency_clear (&latency);
+    }
+}
+
+void
+pare_session_fill_entry (PareSession *self, PareHistoryEntry *entry)
+{
+  const PareLatency *own = g_hash_table_lookup (self->known_latencies, entry->key);
+  if (own != NULL)
+    fill_latency (&entry->shown, own, PARE_ORIGIN_MEASURED);
+  for (GList *l = self->known.head; l != NULL; l = l->next)
+    if (g_str_equal (((Known *)l->data)->key, entry->key))
+      fill_accuracy (&entry->shown, ((Known *)l->data)->evaluation, PARE_ORIGIN_MEASURED);
+  if (self->store != NULL)
+    fill_from_store (self, entry);
+  /* A size that another point of the history has may still be on its way into the store. */
+  if (entry->shown.size_origin != PARE_ORIGIN_MEASURED)
+    FOR_ENTRIES_OF (entry->key, other)
+    {
+      if (other->shown.size_origin == PARE_ORIGIN_MEASURED)
+        fill_size (&entry->shown, &other->shown.size, other->shown.macs, PARE_ORIGIN_MEASURED);
     }
 }
 

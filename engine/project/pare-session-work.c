@@ -306,10 +306,14 @@ show_costs (PareSession *self, PareSessionCosts *costs, const char *key, guint64
   self->costs = costs;
   self->costs_generation = generation;
   self->costs_exact = exact;
-  self->has_size = TRUE;
-  self->size = costs->size;
-  self->macs = costs->macs;
   pare_session_entry_set_size (self, key, &costs->size, costs->macs, exact ? PARE_ORIGIN_MEASURED : PARE_ORIGIN_PROVISIONAL);
+  /* What an older recipe weighs is shown until the newer one's size is known, no longer. */
+  if (generation == self->generation || pare_session_current (self)->shown.size_origin != PARE_ORIGIN_MEASURED)
+    {
+      self->has_size = TRUE;
+      self->size = costs->size;
+      self->macs = costs->macs;
+    }
   pare_session_emit (self, SIGNAL_SIZE);
 }
 

@@ -172,11 +172,17 @@ test_drag (void)
 
 /* Sizes are counted by a thread of their own, which quiet() does not wait for. */
 static gboolean
-has_size_of_original (PareSession *s, gpointer unused)
+entry_has_size (PareSession *s, gpointer unused)
 {
-  PareSize size, was;
-  pare_session_get_size (s, &size, &was, NULL, NULL);
-  return size.packed_bytes == was.packed_bytes;
+  return pare_session_find_entry (s, pare_session_get_current_entry (s))->size_origin == PARE_ORIGIN_MEASURED;
+}
+
+static gint64
+packed_bytes (PareSession *s)
+{
+  PareSize size;
+  pare_session_get_size (s, &size, NULL, NULL, NULL);
+  return size.packed_bytes;
 }
 
 static void
@@ -186,10 +192,13 @@ test_undo (void)
   open_both (&w);
   PareSession *s = w.session;
   WAIT (s, quiet);
+  gint64 bytes_of_original = packed_bytes (s);
   set_bits (s, "conv1", 3, 0, 0);
   WAIT (s, quiet);
   g_autofree char *one = pare_recipe_to_json (pare_session_get_recipe (s));
   double value_one = pare_session_get_evaluation (s, NULL)->value;
+  WAIT (s, entry_has_size);
+  gint64 bytes_one = packed_bytes (s);
   set_bits (s, "conv3", 2, 0, 0);
   WAIT (s, quiet);
   double value_two = pare_session_get_evaluation (s, NULL)->value;
@@ -200,6 +209,7 @@ test_undo (void)
   pare_session_undo (s);
   g_assert_true (measured (s, NULL));
   g_assert_cmpfloat (pare_session_get_evaluation (s, NULL)->value, ==, value_one);
+  g_assert_cmpint (packed_bytes (s), ==, bytes_one);
   g_autofree char *again = pare_recipe_to_json (pare_session_get_recipe (s));
   g_assert_cmpstr (one, ==, again);
   pare_session_get_latency (s, &latency, &origin, NULL, NULL);
@@ -219,9 +229,10 @@ test_undo (void)
   pare_session_reset_layers (s, (const char *const[]){ "conv1", "conv3", NULL }, "Back");
   g_assert_true (measured (s, NULL));
   g_assert_cmpfloat (pare_session_get_evaluation (s, NULL)->value, ==, pare_session_get_baseline (s)->value);
+  g_assert_cmpint (packed_bytes (s), ==, bytes_of_original);
   WAIT (s, quiet);
   g_assert_cmpuint (w.evaluations, ==, jobs);
-  WAIT (s, has_size_of_original);
+  g_assert_cmpint (packed_bytes (s), ==, bytes_of_original);
   remove_project (s);
   watch_clear (&w);
 }
