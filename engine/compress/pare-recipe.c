@@ -132,6 +132,25 @@ pare_recipe_equal (const PareRecipe *a, const PareRecipe *b)
   return TRUE;
 }
 
+static guint
+hash_layer (const PareLayerRecipe *l)
+{
+  guint ratio = l->prune_ratio > 0 ? (guint)(l->prune_ratio * 1e6) : 0;
+  return (guint)l->weight_bits + 31 * (ratio + 31 * (guint)(l->rank + l->centroids));
+}
+
+guint
+pare_recipe_quick_hash (const PareRecipe *self)
+{
+  guint hash = hash_layer (&self->defaults);
+  GHashTableIter iter;
+  gpointer name, entry;
+  g_hash_table_iter_init (&iter, self->layers);
+  while (g_hash_table_iter_next (&iter, &name, &entry)) /* in no order */
+    hash += g_str_hash (name) ^ hash_layer (entry);
+  return hash;
+}
+
 const char *
 pare_recipe_get_model_sha256 (const PareRecipe *self)
 {

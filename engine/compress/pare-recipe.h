@@ -52,6 +52,7 @@ PareRecipe *pare_recipe_parse (const char *json, gssize length, const char *name
 PareRecipe *pare_recipe_load (const char *path, GError **error);
 char *pare_recipe_to_json (const PareRecipe *self);                                           /* canonical: sorted keys, stable bytes */
 gboolean pare_recipe_equal (const PareRecipe *a, const PareRecipe *b);                        /* then their hashes are equal, too */
+guint pare_recipe_quick_hash (const PareRecipe *self);                                        /* for tables in memory: of what hands change most */
 char *pare_recipe_hash (const PareRecipe *self);                                              /* SHA-256 of that, hex */
 const char *pare_recipe_get_model_sha256 (const PareRecipe *self);                            /* (nullable) */
 void pare_recipe_set_model_sha256 (PareRecipe *self, const char *sha256);

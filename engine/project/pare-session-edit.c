@@ -74,7 +74,8 @@ typedef enum
   NEW_ENTRY = 1, /* there is a point of history to keep */
   NEW_STEP = 2,  /* and a step of undo */
   GROUPED = 4,   /* a drag, which may go on */
-  MERGED = 8     /* into the point that the drag has made already */
+  MERGED = 8,    /* into the point that the drag has made already */
+  BEGUN = 16     /* graph' is being made */
 } EditFlags;
 
 static void
@@ -103,26 +104,34 @@ show_recipe (PareSession *self, EditFlags flags)
 static void
 recipe_changed (PareSession *self, EditFlags flags)
 {
-  self->generation++;
+  PareHistoryEntry *entry = pare_session_current (self);
+  if (!(flags & BEGUN))
+    self->generation++;
   if (!(flags & MERGED))
     self->edits++;
   /* What runs for an older recipe is of no use; a measurement of the original gives way and comes again. */
-  pare_session_cancel_heavy (self, HEAVY_EVALUATE);
+  if (!(flags & BEGUN))
+    pare_session_cancel_heavy (self, HEAVY_EVALUATE);
   pare_session_cancel_heavy (self, HEAVY_LATENCY_NOW);
   pare_session_cancel_heavy (self, HEAVY_LATENCY_ORIGINAL);
   pare_session_cancel_heavy (self, HEAVY_FILL);
   self->fill_wanted = TRUE;
-  if (!(flags & GROUPED))
+  if (!(flags & (GROUPED | BEGUN)))
     pare_job_cancel (pare_scheduler_get_running (self->scheduler, LANE_APPLY));
   set_debounce (self, flags & GROUPED);
   /* Another CPU makes graph', and goes on to measure it, while the edit is kept, what is known of the recipe is looked up and the window
    * draws. */
-  g_autoptr (PareEvaluation) at_hand = pare_session_find_at_hand (self, pare_session_current (self)->key);
-  self->evaluation_state = at_hand != NULL ? WORK_DONE : WORK_WANTED;
-  pare_session_pump_apply (self);
+  if (flags & BEGUN)
+    pare_session_name_edit (self, entry->key);
+  else
+    {
+      g_autoptr (PareEvaluation) at_hand = pare_session_find_at_hand (self, entry->key);
+      self->evaluation_state = at_hand != NULL ? WORK_DONE : WORK_WANTED;
+      pare_session_pump_apply (self);
+    }
   pare_session_save_edit (self, flags & NEW_ENTRY, flags & NEW_STEP);
   if (flags & NEW_ENTRY)
-    pare_session_fill_entry (self, pare_session_current (self));
+    pare_session_fill_entry (self, entry);
   show_recipe (self, flags);
 }
 
@@ -137,12 +146,14 @@ edit (PareSession *self, PareRecipe *recipe, const char *title, guint group)
 {
   gboolean merged;
   pare_recipe_set_model_sha256 (recipe, self->model->graph->sha256);
+  if (pare_recipe_equal (recipe, pare_session_current (self)->shown.recipe))
+    return;
+  /* Where nothing else runs it begins before it is known by name: to find that takes as long as the beginning. */
+  gboolean begun = group == 0 && pare_session_begin_edit (self, recipe);
   const PareReady *ready = pare_session_find_ready (self, recipe);
   g_autofree char *hash = ready != NULL ? g_strdup (ready->key) : pare_recipe_hash (recipe);
-  if (g_str_equal (hash, pare_session_current (self)->hash))
-    return;
   pare_history_edit (self->history, recipe, hash, title != NULL ? title : "Edit", group, &merged);
-  recipe_changed (self, NEW_ENTRY | NEW_STEP | (group != 0 ? GROUPED : 0) | (merged ? MERGED : 0));
+  recipe_changed (self, NEW_ENTRY | NEW_STEP | (group != 0 ? GROUPED : 0) | (merged ? MERGED : 0) | (begun ? BEGUN : 0));
 }
 
 static gboolean

@@ -238,9 +238,9 @@ pare_session_start_baseline (PareSession *self)
 }
 
 PareJobSpec
-pare_session_evaluation_spec (PareSession *self, PareGraph *graph)
+pare_session_evaluation_spec (PareSession *self, PareGraph *graph, const char *key)
 {
-  HeavyJob *h = heavy_new (self, graph, pare_session_current (self)->key);
+  HeavyJob *h = heavy_new (self, graph, key);
   PareEvaluation *unfinished = pare_session_find_unfinished (self, h->key);
   const PareReady *ready = graph != NULL ? pare_session_find_ready_graph (self, graph) : NULL;
   h->program = ready != NULL ? pare_program_ref (ready->program) : NULL;
@@ -252,6 +252,17 @@ pare_session_evaluation_spec (PareSession *self, PareGraph *graph)
   h->early = self->debounce != NULL && unfinished == NULL;
   h->tolerance = limits.tolerance_pp / 100;
   return heavy_spec (self, h, HEAVY_EVALUATE, "Measuring accuracy", run_evaluate, on_evaluated, (GDestroyNotify)pare_evaluation_unref);
+}
+
+void
+pare_session_name_evaluation (PareSession *self, const char *key)
+{
+  PareJob *job = pare_scheduler_get_running (self->scheduler, LANE_HEAVY);
+  if (job == NULL || pare_job_get_tag (job) != HEAVY_EVALUATE || pare_job_get_generation (job) != self->generation)
+    return;
+  HeavyJob *h = pare_job_get_data (job);
+  g_free (h->key);
+  h->key = g_strdup (key);
 }
 
 void

@@ -233,6 +233,10 @@ gboolean pare_session_is_dispensable (PareSession *self);
 void pare_session_expect_apply (PareSession *self);
 /* The first part of it alone, for an edit that has yet to be told to everybody. */
 void pare_session_pump_apply (PareSession *self);
+/* TRUE: the edit has a generation, and its graph' is being made and measured, if it can be at once. Then the edit is to be told the recipe's
+ * key before the main loop goes on. FALSE: nothing was begun, since something else runs that has to give way, or ranges are missing. */
+gboolean pare_session_begin_edit (PareSession *self, PareRecipe *recipe);
+void pare_session_name_edit (PareSession *self, const char *key);
 void pare_session_pump (PareSession *self);
 gboolean pare_session_recipe_needs_ranges (const PareSessionModel *model, const PareRecipe *recipe);
 /* What graph' weighs, and its layers' own errors. recipe: that it was made with; NULL: it is the original. before: costs of another recipe of the
@@ -289,9 +293,11 @@ const PareReady *pare_session_find_ready_graph (PareSession *self, const PareGra
 
 /* pare-session-heavy.c */
 void pare_session_start_baseline (PareSession *self);
-/* The job that measures the recipe in use on its graph'; without graph, pare_session_pass_graph() gives it to the spec's data. */
-PareJobSpec pare_session_evaluation_spec (PareSession *self, PareGraph *graph /* nullable */);
+/* The job that measures the recipe in use on its graph'; without graph, pare_session_pass_graph() gives it to the spec's data, and without its
+ * key, pare_session_name_evaluation() to the job that runs. */
+PareJobSpec pare_session_evaluation_spec (PareSession *self, PareGraph *graph /* nullable */, const char *key /* nullable */);
 void pare_session_pass_graph (PareGraph *graph, gpointer evaluation);
+void pare_session_name_evaluation (PareSession *self, const char *key);
 void pare_session_start_latency (PareSession *self, gboolean original);
 void pare_session_start_calibration (PareSession *self);
 void pare_session_start_recall (PareSession *self); /* of ranges measured before */

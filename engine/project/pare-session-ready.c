@@ -18,8 +18,8 @@ struct _PareReadySet
   GPtrArray *layers;          /* char*, the model's; none: the defaults are in hand */
   GArray *moves;              /* PareLayerRecipe */
   PareSessionCosts *before;   /* of a recipe before (nullable) */
-  GPtrArray *items;           /* PareReady */
-  GPtrArray *known;           /* those of the set before (nullable) */
+  GHashTable *items;          /* PareRecipe -> PareReady */
+  GHashTable *known;          /* those of the set before (nullable) */
   gboolean hurried;           /* only the first move is made, which the pointer rests on; the others if they are known */
 };
 
@@ -51,8 +51,8 @@ pare_ready_set_free (PareReadySet *self)
   g_ptr_array_unref (self->layers);
   g_array_unref (self->moves);
   g_clear_pointer (&self->before, pare_session_costs_unref);
-  g_ptr_array_unref (self->items);
-  g_clear_pointer (&self->known, g_ptr_array_unref);
+  g_hash_table_unref (self->items);
+  g_clear_pointer (&self->known, g_hash_table_unref);
   g_free (self);
 }
 
@@ -65,13 +65,22 @@ valid_set (PareSession *self)
   return valid ? set : NULL;
 }
 
-static const PareReady *
-find (const GPtrArray *items, const PareRecipe *recipe)
+static guint
+hash_recipe (gconstpointer recipe)
 {
-  for (guint i = 0; items != NULL && i < items->len; i++)
-    if (pare_recipe_equal (((PareReady *)items->pdata[i])->recipe, recipe))
-      return items->pdata[i];
-  return NULL;
+  return pare_recipe_quick_hash (recipe);
+}
+
+static gboolean
+same_recipe (gconstpointer a, gconstpointer b)
+{
+  return pare_recipe_equal (a, b);
+}
+
+static PareReady *
+find (GHashTable *items, const PareRecipe *recipe)
+{
+  return items != NULL ? g_hash_table_lookup (items, recipe) : NULL;
 }
 
 PareReadySet *
@@ -102,8 +111,8 @@ pare_ready_set_new (PareSession *self)
       self->expected_change_tried = TRUE;
     }
   set->before = pare_session_ref_costs (self);
-  set->items = g_ptr_array_new_with_free_func (ready_unref);
-  set->known = valid_set (self) != NULL ? g_ptr_array_ref (valid_set (self)->items) : NULL;
+  set->items = g_hash_table_new_full (hash_recipe, same_recipe, NULL, ready_unref);
+  set->known = valid_set (self) != NULL ? g_hash_table_ref (valid_set (self)->items) : NULL;
   return set;
 }
 
@@ -119,7 +128,7 @@ pare_ready_set_is_hurried (const PareReadySet *self)
 static PareReady *
 make (PareReadySet *self, PareRecipe *recipe, PareControl *control)
 {
-  PareReady *known = (PareReady *)find (self->known, recipe);
+  PareReady *known = find (self->known, recipe);
   if (known != NULL)
     {
       g_atomic_ref_count_inc (&known->refs);
@@ -178,7 +187,7 @@ pare_ready_set_fill (PareReadySet *self, guint64 budget, PareControl *control)
       gint64 start = g_get_monotonic_time ();
       /* From then on it takes over what is there, which costs nothing; an edit may be waiting. */
       gboolean enough = pare_control_cancelled (control) || start - begin > MOST_US || longest >= LONGEST_US || (self->hurried && i > 0);
-      if (enough && (self->known == NULL || self->known->len == 0))
+      if (enough && (self->known == NULL || g_hash_table_size (self->known) == 0))
         return;
       if (pare_recipe_is_identity (recipe) || pare_recipe_equal (recipe, self->recipe) || find (self->items, recipe) != NULL
           || (self->statistics == NULL && pare_session_recipe_needs_ranges (self->model, recipe))
@@ -195,7 +204,7 @@ pare_ready_set_fill (PareReadySet *self, guint64 budget, PareControl *control)
           ready_unref (r);
           return;
         }
-      g_ptr_array_add (self->items, r);
+      g_hash_table_insert (self->items, r->recipe, r);
       longest = MAX (longest, g_get_monotonic_time () - start);
     }
 }
@@ -213,7 +222,7 @@ pare_session_wants_ready (PareSession *self, const PareLayerRecipe *change)
 void
 pare_session_take_ready (PareSession *self, PareReadySet *set)
 {
-  g_clear_pointer (&set->known, g_ptr_array_unref);
+  g_clear_pointer (&set->known, g_hash_table_unref);
   pare_ready_set_free (self->ready);
   self->ready = set;
   if (valid_set (self) == NULL) /* of data, or of ranges, that have gone meanwhile */
@@ -231,8 +240,12 @@ const PareReady *
 pare_session_find_ready_graph (PareSession *self, const PareGraph *changed)
 {
   const PareReadySet *set = valid_set (self);
-  for (guint i = 0; set != NULL && i < set->items->len; i++)
-    if (((PareReady *)set->items->pdata[i])->changed == changed)
-      return set->items->pdata[i];
-  return NULL;
+  GHashTableIter iter;
+  gpointer ready = NULL;
+  if (set == NULL)
+    return NULL;
+  g_hash_table_iter_init (&iter, set->items);
+  while (g_hash_table_iter_next (&iter, NULL, &ready) && ((PareReady *)ready)->changed != changed)
+    ready = NULL;
+  return ready;
 }

@@ -150,27 +150,26 @@ may_evaluate (PareSession *self)
          && self->failed_generation != self->generation && rests && idle (self, LANE_HEAVY);
 }
 
+/* key: the recipe's (nullable: pare_session_name_edit tells it). */
 static void
-start_apply (PareSession *self)
+start_apply (PareSession *self, PareRecipe *recipe, const char *key)
 {
-  PareHistoryEntry *entry = pare_session_current (self);
-  PareRecipe *recipe = entry->shown.recipe;
   gboolean needs = pare_session_recipe_needs_ranges (self->model, recipe);
   gboolean exact = !needs || self->statistics != NULL;
   if (pare_recipe_is_identity (recipe))
     {
       /* The model as it is in the file. */
-      set_changed (self, pare_graph_ref (self->model->graph), recipe, entry->key, self->generation, TRUE);
+      set_changed (self, pare_graph_ref (self->model->graph), recipe, key, self->generation, TRUE);
       return;
     }
   const PareReady *ready = exact ? pare_session_find_ready (self, recipe) : NULL;
   if (ready != NULL)
     {
       tell_warnings (self, ready->warnings);
-      set_changed (self, pare_graph_ref (ready->changed), recipe, entry->key, self->generation, TRUE);
+      set_changed (self, pare_graph_ref (ready->changed), recipe, key, self->generation, TRUE);
       if (may_evaluate (self))
         {
-          PareJobSpec spec = pare_session_evaluation_spec (self, self->changed);
+          PareJobSpec spec = pare_session_evaluation_spec (self, self->changed, key);
           spec.urgent = TRUE;
           pare_scheduler_start (self->scheduler, &spec);
         }
@@ -186,7 +185,7 @@ start_apply (PareSession *self)
   ApplyJob *a = g_new0 (ApplyJob, 1);
   a->model = pare_session_model_ref (self->model);
   a->recipe = pare_recipe_ref (recipe);
-  a->key = g_strdup (entry->key);
+  a->key = g_strdup (key);
   a->exact = exact;
   a->statistics = self->statistics != NULL ? pare_statistics_ref (self->statistics) : NULL;
   PareJobSpec spec = { .lane = LANE_APPLY,
@@ -205,7 +204,7 @@ start_apply (PareSession *self)
       return;
     }
   /* It goes on in the same thread, whose CPU has graph' at hand; the main thread, which may be drawing, need not be waited for. */
-  PareJobSpec then = pare_session_evaluation_spec (self, NULL);
+  PareJobSpec then = pare_session_evaluation_spec (self, NULL, key);
   pare_scheduler_start_both (self->scheduler, &spec, &then, pass_changed);
 }
 
@@ -484,7 +483,7 @@ pump_heavy (PareSession *self)
         {
           if (may_evaluate (self) && self->changed_generation == self->generation && self->changed_exact)
             {
-              PareJobSpec spec = pare_session_evaluation_spec (self, self->changed);
+              PareJobSpec spec = pare_session_evaluation_spec (self, self->changed, entry->key);
               pare_scheduler_start (self->scheduler, &spec);
             }
           if (!idle (self, LANE_HEAVY))
@@ -509,8 +508,40 @@ pare_session_pump_apply (PareSession *self)
   if (self->closed || self->model == NULL || self->history == NULL)
     return;
   gboolean stale = self->changed_generation != self->generation || (!self->changed_exact && self->statistics != NULL);
+  PareHistoryEntry *entry = pare_session_current (self);
   if (stale && self->failed_generation != self->generation && idle (self, LANE_APPLY))
-    start_apply (self);
+    start_apply (self, entry->shown.recipe, entry->key);
+}
+
+gboolean
+pare_session_begin_edit (PareSession *self, PareRecipe *recipe)
+{
+  gboolean rests = self->debounce == NULL && self->unfinished == NULL && idle (self, LANE_APPLY) && idle (self, LANE_HEAVY);
+  if (!rests || self->baseline == NULL || pare_recipe_is_identity (recipe)
+      || (self->statistics == NULL && pare_session_recipe_needs_ranges (self->model, recipe)))
+    return FALSE;
+  self->generation++;
+  self->evaluation_state = WORK_WANTED;
+  start_apply (self, recipe, NULL);
+  return TRUE;
+}
+
+void
+pare_session_name_edit (PareSession *self, const char *key)
+{
+  PareJob *job = pare_scheduler_get_running (self->scheduler, LANE_APPLY);
+  if (job != NULL && pare_job_get_generation (job) == self->generation)
+    {
+      ApplyJob *a = pare_job_get_data (job);
+      g_free (a->key);
+      a->key = g_strdup (key);
+    }
+  if (self->changed_generation == self->generation)
+    {
+      g_free (self->changed_key);
+      self->changed_key = g_strdup (key);
+    }
+  pare_session_name_evaluation (self, key);
 }
 
 void
