@@ -18,6 +18,7 @@ typedef struct
   const PareIntRuns *runs; /* or NULL */
   PareIntCodes codes;
   PareIntStrip strip;
+  bool split;                                       /* weights of 16 bits lie as bytes, those beyond as the sum of two */
   bool wide;                                        /* strips are brought to the multiplier's codes */
   bool shared;                                      /* by threads */
   int stride;                                       /* along the strip */
@@ -25,9 +26,22 @@ typedef struct
   int64_t bands, band_rows;                         /* of output rows, each of all channels */
   int64_t task_planes, tasks, volume, taps, result; /* tasks: of a band; result: codes of a channel's results */
   int64_t strip_runs, result_runs;                  /* of a channel, all rows at a time; 0: row by row */
-  uint64_t at_wide, at_result, at_offsets, at_weights, at_init, at_runs, bytes;
+  uint64_t at_wide, at_result, at_offsets, at_weights, at_starts, at_runs, bytes;
   uint8_t *scratch;
 } Job;
+
+/* Of a channel: where its sums start, and its taps, twice as many where some of its weights are the sum of two. */
+typedef struct
+{
+  int32_t sum, taps;
+} Start;
+
+/* Of a channel. */
+static int64_t
+weight_bytes (const Job *j)
+{
+  return j->taps * int_column_bytes (j->isa) * (j->split ? 2 : 1);
+}
 
 /* Kernel positions whose columns follow each other in the strip make one tap of up to k_step: calls of the offsets of taps, and of each
  * position the place of its weight among those of the taps (NULL: only counts). */
@@ -59,14 +73,23 @@ find_taps (const Job *j, int64_t *offset, int64_t *place)
   return taps;
 }
 
+/* Products of bytes take four at a time where those of 16 bits take two. */
 static bool
-plan (Job *j, const PareQConv *c)
+may_split (const PareQConv *c)
+{
+  const PareIntIsa *isa = pare_rt_int_isa ();
+  return c->w->dtype == PARE_DTYPE_INT16 && isa->width == 1 && isa->k_step == 4;
+}
+
+static bool
+plan (Job *j, const PareQConv *c, bool split)
 {
   const ConvGeometry *g = &c->g;
   int64_t out_plane = g->out[1] * g->out[2];
   bool near = pare_rt_workers_are_near ();
   int64_t task_codes = near ? TASK_CODES / 4 : TASK_CODES;
-  *j = (Job){ .c = c, .isa = pare_rt_int_isa_for (c->w->dtype), .bands = 1, .volume = g->k[1] * g->k[2] };
+  *j = (Job){ .c = c, .split = split, .bands = 1, .volume = g->k[1] * g->k[2] };
+  j->isa = split ? pare_rt_int_isa () : pare_rt_int_isa_for (c->w->dtype);
   j->shared = g->n * g->m * out_plane >= 3 * task_codes;
   if (j->shared && !near && g->n == 1 && g->out[1] > MOST_TOGETHER) /* smaller ones gain more where they stay whole */
     j->bands = pare_rt_workers ();
@@ -94,9 +117,9 @@ plan (Job *j, const PareQConv *c)
   j->at_wide = strip;
   j->at_result = j->at_wide + (j->wide ? strip * (uint64_t)j->isa->width : 0);
   j->at_offsets = j->at_result + (uint64_t)(j->result * j->channels) * (is_codes (c->y) ? 1 : 4);
-  j->at_weights = j->at_offsets + (uint64_t)int_round_up ((j->taps + j->volume) * 8, 64);
-  j->at_init = j->at_weights + (uint64_t)int_round_up (j->channels * j->taps * int_column_bytes (j->isa), 64);
-  j->at_runs = j->at_init + (uint64_t)int_round_up (j->channels * 4, 64);
+  j->at_weights = j->at_offsets + (uint64_t)int_round_up ((j->taps * (split ? 2 : 1) + j->volume) * 8, 64);
+  j->at_starts = j->at_weights + (uint64_t)int_round_up (j->channels * weight_bytes (j), 64);
+  j->at_runs = j->at_starts + (uint64_t)int_round_up (j->channels * (int64_t)sizeof (Start), 64);
   j->runs = pare_rt_int_runs (j->isa);
   if (j->runs && j->rows == g->out[1])
     {
@@ -113,28 +136,37 @@ uint64_t
 pare_rt_qconv_depthwise_scratch (const PareQConv *c)
 {
   Job j;
-  return plan (&j, c) ? j.bytes : 0;
+  uint64_t bytes = plan (&j, c, false) ? j.bytes : 0;
+  return bytes > 0 && may_split (c) && plan (&j, c, true) && j.bytes > bytes ? j.bytes : bytes;
 }
 
-/* The weights of output channel m at their places, and where its sums start. */
-static void
-lay_weights (const Job *j, int64_t m, const int64_t *place, uint8_t *to, int32_t *init)
+/* The weights of output channel m at their places. FALSE: one of them is not the sum of two bytes. */
+static bool
+lay_weights (const Job *j, int64_t m, const int64_t *place, uint8_t *to, Start *start)
 {
   int32_t sum = 0;
-  memset (to, 0, j->taps * int_column_bytes (j->isa));
+  bool fine = true;
+  memset (to, 0, weight_bytes (j));
+  start->taps = (int32_t)j->taps;
   for (int64_t i = 0; i < j->volume; i++)
     {
-      int32_t w = code_at (j->c->w, m * j->volume + i);
-      if (j->isa->width == 1)
-        ((int8_t *)to)[place[i]] = (int8_t)w;
-      else
-        ((int16_t *)(void *)to)[place[i]] = (int16_t)w;
+      int32_t w = code_at (j->c->w, m * j->volume + i), beyond = w > INT8_MAX ? w - INT8_MAX : w < INT8_MIN ? w - INT8_MIN : 0;
       sum += w;
+      if (j->isa->width == 2)
+        ((int16_t *)(void *)to)[place[i]] = (int16_t)w;
+      else
+        ((int8_t *)to)[place[i]] = (int8_t)(w - beyond);
+      if (!j->split || beyond == 0)
+        continue;
+      fine = fine && beyond >= INT8_MIN && beyond <= INT8_MAX;
+      ((int8_t *)to)[j->taps * j->isa->k_step + place[i]] = (int8_t)beyond;
+      start->taps = (int32_t)j->taps * 2;
     }
-  *init = -j->codes.fold * sum;
+  start->sum = -j->codes.fold * sum;
+  return fine;
 }
 
-/* --- packed: a header, where sums start, weights --- */
+/* --- packed: a header, starts, weights --- */
 
 typedef struct
 {
@@ -150,31 +182,48 @@ header_of (const Job *j)
   return h;
 }
 
-static int64_t
-init_bytes (const Job *j)
+static bool
+is_packed (const Job *j)
 {
-  return int_round_up (j->c->g.m * 4, 64);
+  Header header = header_of (j);
+  return j->c->w->packed && memcmp (j->c->w->packed, &header, sizeof header) == 0;
+}
+
+static int64_t
+start_bytes (const Job *j)
+{
+  return int_round_up (j->c->g.m * (int64_t)sizeof (Start), 64);
+}
+
+static uint64_t
+pack (const Job *j, void *packed, bool *fine)
+{
+  int64_t weights = j->c->g.m * weight_bytes (j), places = int_round_up (j->volume * 8, 64);
+  *fine = true;
+  if (packed)
+    {
+      Header header = header_of (j);
+      uint8_t *start = (uint8_t *)packed + HEADER, *to = start + start_bytes (j);
+      int64_t *place = (int64_t *)(void *)(to + int_round_up (weights, 64)); /* needed only now, but there is nowhere else for it */
+      find_taps (j, NULL, place);
+      memset (packed, 0, HEADER);
+      memcpy (packed, &header, sizeof header);
+      for (int64_t m = 0; m < j->c->g.m && *fine; m++)
+        *fine = lay_weights (j, m, place, to + m * weight_bytes (j), (Start *)(void *)start + m);
+    }
+  return (uint64_t)(HEADER + start_bytes (j) + int_round_up (weights, 64) + places);
 }
 
 uint64_t
 pare_rt_qconv_depthwise_pack (const PareQConv *c, void *packed)
 {
   Job j;
-  if (!plan (&j, c))
+  bool fine = false;
+  uint64_t split = may_split (c) && plan (&j, c, true) ? pack (&j, packed, &fine) : 0;
+  if (!plan (&j, c, false))
     return 0;
-  int64_t weights = c->g.m * j.taps * int_column_bytes (j.isa), places = int_round_up (j.volume * 8, 64);
-  if (packed)
-    {
-      Header header = header_of (&j);
-      uint8_t *init = (uint8_t *)packed + HEADER, *to = init + init_bytes (&j);
-      int64_t *place = (int64_t *)(void *)(to + int_round_up (weights, 64)); /* needed only now, but there is nowhere else for it */
-      find_taps (&j, NULL, place);
-      memset (packed, 0, HEADER);
-      memcpy (packed, &header, sizeof header);
-      for (int64_t m = 0; m < c->g.m; m++)
-        lay_weights (&j, m, place, to + m * j.taps * int_column_bytes (j.isa), (int32_t *)(void *)init + m);
-    }
-  return (uint64_t)(HEADER + init_bytes (&j) + int_round_up (weights, 64) + places);
+  uint64_t bytes = pack (&j, split > 0 && fine ? NULL : packed, &fine);
+  return split > bytes ? split : bytes;
 }
 
 /* --- running --- */
@@ -226,7 +275,7 @@ run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t 
   const PareQConv *c = j->c;
   const ConvGeometry *g = &c->g;
   int64_t out_plane = g->out[1] * g->out[2];
-  int64_t bytes = is_codes (c->y) ? 1 : 4, pitch = j->strip.pitch / j->stride, weights = j->taps * int_column_bytes (j->isa);
+  int64_t bytes = is_codes (c->y) ? 1 : 4, pitch = j->strip.pitch / j->stride, weights = weight_bytes (j);
   const int64_t *offset = (const int64_t *)(void *)(scratch + j->at_offsets);
   int64_t plane = g->m == g->c ? first : first / g->m * g->c + first % g->m / (g->m / g->group);
   uint8_t *strip = scratch, *result = scratch + j->at_result;
@@ -236,13 +285,10 @@ run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t 
       j->isa->widen (scratch + j->at_wide, strip, j->strip.plane * count, j->codes);
       strip = scratch + j->at_wide;
     }
-  Header header = header_of (j);
-  const uint8_t *packed = c->w->packed;
-  bool ready = packed && memcmp (packed, &header, sizeof header) == 0;
-  if (!ready)
-    for (int64_t i = 0; i < count; i++)
-      lay_weights (j, (first + i) % g->m, offset + j->taps, scratch + j->at_weights + i * weights,
-                   (int32_t *)(void *)(scratch + j->at_init) + i);
+  const uint8_t *packed = is_packed (j) ? c->w->packed : NULL;
+  Start *laid = (Start *)(void *)(scratch + j->at_starts);
+  for (int64_t i = 0; !packed && i < count; i++)
+    lay_weights (j, (first + i) % g->m, offset + j->taps, scratch + j->at_weights + i * weights, &laid[i]);
   PareIntScale scale = { .zero = c->p->zero_y,
                          .lo = (float)(c->p->lo - c->p->zero_y),
                          .hi = (float)(c->p->hi - c->p->zero_y),
@@ -252,9 +298,10 @@ run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t 
                          .rounding = c->rounding };
   for (int64_t i = 0, m = first % g->m; i < count; i++, m = m + 1 < g->m ? m + 1 : 0)
     {
-      const uint8_t *w = ready ? packed + HEADER + init_bytes (j) + m * weights : scratch + j->at_weights + i * weights;
+      const uint8_t *w = packed ? packed + HEADER + start_bytes (j) + m * weights : scratch + j->at_weights + i * weights;
+      const Start *start = packed ? (const Start *)(const void *)(packed + HEADER) + m : &laid[i];
       float bias = c->bias ? (float)c->bias[m] : 0;
-      scale.init = ready ? (const int32_t *)(const void *)(packed + HEADER) + m : (const int32_t *)(void *)(scratch + j->at_init) + i;
+      scale.init = &start->sum;
       scale.bias = &bias;
       scale.scale = &c->scale[m];
       if (c->factor)
@@ -262,7 +309,7 @@ run_rows (const Job *j, uint8_t *scratch, int64_t first, int64_t count, int64_t 
           scale.factor = &c->factor[m];
           scale.offset = &c->offset[m];
         }
-      j->isa->depthwise (result + i * j->result * bytes, strip + i * j->strip.plane * j->isa->width, offset, w, j->taps, rows * pitch,
+      j->isa->depthwise (result + i * j->result * bytes, strip + i * j->strip.plane * j->isa->width, offset, w, start->taps, rows * pitch,
                          j->stride, &scale);
     }
   for (int64_t i = 0; i < count; i++)
@@ -289,7 +336,9 @@ planes_task (int64_t task, int worker, void *arg)
   int64_t top = task / j->tasks * j->band_rows, end = top + j->band_rows < j->c->g.out[1] ? top + j->band_rows : j->c->g.out[1];
   uint8_t *scratch = j->scratch + (uint64_t)worker * j->bytes;
   int64_t *offset = (int64_t *)(void *)(scratch + j->at_offsets);
-  find_taps (j, offset, offset + j->taps);
+  find_taps (j, offset, offset + j->taps * (j->split ? 2 : 1));
+  if (j->split)
+    memcpy (offset + j->taps, offset, (size_t)j->taps * sizeof *offset);
   PareIntRun *runs = (PareIntRun *)(void *)(scratch + j->at_runs);
   const ConvGeometry *g = &j->c->g;
   if (j->strip_runs)
@@ -309,7 +358,7 @@ void
 pare_rt_qconv_depthwise (const PareQConv *c, void *scratch)
 {
   Job j;
-  if (!plan (&j, c))
+  if (!(may_split (c) && plan (&j, c, true) && is_packed (&j)) && !plan (&j, c, false))
     return;
   j.scratch = scratch;
   pare_rt_parallel_if (j.shared, j.tasks * j.bands, planes_task, &j);
