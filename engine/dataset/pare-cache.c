@@ -4,14 +4,15 @@ typedef struct
 {
   guint key;
   PareTensor *value;
-  GList link; /* in `order`, front: used last */
+  gboolean used; /* since its turn to go came */
+  GList link;
 } Entry;
 
 struct _PareCache
 {
   GMutex lock;
   GHashTable *entries;
-  GQueue order;
+  GQueue order; /* the tail goes next, unless it was used: that is as good as the order of use, and asking for one writes to no other */
   guint64 bytes, limit;
 };
 
@@ -40,7 +41,17 @@ static void
 shrink (PareCache *self)
 {
   while (self->bytes > self->limit && self->order.tail != NULL)
-    drop (self, self->order.tail->data);
+    {
+      Entry *e = self->order.tail->data;
+      if (!e->used)
+        {
+          drop (self, e);
+          continue;
+        }
+      e->used = FALSE;
+      g_queue_unlink (&self->order, &e->link);
+      g_queue_push_head_link (&self->order, &e->link);
+    }
 }
 
 void
@@ -73,8 +84,7 @@ pare_cache_get (PareCache *self, guint key)
   Entry *e = g_hash_table_lookup (self->entries, GUINT_TO_POINTER (key));
   if (e != NULL)
     {
-      g_queue_unlink (&self->order, &e->link);
-      g_queue_push_head_link (&self->order, &e->link);
+      e->used = TRUE;
       value = pare_tensor_ref (e->value);
     }
   g_mutex_unlock (&self->lock);

@@ -15,7 +15,8 @@
 #define TOP 5
 #define RANGE 16 /* samples that a worker takes at once: what is kept of them lies beside each other */
 #define ALPHA 0.05
-#define LATE_US 200 /* results may wait for so long: workers that lock for each sample wait for each other */
+#define LATE_US 200                           /* results may wait for so long: workers that lock for each sample wait for each other */
+#define AHEAD (G_GUINT64_CONSTANT (64) << 10) /* bytes: larger samples come fast enough, for how long they run */
 
 typedef struct
 {
@@ -25,11 +26,16 @@ typedef struct
   double kl;
 } Entry;
 
-/* What one worker has gathered and not stored yet. */
+/* What one worker has gathered and not stored yet, and what it needs at every sample. */
 typedef struct
 {
   GArray *samples, *entries; /* guint; Entry: as many as the samples have */
   gint64 stored;             /* when */
+  PareSample ahead;          /* the next one, which memory is asked for while this one runs */
+  guint ahead_of;            /* its place in the order, plus one; 0: there is none */
+  float *v;                  /* an output's classes: room for `room` */
+  double *scratch;           /* twice as many */
+  guint room;
 } Pending;
 
 typedef struct
@@ -65,6 +71,7 @@ typedef struct
 typedef struct
 {
   Run *run;
+  Pending *pending; /* the worker's */
   guint sample;
   const PareSample *data;
   double sum; /* anomaly: errors of the windows */
@@ -109,6 +116,13 @@ typedef struct
   gboolean probability; /* v are probabilities already, as they are taken then: log p = log v */
 } Classes;
 
+/* exp (x) of numbers that are too small for it takes as long as ten others. */
+static double
+exp_or_zero (double x)
+{
+  return x < -746 ? 0 : exp (x);
+}
+
 /* p: room for n */
 static Classes
 classes_of (const float *v, guint n, double *p)
@@ -128,7 +142,7 @@ classes_of (const float *v, guint n, double *p)
       return (Classes){ v, p, 0, TRUE };
     }
   for (guint i = 0; i < n; i++)
-    total += p[i] = exp (v[i] - max);
+    total += p[i] = exp_or_zero (v[i] - max);
   for (guint i = 0; i < n; i++)
     p[i] /= total;
   return (Classes){ v, p, max + log (total), FALSE };
@@ -236,6 +250,18 @@ store (Run *run, guint entry, const Entry *e)
     }
 }
 
+static Pending *
+make_room (Pending *own, guint n)
+{
+  if (own->room < n)
+    {
+      own->v = g_renew (float, own->v, n);
+      own->scratch = g_renew (double, own->scratch, 2 * (gsize)n);
+      own->room = n;
+    }
+  return own;
+}
+
 static gboolean
 visit_classes (PareRunner *runner, Visit *visit)
 {
@@ -251,10 +277,9 @@ visit_classes (PareRunner *runner, Visit *visit)
     }
   if (!settle_width (run, (guint)n, &visit->error))
     return FALSE;
-  g_autofree float *v = g_new (float, n);
-  g_autofree double *scratch = g_new (double, 2 * n);
-  to_floats (&view, 0, (guint)n, v);
-  judge (run, run->starts[visit->sample], v, (guint)n, label, visit->entries, scratch);
+  Pending *own = make_room (visit->pending, (guint)n);
+  to_floats (&view, 0, (guint)n, own->v);
+  judge (run, run->starts[visit->sample], own->v, (guint)n, label, visit->entries, own->scratch);
   return TRUE;
 }
 
@@ -276,8 +301,7 @@ visit_tokens (PareRunner *runner, Visit *visit)
     }
   if (!settle_width (run, (guint)width, &visit->error))
     return FALSE;
-  g_autofree float *v = g_new (float, width);
-  g_autofree double *scratch = g_new (double, 2 * width);
+  Pending *own = make_room (visit->pending, (guint)width);
   const gint64 *labels = visit->data->labels != NULL ? visit->data->labels->data : NULL;
   for (guint k = 0; k < positions; k++)
     {
@@ -289,8 +313,8 @@ visit_tokens (PareRunner *runner, Visit *visit)
                        pare_dataset_get_path (run->dataset), label);
           return FALSE;
         }
-      to_floats (&view, (gsize)(count / width - positions + k) * (gsize)width, (guint)width, v);
-      judge (run, start + k, v, (guint)width, label, &visit->entries[k], scratch);
+      to_floats (&view, (gsize)(count / width - positions + k) * (gsize)width, (guint)width, own->v);
+      judge (run, start + k, own->v, (guint)width, label, &visit->entries[k], own->scratch);
     }
   return TRUE;
 }
@@ -456,9 +480,34 @@ may_skip (Run *run, guint sample)
   return g_atomic_int_get (&run->decided) || first == run->starts[sample + 1] || run->finished[first];
 }
 
+/* The sample at this place of the order; and the one behind it, of the worker's range, where small ones are many: it comes while this one
+ * runs. What cannot be loaded is so when its turn has come. */
+static gboolean
+load (Run *run, guint index, guint end, int worker, PareSample *sample, GError **error)
+{
+  Pending *own = &run->pending[worker];
+  PareSplit split = run->options->split;
+  if (own->ahead_of == index + 1)
+    {
+      *sample = own->ahead;
+      own->ahead = (PareSample){ 0 };
+    }
+  else if (!pare_dataset_load (run->dataset, split, run->order[index], sample, error))
+    return FALSE;
+  pare_sample_clear (&own->ahead);
+  own->ahead_of = 0;
+  if (index + 1 < end && sample->x->bytes <= AHEAD && !may_skip (run, run->order[index + 1])
+      && pare_dataset_load (run->dataset, split, run->order[index + 1], &own->ahead, NULL))
+    {
+      own->ahead_of = index + 2;
+      pare_runner_expect (run->runners[worker], own->ahead.x->data, own->ahead.x->bytes);
+    }
+  return TRUE;
+}
+
 /* The sample through the part of the model that is not known yet. */
 static gboolean
-run_from_prefix (Run *run, guint rank, guint end, guint sample, int worker, Visit *visit, PareSample *loaded, GError **error)
+run_from_prefix (Run *run, guint rank, guint end, int worker, Visit *visit, PareSample *loaded, GError **error)
 {
   gint64 label = -1;
   guint n = pare_program_get_n_inputs (run->program);
@@ -468,7 +517,7 @@ run_from_prefix (Run *run, guint rank, guint end, guint sample, int worker, Visi
   g_autoptr (GPtrArray) kept = whole ? g_ptr_array_new_with_free_func ((GDestroyNotify)pare_tensor_unref) : NULL;
   g_autofree PareView *views = whole ? g_new0 (PareView, MAX (n, 1)) : NULL;
   loaded->label = label;
-  if ((whole || run->task != PARE_TASK_CLASSIFICATION) && !pare_dataset_load (run->dataset, run->options->split, sample, loaded, error))
+  if ((whole || run->task != PARE_TASK_CLASSIFICATION) && !load (run, rank, end, worker, loaded, error))
     return FALSE;
   if (whole && !pare_evaluate_inputs (run->program, run->dataset, loaded->x, kept, views, error))
     return FALSE;
@@ -497,12 +546,13 @@ one_sample (Run *run, guint index, guint end, int worker)
     }
   guint at = pending->entries->len;
   g_array_set_size (pending->entries, at + run->starts[sample + 1] - run->starts[sample]);
-  Visit visit = { .run = run, .sample = sample, .data = &loaded, .entries = &g_array_index (pending->entries, Entry, at) };
+  Visit visit
+      = { .run = run, .pending = pending, .sample = sample, .data = &loaded, .entries = &g_array_index (pending->entries, Entry, at) };
   gboolean fine;
   if (run->prefix != NULL)
-    fine = run_from_prefix (run, index, end, sample, worker, &visit, &loaded, &error);
+    fine = run_from_prefix (run, index, end, worker, &visit, &loaded, &error);
   else
-    fine = pare_dataset_load (run->dataset, run->options->split, sample, &loaded, &error)
+    fine = load (run, index, end, worker, &loaded, &error)
            && pare_evaluate_feed (run->program, run->runners[worker], run->dataset, &loaded, on_run, &visit, run->control, &error);
   if (!fine)
     {
@@ -665,6 +715,9 @@ run_clear (Run *run)
     {
       if (run->runners[i] != NULL)
         pare_runner_free (run->runners[i]);
+      pare_sample_clear (&run->pending[i].ahead);
+      g_free (run->pending[i].v);
+      g_free (run->pending[i].scratch);
       if (run->pending[i].samples != NULL)
         {
           g_array_unref (run->pending[i].samples);
