@@ -36,7 +36,7 @@ pare_prefix_choose_before (const PareCuts *cuts, guint step, guint n, guint64 bu
   double most = 0;
   for (guint i = 0; i < cuts->n && cuts->cuts[i].step <= step; i++)
     {
-      double gain = pare_prefix_worth (cuts, &cuts->cuts[i]) * kept (&cuts->cuts[i], n, budget);
+      double gain = pare_prefix_worth (cuts, &cuts->cuts[i]) * kept (&cuts->cuts[i], n, budget / 4 * 3);
       if (gain > most)
         {
           most = gain;
@@ -46,29 +46,37 @@ pare_prefix_choose_before (const PareCuts *cuts, guint step, guint n, guint64 bu
   return best;
 }
 
-/* Greedy: the cut that adds most for each byte to what the chosen ones spare already. */
+/* The cut that adds most for each byte to what others spare already. */
+static guint
+find_next (const PareCuts *cuts, const double *weights, const double *spared, guint n, guint64 budget)
+{
+  guint best = G_MAXUINT;
+  double best_rate = 0;
+  for (guint i = 0; i < cuts->n; i++)
+    {
+      const PareCut *cut = &cuts->cuts[i];
+      double gain = 0, worth = pare_prefix_worth (cuts, cut), share = kept (cut, n, budget) / MAX (n, 1);
+      for (guint s = cut->step; s < cuts->n_steps && worth > 0; s++)
+        gain += weights[s] * MAX (0, worth * share - spared[s]);
+      double rate = gain / (double)pare_prefix_expected_bytes (cut);
+      if (rate > best_rate && share > 0.05)
+        {
+          best_rate = rate;
+          best = i;
+        }
+    }
+  return best;
+}
+
 GArray *
-pare_prefix_choose (const PareCuts *cuts, const double *weights, guint n, guint64 budget, guint most)
+pare_prefix_choose (const PareCuts *cuts, const double *weights, const GArray *first, guint n, guint64 budget, guint most)
 {
   GArray *chosen = g_array_new (FALSE, FALSE, sizeof (guint));
   g_autofree double *spared = g_new0 (double, cuts->n_steps + 1);
+  guint given = first != NULL ? first->len : 0;
   while (chosen->len < most)
     {
-      guint best = G_MAXUINT;
-      double best_rate = 0;
-      for (guint i = 0; i < cuts->n; i++)
-        {
-          const PareCut *cut = &cuts->cuts[i];
-          double gain = 0, worth = pare_prefix_worth (cuts, cut), share = kept (cut, n, budget) / MAX (n, 1);
-          for (guint s = cut->step; s < cuts->n_steps && worth > 0; s++)
-            gain += weights[s] * MAX (0, worth * share - spared[s]);
-          double rate = gain / (double)pare_prefix_expected_bytes (cut);
-          if (rate > best_rate && share > 0.05)
-            {
-              best_rate = rate;
-              best = i;
-            }
-        }
+      guint best = chosen->len < given ? g_array_index (first, guint, chosen->len) : find_next (cuts, weights, spared, n, budget);
       if (best == G_MAXUINT)
         break;
       const PareCut *cut = &cuts->cuts[best];

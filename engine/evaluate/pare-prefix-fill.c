@@ -4,6 +4,7 @@
 #include "engine/evaluate/pare-prefix-private.h"
 
 #define MOST_CUTS 12
+#define MOST_OF_FOCUS 4
 #define FOCUS 40.0
 
 typedef struct
@@ -93,6 +94,26 @@ weights_of (const PareCuts *cuts, const ParePrefixFillOptions *options)
   return weights;
 }
 
+/* What an evaluation of a change of them would keep while somebody waits for it. */
+static GArray *
+cuts_of_focus (const PareCuts *cuts, const ParePrefixFillOptions *options, guint n, guint64 budget)
+{
+  GArray *chosen = g_array_new (FALSE, FALSE, sizeof (guint));
+  for (guint k = 0; k < options->n_focus && chosen->len < MOST_OF_FOCUS; k++)
+    {
+      guint step = 0;
+      while (step < cuts->n_steps && cuts->layers[step] != options->focus[k])
+        step++;
+      guint best = step < cuts->n_steps ? pare_prefix_choose_before (cuts, step, n, budget) : G_MAXUINT;
+      gboolean there = best == G_MAXUINT;
+      for (guint i = 0; i < chosen->len; i++)
+        there |= g_array_index (chosen, guint, i) == best;
+      if (!there)
+        g_array_append_val (chosen, best);
+    }
+  return chosen;
+}
+
 static void
 fill_clear (Fill *f, int threads)
 {
@@ -131,7 +152,9 @@ pare_prefix_cache_fill (ParePrefixCache *self, const PareGraph *graph, PareDatas
     {
       pare_prefix_cache_hold (self, program, TRUE);
       g_autofree double *weights = weights_of (f.use->cuts, options);
-      g_autoptr (GArray) chosen = pare_prefix_choose (f.use->cuts, weights, n, pare_prefix_cache_get_budget (self), MOST_CUTS);
+      guint64 budget = pare_prefix_cache_get_budget (self);
+      g_autoptr (GArray) focus = cuts_of_focus (f.use->cuts, options, n, budget);
+      g_autoptr (GArray) chosen = pare_prefix_choose (f.use->cuts, weights, focus, n, budget, MOST_CUTS);
       f.total = chosen->len * n;
       for (guint i = 0; i < chosen->len && fine; i++)
         {

@@ -58,10 +58,11 @@ void pare_prefix_cache_count_runs (ParePrefixCache *self, guint hits, guint miss
 /* Seconds that a kept state spares, the time to fetch it taken off; <= 0: none. */
 double pare_prefix_worth (const PareCuts *cuts, const PareCut *cut);
 guint64 pare_prefix_expected_bytes (const PareCut *cut);
-/* The cut that spares most over n samples if the steps from `step` on change, G_MAXUINT: none is worth it. */
+/* The cut that spares most over n samples if the steps from `step` on change, in three quarters of the budget; G_MAXUINT: none is worth it. */
 guint pare_prefix_choose_before (const PareCuts *cuts, guint step, guint n, guint64 budget);
-/* (transfer full) indices of cuts, most useful first, for changes at each step with the weights. At most `most`. */
-GArray *pare_prefix_choose (const PareCuts *cuts, const double *weights, guint n, guint64 budget, guint most);
+/* (transfer full) indices of cuts, most useful first, for changes at each step with the weights. At most `most`. first: chosen already, they
+ * come before the others (nullable). */
+GArray *pare_prefix_choose (const PareCuts *cuts, const double *weights, const GArray *first, guint n, guint64 budget, guint most);
 
 /* --- pare-prefix-run.c: runs that begin at a kept state and leave some --- */
 

@@ -69,7 +69,7 @@ pare_prefix_use_want_change (ParePrefixUse *self, guint n)
     if (pare_prefix_cache_noted (self->cache, self->keys[i]))
       change = i;
   if (change != G_MAXUINT && change + 1 < self->cuts->n)
-    best = pare_prefix_choose_before (self->cuts, self->cuts->cuts[change].step, n, budget / 4 * 3);
+    best = pare_prefix_choose_before (self->cuts, self->cuts->cuts[change].step, n, budget);
   else if (change == G_MAXUINT && !pare_prefix_cache_knows (self->cache, self->salt))
     {
       /* Nothing is known yet of what will be changed: any layer. (Where the first step has changed, there is nothing before it to keep;
@@ -78,7 +78,7 @@ pare_prefix_use_want_change (ParePrefixUse *self, guint n)
       for (guint i = 0; i < self->cuts->n_steps; i++)
         weights[i] = 1;
       g_array_unref (self->wanted);
-      self->wanted = pare_prefix_choose (self->cuts, weights, n, budget / 2, 4);
+      self->wanted = pare_prefix_choose (self->cuts, weights, NULL, n, budget / 2, 4);
       g_array_sort (self->wanted, ascending);
     }
   if (best != G_MAXUINT && pare_prefix_cache_count (self->cache, self->keys[best]) < n)
